@@ -1,0 +1,43 @@
+/* The frame of a program: options, log, metrics, workers, the operations door (/livez /readyz /metrics /debug), drain on SIGTERM, exit codes.
+ * Not the program. One process has one daemon. The program's config struct starts with struct daemon_options. */
+#ifndef DAEMON_H
+#define DAEMON_H
+
+#include "metric.h"
+#include "option.h"
+#include "worker.h"
+
+struct daemon_options {
+	char *listen_operations;        /* "" = off */
+	int64_t log_level, log_format;
+	int64_t threads;                /* 0: one per core */
+	int64_t drain_ms;               /* after SIGTERM, at most so long */
+};
+
+struct daemon_spec {
+	const char *name;               /* "fleetscale-mapper" */
+	const struct option *options;   /* the program's own table; daemon_options come before it by themselves */
+	void *config;                   /* static, zeroed; begins with struct daemon_options */
+	struct metric *metrics;
+	/* Once, main thread, before the workers: check options, open what all share. */
+	enum err (*on_start)(void *config, struct diag *why);
+	/* On each worker's thread and loop, before it runs. w->program is the program's to set. */
+	enum err (*on_worker)(struct worker *w, struct diag *why);
+	/* Not ready from now on; end conversations, then call daemon_drained(w) (may be at once). */
+	void (*on_drain)(struct worker *w);
+	/* After all drained or the drain time passed: free everything of this worker (leak-clean). */
+	void (*on_stop)(struct worker *w);
+	void (*on_end)(void *config);   /* main thread, last */
+	/* Why this process is not ready now, or NULL. Any thread; must be cheap. */
+	const char *(*not_ready)(void);
+};
+
+/* Runs to the end: 0 after a clean drain, 1 when something failed, 2 on wrong use. Understands --config FILE, --help, --version, --docs options|metrics. */
+int daemon_main(int argc, char **argv, const struct daemon_spec *spec);
+void daemon_drained(struct worker *w);
+unsigned daemon_worker_count(void);
+struct worker *daemon_worker(unsigned index);
+/* Ends the process from inside with exit code 1 after a drain (lost what it cannot live without). */
+void daemon_fail(const char *reason);
+
+#endif

@@ -1,0 +1,26 @@
+/* The h2o front of one loop: doors (listeners) with their route table; HTTP/1.1 only, plain, TLS (reloaded on change) or unix socket.
+ * Not HTTP/2: that is h2pipe, inside Noise. Caps: head 400 KiB (h2o), body by route, connections per door, request time.
+ * The worker owns it; server_free after drain. */
+#ifndef SERVER_H
+#define SERVER_H
+
+#include "dispatch.h"
+
+struct server;
+
+struct server_limits {
+	size_t connections;             /* per door and loop; more are closed at once */
+	int64_t request_ms;             /* slow heads, slow bodies, idle keep-alive */
+};
+
+struct server *server_new(struct loop *loop, const struct route *table, const struct server_limits *limits, void *program);
+/* TLS when certificate and key (PEM files) are given; looked at again every few seconds, a bad new pair keeps the old and logs. */
+MUST_USE enum err server_listen(struct server *server, enum door door, struct endpoint at, const char *certificate, const char *key, struct diag *why);
+MUST_USE enum err server_listen_unix(struct server *server, enum door door, const char *path, unsigned mode, struct diag *why);
+/* The port actually bound (for port 0); first listener of that door. */
+struct endpoint server_endpoint(const struct server *server, enum door door);
+size_t server_connections(const struct server *server, enum door door);
+void server_stop_listening(struct server *server);      /* drain: accept what waits, then close the listeners; connections finish */
+void server_free(struct server **server);
+
+#endif

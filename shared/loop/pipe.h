@@ -1,0 +1,57 @@
+/* A connected byte stream on a loop: plain TCP, unix socket, or TLS (handed over by http/upgrade.h). Writes are gathered, one in flight.
+ * Not a protocol. Reading delivers into a buffer that the pipe owns and its user consumes from.
+ * The user owns the pipe; pipe_close ends it without a further callback, frees at the end of the turn. */
+#ifndef PIPE_H
+#define PIPE_H
+
+#include <sys/uio.h>
+
+#include "addr.h"
+#include "body.h"
+#include "buffer.h"
+#include "loop.h"
+
+struct pipe;
+
+struct pipe_events {
+	/* Bytes came: consume from `in` (buffer_consume) what can be used; the rest is kept and shown again with more. */
+	void (*on_data)(void *context, struct buffer *in);
+	/* All that was given to pipe_write has been taken by the kernel. */
+	void (*on_written)(void *context);
+	/* The stream has ended: ERR_CLOSED, ERR_IO, ERR_TIMEOUT, ERR_TOO_BIG (in's cap). Comes at most once; the pipe is still the user's to close. */
+	void (*on_end)(void *context, enum err why);
+};
+
+/* `fd` becomes the pipe's. in_cap: most bytes kept unconsumed. Reading starts at once. */
+struct pipe *pipe_open(struct loop *loop, int fd, size_t in_cap, const struct pipe_events *events, void *context);
+/* Connects without blocking; on_written comes when connected, or on_end. */
+struct pipe *pipe_connect(struct loop *loop, struct endpoint to, int64_t timeout_ms, size_t in_cap, const struct pipe_events *events, void *context);
+void pipe_close(struct pipe **pipe);                            /* accepts NULL, leaves NULL */
+
+/* Writes: takes the buffer's memory (it is empty afterwards). While one is in flight more is appended behind it. ERR_TOO_BIG past pipe_out_cap. */
+MUST_USE enum err pipe_write(struct pipe *pipe, struct buffer *out);
+/* Takes a reference; sent without a copy on plain sockets. */
+MUST_USE enum err pipe_write_body(struct pipe *pipe, struct body *body);
+void pipe_set_out_cap(struct pipe *pipe, size_t cap);           /* default 4 MiB */
+bool pipe_busy(const struct pipe *pipe);                        /* something is in flight or waiting */
+size_t pipe_unsent(const struct pipe *pipe);
+void pipe_read_pause(struct pipe *pipe);
+void pipe_read_resume(struct pipe *pipe);
+void pipe_set_events(struct pipe *pipe, const struct pipe_events *events, void *context);
+/* Shows what lies unconsumed in the pipe's input again through on_data, at the end of this turn. */
+void pipe_kick(struct pipe *pipe);
+struct endpoint pipe_peer(const struct pipe *pipe);
+bool pipe_is_tls(const struct pipe *pipe);
+
+/* Take it to another loop: export (nothing may be in flight), post the parcel, import there. Unconsumed input travels along. */
+struct pipe_parcel;
+struct pipe_parcel *pipe_export(struct pipe **pipe);
+struct pipe *pipe_import(struct loop *loop, struct pipe_parcel **parcel, const struct pipe_events *events, void *context);
+
+/* Listener: on_accept owns the fd. SO_REUSEPORT is set; port 0 picks one (listener_endpoint tells). */
+struct listener;
+struct listener *listener_open(struct loop *loop, struct endpoint at, void (*on_accept)(void *context, int fd), void *context, struct diag *why);
+struct endpoint listener_endpoint(const struct listener *listener);
+void listener_close(struct listener **listener);
+
+#endif

@@ -1,0 +1,31 @@
+/* The relay map: regions and their nodes as rows tell them -> DERPMap JSON. Byte-stable for equal input.
+ * Not which relay is alive: that is a lease; being in the map is a row.
+ * Texts live in the arena of whoever read them. Source: docs/protocol/derpmap.md (tailscale tailcfg/derpmap.go; control.md 5.8). */
+#ifndef DERPMAP_H
+#define DERPMAP_H
+
+#include "buffer.h"
+
+struct relay_node {
+	struct bytes name;                      /* unique over all regions, e.g. "900a" */
+	struct bytes host_name;
+	struct bytes cert_name;                 /* "" or a name, or "sha256-raw:<hex>" */
+	struct bytes ipv4, ipv6;                /* "" = DNS, "none" = disabled */
+	int stun_port;                          /* 0 = 3478, -1 = none */
+	unsigned relay_port;                    /* 0 = 443 */
+	bool stun_only, insecure_for_tests, can_port80;
+};
+
+struct relay_region {
+	unsigned id;
+	struct bytes code, name;
+	double latitude, longitude;
+	bool no_measure_no_home;
+	struct relay_node *nodes;
+	size_t node_count;
+};
+
+/* Appends a DERPMap object. Regions without nodes are left out. */
+MUST_USE enum err derpmap_encode(const struct relay_region *regions, size_t count, struct buffer *out);
+
+#endif
