@@ -52,6 +52,7 @@ bool ip_is_loopback(struct ip ip);
 
 /* `storage` is filled; its length is returned. */
 socklen_t endpoint_to_sockaddr(struct endpoint endpoint, struct sockaddr_storage *storage);
+/* What a socket of both families calls ::ffff:1.2.3.4 is 1.2.3.4 here. IP_NONE for other families. */
 struct endpoint endpoint_from_sockaddr(const struct sockaddr *sa);
 
 #endif

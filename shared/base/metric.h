@@ -19,7 +19,9 @@ struct metric {
 	unsigned slot;          /* filled by metric_register */
 };
 
-/* Tables end with a member whose name is NULL. At most 16 tables and 1024 slots in all. */
+/* Tables end with a member whose name is NULL. At most 16 tables and 1024 slots in all (a histogram takes 24). Registering twice is legal;
+ * what is not registered is not counted. A histogram whose name ends in "_seconds" is written in seconds, any other in microseconds;
+ * it has no label. */
 void metric_register(struct metric *table);
 void metric_add(const struct metric *metric, int64_t amount);                   /* counters and gauges, from any thread */
 void metric_add_at(const struct metric *metric, unsigned value, int64_t amount);/* the series of values[value] */

@@ -19,11 +19,12 @@ MUST_USE enum err duration_parse(struct bytes text, int64_t *ms);
 size_t duration_format(char out[static 32], int64_t ms);
 
 enum { TIME_TEXT_MAX = 40 };
-/* RFC 3339 with optional fraction and any offset. "0001-01-01T00:00:00Z" is WALL_ZERO. */
+/* RFC 3339 with optional fraction and any offset. "0001-01-01T00:00:00Z" is WALL_ZERO. Digits past the ninth are dropped; instants that
+ * nanoseconds since 1970 cannot hold (before 1678, after 2261) become the nearest that they can. */
 MUST_USE enum err time_parse(struct bytes text, struct wall *wall);
 size_t time_format(char out[static TIME_TEXT_MAX], struct wall wall);           /* UTC, fraction as short as exact */
 
-/* Damerau-Levenshtein distance, for "did you mean": at most `cap` is computed. */
+/* Damerau-Levenshtein distance (a swap of neighbours counts one), for "did you mean": `cap` when it is that or more. */
 unsigned text_distance(struct bytes a, struct bytes b, unsigned cap);
 
 #endif

@@ -1,0 +1,280 @@
+#include "metric.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+/* Histograms: buckets up to 2^4 .. 2^25 us (16 us to 33 s), one for what is slower, then the sum. */
+enum { TABLES_MAX = 16, SLOTS_MAX = 1024, BUCKET_FIRST = 4, BUCKET_LAST = 25, BUCKETS = BUCKET_LAST - BUCKET_FIRST + 2 };
+
+/* Written by its thread alone, read by whoever sums. */
+struct counts {
+	struct counts *next;
+	_Atomic int64_t slot[SLOTS_MAX];
+};
+
+struct reader {
+	int64_t (*read)(void *);
+	void *context;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;       /* tables, readers, and the list of counts */
+static struct metric *tables[TABLES_MAX];
+static size_t table_count;
+static unsigned slots_taken = 1;                                /* slot 0: not registered, not counted */
+static struct reader readers[SLOTS_MAX];
+static struct counts *living;
+static int64_t ended[SLOTS_MAX];                                /* what threads that ended had counted */
+static _Thread_local struct counts *mine;
+static pthread_key_t thread_end;
+static pthread_once_t prepared = PTHREAD_ONCE_INIT;
+
+static void on_thread_end(void *at)
+{
+	struct counts *gone = at;
+	pthread_mutex_lock(&lock);
+	for (size_t i = 0; i < SLOTS_MAX; i++)
+		ended[i] += gone->slot[i];
+	for (struct counts **c = &living; *c; c = &(*c)->next) {
+		if (*c == gone) {
+			*c = gone->next;
+			break;
+		}
+	}
+	pthread_mutex_unlock(&lock);
+	mine = NULL;
+	free(gone);
+}
+
+static void prepare(void)
+{
+	int failed = pthread_key_create(&thread_end, on_thread_end);
+	assert(!failed);
+	(void)failed;
+}
+
+static struct counts *counts_of_thread(void)
+{
+	if (mine)
+		return mine;
+	pthread_once(&prepared, prepare);
+	struct counts *fresh = x_zalloc(sizeof(*fresh));
+	pthread_setspecific(thread_end, fresh);
+	pthread_mutex_lock(&lock);
+	fresh->next = living;
+	living = fresh;
+	pthread_mutex_unlock(&lock);
+	return mine = fresh;
+}
+
+static unsigned value_count(const struct metric *m)
+{
+	unsigned count = 0;
+	if (!m->label)
+		return 1;
+	while (m->values[count])
+		count++;
+	return count;
+}
+
+static unsigned slots_of(const struct metric *m)
+{
+	assert(m->type != METRIC_HISTOGRAM || !m->label);
+	return m->type == METRIC_HISTOGRAM ? BUCKETS + 1 : value_count(m);
+}
+
+static bool is_registered(const struct metric *table)
+{
+	for (size_t i = 0; i < table_count; i++) {
+		if (tables[i] == table)
+			return true;
+	}
+	return false;
+}
+
+void metric_register(struct metric *table)
+{
+	pthread_mutex_lock(&lock);
+	if (!is_registered(table)) {
+		assert(table_count < TABLES_MAX);
+		tables[table_count++] = table;
+		for (struct metric *m = table; m->name; m++) {
+			m->slot = slots_taken;
+			slots_taken += slots_of(m);
+			assert(slots_taken <= SLOTS_MAX);
+		}
+	}
+	pthread_mutex_unlock(&lock);
+}
+
+static void count(unsigned slot, int64_t amount)
+{
+	_Atomic int64_t *at = &counts_of_thread()->slot[slot];
+	int64_t before = atomic_load_explicit(at, memory_order_relaxed);
+	atomic_store_explicit(at, before + amount, memory_order_relaxed);
+}
+
+void metric_add(const struct metric *m, int64_t amount)
+{
+	metric_add_at(m, 0, amount);
+}
+
+void metric_add_at(const struct metric *m, unsigned value, int64_t amount)
+{
+	if (!m->slot)
+		return;
+	assert(m->type != METRIC_HISTOGRAM && value < value_count(m));
+	count(m->slot + value, amount);
+}
+
+static unsigned bucket_of(uint64_t us)
+{
+	unsigned power = us > 1 ? 64 - (unsigned)__builtin_clzll(us - 1) : 0;   /* the least power with us <= 2^power */
+	return power <= BUCKET_FIRST ? 0 : power > BUCKET_LAST ? BUCKETS - 1 : power - BUCKET_FIRST;
+}
+
+void metric_observe_us(const struct metric *m, uint64_t us)
+{
+	if (!m->slot)
+		return;
+	assert(m->type == METRIC_HISTOGRAM);
+	count(m->slot + bucket_of(us), 1);
+	count(m->slot + BUCKETS, (int64_t)us);
+}
+
+void metric_set_reader(const struct metric *m, int64_t (*reader)(void *), void *context)
+{
+	assert(m->type != METRIC_HISTOGRAM && !m->label);
+	if (!m->slot)
+		return;
+	pthread_mutex_lock(&lock);
+	readers[m->slot] = (struct reader){reader, context};
+	pthread_mutex_unlock(&lock);
+}
+
+static int64_t sum_of(unsigned slot)
+{
+	pthread_mutex_lock(&lock);
+	struct reader asked = readers[slot];
+	int64_t sum = ended[slot];
+	for (struct counts *c = living; c; c = c->next)
+		sum += atomic_load_explicit(&c->slot[slot], memory_order_relaxed);
+	pthread_mutex_unlock(&lock);
+	return asked.read ? asked.read(asked.context) : sum;            /* unlocked: a reader may count */
+}
+
+/* Help texts and label values: backslash, newline and, in values, the quote. */
+static enum err add_escaped(struct buffer *out, const char *text, bool quote)
+{
+	enum err e = ERR_NONE;
+	for (; *text && e == ERR_NONE; text++) {
+		if (*text == '\n')
+			e = buffer_add_text(out, "\\n");
+		else if (*text == '\\' || (quote && *text == '"'))
+			e = buffer_format(out, "\\%c", *text);
+		else
+			e = buffer_add_byte(out, (uint8_t)*text);
+	}
+	return e;
+}
+
+static const char *type_name(enum metric_type type)
+{
+	return type == METRIC_COUNTER ? "counter" : type == METRIC_GAUGE ? "gauge" : "histogram";
+}
+
+static enum err write_head(struct buffer *out, const struct metric *m)
+{
+	enum err e = buffer_format(out, "# HELP fleetscale_%s ", m->name);
+	if (e == ERR_NONE)
+		e = add_escaped(out, m->help ? m->help : "", false);
+	return e == ERR_NONE ? buffer_format(out, "\n# TYPE fleetscale_%s %s\n", m->name, type_name(m->type)) : e;
+}
+
+static enum err write_values(struct buffer *out, const struct metric *m)
+{
+	if (!m->label)
+		return buffer_format(out, "fleetscale_%s %lld\n", m->name, (long long)sum_of(m->slot));
+	for (unsigned i = 0; m->values[i]; i++) {
+		enum err e = buffer_format(out, "fleetscale_%s{%s=\"", m->name, m->label);
+		if (e == ERR_NONE)
+			e = add_escaped(out, m->values[i], true);
+		if (e == ERR_NONE)
+			e = buffer_format(out, "\"} %lld\n", (long long)sum_of(m->slot + i));
+		if (e != ERR_NONE)
+			return e;
+	}
+	return ERR_NONE;
+}
+
+static bool in_seconds(const struct metric *m)
+{
+	static const char end[] = "_seconds";
+	size_t len = strlen(m->name);
+	return len >= sizeof(end) - 1 && !strcmp(m->name + len - (sizeof(end) - 1), end);
+}
+
+static enum err write_histogram(struct buffer *out, const struct metric *m)
+{
+	double unit = in_seconds(m) ? 1e-6 : 1;
+	int64_t below = 0;
+	for (unsigned i = 0; i < BUCKETS; i++) {
+		below += sum_of(m->slot + i);
+		enum err e = i == BUCKETS - 1
+		                     ? buffer_format(out, "fleetscale_%s_bucket{le=\"+Inf\"} %lld\n", m->name, (long long)below)
+		                     : buffer_format(out, "fleetscale_%s_bucket{le=\"%.9g\"} %lld\n", m->name,
+		                                     (double)(1u << (BUCKET_FIRST + i)) * unit, (long long)below);
+		if (e != ERR_NONE)
+			return e;
+	}
+	return buffer_format(out, "fleetscale_%s_sum %.16g\nfleetscale_%s_count %lld\n", m->name, (double)sum_of(m->slot + BUCKETS) * unit,
+	                     m->name, (long long)below);
+}
+
+static enum err write_metric(struct buffer *out, const struct metric *m)
+{
+	enum err e = write_head(out, m);
+	if (e != ERR_NONE)
+		return e;
+	return m->type == METRIC_HISTOGRAM ? write_histogram(out, m) : write_values(out, m);
+}
+
+static enum err write_row(struct buffer *out, const struct metric *m)
+{
+	enum err e = buffer_format(out, "| `fleetscale_%s` | %s | ", m->name, type_name(m->type));
+	if (e == ERR_NONE && m->label)
+		e = buffer_format(out, "`%s`: ", m->label);
+	for (unsigned i = 0; e == ERR_NONE && m->label && m->values[i]; i++)
+		e = buffer_format(out, "%s%s", i ? ", " : "", m->values[i]);
+	return e == ERR_NONE ? buffer_format(out, " | %s |\n", m->help ? m->help : "") : e;
+}
+
+static enum err write_each(struct buffer *out, enum err (*write)(struct buffer *, const struct metric *))
+{
+	size_t before = out->len;
+	enum err e = ERR_NONE;
+	for (size_t i = 0; i < table_count; i++) {
+		for (const struct metric *m = tables[i]; m->name && e == ERR_NONE; m++)
+			e = write(out, m);
+	}
+	if (e != ERR_NONE)
+		buffer_cut(out, before);
+	return e;
+}
+
+enum err metric_write(struct buffer *out)
+{
+	return write_each(out, write_metric);
+}
+
+enum err metric_write_docs(struct buffer *out)
+{
+	size_t before = out->len;
+	enum err e = buffer_add_text(out, "| metric | type | label | meaning |\n| --- | --- | --- | --- |\n");
+	if (e == ERR_NONE)
+		e = write_each(out, write_row);
+	if (e != ERR_NONE)
+		buffer_cut(out, before);
+	return e;
+}
