@@ -43,7 +43,7 @@ class Process:
                                           env=env, cwd="/", start_new_session=True, **identity)
         self.mark = [self.child.pid, start_time(self.child.pid)]
 
-    def signal(self, number):
+    def send(self, number):
         if self.alive():
             os.kill(self.pid, number)
 
@@ -57,13 +57,13 @@ class Process:
         return True
 
     def kill(self):
-        self.signal(signal.SIGKILL)
+        self.send(signal.SIGKILL)
         self.wait(10)
 
     def stop(self, seconds=20, number=signal.SIGTERM):
         """Ask, wait, insist. Returns the exit status if it was our child, else None."""
-        self.signal(signal.SIGCONT)
-        self.signal(number)
+        self.send(signal.SIGCONT)
+        self.send(number)
         if not self.wait(seconds):
             self.kill()
         return self.child.returncode if self.child else None

@@ -1,0 +1,1 @@
+"""Who plays in the journeys: real clients, raw clients, tailnets, a load balancer."""
