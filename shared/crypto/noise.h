@@ -52,7 +52,7 @@ MUST_USE enum err noise_dial_finish(struct noise_dial *dial, struct bytes respon
 /* An error frame (type 3) with a public sentence. */
 MUST_USE enum err noise_error_frame(const char *text, struct buffer *out);
 
-/* Seal `plain` into records of at most NOISE_PLAIN_MAX and append them to `out`. ERR_TOO_BIG past out's cap: then nothing was added and no counter moved. */
+/* Seal `plain` into records of at most NOISE_PLAIN_MAX (none for no bytes) and append them to `out`. ERR_TOO_BIG past out's cap: then nothing was added and no counter moved. */
 MUST_USE enum err noise_seal(struct noise_cipher *tx, struct bytes plain, struct buffer *out);
 /* Open one record at the start of `in`; appends its plaintext to `out`, *used = bytes taken. ERR_AGAIN: not whole yet (*used = 0).
  * ERR_MALFORMED: type or length; ERR_CRYPTO: authentication; ERR_TOO_BIG: out's cap, nothing taken. Zero-length records are legal. */
@@ -66,8 +66,14 @@ struct noise_psk {
 	uint8_t h[32], ck[32], key[32];
 	struct private_key ephemeral;
 };
+/* Both finishers wipe what the dialer kept, unless the answer has the wrong length. */
 void noise_psk_start(struct noise_psk *psk, struct bytes secret, struct bytes prologue, uint8_t message[static NOISE_PSK_MESSAGE_LEN]);
 MUST_USE enum err noise_psk_accept(struct bytes secret, struct bytes prologue, struct bytes message, uint8_t answer[static NOISE_PSK_MESSAGE_LEN], struct noise *noise);
 MUST_USE enum err noise_psk_finish(struct noise_psk *psk, struct bytes answer, struct noise *noise);
+/* The same with given ephemeral keys: vectors only. */
+void noise_psk_start_with(struct noise_psk *psk, struct bytes secret, struct bytes prologue, const struct private_key *ephemeral,
+                          uint8_t message[static NOISE_PSK_MESSAGE_LEN]);
+MUST_USE enum err noise_psk_accept_with(struct bytes secret, struct bytes prologue, const struct private_key *ephemeral, struct bytes message,
+                                        uint8_t answer[static NOISE_PSK_MESSAGE_LEN], struct noise *noise);
 
 #endif
