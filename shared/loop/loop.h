@@ -12,13 +12,14 @@
 struct loop;
 
 struct loop *loop_new(void);
-void loop_free(struct loop **loop);                             /* after loop_run returned; deferred and posted work is run first */
+/* After loop_run returned, on its thread. Deferred and posted work is run first, and answers of task_run are waited for. */
+void loop_free(struct loop **loop);
 void loop_run(struct loop *loop);                               /* until loop_stop */
 void loop_turn(struct loop *loop, int64_t wait_ms);             /* one turn, waiting at most so long (tests) */
 void loop_stop(struct loop *loop);                              /* from any thread */
 struct mono loop_now(const struct loop *loop);                  /* as of the start of this turn */
 
-/* Timers: a wheel on CLOCK_MONOTONIC (timerfd); 1 ms resolution, O(1) set and cancel. A timer fires once; set it again to repeat. */
+/* Timers: a wheel on the monotonic clock; 1 ms resolution, O(1) set and cancel. A timer fires once; set it again to repeat. */
 typedef void (*timer_fn)(void *context);
 struct timer {
 	struct list link;

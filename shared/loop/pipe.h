@@ -1,5 +1,5 @@
-/* A connected byte stream on a loop: plain TCP, unix socket, or TLS (handed over by http/upgrade.h). Writes are gathered, one in flight.
- * Not a protocol. Reading delivers into a buffer that the pipe owns and its user consumes from.
+/* A connected byte stream on a loop: plain TCP, unix socket, or TLS (handed over by http/upgrade.h). Writes of a turn are gathered and go out at its end.
+ * Not a protocol. Reading delivers into a buffer that the pipe owns and its user consumes from. No callback comes from within a call of its user.
  * The user owns the pipe; pipe_close ends it without a further callback, frees at the end of the turn. */
 #ifndef PIPE_H
 #define PIPE_H
@@ -14,7 +14,7 @@
 struct pipe;
 
 struct pipe_events {
-	/* Bytes came: consume from `in` (buffer_consume) what can be used; the rest is kept and shown again with more. */
+	/* Bytes came: consume from `in` (buffer_consume) what can be used; the rest is kept and shown again with more. Nothing else may be done to `in`. */
 	void (*on_data)(void *context, struct buffer *in);
 	/* All that was given to pipe_write has been taken by the kernel. */
 	void (*on_written)(void *context);
@@ -26,7 +26,8 @@ struct pipe_events {
 struct pipe *pipe_open(struct loop *loop, int fd, size_t in_cap, const struct pipe_events *events, void *context);
 /* Connects without blocking; on_written comes when connected, or on_end. */
 struct pipe *pipe_connect(struct loop *loop, struct endpoint to, int64_t timeout_ms, size_t in_cap, const struct pipe_events *events, void *context);
-void pipe_close(struct pipe **pipe);                            /* accepts NULL, leaves NULL */
+/* Accepts NULL, leaves NULL. What was written goes out as far as the kernel takes it at once; to be sure of it, wait for on_written. */
+void pipe_close(struct pipe **pipe);
 
 /* Writes: takes the buffer's memory (it is empty afterwards). While one is in flight more is appended behind it. ERR_TOO_BIG past pipe_out_cap. */
 MUST_USE enum err pipe_write(struct pipe *pipe, struct buffer *out);
@@ -48,10 +49,14 @@ struct pipe_parcel;
 struct pipe_parcel *pipe_export(struct pipe **pipe);
 struct pipe *pipe_import(struct loop *loop, struct pipe_parcel **parcel, const struct pipe_events *events, void *context);
 
-/* Listener: on_accept owns the fd. SO_REUSEPORT is set; port 0 picks one (listener_endpoint tells). */
+/* Listener: on_accept owns the fd (non-blocking, tuned). SO_REUSEPORT is set; port 0 picks one (listener_endpoint tells). */
 struct listener;
 struct listener *listener_open(struct loop *loop, struct endpoint at, void (*on_accept)(void *context, int fd), void *context, struct diag *why);
+/* `fd` is bound and listening already (unix sockets); it becomes the listener's. */
+struct listener *listener_adopt(struct loop *loop, int fd, void (*on_accept)(void *context, int fd), void *context);
 struct endpoint listener_endpoint(const struct listener *listener);
+/* Accepts what waits in the queue now: before closing, since connections left there are reset. */
+void listener_empty(struct listener *listener);
 void listener_close(struct listener **listener);
 
 #endif

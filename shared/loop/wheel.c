@@ -25,7 +25,6 @@ static void put(struct wheel *w, struct timer *t)
 	unsigned i = (unsigned)(at >> (SLOT_BITS * level)) & SLOT_MASK;
 	w->used[level][i / 64] |= UINT64_C(1) << (i % 64);
 	list_append(&w->slot[level][i], &t->link);
-	w->count++;
 }
 
 void wheel_insert(struct wheel *w, struct timer *t)
@@ -34,15 +33,6 @@ void wheel_insert(struct wheel *w, struct timer *t)
 		list_append(&w->ready, &t->link);
 	else
 		put(w, t);
-}
-
-void wheel_remove(struct wheel *w, struct timer *t)
-{
-	if (!list_linked(&t->link))
-		return;
-	/* An empty slot's bit stays set until the wheel passes it: finding the slot again would cost more. */
-	list_remove(&t->link);
-	(void)w;
 }
 
 /* The first used slot after position `from` of a level, going round once; how many steps away, or 0 for none. */

@@ -10,15 +10,14 @@ enum { WHEEL_LEVELS = 4, WHEEL_SLOTS = 256 };
 
 struct wheel {
 	int64_t now_ms;                         /* everything due until here has been taken out */
-	size_t count;                           /* timers in slots */
 	struct list ready;                      /* due already when they were set */
+	/* A timer leaves by list_remove alone: the bit of a slot emptied so stays until the wheel passes it, and costs one early look. */
 	uint64_t used[WHEEL_LEVELS][WHEEL_SLOTS / 64];
 	struct list slot[WHEEL_LEVELS][WHEEL_SLOTS];
 };
 
 void wheel_init(struct wheel *w, int64_t now_ms);
 void wheel_insert(struct wheel *w, struct timer *t);
-void wheel_remove(struct wheel *w, struct timer *t);            /* legal when it is not in */
 /* No timer is due before this; INT64_MAX when there is none. */
 int64_t wheel_next(const struct wheel *w);
 /* Moves what is due at `now_ms` to the end of `due`, in order. */

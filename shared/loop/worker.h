@@ -12,9 +12,11 @@ struct worker {
 	void *thread;                           /* private */
 };
 
-/* Starts `count` threads; each runs on_start(worker) on itself, then its loop. Signals are blocked in them. */
+/* Starts `count` threads; each runs on_start(worker) on itself, then its loop. Signals are blocked in them.
+ * All loops exist before the first on_start; returns when every on_start has. Each loop is freed by its own thread, after all have stopped. */
 struct worker *worker_start(unsigned count, void (*on_start)(struct worker *w), void *program);
-void worker_join(struct worker **workers, unsigned count);      /* after loop_stop on each */
+/* After loop_stop on each; leaves NULL. */
+void worker_join(struct worker **workers, unsigned count);
 
 /* Work that blocks (curl, getaddrinfo) on a helper thread; on_done comes on `loop`. */
 void task_run(struct loop *loop, void (*work)(void *context), void (*on_done)(void *context), void *context);

@@ -1,0 +1,247 @@
+#include "loop.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "loop_h2o.h"
+#include "wheel.h"
+
+/* Rounds of deferred work in one turn: a deferral may defer further work, but not for ever. */
+enum { DEFER_ROUNDS = 64, LINGER_TURNS = 16 };
+
+struct post {
+	struct post *next;
+	void (*fn)(void *context);
+	void *context;
+};
+
+struct loop {
+	h2o_loop_t *h2o;
+	struct mono now;
+	struct wheel wheel;
+	struct list deferred;
+	_Atomic(struct post *) posted;          /* newest first */
+	atomic_bool stop;
+	int wake_fd;
+	struct watch *wake;
+	unsigned tasks;
+};
+
+h2o_loop_t *loop_h2o(struct loop *loop)
+{
+	return loop->h2o;
+}
+
+static void on_wake(void *context, unsigned ready)
+{
+	struct loop *loop = context;
+	uint64_t count;
+	(void)ready;
+	while (read(loop->wake_fd, &count, sizeof(count)) < 0 && errno == EINTR)
+		;
+}
+
+static void wake(struct loop *loop)
+{
+	uint64_t one = 1;
+	while (write(loop->wake_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+		;
+}
+
+struct loop *loop_new(void)
+{
+	/* A write to a TLS socket that the peer has closed goes through writev, which has no other way to be quiet. */
+	signal(SIGPIPE, SIG_IGN);
+	struct loop *loop = x_zalloc(sizeof(*loop));
+	loop->h2o = h2o_evloop_create();
+	loop->now = clock_mono();
+	wheel_init(&loop->wheel, loop->now.ms);
+	list_init(&loop->deferred);
+	loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (loop->wake_fd < 0)
+		abort();
+	loop->wake = watch_open(loop, loop->wake_fd, on_wake, loop);
+	watch_want(loop->wake, WATCH_READ);
+	return loop;
+}
+
+static void run_timers(struct loop *loop)
+{
+	struct list due;
+	list_init(&due);
+	wheel_advance(&loop->wheel, clock_mono().ms, &due);
+	struct timer *t;
+	while ((t = LIST_FIRST(&due, struct timer, link))) {
+		list_remove(&t->link);
+		t->on_due(t->context);
+	}
+}
+
+static struct post *oldest_first(struct post *newest)
+{
+	struct post *first = NULL;
+	while (newest) {
+		struct post *next = newest->next;
+		newest->next = first;
+		first = newest;
+		newest = next;
+	}
+	return first;
+}
+
+static void run_posted(struct loop *loop)
+{
+	struct post *p = oldest_first(atomic_exchange_explicit(&loop->posted, NULL, memory_order_acquire));
+	while (p) {
+		struct post *next = p->next;
+		p->fn(p->context);
+		free(p);
+		p = next;
+	}
+}
+
+static void run_deferred(struct loop *loop)
+{
+	for (unsigned round = 0; round < DEFER_ROUNDS && !list_empty(&loop->deferred); round++) {
+		struct list now = loop->deferred;
+		now.next->prev = now.prev->next = &now;
+		list_init(&loop->deferred);
+		struct defer *d;
+		while ((d = LIST_FIRST(&now, struct defer, link))) {
+			list_remove(&d->link);
+			d->on_turn_end(d->context);
+		}
+	}
+}
+
+/* h2o finds completed writes by looking at its pending lists, which it does not do before it waits. */
+static bool work_waits(const struct loop *loop)
+{
+	return !list_empty(&loop->deferred) || loop->h2o->_pending_as_client || loop->h2o->_pending_as_server ||
+	       atomic_load_explicit(&loop->posted, memory_order_relaxed);
+}
+
+static int32_t wait_until_next(const struct loop *loop, int64_t most)
+{
+	if (work_waits(loop))
+		return 0;
+	int64_t next = wheel_next(&loop->wheel), wait = INT32_MAX;
+	if (next != INT64_MAX)
+		wait = next - clock_mono().ms;
+	if (wait > most)
+		wait = most;
+	if (wait > INT32_MAX)
+		wait = INT32_MAX;
+	return wait > 0 ? (int32_t)wait : 0;
+}
+
+void loop_turn(struct loop *loop, int64_t wait_ms)
+{
+	/* An interrupted wait is a turn without events. */
+	(void)h2o_evloop_run(loop->h2o, wait_until_next(loop, wait_ms));
+	loop->now = clock_mono();
+	run_posted(loop);
+	run_timers(loop);
+	run_deferred(loop);
+}
+
+void loop_run(struct loop *loop)
+{
+	while (!atomic_load(&loop->stop))
+		loop_turn(loop, INT32_MAX);
+	atomic_store(&loop->stop, false);
+}
+
+void loop_stop(struct loop *loop)
+{
+	atomic_store(&loop->stop, true);
+	wake(loop);
+}
+
+struct mono loop_now(const struct loop *loop)
+{
+	return loop->now;
+}
+
+void loop_task_begun(struct loop *loop)
+{
+	loop->tasks++;
+}
+
+void loop_task_answered(struct loop *loop)
+{
+	loop->tasks--;
+}
+
+void loop_free(struct loop **at)
+{
+	struct loop *loop = *at;
+	*at = NULL;
+	if (!loop)
+		return;
+	while (loop->tasks)
+		loop_turn(loop, 10);
+	/* TLS farewells and closed sockets need a turn or two. */
+	for (unsigned i = 0; i < LINGER_TURNS && (i < 2 || work_waits(loop)); i++)
+		loop_turn(loop, 0);
+	watch_close(&loop->wake);
+	run_deferred(loop);
+	(void)h2o_evloop_run(loop->h2o, 0);
+	h2o_evloop_destroy(loop->h2o);
+	close(loop->wake_fd);
+	free(loop);
+}
+
+void timer_init(struct timer *t, struct loop *loop, timer_fn on_due, void *context)
+{
+	*t = (struct timer){.on_due = on_due, .context = context, .loop = loop};
+	list_init(&t->link);
+}
+
+void timer_set(struct timer *t, int64_t in_ms)
+{
+	list_remove(&t->link);
+	t->due_ms = clock_mono().ms + (in_ms > 0 ? in_ms : 0);
+	wheel_insert(&t->loop->wheel, t);
+}
+
+void timer_cancel(struct timer *t)
+{
+	if (timer_is_set(t))
+		list_remove(&t->link);
+}
+
+void defer_init(struct defer *d, defer_fn on_turn_end, void *context)
+{
+	*d = (struct defer){.on_turn_end = on_turn_end, .context = context};
+	list_init(&d->link);
+}
+
+void loop_defer(struct loop *loop, struct defer *d)
+{
+	if (!list_linked(&d->link))
+		list_append(&loop->deferred, &d->link);
+}
+
+void defer_cancel(struct defer *d)
+{
+	if (list_linked(&d->link))
+		list_remove(&d->link);
+}
+
+void loop_post(struct loop *loop, void (*fn)(void *context), void *context)
+{
+	struct post *p = x_alloc(sizeof(*p));
+	*p = (struct post){.fn = fn, .context = context};
+	struct post *before = atomic_load_explicit(&loop->posted, memory_order_relaxed);
+	do
+		p->next = before;
+	while (!atomic_compare_exchange_weak_explicit(&loop->posted, &before, p, memory_order_acq_rel, memory_order_relaxed));
+	/* Whoever found the list empty wakes the loop for all that follow until it looks. `p` may be gone already. */
+	if (!before)
+		wake(loop);
+}
