@@ -46,10 +46,12 @@ enum verdict_kind {
 	VERDICT_ASK_LOGIN                       /* interactive login (a refusal with Error until logins exist) */
 };
 
+enum { ADMISSION_REASON_MAX = 256 };
+
 struct verdict {
 	enum verdict_kind kind;
-	const char *reason;                     /* for the client's user; static text */
-	const struct node *node;                /* whom it is about; NULL for VERDICT_ENROLL */
+	char reason[ADMISSION_REASON_MAX];      /* for the client's user; "" unless refused or asked to log in */
+	const struct node *node;                /* whom it is about; NULL for VERDICT_ENROLL; the node to be renewed, or NULL, for VERDICT_ASK_LOGIN */
 	const struct authkey *authkey;          /* the key used, or NULL */
 	bool consume_key;                       /* mark the one-shot key as used by the node */
 	struct wall expiry;                     /* the node's key expiry from now on (WALL_ZERO: never) */

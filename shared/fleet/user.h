@@ -19,8 +19,9 @@ struct user {
 };
 
 enum { USER_NAME_MAX = 255 };
+/* A name that existing admin tools accept too: 2 to 255 bytes, starts with a letter (of any alphabet), then letters, digits, - . _ and at most one @. */
 MUST_USE enum err user_check_name(struct bytes name, struct diag *why);
-/* What clients call LoginName: never empty. Email if there is one, else name, else name@domain when name has no "@". */
+/* What clients call LoginName: email if there is one, else name. Never empty. Lives as long as the user. */
 struct bytes user_login_name(const struct user *user);
 
 #endif

@@ -15,7 +15,7 @@ enum capver_feature {
 	CAPVER_NO_MEASURE_NO_HOME = 1 << 3,     /* 115 */
 	CAPVER_DISPLAY_MESSAGES = 1 << 4,       /* 117; below it Health */
 	CAPVER_AUTO_UPDATE_CAP = 1 << 5,        /* 131; below it DefaultAutoUpdate */
-	CAPVER_REGISTER_429 = 1 << 6,           /* 137: Retry-After on register */
+	CAPVER_REGISTER_429 = 1 << 6,           /* 137: Retry-After on register. Asked by capver_has only: it does not change maps and splits no band */
 	CAPVER_STABLE_TAILNET = 1 << 7          /* 148: Node.StableTailnetID */
 };
 

@@ -8,6 +8,7 @@
 
 #include "addr.h"
 #include "arena.h"
+#include "buffer.h"
 
 struct hostinfo {
 	bool present;                           /* false: the request had null or none */
@@ -21,10 +22,12 @@ struct hostinfo {
 	unsigned preferred_derp;                /* 0: not known now */
 };
 
+/* NULL and null give present = false. ERR_MALFORMED or ERR_TOO_BIG with a sentence that names the member. Unknown members are kept in `json`. */
 MUST_USE enum err hostinfo_decode(const json_t *object, struct arena *arena, struct hostinfo *hostinfo, struct diag *why);
-/* A stored text, for rendering: the copy that peers may see (no PushDeviceToken, RequestTags, log ids, NetInfo latencies ...; Services, OS, Hostname stay). Appends an object to `out`. */
+/* A stored text, for rendering: the copy that peers may see, which holds only what clients read of a peer (OS, Hostname, Services, AppConnector, Location,
+ * sshHostKeys) in the client's own types, so that no node can spoil its peers' maps. Appends an object to `out`; unchanged on error. */
 MUST_USE enum err hostinfo_for_peers(struct bytes json, struct buffer *out);
-/* NetInfo of an older text carried over when a new Hostinfo has none. Appends the merged object to `out`. */
+/* NetInfo of an older text carried over when a new Hostinfo has none (and both fit into HOSTINFO_MAX). Appends the merged object to `out`. */
 MUST_USE enum err hostinfo_merge(struct bytes old_json, struct bytes new_json, struct buffer *out);
 
 #endif

@@ -15,7 +15,8 @@ MUST_USE enum err mapframe_wrap(struct bytes piece, struct buffer *out);
 void mapframe_header(uint8_t out[static MAPFRAME_HEADER_LEN], size_t len);
 /* The keep-alive frame with its header, constant: {"KeepAlive":true} and one trailing newline, so that the client's shortcut never arms (control.md 5.4). */
 struct bytes mapframe_keepalive(bool zstd);
-/* Decode for tests and tools, capped. */
+/* Decode one piece (zstd frames back to back, without the 4-byte length) for tests and tools. ERR_TOO_BIG past `cap` plain bytes, ERR_MALFORMED for
+ * what is no zstd or ends too early; `out` unchanged on error. */
 MUST_USE enum err mapframe_decompress(struct bytes frames, size_t cap, struct buffer *out);
 
 #endif

@@ -7,6 +7,8 @@
 #include "hostinfo.h"
 #include "key.h"
 
+enum { MAPMSG_MAX = 1 << 20 };          /* a request is mostly Hostinfo (32 KiB) and endpoints */
+
 enum map_kind {
 	MAP_LITE,                               /* Stream=false, OmitPeers=true: report, empty answer */
 	MAP_STREAM,                             /* Stream=true */
@@ -26,6 +28,7 @@ struct map_request {
 	size_t endpoint_count;
 };
 
+/* ERR_MALFORMED or ERR_TOO_BIG with a sentence in `why`, as regmsg_decode. At most NODE_ENDPOINTS_MAX endpoints, the first ones. */
 MUST_USE enum err mapmsg_decode(struct bytes body, struct arena *arena, struct map_request *request, struct diag *why);
 
 #endif

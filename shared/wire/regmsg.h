@@ -6,6 +6,7 @@
 
 #include "arena.h"
 #include "buffer.h"
+#include "clock.h"
 #include "hostinfo.h"
 #include "key.h"
 
@@ -23,7 +24,7 @@ struct register_request {
 	struct bytes tailnet_hint;
 };
 
-/* ERR_MALFORMED with a sentence in `why` for any breach of type, depth, size, encoding or key form. */
+/* ERR_MALFORMED with a sentence in `why` for any breach of type, depth, encoding or key form; ERR_TOO_BIG for size. `request` is then not to be used. */
 MUST_USE enum err regmsg_decode(struct bytes body, struct arena *arena, struct register_request *request, struct diag *why);
 
 struct register_response {

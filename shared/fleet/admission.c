@@ -1,0 +1,182 @@
+#include "admission.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static const char no_login[] = "this tailnet admits by auth key";
+
+PRINTF(3, 4) static struct verdict refuse(enum verdict_kind kind, const struct node *node, const char *format, ...)
+{
+	struct verdict v = {.kind = kind, .node = node, .expiry = WALL_ZERO};
+	va_list args;
+	va_start(args, format);
+	vsnprintf(v.reason, sizeof v.reason, format, args);
+	va_end(args);
+	return v;
+}
+
+static struct verdict about(enum verdict_kind kind, const struct node *node, struct wall expiry)
+{
+	return (struct verdict){.kind = kind, .node = node, .expiry = expiry, .ephemeral = node && node->ephemeral};
+}
+
+/* The earlier of two expiries, zero being never. */
+static struct wall sooner(struct wall a, struct wall b)
+{
+	if (wall_is_zero(a) || wall_is_zero(b))
+		return wall_is_zero(a) ? b : a;
+	return a.ns < b.ns ? a : b;
+}
+
+/* The client may send any past time; its zero time means that it has no wish (a restarted 1.64 client registers so). */
+static bool is_logout(const struct join *join, struct wall now) { return wall_passed(join->expiry, now); }
+
+/* Nothing to end is a success too: a refused logout leaves the client stopped, with a dead key that it never drops. */
+static struct verdict decide_logout(const struct node *node, struct wall now)
+{
+	if (!node || (node_is_expired(node, now) && !node->ephemeral))
+		return about(VERDICT_GONE, NULL, WALL_ZERO);
+	return about(VERDICT_LOGOUT, node, now);
+}
+
+/* A restart must change nothing, least of all the expiry; only an explicit wish to expire sooner is granted. */
+static struct verdict keep(const struct node *node, const struct join *join)
+{
+	bool wish = !wall_is_zero(join->expiry) && !node_is_tagged(node);
+	if (wish && (wall_is_zero(node->expiry) || join->expiry.ns < node->expiry.ns))
+		return about(VERDICT_EXPIRE_SOONER, node, join->expiry);
+	return about(VERDICT_KNOWN, node, node->expiry);
+}
+
+/* The key that once let the node in still speaks for it after an administrator gave the node another owner. */
+static bool speaks_for(const struct authkey *key, const struct node *node)
+{
+	if (key->tailnet != node->tailnet)
+		return false;
+	if (node->authkey && node->authkey == key->id)
+		return true;
+	return key->tag_count ? node_is_tagged(node) : !node_is_tagged(node) && node->user == key->user;
+}
+
+/* The client stores its node key only with its first map: until that went out, the same machine coming back under a new key is the same joining. */
+static bool is_same_joining(const struct known *known)
+{
+	return known->key_unpolled_by && known->by_owner && known->by_owner->id == known->key_unpolled_by;
+}
+
+static const char *fault_of(const struct known *known, struct wall now)
+{
+	const struct authkey *key = known->authkey;
+	if (!wall_is_zero(key->revoked))
+		return "invalid key: it was revoked";
+	if (wall_passed(key->expiry, now))
+		return "invalid key: it has expired";
+	if (!key->reusable && key->used_by && !is_same_joining(known))
+		return "invalid key: it was good for one machine and is used up";
+	return NULL;
+}
+
+static bool key_has_tag(const struct authkey *key, struct bytes tag)
+{
+	for (size_t i = 0; i < key->tag_count; i++)
+		if (bytes_equal(key->tags[i], tag))
+			return true;
+	return false;
+}
+
+/* Writes the requested tags that the key does not have, separated by spaces, as many as fit; false when it has all.
+ * Clients that got their key from an OAuth client always ask for the key's own tags. */
+static bool denied_tags(const struct join *join, const struct authkey *key, char out[static ADMISSION_REASON_MAX / 2])
+{
+	size_t len = 0;
+	bool denied = false;
+	out[0] = 0;
+	for (size_t i = 0; i < join->request_tag_count; i++) {
+		struct bytes tag = join->request_tags[i];
+		if (key_has_tag(key, tag))
+			continue;
+		denied = true;
+		/* A tag that is no tag may be anything, so it is not echoed. */
+		if (tag_check(tag, NULL))
+			tag = BYTES("?");
+		if (len + tag.len + 2 <= ADMISSION_REASON_MAX / 2)
+			len += (size_t)sprintf(out + len, "%s%.*s", len ? " " : "", BYTES_ARG(tag));
+	}
+	return denied;
+}
+
+/* Which node of this machine goes on under the new node key; NULL: none, it is a new one.
+ * An old node key names its node, unless this machine also has a node of the key's owner, which would become his second. */
+static const struct node *node_to_renew(const struct known *known)
+{
+	const struct authkey *key = known->authkey;
+	const struct node *old = known->by_node_key ? known->by_node_key : known->by_old_key;
+	if (old && old->tailnet != key->tailnet)
+		old = NULL;
+	if (!old || (known->by_owner && !speaks_for(key, old)))
+		return known->by_owner;
+	return old;
+}
+
+static struct verdict admit(const struct join *join, const struct known *known, int64_t lifetime_ms, struct wall now)
+{
+	const struct authkey *key = known->authkey;
+	const struct node *node = node_to_renew(known);
+	char tags[ADMISSION_REASON_MAX / 2];
+	if (known->tailnet_frozen)
+		return refuse(VERDICT_REFUSE, node, "this tailnet admits no machine at present");
+	if (denied_tags(join, key, tags))
+		return refuse(VERDICT_REFUSE, node, "requested tags [%s] are invalid or not permitted", tags);
+
+	/* A node key names one node in the whole installation. One that already names another node of this machine (of another tailnet,
+	 * or of another user while the key's owner has his own) is given up by the client, which comes back with a fresh one. */
+	if (known->by_node_key && known->by_node_key != node)
+		return about(VERDICT_NODE_KEY_EXPIRED, known->by_node_key, known->by_node_key->expiry);
+
+	struct verdict v = {
+		.kind = node ? VERDICT_REKEY : VERDICT_ENROLL,
+		.node = node,
+		.authkey = key,
+		.consume_key = !key->reusable && !is_same_joining(known),
+		.ephemeral = key->ephemeral || join->ephemeral,
+		.expiry = WALL_ZERO,
+	};
+	/* A tagged node belongs to no person whose login could be renewed, hence never expires. */
+	if (!key->tag_count)
+		v.expiry = sooner(join->expiry, lifetime_ms ? wall_add_ms(now, lifetime_ms) : WALL_ZERO);
+	return v;
+}
+
+static struct verdict decide_by_key(const struct join *join, const struct known *known, int64_t lifetime_ms, struct wall now)
+{
+	const struct node *node = known->by_node_key;
+	if (!join->credential_well_formed)
+		return refuse(VERDICT_REFUSE, node, "invalid key: it is not an auth key of this server");
+	if (!known->authkey)
+		return refuse(VERDICT_REFUSE, node, "invalid key: it does not exist");
+	/* Containers present their key at each start; the node is in, whatever became of the key since. */
+	if (node && !node_is_expired(node, now) && speaks_for(known->authkey, node))
+		return keep(node, join);
+	const char *fault = fault_of(known, now);
+	return fault ? refuse(VERDICT_REFUSE, node, "%s", fault) : admit(join, known, lifetime_ms, now);
+}
+
+struct verdict admission_decide(const struct join *join, const struct known *known, int64_t lifetime_ms, struct wall now)
+{
+	const struct node *node = known->by_node_key;
+	if (key_is_zero(join->node_key.raw))
+		return refuse(VERDICT_REFUSE, NULL, "the request has no node key");
+	if (node && !key_equal(node->machine_key.raw, join->machine_key.raw))
+		return about(VERDICT_FORBID, NULL, WALL_ZERO);
+	/* Before the credential: a client that logs out may still carry its auth key, and must not come back by it. */
+	if (is_logout(join, now))
+		return decide_logout(node, now);
+	if (join->has_credential)
+		return decide_by_key(join, known, lifetime_ms, now);
+	if (node && !node_is_expired(node, now))
+		return keep(node, join);
+	/* Never on a follow-up: the client would repeat it with the same key for ever. */
+	if (node && !join->followup.len)
+		return about(VERDICT_NODE_KEY_EXPIRED, node, node->expiry);
+	return refuse(VERDICT_ASK_LOGIN, node ? node : known->by_old_key, no_login);
+}

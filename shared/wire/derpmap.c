@@ -1,0 +1,75 @@
+#include "derpmap.h"
+
+#include "jsonw.h"
+
+/* Zero values are left out: clients reopen their relay connection when a definition's meaning changes, and read absence as zero. */
+static void write_node(struct jsonw *w, const struct relay_node *node, unsigned region)
+{
+	jsonw_object(w, NULL);
+	jsonw_text(w, "Name", node->name);
+	jsonw_uint(w, "RegionID", region);
+	jsonw_text(w, "HostName", node->host_name);
+	if (node->cert_name.len)
+		jsonw_text(w, "CertName", node->cert_name);
+	if (node->ipv4.len)
+		jsonw_text(w, "IPv4", node->ipv4);
+	if (node->ipv6.len)
+		jsonw_text(w, "IPv6", node->ipv6);
+	if (node->stun_port)
+		jsonw_int(w, "STUNPort", node->stun_port);
+	if (node->stun_only)
+		jsonw_bool(w, "STUNOnly", true);
+	if (node->relay_port)
+		jsonw_uint(w, "DERPPort", node->relay_port);
+	if (node->insecure_for_tests)
+		jsonw_bool(w, "InsecureForTests", true);
+	if (node->can_port80)
+		jsonw_bool(w, "CanPort80", true);
+	jsonw_object_end(w);
+}
+
+static void write_region(struct jsonw *w, const struct relay_region *region)
+{
+	char id[16], *p = id + sizeof id;
+	unsigned left = region->id;
+	do
+		*--p = (char)('0' + left % 10);
+	while (left /= 10);
+	jsonw_key(w, bytes_of(p, (size_t)(id + sizeof id - p)));
+	jsonw_object(w, NULL);
+	jsonw_uint(w, "RegionID", region->id);
+	jsonw_text(w, "RegionCode", region->code);
+	jsonw_text(w, "RegionName", region->name);
+	if (region->latitude != 0)
+		jsonw_double(w, "Latitude", region->latitude);
+	if (region->longitude != 0)
+		jsonw_double(w, "Longitude", region->longitude);
+	if (region->no_measure_no_home) {
+		/* Clients below 115 know only the older name. */
+		jsonw_bool(w, "Avoid", true);
+		jsonw_bool(w, "NoMeasureNoHome", true);
+	}
+	jsonw_array(w, "Nodes");
+	for (size_t i = 0; i < region->node_count; i++)
+		write_node(w, &region->nodes[i], region->id);
+	jsonw_array_end(w);
+	jsonw_object_end(w);
+}
+
+enum err derpmap_encode(const struct relay_region *regions, size_t count, struct buffer *out)
+{
+	size_t before = out->len;
+	struct jsonw w;
+	jsonw_start(&w, out);
+	jsonw_object(&w, NULL);
+	jsonw_object(&w, "Regions");
+	for (size_t i = 0; i < count; i++)
+		if (regions[i].node_count)
+			write_region(&w, &regions[i]);
+	jsonw_object_end(&w);
+	jsonw_bool(&w, "omitDefaultRegions", true);
+	jsonw_object_end(&w);
+	if (jsonw_end(&w))
+		buffer_cut(out, before);
+	return jsonw_end(&w);
+}
