@@ -1,0 +1,18 @@
+/* Duties: chores that one process at a time does. An advisory lock inside the chore's own transaction, so that it ends with it whatever happens.
+ * Not leadership: nobody holds a duty between two transactions, and a chore must be harmless when done twice.
+ * Nothing is owned. */
+#ifndef DUTY_H
+#define DUTY_H
+
+#include "tx.h"
+
+enum duty { DUTY_NONE, DUTY_EXPIRY, DUTY_EPHEMERAL, DUTY_JOURNAL, DUTY_LOGINS, DUTY_ROUTES };
+
+/* First statement of a TX_WRITE: the whole fails with ERR_AGAIN when another process does this duty for this tailnet right now. */
+void duty_take(struct tx *tx, enum duty duty);
+
+/* Prunes journal lines of all tailnets that are older than age_ms or more than `lines` generations behind. ERR_AGAIN: somebody else is at it. */
+typedef void (*duty_fn)(void *context, enum err e, uint64_t removed);
+void duty_prune_journal(struct pg *pg, int64_t age_ms, uint64_t lines, duty_fn on_done, void *context);
+
+#endif

@@ -1,0 +1,19 @@
+/* The table of users: SQL and row <-> struct user, always of the transaction's tailnet.
+ * Not the check of names (fleet/user.h). Each function but users_read adds a statement and returns its number; writes add their journal line too.
+ * Rows read live in the caller's arena. */
+#ifndef USERS_H
+#define USERS_H
+
+#include "tx.h"
+#include "user.h"
+
+unsigned users_insert(struct tx *tx, const struct user *user);  /* its row is the answer, for users_read. ERR_EXISTS: the name is taken */
+unsigned users_list(struct tx *tx);                             /* by id */
+unsigned users_get(struct tx *tx, uint64_t id);                 /* one row or none */
+unsigned users_find(struct tx *tx, struct bytes name);          /* one row or none */
+unsigned users_rename(struct tx *tx, uint64_t id, struct bytes name);   /* its row is the answer. ERR_NOT_FOUND, ERR_EXISTS */
+/* Auth keys of the user go too. ERR_NOT_FOUND; ERR_CONFLICT while the user has nodes. */
+unsigned users_delete(struct tx *tx, uint64_t id);
+size_t users_read(struct tx *tx, unsigned statement, struct arena *arena, struct user **out);
+
+#endif
