@@ -29,7 +29,10 @@ static struct wall sooner(struct wall a, struct wall b)
 }
 
 /* The client may send any past time; its zero time means that it has no wish (a restarted 1.64 client registers so). */
-static bool is_logout(const struct join *join, struct wall now) { return wall_passed(join->expiry, now); }
+static bool is_logout(const struct join *join, struct wall now)
+{
+	return wall_passed(join->expiry, now);
+}
 
 /* Nothing to end is a success too: a refused logout leaves the client stopped, with a dead key that it never drops. */
 static struct verdict decide_logout(const struct node *node, struct wall now)
@@ -58,7 +61,8 @@ static bool speaks_for(const struct authkey *key, const struct node *node)
 	return key->tag_count ? node_is_tagged(node) : !node_is_tagged(node) && node->user == key->user;
 }
 
-/* The client stores its node key only with its first map: until that went out, the same machine coming back under a new key is the same joining. */
+/* The client stores its node key only with its first map: until that went out, the same machine coming back under a new key is the same
+ * joining. */
 static bool is_same_joining(const struct known *known)
 {
 	return known->key_unpolled_by && known->by_owner && known->by_owner->id == known->key_unpolled_by;

@@ -2,8 +2,14 @@
 
 enum { TAG_PREFIX_LEN = 4 };
 
-static bool is_letter(uint8_t c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-static bool is_digit(uint8_t c) { return c >= '0' && c <= '9'; }
+static bool is_letter(uint8_t c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+static bool is_digit(uint8_t c)
+{
+	return c >= '0' && c <= '9';
+}
 
 enum err tag_check(struct bytes tag, struct diag *why)
 {

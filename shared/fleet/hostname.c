@@ -2,11 +2,26 @@
 
 #include <stdio.h>
 
-static bool is_lower(uint8_t c) { return c >= 'a' && c <= 'z'; }
-static bool is_upper(uint8_t c) { return c >= 'A' && c <= 'Z'; }
-static bool is_digit(uint8_t c) { return c >= '0' && c <= '9'; }
-static bool is_alnum(uint8_t c) { return is_lower(c) || is_upper(c) || is_digit(c); }
-static bool is_separator(uint8_t c) { return c == ' ' || c == '.' || c == '@' || c == '_'; }
+static bool is_lower(uint8_t c)
+{
+	return c >= 'a' && c <= 'z';
+}
+static bool is_upper(uint8_t c)
+{
+	return c >= 'A' && c <= 'Z';
+}
+static bool is_digit(uint8_t c)
+{
+	return c >= '0' && c <= '9';
+}
+static bool is_alnum(uint8_t c)
+{
+	return is_lower(c) || is_upper(c) || is_digit(c);
+}
+static bool is_separator(uint8_t c)
+{
+	return c == ' ' || c == '.' || c == '@' || c == '_';
+}
 
 static struct bytes drop_suffix(struct bytes name, const char *suffix)
 {

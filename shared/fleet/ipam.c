@@ -4,10 +4,10 @@ typedef unsigned __int128 wide;
 
 /* What is never given out, whatever the range. Source: docs/protocol/addresses.md. */
 static const struct prefix reserved_blocks[] = {
-	{{IP_V4, {100, 100, 100, 100}}, 32},                                            /* MagicDNS resolver */
-	{{IP_V4, {100, 115, 92, 0}}, 23},                                               /* ChromeOS virtual machines */
-	{{IP_V6, {0xfd, 0x7a, 0x11, 0x5c, 0xa1, 0xe0, [15] = 0x53}}, 128},              /* MagicDNS resolver */
-	{{IP_V6, {0xfd, 0x7a, 0x11, 0x5c, 0xa1, 0xe0, 0x0b, 0x1a}}, 64},                /* 4via6 routes */
+	{{IP_V4, {100, 100, 100, 100}}, 32},                                                            /* MagicDNS resolver */
+	{{IP_V4, {100, 115, 92, 0}}, 23},                                                               /* ChromeOS virtual machines */
+	{{IP_V6, {0xfd, 0x7a, 0x11, 0x5c, 0xa1, 0xe0, [15] = 0x53}}, 128},                              /* MagicDNS resolver */
+	{{IP_V6, {0xfd, 0x7a, 0x11, 0x5c, 0xa1, 0xe0, 0x0b, 0x1a}}, 64},                                /* 4via6 routes */
 	{{IP_V6, {0xfd, 0x7a, 0x11, 0x5c, 0xa1, 0xe0, 0xab, 0x12, 0x48, 0x43, 0xcd, 0x96, 0x62}}, 104}, /* 4-to-6 block */
 };
 

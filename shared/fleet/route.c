@@ -2,7 +2,10 @@
 
 #include <stdlib.h>
 
-bool route_is_exit(struct prefix prefix) { return prefix.bits == 0 && prefix.ip.family != IP_NONE; }
+bool route_is_exit(struct prefix prefix)
+{
+	return prefix.bits == 0 && prefix.ip.family != IP_NONE;
+}
 
 static int by_value(const void *a, const void *b)
 {

@@ -1,7 +1,13 @@
 #include "user.h"
 
-static bool is_letter(uint8_t c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c >= 0x80; }
-static bool is_allowed(uint8_t c) { return is_letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '@'; }
+static bool is_letter(uint8_t c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c >= 0x80;
+}
+static bool is_allowed(uint8_t c)
+{
+	return is_letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '@';
+}
 
 enum err user_check_name(struct bytes name, struct diag *why)
 {

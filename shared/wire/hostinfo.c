@@ -8,15 +8,24 @@
 #include "node.h"
 
 enum {
-	TOLD = 1,               /* peers may see it */
-	REGION_MAX = 65535,     /* peer relays carry region numbers in 16 bits */
-	SERVICES_MAX = 256,     /* a client lists its peer API, and listening ports only when asked to collect them */
+	TOLD = 1,           /* peers may see it */
+	REGION_MAX = 65535, /* peer relays carry region numbers in 16 bits */
+	SERVICES_MAX = 256, /* a client lists its peer API, and listening ports only when asked to collect them */
 	TEXTS_MAX = 256
 };
 
-#define TEXT(n, ...) {.name = n, .type = JSONR_TEXT, __VA_ARGS__}
-#define BOOL(n, ...) {.name = n, .type = JSONR_BOOL, __VA_ARGS__}
-#define INT(n, l, m) {.name = n, .type = JSONR_INT, .least = l, .most = m}
+#define TEXT(n, ...)                                                                                                                       \
+	{                                                                                                                                  \
+		.name = n, .type = JSONR_TEXT, __VA_ARGS__                                                                                 \
+	}
+#define BOOL(n, ...)                                                                                                                       \
+	{                                                                                                                                  \
+		.name = n, .type = JSONR_BOOL, __VA_ARGS__                                                                                 \
+	}
+#define INT(n, l, m)                                                                                                                       \
+	{                                                                                                                                  \
+		.name = n, .type = JSONR_INT, .least = l, .most = m                                                                        \
+	}
 
 /* The types are the client's own: a member of another type, once relayed, makes every peer fail to decode its whole map. */
 static const struct jsonr_member service_shape[] = {
@@ -115,8 +124,14 @@ static const struct jsonr_member shape[] = {
 /* Sorted members and 15 digits: an unchanged Hostinfo has an unchanged text, whatever order the client wrote it in. */
 enum { DUMP_FLAGS = JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(15) };
 
-static int by_prefix(const void *a, const void *b) { return prefix_compare(*(const struct prefix *)a, *(const struct prefix *)b); }
-static int by_bytes(const void *a, const void *b) { return bytes_compare(*(const struct bytes *)a, *(const struct bytes *)b); }
+static int by_prefix(const void *a, const void *b)
+{
+	return prefix_compare(*(const struct prefix *)a, *(const struct prefix *)b);
+}
+static int by_bytes(const void *a, const void *b)
+{
+	return bytes_compare(*(const struct bytes *)a, *(const struct bytes *)b);
+}
 
 static enum err take_routes(const json_t *list, struct arena *arena, struct hostinfo *h, struct diag *why)
 {
@@ -262,8 +277,8 @@ static void write_told_member(struct jsonw *w, const struct jsonr_member *m, con
 	}
 }
 
-/* Only members that we know, under exactly their names: clients match names without case, so that a stranger's "os": 5 would spoil the maps of all
- * peers. Checked again here, since a stored text may be older than the table. */
+/* Only members that we know, under exactly their names: clients match names without case, so that a stranger's "os": 5 would spoil the maps
+ * of all peers. Checked again here, since a stored text may be older than the table. */
 static void write_told(struct jsonw *w, const json_t *object, const struct jsonr_member *members)
 {
 	for (const struct jsonr_member *m = members; m->name; m++) {

@@ -108,7 +108,8 @@ static enum err check_numbers(const json_t *value, const struct jsonr_place *pla
 	json_t *item;
 	if (!json_is_object(value))
 		return wrong(place, "an object", why);
-	json_object_foreach((json_t *)value, key, item) {
+	json_object_foreach((json_t *)value, key, item)
+	{
 		struct jsonr_place at = {place, key, 0};
 		if (!json_is_number(item) && !json_is_null(item))
 			return wrong(&at, "a number", why);
@@ -161,6 +162,15 @@ struct bytes jsonr_text_of(const json_t *text)
 	return json_is_string(text) ? bytes_of(json_string_value(text), json_string_length(text)) : BYTES_NONE;
 }
 
-struct bytes jsonr_text(const json_t *object, const char *name) { return jsonr_text_of(json_object_get(object, name)); }
-int64_t jsonr_int(const json_t *object, const char *name) { return json_integer_value(json_object_get(object, name)); }
-bool jsonr_bool(const json_t *object, const char *name) { return json_is_true(json_object_get(object, name)); }
+struct bytes jsonr_text(const json_t *object, const char *name)
+{
+	return jsonr_text_of(json_object_get(object, name));
+}
+int64_t jsonr_int(const json_t *object, const char *name)
+{
+	return json_integer_value(json_object_get(object, name));
+}
+bool jsonr_bool(const json_t *object, const char *name)
+{
+	return json_is_true(json_object_get(object, name));
+}

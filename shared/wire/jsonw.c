@@ -6,7 +6,7 @@
 
 #include "text.h"
 
-enum { NUMBER_MAX = 20 };       /* digits of 2^64 - 1, or of INT64_MIN with its sign */
+enum { NUMBER_MAX = 20 }; /* digits of 2^64 - 1, or of INT64_MIN with its sign */
 
 /* Bytes that stand for themselves inside a JSON text. All of ASCII but controls, '"' and '\'; others go through the slow path. */
 static const bool plain[256] = {
@@ -42,7 +42,10 @@ static uint8_t *open_value(struct jsonw *w, const char *name, size_t room)
 	return p;
 }
 
-static void close_value(struct jsonw *w, uint8_t *end) { buffer_filled(w->out, (size_t)(end - (w->out->at + w->out->len))); }
+static void close_value(struct jsonw *w, uint8_t *end)
+{
+	buffer_filled(w->out, (size_t)(end - (w->out->at + w->out->len)));
+}
 
 static void write_value(struct jsonw *w, const char *name, const void *value, size_t len)
 {
@@ -62,8 +65,14 @@ static void write_quoted(struct jsonw *w, const char *name, const char *value, s
 	close_value(w, p);
 }
 
-void jsonw_start(struct jsonw *w, struct buffer *out) { *w = (struct jsonw){.out = out}; }
-enum err jsonw_end(struct jsonw *w) { return w->failed; }
+void jsonw_start(struct jsonw *w, struct buffer *out)
+{
+	*w = (struct jsonw){.out = out};
+}
+enum err jsonw_end(struct jsonw *w)
+{
+	return w->failed;
+}
 
 static void open_level(struct jsonw *w, const char *name, char bracket)
 {
@@ -78,10 +87,22 @@ static void close_level(struct jsonw *w, char bracket)
 	write_value(w, NULL, &bracket, 1);
 }
 
-void jsonw_object(struct jsonw *w, const char *name) { open_level(w, name, '{'); }
-void jsonw_object_end(struct jsonw *w) { close_level(w, '}'); }
-void jsonw_array(struct jsonw *w, const char *name) { open_level(w, name, '['); }
-void jsonw_array_end(struct jsonw *w) { close_level(w, ']'); }
+void jsonw_object(struct jsonw *w, const char *name)
+{
+	open_level(w, name, '{');
+}
+void jsonw_object_end(struct jsonw *w)
+{
+	close_level(w, '}');
+}
+void jsonw_array(struct jsonw *w, const char *name)
+{
+	open_level(w, name, '[');
+}
+void jsonw_array_end(struct jsonw *w)
+{
+	close_level(w, ']');
+}
 
 static size_t plain_run(struct bytes s)
 {
@@ -171,10 +192,22 @@ void jsonw_key(struct jsonw *w, struct bytes name)
 	w->comma = false;
 }
 
-void jsonw_string(struct jsonw *w, const char *name, const char *value) { jsonw_text(w, name, bytes_text(value)); }
-void jsonw_raw(struct jsonw *w, const char *name, struct bytes json) { write_value(w, name, json.len ? (const char *)json.at : "", json.len); }
-void jsonw_null(struct jsonw *w, const char *name) { write_value(w, name, "null", 4); }
-void jsonw_bool(struct jsonw *w, const char *name, bool value) { write_value(w, name, value ? "true" : "false", value ? 4 : 5); }
+void jsonw_string(struct jsonw *w, const char *name, const char *value)
+{
+	jsonw_text(w, name, bytes_text(value));
+}
+void jsonw_raw(struct jsonw *w, const char *name, struct bytes json)
+{
+	write_value(w, name, json.len ? (const char *)json.at : "", json.len);
+}
+void jsonw_null(struct jsonw *w, const char *name)
+{
+	write_value(w, name, "null", 4);
+}
+void jsonw_bool(struct jsonw *w, const char *name, bool value)
+{
+	write_value(w, name, value ? "true" : "false", value ? 4 : 5);
+}
 
 /* Decimal digits of `value`, right-aligned in `out`; returns where they start. */
 static char *digits_of(char out[static NUMBER_MAX + 1], uint64_t value)

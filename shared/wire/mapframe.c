@@ -56,7 +56,10 @@ enum err mapframe_compress(struct bytes plain, struct buffer *out)
 	return ERR_NONE;
 }
 
-void mapframe_header(uint8_t out[static MAPFRAME_HEADER_LEN], size_t len) { put_le32(out, (uint32_t)len); }
+void mapframe_header(uint8_t out[static MAPFRAME_HEADER_LEN], size_t len)
+{
+	put_le32(out, (uint32_t)len);
+}
 
 enum err mapframe_wrap(struct bytes piece, struct buffer *out)
 {

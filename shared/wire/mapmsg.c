@@ -63,7 +63,8 @@ static bool has_endpoint(const struct map_request *r, struct endpoint endpoint)
 	return false;
 }
 
-/* Past the cap the client's first ones stay: it lists what it thinks best first, and a host with hundreds of addresses must not lose its map. */
+/* Past the cap the client's first ones stay: it lists what it thinks best first, and a host with hundreds of addresses must not lose its
+ * map. */
 static enum err take_endpoints(const json_t *list, struct arena *arena, struct map_request *r, struct diag *why)
 {
 	size_t count = json_array_size(list);

@@ -5,8 +5,8 @@
 #include "text.h"
 
 enum {
-	AUTH_KEY_MAX = 1024,    /* our keys have 87 characters; others are told that they are not ours, not that they are too long */
-	FOLLOWUP_MAX = 2048,    /* a URL that we gave */
+	AUTH_KEY_MAX = 1024, /* our keys have 87 characters; others are told that they are not ours, not that they are too long */
+	FOLLOWUP_MAX = 2048, /* a URL that we gave */
 	TAILNET_HINT_MAX = 255
 };
 
@@ -34,7 +34,10 @@ static const struct jsonr_member shape[] = {
 };
 
 /* Absent and null are zero, the empty text is malformed: so the client's own decoder has it for keys. */
-static bool is_given(const json_t *object, const char *name) { return json_is_string(json_object_get(object, name)); }
+static bool is_given(const json_t *object, const char *name)
+{
+	return json_is_string(json_object_get(object, name));
+}
 
 static enum err take_keys(const json_t *object, struct register_request *r, struct diag *why)
 {
