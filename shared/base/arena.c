@@ -33,7 +33,8 @@ struct block {
 };
 
 struct arena {
-	struct block *current;          /* head of the list; the last one is the first that was made and stays at a reset */
+	struct block *current;          /* head of the list of all blocks */
+	struct block *first;            /* stays at a reset */
 	size_t held;
 	size_t next_room;
 };
@@ -61,19 +62,22 @@ struct arena *arena_new(void)
 	struct arena *a = x_zalloc(sizeof(*a));
 	a->held = sizeof(*a);
 	a->next_room = BLOCK_MIN * 2 - sizeof(struct block);
-	a->current = block_new(a, BLOCK_MIN - sizeof(struct block));
+	a->current = a->first = block_new(a, BLOCK_MIN - sizeof(struct block));
 	return a;
 }
 
 void arena_reset(struct arena *a)
 {
-	while (a->current->next) {
+	while (a->current) {
 		struct block *gone = a->current;
 		a->current = gone->next;
-		block_free(a, gone);
+		if (gone != a->first)
+			block_free(a, gone);
 	}
-	a->current->used = 0;
-	POISON(a->current->at, a->current->room);
+	a->current = a->first;
+	a->first->next = NULL;
+	a->first->used = 0;
+	POISON(a->first->at, a->first->room);
 	a->next_room = BLOCK_MIN * 2 - sizeof(struct block);
 }
 
@@ -84,7 +88,7 @@ void arena_free(struct arena **arena)
 	if (!a)
 		return;
 	arena_reset(a);
-	block_free(a, a->current);
+	block_free(a, a->first);
 	free(a);
 }
 
@@ -95,13 +99,8 @@ static struct block *block_for(struct arena *a, size_t size)
 		return b;
 	if (size > a->next_room / BIG_SHARE) {          /* a block of its own, behind the current one, which still has room */
 		struct block *own = block_new(a, size);
-		if (b->next) {
-			own->next = b->next;
-			b->next = own;
-		} else {                                /* the first block must stay last */
-			own->next = b;
-			a->current = own;
-		}
+		own->next = b->next;
+		b->next = own;
 		return own;
 	}
 	struct block *fresh = block_new(a, a->next_room);
