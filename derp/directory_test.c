@@ -1,0 +1,85 @@
+#include "directory.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+static const struct node_key key = {{7}}, other = {{8}};
+
+static void one_connection(void **state)
+{
+	(void)state;
+	struct directory *d = directory_new();
+	struct member a = {0}, b = {0};
+	assert_null(directory_find(d, &key));
+	assert_false(directory_remove(d, &a));
+	assert_int_equal(directory_add(d, &key, &a), 1);
+	assert_int_equal(directory_add(d, &other, &b), 1);
+	assert_ptr_equal(directory_find(d, &key), &a);
+	assert_ptr_equal(directory_find(d, &other), &b);
+	assert_null(directory_stalest(&a));
+	assert_int_equal(directory_count(d).keys, 2);
+	assert_int_equal(directory_count(d).dup_members, 0);
+	assert_true(directory_remove(d, &a));
+	assert_null(directory_find(d, &key));
+	assert_true(directory_remove(d, &b));
+	directory_free(&d);
+}
+
+static void last_writer_is_active(void **state)
+{
+	(void)state;
+	struct directory *d = directory_new();
+	struct member a = {0}, b = {0};
+	directory_add(d, &key, &a);
+	assert_int_equal(directory_add(d, &key, &b), 2);
+	assert_ptr_equal(directory_find(d, &key), &b);
+	directory_spoke(&a);
+	assert_ptr_equal(directory_find(d, &key), &a);
+	directory_spoke(&b);
+	assert_ptr_equal(directory_find(d, &key), &b);
+	assert_int_equal(directory_count(d).dup_keys, 1);
+	assert_int_equal(directory_count(d).dup_members, 2);
+	assert_false(directory_remove(d, &b));
+	assert_ptr_equal(directory_find(d, &key), &a);
+	assert_int_equal(directory_count(d).dup_keys, 0);
+	assert_int_equal(directory_count(d).dup_members, 0);
+	assert_true(directory_remove(d, &a));
+	directory_free(&d);
+}
+
+/* A and B silent, C comes and leaves: A takes over, since the second one counts only when it has spoken. */
+static void fallback_follows_history(void **state)
+{
+	(void)state;
+	struct directory *d = directory_new();
+	struct member a = {0}, b = {0}, c = {0};
+	directory_add(d, &key, &a);
+	directory_add(d, &key, &b);
+	assert_int_equal(directory_add(d, &key, &c), 3);
+	assert_int_equal(directory_count(d).dup_members, 3);
+	assert_ptr_equal(directory_stalest(&c), &b);
+	directory_remove(d, &c);
+	assert_ptr_equal(directory_find(d, &key), &a);
+	directory_add(d, &key, &c);
+	directory_spoke(&b);
+	directory_spoke(&a);
+	directory_remove(d, &a);
+	assert_ptr_equal(directory_find(d, &key), &b);
+	/* A silent one that leaves changes nothing. */
+	directory_add(d, &key, &a);
+	directory_spoke(&b);
+	directory_remove(d, &a);
+	assert_ptr_equal(directory_find(d, &key), &b);
+	directory_remove(d, &b);
+	directory_remove(d, &c);
+	assert_int_equal(directory_count(d).keys, 0);
+	directory_free(&d);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(one_connection), cmocka_unit_test(last_writer_is_active), cmocka_unit_test(fallback_follows_history)};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

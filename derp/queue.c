@@ -1,0 +1,62 @@
+#include "queue.h"
+
+#include <stdlib.h>
+
+struct packet *packet_new(const struct node_key *from, const struct node_key *to, uint32_t len)
+{
+	struct packet *p = x_alloc(sizeof(*p) + DERPFRAME_RECV_HEADER_LEN + len);
+	*p = (struct packet){.to = *to, .len = len};
+	derpframe_encode_recv(p->frame, from, len);
+	return p;
+}
+
+void packet_free(struct packet **packet)
+{
+	free(*packet);
+	*packet = NULL;
+}
+
+void packet_source(const struct packet *p, struct node_key *source)
+{
+	memcpy(source->raw, p->frame + DERPFRAME_HEADER_LEN, KEY_LEN);
+}
+
+void queue_init(struct queue *q)
+{
+	*q = (struct queue){0};
+	q->end = &q->first;
+}
+
+struct packet *queue_push(struct queue *q, struct packet *packet)
+{
+	struct packet *oldest = q->count >= QUEUE_DEPTH ? queue_pop(q) : NULL;
+	packet->next = NULL;
+	*q->end = packet;
+	q->end = &packet->next;
+	q->count++;
+	q->bytes += packet_frame_len(packet);
+	return oldest;
+}
+
+struct packet *queue_pop(struct queue *q)
+{
+	struct packet *p = q->first;
+	if (!p)
+		return NULL;
+	q->first = p->next;
+	if (!q->first)
+		q->end = &q->first;
+	p->next = NULL;
+	q->count--;
+	q->bytes -= packet_frame_len(p);
+	return p;
+}
+
+unsigned queue_clear(struct queue *q)
+{
+	unsigned lost = q->count;
+	struct packet *p;
+	while ((p = queue_pop(q)))
+		packet_free(&p);
+	return lost;
+}

@@ -1,0 +1,84 @@
+#include "verdicts.h"
+
+#include <stdlib.h>
+
+#include "list.h"
+#include "table.h"
+
+struct answer {
+	struct list by_age;
+	struct node_key key;
+	bool allowed;
+	int64_t at_ms;
+};
+
+struct verdicts {
+	struct verdicts_limits limits;
+	struct table *answers;
+	struct list by_age[2];          /* [allowed], oldest first */
+	size_t count[2];
+};
+
+struct verdicts *verdicts_new(const struct verdicts_limits *limits)
+{
+	struct verdicts *v = x_zalloc(sizeof(*v));
+	v->limits = *limits;
+	v->answers = table_new();
+	list_init(&v->by_age[0]);
+	list_init(&v->by_age[1]);
+	return v;
+}
+
+static void end(struct verdicts *v, struct answer *a)
+{
+	table_remove(v->answers, bytes_of(a->key.raw, KEY_LEN));
+	list_remove(&a->by_age);
+	v->count[a->allowed]--;
+	free(a);
+}
+
+void verdicts_free(struct verdicts **verdicts)
+{
+	struct verdicts *v = *verdicts;
+	*verdicts = NULL;
+	if (!v)
+		return;
+	for (unsigned i = 0; i < 2; i++) {
+		while (!list_empty(&v->by_age[i]))
+			end(v, LIST_FIRST(&v->by_age[i], struct answer, by_age));
+	}
+	table_free(&v->answers);
+	free(v);
+}
+
+enum verdict verdicts_find(const struct verdicts *v, const struct node_key *key, struct mono now)
+{
+	const struct answer *a = table_find(v->answers, bytes_of(key->raw, KEY_LEN));
+	if (!a)
+		return VERDICT_UNKNOWN;
+	int64_t age = now.ms - a->at_ms;
+	if (!a->allowed)
+		return age < v->limits.refused_ms ? VERDICT_REFUSED : VERDICT_UNKNOWN;
+	if (age < v->limits.allowed_ms)
+		return VERDICT_ALLOWED;
+	return age < v->limits.grace_ms ? VERDICT_STALE : VERDICT_UNKNOWN;
+}
+
+void verdicts_put(struct verdicts *v, const struct node_key *key, bool allowed, struct mono now)
+{
+	struct answer *a = table_find(v->answers, bytes_of(key->raw, KEY_LEN));
+	if (a)
+		end(v, a);
+	if (v->count[allowed] >= (allowed ? v->limits.allowed_max : v->limits.refused_max))
+		end(v, LIST_FIRST(&v->by_age[allowed], struct answer, by_age));
+	a = x_alloc(sizeof(*a));
+	*a = (struct answer){.key = *key, .allowed = allowed, .at_ms = now.ms};
+	list_append(&v->by_age[allowed], &a->by_age);
+	v->count[allowed]++;
+	table_put(v->answers, bytes_of(a->key.raw, KEY_LEN), a);
+}
+
+size_t verdicts_count(const struct verdicts *v)
+{
+	return v->count[0] + v->count[1];
+}

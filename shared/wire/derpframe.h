@@ -1,0 +1,82 @@
+/* Frames of the DERP protocol, version 2, as a relay reads and writes them: headers, the handshake's contents, length rules.
+ * Not the connection (derp/client.h) and no routing.
+ * Plain values over borrowed bytes. Source: docs/protocol/derp.md (tailscale derp/derp.go, derp/derpserver). */
+#ifndef DERPFRAME_H
+#define DERPFRAME_H
+
+#include "buffer.h"
+#include "key.h"
+
+enum {
+	DERPFRAME_HEADER_LEN = 5,       /* type, then the payload's length in big endian */
+	DERPFRAME_VERSION = 2,
+	DERPFRAME_PACKET_MAX = 65536,   /* of one relayed packet, without keys */
+	DERPFRAME_INFO_LEAST = KEY_LEN + 24,
+	DERPFRAME_INFO_MAX = 262144,    /* of a ClientInfo frame */
+	DERPFRAME_SERVER_KEY_LEN = DERPFRAME_HEADER_LEN + 8 + KEY_LEN,
+	DERPFRAME_RECV_HEADER_LEN = DERPFRAME_HEADER_LEN + KEY_LEN,
+	DERPFRAME_PING_LEN = 8,
+	DERPFRAME_PONG_LEN = DERPFRAME_HEADER_LEN + DERPFRAME_PING_LEN,
+	DERPFRAME_PEER_GONE_LEN = DERPFRAME_HEADER_LEN + KEY_LEN + 1
+};
+
+enum derpframe_type {
+	DERPFRAME_SERVER_KEY = 0x01,
+	DERPFRAME_CLIENT_INFO = 0x02,
+	DERPFRAME_SERVER_INFO = 0x03,
+	DERPFRAME_SEND_PACKET = 0x04,
+	DERPFRAME_RECV_PACKET = 0x05,
+	DERPFRAME_KEEP_ALIVE = 0x06,
+	DERPFRAME_NOTE_PREFERRED = 0x07,
+	DERPFRAME_PEER_GONE = 0x08,
+	DERPFRAME_PEER_PRESENT = 0x09,
+	DERPFRAME_FORWARD_PACKET = 0x0a,
+	DERPFRAME_WATCH_CONNS = 0x10,
+	DERPFRAME_CLOSE_PEER = 0x11,
+	DERPFRAME_PING = 0x12,
+	DERPFRAME_PONG = 0x13,
+	DERPFRAME_HEALTH = 0x14,
+	DERPFRAME_RESTARTING = 0x15
+};
+
+enum derpframe_gone { DERPFRAME_GONE_DISCONNECTED = 0x00, DERPFRAME_GONE_NOT_HERE = 0x01 };
+
+struct derpframe_header {
+	uint8_t type;           /* enum derpframe_type, or a value that we do not know */
+	uint32_t len;           /* of the payload */
+};
+
+/* ERR_AGAIN when fewer than five bytes are there. */
+MUST_USE enum err derpframe_decode(struct bytes in, struct derpframe_header *header);
+void derpframe_encode(uint8_t out[static DERPFRAME_HEADER_LEN], enum derpframe_type type, uint32_t len);
+
+/* What a relay thinks of a frame from a client that has logged in: ERR_NONE to handle it; ERR_UNSUPPORTED to skip its payload, however long (an unknown
+ * type, or one that says nothing here: a late ClientInfo, a Pong); ERR_MALFORMED when its length breaks its rule, ERR_DENIED when it needs a mesh key:
+ * both end the connection. */
+MUST_USE enum err derpframe_check(struct derpframe_header header);
+
+/* Whether a payload is peer discovery, which travels in a queue of its own. */
+bool derpframe_is_disco(struct bytes payload);
+
+void derpframe_encode_server_key(uint8_t out[static DERPFRAME_SERVER_KEY_LEN], const struct public_key *relay);
+/* The head of a RecvPacket frame; `len` bytes of packet follow it. */
+void derpframe_encode_recv(uint8_t out[static DERPFRAME_RECV_HEADER_LEN], const struct node_key *source, uint32_t len);
+void derpframe_encode_pong(uint8_t out[static DERPFRAME_PONG_LEN], const uint8_t ping[static DERPFRAME_PING_LEN]);
+void derpframe_encode_peer_gone(uint8_t out[static DERPFRAME_PEER_GONE_LEN], const struct node_key *peer, enum derpframe_gone reason);
+/* Appends a whole ServerInfo frame, sealed to `client`. */
+MUST_USE enum err derpframe_encode_server_info(const struct private_key *relay, const struct node_key *client, struct buffer *out);
+
+struct derpframe_client_info {
+	struct node_key key;            /* proven by the box */
+	int64_t version;
+	bool can_ack_pings, is_prober;
+	bool has_mesh_key;
+	uint8_t mesh_key[KEY_LEN];
+};
+
+/* Opens the payload of a ClientInfo frame. ERR_MALFORMED: length, key or JSON; ERR_CRYPTO: the box is not for us or not by that key. */
+MUST_USE enum err derpframe_decode_client_info(struct bytes payload, const struct private_key *relay, struct derpframe_client_info *info);
+/* The JSON inside: names in any case, unknown members ignored, known ones of a wrong type refused. Leaves `key` alone. */
+MUST_USE enum err derpframe_parse_client_info(struct bytes json, struct derpframe_client_info *info);
+
+#endif
