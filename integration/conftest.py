@@ -14,7 +14,7 @@ sys.path[:0] = [str(ROOT / "deploy/dev"), str(ROOT / "integration")]
 sys.dont_write_bytecode = True
 
 from actors.front import Front  # noqa: E402
-from actors.tailnet import Tailnet, tailnet_name  # noqa: E402
+from actors.tailnet import Tailnet, label  # noqa: E402
 from fleet.cluster import Cluster  # noqa: E402
 
 BUILD = Path(os.environ.get("FLEETSCALE_BUILD", ROOT / "build/dev"))
@@ -74,7 +74,7 @@ def shared(address):
 
 @pytest.fixture
 def traces(request):
-    folder = TRACES / tailnet_name(request.node.nodeid.rpartition("/")[2])
+    folder = TRACES / label(request.node.nodeid.rpartition("/")[2], 80)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -84,7 +84,7 @@ def tailnets(request, shared, traces):
     """Makes tailnets of the shared cluster: tailnets() or tailnets('suffix')."""
     with contextlib.ExitStack() as stack:
         def make(suffix=""):
-            name = tailnet_name(f"{request.node.name[5:]}-{os.getpid()}{suffix}"[-40:])
+            name = label(f"{request.node.name[5:]}-{os.getpid()}{suffix}", 40)
             net = Tailnet(shared, name, traces / (suffix or "net"))
             stack.callback(net.close)
             request.node.clusters = [shared]

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 SHOWN = 10
 
@@ -31,7 +32,7 @@ def main():
     paths = sources()
     if not paths:
         return 0
-    show("longest files", [(sum(1 for _ in open(p, encoding="utf-8")), p) for p in paths])
+    show("longest files", [(len(Path(p).read_text(encoding="utf-8").splitlines()), p) for p in paths])
     show("longest functions", list(functions(paths)))
     return 0
 

@@ -1,5 +1,6 @@
 """Drive `fsclient` processes: official client nodes, and raw ones that show every map response."""
 
+import contextlib
 import hashlib
 import itertools
 import json
@@ -56,7 +57,7 @@ class Machine:
             self.ended = True
             self.changed.notify_all()
 
-    def call(self, op, node="", seconds=60, **args):
+    def call(self, op, node="", patience=60, **args):
         """The result of one operation; raises Refused with the client's own words."""
         number = next(self.ids)
         line = json.dumps({"id": number, "op": op, "node": node, "args": args}) + "\n"
@@ -64,8 +65,8 @@ class Machine:
             self.process.stdin.write(line.encode())
             self.process.stdin.flush()
         with self.changed:
-            if not self.changed.wait_for(lambda: number in self.replies or self.ended, seconds):
-                raise TooLate(f"{op} {node}: no answer in {seconds} s")
+            if not self.changed.wait_for(lambda: number in self.replies or self.ended, patience):
+                raise TooLate(f"{op} {node}: no answer in {patience} s")
             if number not in self.replies:
                 raise Refused(f"{op} {node}: the client's process ended (see {self.folder})")
             reply = self.replies.pop(number)
@@ -90,7 +91,8 @@ class Machine:
         self.process.wait()
 
     def close(self):
-        self.process.stdin.close()
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
         self.kill()
 
 
@@ -99,8 +101,8 @@ class Actor:
         self.machine, self.name = machine, name
         machine.listeners[name] = self
 
-    def call(self, op, seconds=60, **args):
-        return self.machine.call(op, self.name, seconds, **args)
+    def call(self, op, patience=60, **args):
+        return self.machine.call(op, self.name, patience, **args)
 
     def await_true(self, test, seconds, told):
         """Wait until test() is something; returns it. `told` describes it for the failure."""

@@ -1,5 +1,6 @@
 """One tailnet of a cluster with the clients that a test lets join."""
 
+import hashlib
 import itertools
 import re
 import urllib.parse
@@ -68,6 +69,9 @@ class Tailnet:
             m.close()
 
 
-def tailnet_name(test):
-    """A label from a test's name, unique within a run."""
-    return re.sub(r"[^a-z0-9]+", "-", test.lower()).strip("-")[:50]
+def label(text, longest=50):
+    """A label from any text; of a long one the end is replaced by its hash."""
+    plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    if len(plain) <= longest:
+        return plain
+    return plain[: longest - 9] + "-" + hashlib.sha256(text.encode()).hexdigest()[:8]
