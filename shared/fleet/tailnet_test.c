@@ -1,0 +1,52 @@
+#include "tailnet.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+static void checks_names(void **state)
+{
+	(void)state;
+	struct diag why;
+	static const char *good[] = {"default", "a", "t-1", "9"};
+	static const char *bad[] = {"",    "-a",  "a-",       "A",
+				    "a.b", "a b", "\xc3\xa4", "1234567890123456789012345678901234567890123456789012345678901234"};
+	for (size_t i = 0; i < COUNT_OF(good); i++)
+		assert_int_equal(tailnet_check_name(bytes_text(good[i]), &why), ERR_NONE);
+	for (size_t i = 0; i < COUNT_OF(bad); i++) {
+		why.text[0] = 0;
+		assert_int_equal(tailnet_check_name(bytes_text(bad[i]), &why), ERR_MALFORMED);
+		assert_true(strlen(why.text) > 10);
+	}
+}
+
+static void checks_ranges(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *range4, *range6;
+		enum err e;
+	} trials[] = {
+		{"100.64.0.0/10", "fd7a:115c:a1e0::/48", ERR_NONE},          {"100.80.0.0/16", "fd7a:115c:a1e0:1::/64", ERR_NONE},
+		{"100.64.0.0/30", "fd7a:115c:a1e0::/126", ERR_NONE},         {"100.64.0.0/9", "fd7a:115c:a1e0::/48", ERR_MALFORMED},
+		{"10.0.0.0/8", "fd7a:115c:a1e0::/48", ERR_MALFORMED},        {"100.64.0.1/10", "fd7a:115c:a1e0::/48", ERR_MALFORMED},
+		{"100.64.0.0/31", "fd7a:115c:a1e0::/48", ERR_MALFORMED},     {"100.115.92.0/24", "fd7a:115c:a1e0::/48", ERR_MALFORMED},
+		{"100.64.0.0/10", "fd7a:115c:a1e0::/47", ERR_MALFORMED},     {"100.64.0.0/10", "fd00::/48", ERR_MALFORMED},
+		{"100.64.0.0/10", "fd7a:115c:a1e0:b1a::/64", ERR_MALFORMED}, {"fd7a:115c:a1e0::/48", "100.64.0.0/10", ERR_MALFORMED},
+	};
+	for (size_t i = 0; i < COUNT_OF(trials); i++) {
+		struct prefix range4, range6;
+		struct diag why;
+		assert_int_equal(prefix_parse(bytes_text(trials[i].range4), &range4), ERR_NONE);
+		assert_int_equal(prefix_parse(bytes_text(trials[i].range6), &range6), ERR_NONE);
+		assert_int_equal(tailnet_check_ranges(range4, range6, &why), trials[i].e);
+	}
+	assert_int_equal(tailnet_check_ranges((struct prefix){0}, (struct prefix){0}, NULL), ERR_MALFORMED);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(checks_names), cmocka_unit_test(checks_ranges)};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
