@@ -288,9 +288,11 @@ struct prefix prefix_masked(struct prefix prefix)
 
 struct ip ip_add(struct ip ip, uint64_t offset)
 {
-	for (unsigned i = ip_bits(ip) / 8; i-- && offset;) {
-		offset += ip.byte[i];
-		ip.byte[i] = (uint8_t)offset;
+	unsigned carry = 0;
+	for (unsigned i = ip_bits(ip) / 8; i-- && (offset || carry);) {
+		unsigned sum = ip.byte[i] + (unsigned)(offset & 0xff) + carry;
+		ip.byte[i] = (uint8_t)sum;
+		carry = sum >> 8;
 		offset >>= 8;
 	}
 	return ip;

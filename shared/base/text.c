@@ -15,7 +15,7 @@ static enum err take_number(struct bytes *text, uint64_t max, uint64_t *value)
 	size_t i = 0;
 	for (; i < text->len && is_digit(text->at[i]); i++) {
 		unsigned digit = text->at[i] - '0';
-		if (sum > max / 10 || sum * 10 > max - digit)
+		if (sum > max / 10 || digit > max - sum * 10)
 			return ERR_TOO_BIG;
 		sum = sum * 10 + digit;
 	}

@@ -1,0 +1,139 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
+
+#include "metric.h"
+
+static const char *const kinds[] = {"plain", "odd\"\\\nname", NULL};
+
+enum { REQUESTS, BY_KIND, OPEN, ASKED, TOOK, LASTED };
+
+static struct metric table[] = {
+	[REQUESTS] = {.name = "requests_total", .type = METRIC_COUNTER, .help = "Requests.\nSecond line, with a \\."},
+	[BY_KIND] = {.name = "drops_total", .type = METRIC_COUNTER, .help = "Drops.", .label = "kind", .values = kinds},
+	[OPEN] = {.name = "sessions_open", .type = METRIC_GAUGE, .help = "Sessions."},
+	[ASKED] = {.name = "queue_length", .type = METRIC_GAUGE, .help = "Asked when read."},
+	[TOOK] = {.name = "took_us", .type = METRIC_HISTOGRAM, .help = "Time."},
+	[LASTED] = {.name = "lasted_seconds", .type = METRIC_HISTOGRAM, .help = "Time."},
+	{.name = NULL},
+};
+
+static struct metric never[] = {{.name = "never_total", .type = METRIC_COUNTER}, {.name = NULL}};
+
+static char *written(void)
+{
+	struct buffer out;
+	buffer_init(&out, 1 << 20);
+	assert_int_equal(metric_write(&out), ERR_NONE);
+	assert_int_equal(buffer_add_byte(&out, 0), ERR_NONE);
+	char *text = x_strdup((const char *)out.at);
+	buffer_clear(&out);
+	return text;
+}
+
+static void assert_says(const char *line)
+{
+	char *text = written();
+	if (!strstr(text, line))
+		print_error("missing: %s\nin:\n%s\n", line, text);
+	assert_non_null(strstr(text, line));
+	free(text);
+}
+
+static void *work(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 1000; i++) {
+		metric_add(&table[REQUESTS], 1);
+		metric_add_at(&table[BY_KIND], 1, 2);
+		metric_add(&table[OPEN], i % 2 ? 1 : -1);
+		metric_observe_us(&table[TOOK], 100);
+	}
+	metric_add(&table[OPEN], 5);
+	return NULL;
+}
+
+static int64_t read_queue(void *context)
+{
+	return *(int *)context;
+}
+
+static void threads_are_summed_and_outlived(void **state)
+{
+	(void)state;
+	metric_add(&table[REQUESTS], 1);        /* not registered yet: not counted */
+	metric_register(table);
+	metric_register(table);
+	work(NULL);
+	pthread_t threads[4];
+	for (size_t i = 0; i < COUNT_OF(threads); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, work, NULL), 0);
+	free(written());                        /* reading while they count */
+	for (size_t i = 0; i < COUNT_OF(threads); i++)
+		pthread_join(threads[i], NULL);
+	assert_says("# HELP fleetscale_requests_total Requests.\\nSecond line, with a \\\\.\n# TYPE fleetscale_requests_total counter\n"
+	            "fleetscale_requests_total 5000\n");
+	assert_says("fleetscale_drops_total{kind=\"plain\"} 0\nfleetscale_drops_total{kind=\"odd\\\"\\\\\\nname\"} 10000\n");
+	assert_says("fleetscale_sessions_open 25\n");
+	assert_says("fleetscale_took_us_bucket{le=\"64\"} 0\nfleetscale_took_us_bucket{le=\"128\"} 5000\n");
+	assert_says("fleetscale_took_us_bucket{le=\"+Inf\"} 5000\nfleetscale_took_us_sum 500000\nfleetscale_took_us_count 5000\n");
+	metric_add(&never[0], 1);
+	char *text = written();
+	assert_null(strstr(text, "never"));
+	free(text);
+}
+
+static void readers_are_asked(void **state)
+{
+	(void)state;
+	int length = 7;
+	metric_set_reader(&table[ASKED], read_queue, &length);
+	assert_says("fleetscale_queue_length 7\n");
+	length = 9;
+	assert_says("fleetscale_queue_length 9\n");
+	metric_set_reader(&table[ASKED], NULL, NULL);
+	assert_says("fleetscale_queue_length 0\n");
+}
+
+static void buckets_are_powers_of_two(void **state)
+{
+	(void)state;
+	static const uint64_t times[] = {0, 16, 17, 32, 33, 33554432, 33554433, UINT64_C(1) << 50};
+	for (size_t i = 0; i < COUNT_OF(times); i++)
+		metric_observe_us(&table[LASTED], times[i]);
+	assert_says("fleetscale_lasted_seconds_bucket{le=\"1.6e-05\"} 2\nfleetscale_lasted_seconds_bucket{le=\"3.2e-05\"} 4\n"
+	            "fleetscale_lasted_seconds_bucket{le=\"6.4e-05\"} 5\n");
+	assert_says("fleetscale_lasted_seconds_bucket{le=\"33.554432\"} 6\nfleetscale_lasted_seconds_bucket{le=\"+Inf\"} 8\n");
+	assert_says("fleetscale_lasted_seconds_count 8\n");
+}
+
+static void caps_and_docs(void **state)
+{
+	(void)state;
+	struct buffer out;
+	buffer_init(&out, 100);
+	assert_int_equal(buffer_add_text(&out, "kept"), ERR_NONE);
+	assert_int_equal(metric_write(&out), ERR_TOO_BIG);
+	assert_int_equal(metric_write_docs(&out), ERR_TOO_BIG);
+	assert_true(bytes_equal_text(buffer_bytes(&out), "kept"));
+	buffer_clear(&out);
+	buffer_init(&out, 10000);
+	assert_int_equal(metric_write_docs(&out), ERR_NONE);
+	assert_true(bytes_starts(buffer_bytes(&out), "| metric | type | label | meaning |\n| --- | --- | --- | --- |\n| `fleetscale_requests_total` | counter |"));
+	buffer_clear(&out);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(threads_are_summed_and_outlived),
+		cmocka_unit_test(readers_are_asked),
+		cmocka_unit_test(buckets_are_powers_of_two),
+		cmocka_unit_test(caps_and_docs),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
