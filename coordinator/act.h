@@ -1,0 +1,22 @@
+/* What all writes share: who acts, the commit, the bell, the audit line.
+ * Not the writes themselves (act_node.h, act_user.h ...). Every write of a coordinator ends in act_commit.
+ * An actor lives as long as the exchange that it came from. */
+#ifndef ACT_H
+#define ACT_H
+
+#include "coordinator.h"
+#include "tx.h"
+
+/* NULL stands for the node itself or for time: those leave no audit line. */
+struct actor {
+	const char *name;               /* "operator:PREFIX", "apikey:PREFIX", "socket" */
+	uint64_t tailnet;               /* the tailnet acted on */
+	uint64_t request;               /* id of the exchange */
+};
+
+/* Runs the transaction and rings for its generation, then answers as tx_fn does. */
+void act_commit(struct coordinator *c, struct tx *tx, tx_fn on_done, void *context);
+/* Adds the audit line. detail: a JSON object, or NULL. */
+void act_audit(struct tx *tx, const struct actor *actor, const char *action, uint64_t subject, const char *detail);
+
+#endif

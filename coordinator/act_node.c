@@ -1,0 +1,120 @@
+#include "act_node.h"
+
+#include <stdlib.h>
+
+#include "notice.h"
+
+struct node_act {
+	struct coordinator *c;
+	uint64_t tailnet;
+	unsigned row;                   /* statement that reads the node as it stands afterwards */
+	act_node_fn on_done;
+	void *context;
+};
+
+static void on_committed(void *context, enum err e, struct tx *tx, const struct diag *why)
+{
+	struct node_act *a = context;
+	struct node *nodes = NULL;
+	size_t count = e ? 0 : nodes_read(tx, a->row, tx_arena(tx), &nodes);
+
+	a->on_done(a->context, e, count ? &nodes[0] : NULL, why);
+	free(a);
+}
+
+static void node_act_commit(struct coordinator *c, struct tx *tx, uint64_t node, act_node_fn on_done, void *context)
+{
+	struct node_act *a = x_alloc(sizeof *a);
+
+	*a = (struct node_act){.c = c, .tailnet = 0, .row = nodes_get(tx, node), .on_done = on_done, .context = context};
+	act_commit(c, tx, on_committed, a);
+}
+
+static void on_enrolled(void *context, enum err e, const struct node *node, uint64_t generation, const struct diag *why)
+{
+	struct node_act *a = context;
+
+	if (!e)
+		notice_ring(a->c->bus, a->tailnet, generation);
+	a->on_done(a->context, e, node, why);
+	free(a);
+}
+
+/* Joins of a tailnet that come at the same time share a commit: the store gathers them. */
+void act_node_enroll(struct coordinator *c, uint64_t tailnet, const struct enrollment *enrollment, act_node_fn on_done, void *context)
+{
+	struct node_act *a = x_alloc(sizeof *a);
+
+	*a = (struct node_act){.c = c, .tailnet = tailnet, .on_done = on_done, .context = context};
+	nodes_enroll(c->pg, tailnet, enrollment, on_enrolled, a);
+}
+
+void act_node_rekey(struct coordinator *c, const struct node *node, const struct enrollment *enrollment, act_node_fn on_done, void *context)
+{
+	struct tx *tx = tx_begin(c->pg, node->tailnet, TX_WRITE);
+
+	nodes_rekey(tx, node->id, &node->node_key, enrollment);
+	node_act_commit(c, tx, node->id, on_done, context);
+}
+
+void act_node_logout(struct coordinator *c, const struct node *node, act_node_fn on_done, void *context)
+{
+	if (node->ephemeral)
+		act_node_delete(c, NULL, node->tailnet, node->id, on_done, context);
+	else
+		act_node_set_expiry(c, NULL, node->tailnet, node->id, clock_wall(), on_done, context);
+}
+
+void act_node_relabel(struct coordinator *c, uint64_t tailnet, uint64_t node, struct bytes base, act_node_fn on_done, void *context)
+{
+	struct tx *tx = tx_begin(c->pg, tailnet, TX_WRITE);
+
+	nodes_relabel(tx, node, base);
+	node_act_commit(c, tx, node, on_done, context);
+}
+
+void act_node_set_expiry(struct coordinator *c, const struct actor *actor, uint64_t tailnet, uint64_t node, struct wall expiry, act_node_fn on_done, void *context)
+{
+	struct tx *tx = tx_begin(c->pg, tailnet, TX_WRITE);
+
+	nodes_set_expiry(tx, node, expiry);
+	act_audit(tx, actor, "node.expire", node, NULL);
+	node_act_commit(c, tx, node, on_done, context);
+}
+
+void act_node_delete(struct coordinator *c, const struct actor *actor, uint64_t tailnet, uint64_t node, act_node_fn on_done, void *context)
+{
+	struct tx *tx = tx_begin(c->pg, tailnet, TX_WRITE);
+
+	nodes_delete(tx, node);
+	act_audit(tx, actor, "node.delete", node, NULL);
+	node_act_commit(c, tx, node, on_done, context);
+}
+
+void act_node_rename(struct coordinator *c, const struct actor *actor, uint64_t tailnet, uint64_t node, struct bytes label, act_node_fn on_done, void *context)
+{
+	struct tx *tx = tx_begin(c->pg, tailnet, TX_WRITE);
+
+	nodes_rename(tx, node, label);
+	act_audit(tx, actor, "node.rename", node, NULL);
+	node_act_commit(c, tx, node, on_done, context);
+}
+
+void act_node_tag(struct coordinator *c, const struct actor *actor, uint64_t tailnet, uint64_t node, const struct bytes *tags, size_t count, act_node_fn on_done, void *context)
+{
+	struct tx *tx = tx_begin(c->pg, tailnet, TX_WRITE);
+
+	nodes_tag(tx, node, tags, count);
+	act_audit(tx, actor, "node.tag", node, NULL);
+	node_act_commit(c, tx, node, on_done, context);
+}
+
+void act_node_approve_routes(struct coordinator *c, const struct actor *actor, uint64_t tailnet, uint64_t node, const struct prefix *routes, size_t count, act_node_fn on_done,
+                             void *context)
+{
+	struct tx *tx = tx_begin(c->pg, tailnet, TX_WRITE);
+
+	nodes_approve_routes(tx, node, routes, count);
+	act_audit(tx, actor, "node.approve-routes", node, NULL);
+	node_act_commit(c, tx, node, on_done, context);
+}

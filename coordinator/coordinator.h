@@ -1,0 +1,70 @@
+/* One worker of a coordinator: what its loop owns, and the options that all share.
+ * Not a god object: each module touches only its own member; this struct is where they live.
+ * main.c makes and ends it; everything in it belongs to its loop. */
+#ifndef COORDINATOR_H
+#define COORDINATOR_H
+
+#include "bus.h"
+#include "daemon.h"
+#include "dial.h"
+#include "key.h"
+#include "pg.h"
+#include "presence.h"
+#include "roster.h"
+#include "server.h"
+
+struct rate;
+struct reports;
+struct sweep;
+
+struct coordinator_options {
+	struct daemon_options daemon;
+	char *listen_clients, *listen_clients_tls, *listen_admin, *listen_admin_socket;
+	char *tls_certificate, *tls_key;
+	char *server_url, *base_domain;
+	char *database_url, *redis_url, *cluster_secret;
+	int64_t database_connections;
+	int64_t connections_most, request_ms, session_idle_ms;
+	int64_t register_per_minute;
+	int64_t keepalive_ms, first_frame_ms, report_gather_ms;
+	int64_t presence_grace_ms, ephemeral_inactivity_ms, sweep_ms;
+	bool relay_insecure_for_tests;
+};
+
+enum session_state {
+	SESSION_OPEN,           /* Noise is done; requests come and go */
+	SESSION_DRAINING,       /* GOAWAY was said; ends when its streams have ended */
+	SESSION_ENDED,          /* nothing may happen any more; freed at the end of the turn */
+	SESSION_STATES
+};
+
+struct coordinator {
+	struct worker *worker;
+	struct loop *loop;
+	const struct coordinator_options *options;
+	const struct private_key *noise_key;    /* of the process; wiped by main */
+	struct server *server;
+	struct pg *pg;
+	struct bus *bus;
+	struct presence *presence;
+	struct roster *roster;
+	struct dial *dial;
+	struct rate *register_rate;
+	struct reports *reports;
+	struct sweep *sweep;                    /* first worker only */
+	struct list sessions[SESSION_STATES];
+	size_t session_count;
+	struct table *polls;                    /* node id -> its newest poll here */
+	size_t poll_count;
+	struct timer poll_touch;
+	bool draining;
+};
+
+extern const struct option coordinator_option_table[];
+extern struct metric coordinator_metrics[];
+extern const struct metric *const metric_sessions, *const metric_polls, *const metric_handshakes, *const metric_registers, *const metric_frames;
+
+/* The drain has nothing left to wait for: tell the daemon. */
+void coordinator_check_drained(struct coordinator *c);
+
+#endif

@@ -1,0 +1,208 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "coordinator.h"
+#include "log.h"
+#include "poll.h"
+#include "rate.h"
+#include "reports.h"
+#include "routes.h"
+#include "serverkeys.h"
+#include "session.h"
+#include "sweep.h"
+
+enum { RATE_BUCKETS_MAX = 65536 };
+
+static struct coordinator_options options;
+static struct private_key noise_key;
+static char process_name[24];           /* random: names this process in Redis */
+
+static enum err listen_text(const char *text, struct endpoint *endpoint, struct diag *why)
+{
+	if (endpoint_parse(bytes_text(text), endpoint))
+		return diag_set(why, ERR_MALFORMED, "\"%s\" is not ADDRESS:PORT", text);
+	return ERR_NONE;
+}
+
+static enum err coordinator_listen_tcp(struct coordinator *c, const char *at, unsigned doors, bool tls, struct diag *why)
+{
+	struct endpoint endpoint;
+	enum err e;
+
+	if (!*at)
+		return ERR_NONE;
+	e = listen_text(at, &endpoint, why);
+	if (e)
+		return e;
+	return server_listen(c->server, doors, endpoint, tls ? options.tls_certificate : NULL, tls ? options.tls_key : NULL, why);
+}
+
+static enum err coordinator_listen(struct coordinator *c, struct diag *why)
+{
+	bool shared = strcmp(options.listen_admin, options.listen_clients) == 0;
+	enum err e = coordinator_listen_tcp(c, options.listen_clients, shared ? DOOR_CLIENTS | DOOR_ADMIN : DOOR_CLIENTS, false, why);
+
+	if (!e)
+		e = coordinator_listen_tcp(c, options.listen_clients_tls, DOOR_CLIENTS, true, why);
+	if (!e && !shared)
+		e = coordinator_listen_tcp(c, options.listen_admin, DOOR_ADMIN, false, why);
+	if (!e && *options.listen_admin_socket && c->worker->index == 0)
+		e = server_listen_unix(c->server, DOOR_SOCKET, options.listen_admin_socket, 0600, why);
+	return e;
+}
+
+static void on_replaced(void *context, uint64_t tailnet, uint64_t node, uint64_t session)
+{
+	poll_replaced(context, tailnet, node, session);
+}
+
+static void on_mapper_lost(void *context, struct endpoint mapper)
+{
+	struct coordinator *c = context;
+
+	roster_mark(c->roster, mapper);
+}
+
+static void coordinator_connect(struct coordinator *c)
+{
+	char holder[48];
+
+	snprintf(holder, sizeof holder, "%s.%u", process_name, c->worker->index);
+	c->pg = pg_new(c->loop, &(struct pg_config){
+		.url = options.database_url,
+		.writer = true,
+		.connections = (unsigned)options.database_connections,
+		.waiting_max = 4096,
+		.timeout_ms = 20000,
+	});
+	c->presence = presence_new(c->bus, holder, on_replaced, c);
+	c->roster = roster_new(c->bus, NULL, NULL);
+	c->dial = dial_new(c->loop, bytes_text(options.cluster_secret), on_mapper_lost, c);
+	c->register_rate = rate_new((unsigned)options.register_per_minute, RATE_BUCKETS_MAX);
+	c->reports = reports_new(c);
+	polls_start(c);
+}
+
+static enum err on_worker(struct worker *w, struct diag *why)
+{
+	struct coordinator *c = x_zalloc(sizeof *c);
+	enum err e;
+
+	w->program = c;
+	c->worker = w;
+	c->loop = w->loop;
+	c->options = &options;
+	c->noise_key = &noise_key;
+	for (unsigned i = 0; i < SESSION_STATES; i++)
+		list_init(&c->sessions[i]);
+	c->bus = bus_new(c->loop, options.redis_url, why);
+	if (!c->bus)
+		return ERR_MALFORMED;
+	coordinator_connect(c);
+	c->server = server_new(c->loop, coordinator_routes, &(struct server_limits){(size_t)options.connections_most, options.request_ms}, c);
+	e = coordinator_listen(c, why);
+	if (!e && w->index == 0)
+		c->sweep = sweep_new(c);
+	return e;
+}
+
+void coordinator_check_drained(struct coordinator *c)
+{
+	if (c->draining && c->session_count == 0)
+		daemon_drained(c->worker);
+}
+
+static void on_drain(struct worker *w)
+{
+	struct coordinator *c = w->program;
+
+	c->draining = true;
+	server_stop_listening(c->server);
+	sweep_free(&c->sweep);
+	poll_end_all(c);
+	LIST_EACH(&c->sessions[SESSION_OPEN], s, struct session, in_state)
+		session_drain(s);
+	coordinator_check_drained(c);
+}
+
+static void sessions_end_all(struct coordinator *c)
+{
+	for (unsigned state = 0; state < SESSION_ENDED; state++)
+		LIST_EACH(&c->sessions[state], s, struct session, in_state)
+			session_end(s, ERR_CANCELED);
+	loop_turn(c->loop, 0);
+}
+
+static void on_stop(struct worker *w)
+{
+	struct coordinator *c = w->program;
+
+	if (!c)
+		return;
+	sweep_free(&c->sweep);
+	sessions_end_all(c);
+	server_free(&c->server);
+	polls_stop(c);
+	reports_free(&c->reports);
+	presence_free(&c->presence);
+	roster_free(&c->roster);
+	dial_free(&c->dial);
+	pg_free(&c->pg);
+	bus_free(&c->bus);
+	rate_free(&c->register_rate);
+	free(c);
+	w->program = NULL;
+}
+
+static enum err load_noise_key(struct diag *why)
+{
+	struct serverkey keys[SERVERKEYS_MAX];
+	size_t count = 0;
+	enum err e = serverkeys_load(options.database_url, keys, &count, why);
+
+	if (!e)
+		noise_key = keys[0].private_key;
+	key_wipe(keys, sizeof keys);
+	return e;
+}
+
+static enum err on_start(void *config, struct diag *why)
+{
+	enum err e;
+
+	(void)config;
+	if (*options.listen_clients_tls && !(*options.tls_certificate && *options.tls_key))
+		return diag_set(why, ERR_MALFORMED, "listen.clients_tls needs tls.certificate and tls.key");
+	snprintf(process_name, sizeof process_name, "%016llx", (unsigned long long)random_number());
+	e = pg_check_schema(options.database_url, why);
+	return e ? e : load_noise_key(why);
+}
+
+static void on_end(void *config)
+{
+	(void)config;
+	key_wipe(&noise_key, sizeof noise_key);
+}
+
+static const char *not_ready(void)
+{
+	const char *trouble = pg_trouble();
+
+	return trouble ? trouble : bus_trouble();
+}
+
+int main(int argc, char **argv)
+{
+	return daemon_main(argc, argv, &(struct daemon_spec){
+		.name = "fleetscale-coordinator",
+		.options = coordinator_option_table,
+		.config = &options,
+		.metrics = coordinator_metrics,
+		.on_start = on_start,
+		.on_worker = on_worker,
+		.on_drain = on_drain,
+		.on_stop = on_stop,
+		.on_end = on_end,
+		.not_ready = not_ready,
+	});
+}

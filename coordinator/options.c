@@ -1,0 +1,49 @@
+#include "coordinator.h"
+
+#define AT(member) offsetof(struct coordinator_options, member)
+#define SECONDS(n) ((n) * INT64_C(1000))
+#define MINUTES(n) SECONDS((n) * 60)
+#define DAYS(n) MINUTES((n) * 1440)
+
+const struct option coordinator_option_table[] = {
+	{"listen.clients", OPTION_LISTEN, AT(listen_clients), "127.0.0.1:8080", 0, 0, NULL, "Plain HTTP door of clients and relays."},
+	{"listen.clients_tls", OPTION_LISTEN, AT(listen_clients_tls), "", 0, 0, NULL, "TLS door of clients and relays; needs tls.certificate and tls.key."},
+	{"listen.admin", OPTION_LISTEN, AT(listen_admin), "", 0, 0, NULL, "Door of the admin API; may be the address of listen.clients."},
+	{"listen.admin_socket", OPTION_TEXT, AT(listen_admin_socket), "", 0, 0, NULL, "Unix socket of the admin API: who may open it is the operator."},
+	{"tls.certificate", OPTION_TEXT, AT(tls_certificate), "", 0, 0, NULL, "PEM file of the certificate chain; looked at again when it changes."},
+	{"tls.key", OPTION_TEXT, AT(tls_key), "", 0, 0, NULL, "PEM file of its private key."},
+	{"server_url", OPTION_TEXT, AT(server_url), "", 0, 0, NULL, "The login server URL that clients are given; empty: made from listen.clients."},
+	{"base_domain", OPTION_TEXT, AT(base_domain), "tailnet.internal", 0, 0, NULL, "A new tailnet's MagicDNS domain is NAME.base_domain unless given."},
+	{"database.url", OPTION_SECRET, AT(database_url), NULL, 0, 0, NULL, "PostgreSQL, as libpq takes it; role fleetscale_coordinator."},
+	{"database.connections", OPTION_INT, AT(database_connections), "3", 1, 16, NULL, "Connections of each thread."},
+	{"redis.url", OPTION_SECRET, AT(redis_url), NULL, 0, 0, NULL, "redis://[:PASSWORD@]HOST:PORT[/N] or unix:/PATH."},
+	{"cluster.secret", OPTION_SECRET, AT(cluster_secret), NULL, 0, 0, NULL, "Shared with the mappers: authenticates the link both ways."},
+	{"connections", OPTION_INT, AT(connections_most), "50000", 1, 1000000, NULL, "Most client sessions, and connections per door, of each thread."},
+	{"request.timeout", OPTION_DURATION, AT(request_ms), "15s", 1000, MINUTES(5), NULL, "A request head or body must arrive within."},
+	{"session.idle", OPTION_DURATION, AT(session_idle_ms), "15m", SECONDS(5), DAYS(7), NULL, "A session without an open stream ends after."},
+	{"register.per_minute", OPTION_INT, AT(register_per_minute), "60", 1, 100000, NULL, "Registrations of one machine key, per thread; past it 429."},
+	{"map.keepalive", OPTION_DURATION, AT(keepalive_ms), "50s", SECONDS(1), SECONDS(100), NULL, "Keep-alive of an idle map stream, plus 0 to 8 s; clients give up after 120 s."},
+	{"map.first_frame", OPTION_DURATION, AT(first_frame_ms), "100s", SECONDS(1), SECONDS(115), NULL, "A stream without its first map ends after."},
+	{"report.gather", OPTION_DURATION, AT(report_gather_ms), "10ms", 1, SECONDS(5), NULL, "Client reports are gathered so long before they are written."},
+	{"presence.grace", OPTION_DURATION, AT(presence_grace_ms), "10s", 0, MINUTES(10), NULL, "A node whose stream ended stays online so long."},
+	{"ephemeral.inactivity", OPTION_DURATION, AT(ephemeral_inactivity_ms), "2m", SECONDS(1), DAYS(365), NULL, "A silent ephemeral node is removed after."},
+	{"sweep.interval", OPTION_DURATION, AT(sweep_ms), "1s", 100, MINUTES(5), NULL, "Expiry, ephemeral nodes and the journal are looked at this often, by one coordinator at a time."},
+	{"relay.insecure_for_tests", OPTION_BOOL, AT(relay_insecure_for_tests), "false", 0, 0, NULL, "Lets relays announce InsecureForTests: clients then do not check their certificate."},
+	{0},
+};
+
+static const char *const handshake_results[] = {"accepted", "refused", NULL};
+static const char *const register_results[] = {"enrolled", "rekeyed", "known", "logout", "expired", "refused", "failed", NULL};
+
+struct metric coordinator_metrics[] = {
+	{"sessions_open", METRIC_GAUGE, "Noise sessions of clients.", NULL, NULL, 0},
+	{"map_streams_open", METRIC_GAUGE, "Open map streams.", NULL, NULL, 0},
+	{"handshakes_total", METRIC_COUNTER, "Noise handshakes.", "result", handshake_results, 0},
+	{"registrations_total", METRIC_COUNTER, "Answers to /machine/register.", "result", register_results, 0},
+	{"map_frames_total", METRIC_COUNTER, "Frames sent on map streams, without keep-alives.", NULL, NULL, 0},
+	{0},
+};
+
+const struct metric *const metric_sessions = &coordinator_metrics[0], *const metric_polls = &coordinator_metrics[1];
+const struct metric *const metric_handshakes = &coordinator_metrics[2], *const metric_registers = &coordinator_metrics[3];
+const struct metric *const metric_frames = &coordinator_metrics[4];

@@ -1,0 +1,91 @@
+#include "rate.h"
+
+#include <stdlib.h>
+
+#include "list.h"
+#include "table.h"
+
+struct bucket {
+	struct list age;                /* least recently asked first */
+	struct mono filled;
+	int64_t milli_tokens;
+	struct bytes key;
+	uint8_t key_bytes[];
+};
+
+struct rate {
+	unsigned per_minute;
+	size_t buckets_max;
+	struct table *buckets;
+	struct list ages;
+};
+
+struct rate *rate_new(unsigned per_minute, size_t buckets_max)
+{
+	struct rate *rate = x_zalloc(sizeof *rate);
+
+	rate->per_minute = per_minute;
+	rate->buckets_max = buckets_max;
+	rate->buckets = table_new();
+	list_init(&rate->ages);
+	return rate;
+}
+
+static void bucket_drop(struct rate *rate, struct bucket *b)
+{
+	table_remove(rate->buckets, b->key);
+	list_remove(&b->age);
+	free(b);
+}
+
+void rate_free(struct rate **rate)
+{
+	if (!*rate)
+		return;
+	LIST_EACH(&(*rate)->ages, b, struct bucket, age)
+		bucket_drop(*rate, b);
+	table_free(&(*rate)->buckets);
+	free(*rate);
+	*rate = NULL;
+}
+
+static struct bucket *bucket_get(struct rate *rate, struct bytes key, struct mono now)
+{
+	struct bucket *b = table_find(rate->buckets, key);
+
+	if (b) {
+		list_remove(&b->age);
+		list_append(&rate->ages, &b->age);
+		return b;
+	}
+	if (table_count(rate->buckets) >= rate->buckets_max)
+		bucket_drop(rate, LIST_FIRST(&rate->ages, struct bucket, age));
+	b = x_alloc(sizeof *b + key.len);
+	memcpy(b->key_bytes, key.at, key.len);
+	b->key = bytes_of(b->key_bytes, key.len);
+	b->filled = now;
+	b->milli_tokens = (int64_t)rate->per_minute * 1000;
+	list_append(&rate->ages, &b->age);
+	table_put(rate->buckets, b->key, b);
+	return b;
+}
+
+bool rate_take(struct rate *rate, struct bytes key, struct mono now, unsigned *retry_s)
+{
+	struct bucket *b = bucket_get(rate, key, now);
+	int64_t full = (int64_t)rate->per_minute * 1000, passed_ms = now.ms - b->filled.ms;
+
+	if (passed_ms >= 60000)
+		b->milli_tokens = full;
+	else
+		b->milli_tokens += passed_ms * rate->per_minute / 60;
+	if (b->milli_tokens > full)
+		b->milli_tokens = full;
+	b->filled = now;
+	if (b->milli_tokens < 1000) {
+		*retry_s = 1 + (unsigned)((1000 - b->milli_tokens) * 60 / 1000 / rate->per_minute);
+		return false;
+	}
+	b->milli_tokens -= 1000;
+	return true;
+}

@@ -1,0 +1,44 @@
+#include "serve_key.h"
+
+#include "coordinator.h"
+#include "jsonw.h"
+
+/* Both names carry the Noise key: a non-zero legacy key spares clients a second GET /key before each registration (control.md 1.2). */
+void serve_key(struct exchange *x)
+{
+	const struct coordinator *c = x->program;
+	struct public_key public_key;
+	char text[KEY_TEXT_MAX];
+	struct machine_key as_machine;
+	struct buffer out;
+	struct jsonw w;
+
+	if (!exchange_query(x, "v").len) {
+		exchange_reply_text(x, 400, "this server speaks to clients that name their capability version: GET /key?v=...\n");
+		return;
+	}
+	key_public(c->noise_key, &public_key);
+	memcpy(as_machine.raw, public_key.raw, KEY_LEN);
+	key_format_machine(text, &as_machine);
+	buffer_init(&out, 1024);
+	jsonw_start(&w, &out);
+	jsonw_object(&w, NULL);
+	jsonw_string(&w, "legacyPublicKey", text);
+	jsonw_string(&w, "publicKey", text);
+	jsonw_object_end(&w);
+	exchange_reply_json(x, jsonw_end(&w) ? 500 : 200, buffer_bytes(&out));
+	buffer_clear(&out);
+}
+
+void serve_health(struct exchange *x)
+{
+	const char *trouble = pg_trouble();
+
+	exchange_reply(x, trouble ? 500 : 200, "application/health+json", trouble ? BYTES("{\"status\":\"fail\"}") : BYTES("{\"status\":\"pass\"}"));
+}
+
+/* Tools written for headscale derive their dialect from `version`: it names the dialect that our API v1 speaks. */
+void serve_version(struct exchange *x)
+{
+	exchange_reply_json(x, 200, BYTES("{\"version\":\"0.30.0\",\"fleetscale\":\"" FLEETSCALE_VERSION "\",\"commit\":\"\",\"buildTime\":\"\",\"go\":{},\"dirty\":false}"));
+}

@@ -1,0 +1,276 @@
+#include "serve_register.h"
+
+#include "act_node.h"
+#include "capver.h"
+#include "hostname.h"
+#include "log.h"
+#include "rate.h"
+#include "regmsg.h"
+#include "session.h"
+
+enum register_result { RESULT_ENROLLED, RESULT_REKEYED, RESULT_KNOWN, RESULT_LOGOUT, RESULT_EXPIRED, RESULT_REFUSED, RESULT_FAILED };
+
+/* Lives in the exchange's arena. */
+struct register_task {
+	struct exchange *x;
+	struct coordinator *c;
+	struct register_request request;
+	struct secret secret;
+	struct join join;
+	const struct nodes_known *known;
+	struct verdict verdict;
+	struct user *owner;             /* of the node that is answered with; NULL: tagged */
+};
+
+static void on_known(void *context, enum err e, const struct nodes_known *known);
+static void on_acted(void *context, enum err e, const struct node *node, const struct diag *why);
+
+static void task_log(const struct register_task *t, const char *event, const char *reason, uint64_t tailnet, uint64_t node)
+{
+	char key[KEY_SHORT_MAX];
+
+	log_info(((struct subject){.kind = "register", .tailnet = tailnet, .node = node, .id = t->x->id}), event, F_TEXT("reason", reason),
+	         F_TEXT("machine", key_short(key, t->x->machine->raw)), F_UINT("capver", t->request.capver), F_BYTES("host", bytes_take(t->request.hostinfo.hostname, 63)));
+}
+
+static void task_answer(struct register_task *t, const struct register_response *response, enum register_result result)
+{
+	struct buffer out;
+	enum err e;
+
+	buffer_init(&out, 64 << 10);
+	e = regmsg_encode(response, &out);
+	metric_add_at(metric_registers, e ? RESULT_FAILED : result, 1);
+	if (e)
+		exchange_reply_error(t->x, e, NULL);
+	else
+		exchange_reply_json(t->x, 200, buffer_bytes(&out));
+	buffer_clear(&out);
+}
+
+/* 200 with Error: shown to the client's user word for word, and tried again by the client. */
+static void task_refuse(struct register_task *t, const char *reason)
+{
+	task_log(t, "registration refused", reason, 0, 0);
+	task_answer(t, &(struct register_response){.error = reason}, RESULT_REFUSED);
+}
+
+/* What is our trouble, not theirs: no Error text, so that nobody is told that a key is bad. */
+static void task_fail(struct register_task *t, enum err e)
+{
+	task_log(t, "registration failed", err_text(e), 0, 0);
+	metric_add_at(metric_registers, RESULT_FAILED, 1);
+	exchange_add_header(t->x, "Retry-After", BYTES("5"));
+	exchange_reply_text(t->x, 503, "try again later\n");
+}
+
+static void task_welcome(struct register_task *t, const struct node *node, enum register_result result)
+{
+	struct register_response response = {
+		.machine_authorized = node->approved,
+		.user = node_wire_user(node),
+		.login_name = BYTES("tagged-devices"),
+		.display_name = BYTES("Tagged Devices"),
+		.created = node->created,
+	};
+
+	if (!node_is_tagged(node) && t->owner) {
+		response.login_name = user_login_name(t->owner);
+		response.display_name = t->owner->display_name.len ? t->owner->display_name : t->owner->name;
+		response.picture_url = t->owner->picture_url;
+		response.provider = t->owner->provider;
+	}
+	task_answer(t, &response, result);
+}
+
+static bool task_decode(struct register_task *t)
+{
+	struct diag why = {0};
+	enum err e = regmsg_decode(t->x->body, t->x->arena, &t->request, &why);
+
+	if (e) {
+		log_info(SUBJECT("register"), "malformed request", F_TEXT("reason", why.text), F_UINT("id", t->x->id));
+		exchange_reply_error(t->x, e, &why);
+		return false;
+	}
+	if (!capver_accepted(t->request.capver)) {
+		exchange_reply_text(t->x, 400, capver_refusal());
+		return false;
+	}
+	return true;
+}
+
+static void task_make_join(struct register_task *t)
+{
+	const struct register_request *r = &t->request;
+
+	t->join = (struct join){
+		.machine_key = *t->x->machine,
+		.node_key = r->node_key,
+		.old_node_key = r->old_node_key,
+		.has_credential = r->auth_key.len > 0,
+		.expiry = r->expiry,
+		.ephemeral = r->ephemeral,
+		.request_tags = r->hostinfo.request_tags,
+		.request_tag_count = r->hostinfo.request_tag_count,
+		.followup = r->followup,
+		.capver = r->capver,
+	};
+	t->join.credential_well_formed = r->auth_key.len && secret_parse(SECRET_AUTH, r->auth_key, &t->secret) == ERR_NONE;
+}
+
+void serve_register(struct exchange *x)
+{
+	struct register_task *t = ARENA_NEW(x->arena, struct register_task);
+	char retry[16];
+	unsigned retry_s;
+
+	t->x = x;
+	t->c = x->program;
+	if (!rate_take(t->c->register_rate, bytes_of(x->machine->raw, KEY_LEN), clock_mono(), &retry_s)) {
+		snprintf(retry, sizeof retry, "%u", retry_s);
+		exchange_add_header(x, "Retry-After", bytes_text(retry));
+		exchange_reply_text(x, 429, "this machine registers too often\n");
+		return;
+	}
+	if (!task_decode(t))
+		return;
+	task_make_join(t);
+	nodes_find_for_register(t->c->pg, &(struct nodes_question){
+		.machine_key = *x->machine,
+		.node_key = t->request.node_key,
+		.old_node_key = t->request.old_node_key,
+		.secret = t->join.credential_well_formed ? &t->secret : NULL,
+	}, x->arena, on_known, t);
+}
+
+static struct enrollment task_enrollment(struct register_task *t)
+{
+	const struct register_request *r = &t->request;
+	const struct verdict *v = &t->verdict;
+	char *label = arena_alloc(t->x->arena, NODE_LABEL_MAX + 1);
+	struct enrollment e = {
+		.machine_key = *t->x->machine,
+		.node_key = r->node_key,
+		.lock_key = r->lock_key,
+		.hostinfo = r->hostinfo.json,
+		.capver = r->capver,
+		.routes = r->hostinfo.routes,
+		.route_count = r->hostinfo.route_count,
+		.expiry = v->expiry,
+		.ephemeral = v->ephemeral,
+		.approved = true,
+		.consume_key = v->consume_key,
+		.register_method = REGISTER_AUTH_KEY,
+	};
+
+	hostname_label(r->hostinfo.hostname, label);
+	e.label = bytes_text(label);
+	if (v->authkey) {
+		e.authkey = v->authkey->id;
+		e.tags = v->authkey->tags;
+		e.tag_count = v->authkey->tag_count;
+		e.user = e.tag_count ? 0 : v->authkey->user;
+	} else if (v->node) {
+		e.tags = v->node->tags;
+		e.tag_count = v->node->tag_count;
+		e.user = v->node->user;
+	}
+	return e;
+}
+
+static struct user *owner_of(const struct nodes_known *k, const struct node *node)
+{
+	if (node && node == k->by_node_key.node)
+		return k->by_node_key.user;
+	if (node && node == k->by_old_key.node)
+		return k->by_old_key.user;
+	return node && node == k->by_owner.node ? k->by_owner.user : NULL;
+}
+
+static void task_act(struct register_task *t)
+{
+	const struct verdict *v = &t->verdict;
+	struct enrollment enrollment;
+
+	switch (v->kind) {
+	case VERDICT_ENROLL:
+		enrollment = task_enrollment(t);
+		t->owner = t->known->key_user;
+		act_node_enroll(t->c, v->authkey->tailnet, &enrollment, on_acted, t);
+		return;
+	case VERDICT_REKEY:
+		enrollment = task_enrollment(t);
+		t->owner = v->authkey ? t->known->key_user : owner_of(t->known, v->node);
+		act_node_rekey(t->c, v->node, &enrollment, on_acted, t);
+		return;
+	case VERDICT_EXPIRE_SOONER:
+		act_node_set_expiry(t->c, NULL, v->node->tailnet, v->node->id, v->expiry, on_acted, t);
+		return;
+	case VERDICT_LOGOUT:
+		act_node_logout(t->c, v->node, on_acted, t);
+		return;
+	default:
+		task_fail(t, ERR_BUG);
+	}
+}
+
+static void on_known(void *context, enum err e, const struct nodes_known *known)
+{
+	struct register_task *t = context;
+
+	if (e) {
+		task_fail(t, e);
+		return;
+	}
+	t->known = known;
+	t->verdict = admission_decide(&t->join, &known->known, known->lifetime_ms, clock_wall());
+	switch (t->verdict.kind) {
+	case VERDICT_REFUSE:
+	case VERDICT_ASK_LOGIN:
+		task_refuse(t, t->verdict.reason);
+		return;
+	case VERDICT_FORBID:
+		task_log(t, "registration forbidden", "the node key belongs to another machine", 0, 0);
+		metric_add_at(metric_registers, RESULT_REFUSED, 1);
+		exchange_reply_text(t->x, 401, "this node key does not belong to this machine\n");
+		return;
+	case VERDICT_KNOWN:
+		t->owner = owner_of(known, t->verdict.node);
+		task_welcome(t, t->verdict.node, RESULT_KNOWN);
+		return;
+	case VERDICT_GONE:
+		task_answer(t, &(struct register_response){.node_key_expired = true}, RESULT_LOGOUT);
+		return;
+	case VERDICT_NODE_KEY_EXPIRED:
+		task_answer(t, &(struct register_response){.node_key_expired = true}, RESULT_EXPIRED);
+		return;
+	default:
+		task_act(t);
+	}
+}
+
+static void on_acted(void *context, enum err e, const struct node *node, const struct diag *why)
+{
+	struct register_task *t = context;
+	static const char *const events[] = {[VERDICT_ENROLL] = "node enrolled", [VERDICT_REKEY] = "node took a new key", [VERDICT_EXPIRE_SOONER] = "node expires sooner",
+	                                     [VERDICT_LOGOUT] = "node logged out"};
+	bool logout = t->verdict.kind == VERDICT_LOGOUT;
+
+	/* A logout of what is gone meanwhile has what it wanted. */
+	if (logout && (!e || e == ERR_NOT_FOUND)) {
+		task_log(t, events[VERDICT_LOGOUT], "", t->verdict.node->tailnet, t->verdict.node->id);
+		task_answer(t, &(struct register_response){.node_key_expired = true}, RESULT_LOGOUT);
+		return;
+	}
+	if (e == ERR_EXHAUSTED || e == ERR_EXISTS || e == ERR_NOT_FOUND || e == ERR_CONFLICT) {
+		task_refuse(t, why->text);
+		return;
+	}
+	if (e || !node) {
+		task_fail(t, e ? e : ERR_BUG);
+		return;
+	}
+	task_log(t, events[t->verdict.kind], "", node->tailnet, node->id);
+	task_welcome(t, node, t->verdict.kind == VERDICT_ENROLL ? RESULT_ENROLLED : RESULT_REKEYED);
+}

@@ -1,0 +1,199 @@
+#include "sweep.h"
+
+#include <stdlib.h>
+
+#include "act.h"
+#include "duty.h"
+#include "log.h"
+#include "nodes.h"
+#include "table.h"
+
+enum {
+	BATCH_MAX = 500,                        /* nodes per look: the next look takes the rest */
+	PRUNE_EVERY_MS = 60000,
+	JOURNAL_AGE_MS = 24 * 3600 * 1000,
+	JOURNAL_LINES = 100000
+};
+
+/* Outlives its owner while answers are out: `c` is NULL then. */
+struct sweep {
+	struct coordinator *c;
+	struct timer look, prune;
+	struct presence_view *view;             /* of tailnets that have silent ephemeral nodes */
+	struct table *followed;
+	unsigned out;                           /* answers to come */
+};
+
+static void sweep_answered(struct sweep *s)
+{
+	s->out--;
+	if (!s->c && !s->out)
+		free(s);
+}
+
+struct chore {
+	struct sweep *sweep;
+	const char *event;
+	uint64_t tailnet;
+	size_t count;
+};
+
+static void on_chore(void *context, enum err e, struct tx *tx, const struct diag *why)
+{
+	struct chore *chore = context;
+
+	if (e && e != ERR_AGAIN && e != ERR_CANCELED)
+		log_warning(TAILNET(chore->tailnet), chore->event, F_ERR(e), F_TEXT("reason", why->text));
+	else if (!e && tx_generation(tx))
+		log_info(TAILNET(chore->tailnet), chore->event, F_UINT("nodes", chore->count));
+	sweep_answered(chore->sweep);
+	free(chore);
+}
+
+static void chore_commit(struct sweep *s, struct tx *tx, const char *event, uint64_t tailnet, size_t count)
+{
+	struct chore *chore = x_alloc(sizeof *chore);
+
+	*chore = (struct chore){s, event, tailnet, count};
+	s->out++;
+	act_commit(s->c, tx, on_chore, chore);
+}
+
+/* Calls `each` with the nodes of one tailnet after the other. */
+static void due_by_tailnet(struct sweep *s, const struct nodes_due *due, size_t count, void (*each)(struct sweep *s, uint64_t tailnet, const uint64_t *nodes, size_t count))
+{
+	uint64_t nodes[BATCH_MAX];
+	size_t filled = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		nodes[filled++] = due[i].node;
+		if (i + 1 < count && due[i + 1].tailnet == due[i].tailnet)
+			continue;
+		each(s, due[i].tailnet, nodes, filled);
+		filled = 0;
+	}
+}
+
+static void tell_expired(struct sweep *s, uint64_t tailnet, const uint64_t *nodes, size_t count)
+{
+	struct tx *tx = tx_begin(s->c->pg, tailnet, TX_WRITE);
+
+	duty_take(tx, DUTY_EXPIRY);
+	nodes_tell_expired(tx, nodes, count, clock_wall());
+	chore_commit(s, tx, "node keys expired", tailnet, count);
+}
+
+static void on_expired(void *context, enum err e, const struct nodes_due *due, size_t count)
+{
+	struct sweep *s = context;
+
+	if (s->c && !e)
+		due_by_tailnet(s, due, count, tell_expired);
+	sweep_answered(s);
+}
+
+static void on_known(void *context, uint64_t tailnet)
+{
+	(void)context, (void)tailnet;
+}
+
+/* Silent by its row, but is it gone? Only presence that is certain may say so: while Redis is away nobody is deleted. */
+static void delete_silent(struct sweep *s, uint64_t tailnet, const uint64_t *nodes, size_t count)
+{
+	uint64_t gone[BATCH_MAX];
+	size_t gone_count = 0;
+	struct tx *tx;
+
+	if (!table_put_number(s->followed, tailnet, s))
+		presence_follow(s->view, tailnet, on_known, s);
+	if (!presence_certain(s->view, tailnet))
+		return;
+	for (size_t i = 0; i < count; i++)
+		if (!presence_online(s->view, tailnet, nodes[i]))
+			gone[gone_count++] = nodes[i];
+	if (!gone_count)
+		return;
+	tx = tx_begin(s->c->pg, tailnet, TX_WRITE);
+	duty_take(tx, DUTY_EPHEMERAL);
+	nodes_delete_silent(tx, gone, gone_count, wall_add_ms(clock_wall(), -s->c->options->ephemeral_inactivity_ms));
+	chore_commit(s, tx, "silent ephemeral nodes removed", tailnet, gone_count);
+}
+
+static void on_silent(void *context, enum err e, const struct nodes_due *due, size_t count)
+{
+	struct sweep *s = context;
+
+	if (s->c && !e)
+		due_by_tailnet(s, due, count, delete_silent);
+	sweep_answered(s);
+}
+
+static void on_pruned(void *context, enum err e, uint64_t removed)
+{
+	if (!e && removed)
+		log_info(SUBJECT("journal"), "journal pruned", F_UINT("lines", removed));
+	sweep_answered(context);
+}
+
+/* Spread over processes: not all look in the same millisecond. */
+static void set_soon(struct timer *timer, int64_t ms)
+{
+	timer_set(timer, ms - ms / 8 + (int64_t)(random_number() % (uint64_t)(ms / 4 + 1)));
+}
+
+static void on_look(void *context)
+{
+	struct sweep *s = context;
+	struct wall now = clock_wall();
+
+	if (!s->out) {
+		s->out += 2;
+		nodes_find_expired(s->c->pg, now, BATCH_MAX, on_expired, s);
+		nodes_find_silent(s->c->pg, wall_add_ms(now, -s->c->options->ephemeral_inactivity_ms), BATCH_MAX, on_silent, s);
+	}
+	set_soon(&s->look, s->c->options->sweep_ms);
+}
+
+static void on_prune(void *context)
+{
+	struct sweep *s = context;
+
+	s->out++;
+	duty_prune_journal(s->c->pg, JOURNAL_AGE_MS, JOURNAL_LINES, on_pruned, s);
+	set_soon(&s->prune, PRUNE_EVERY_MS);
+}
+
+static void on_presence(void *context, uint64_t tailnet, uint64_t node)
+{
+	(void)context, (void)tailnet, (void)node;
+}
+
+struct sweep *sweep_new(struct coordinator *c)
+{
+	struct sweep *s = x_zalloc(sizeof *s);
+
+	s->c = c;
+	s->view = presence_view_new(c->bus, c->options->presence_grace_ms, on_presence, s);
+	s->followed = table_new();
+	timer_init(&s->look, c->loop, on_look, s);
+	timer_init(&s->prune, c->loop, on_prune, s);
+	set_soon(&s->look, c->options->sweep_ms);
+	set_soon(&s->prune, PRUNE_EVERY_MS);
+	return s;
+}
+
+void sweep_free(struct sweep **sweep)
+{
+	struct sweep *s = *sweep;
+
+	if (!s)
+		return;
+	*sweep = NULL;
+	timer_cancel(&s->look);
+	timer_cancel(&s->prune);
+	presence_view_free(&s->view);
+	table_free(&s->followed);
+	s->c = NULL;
+	if (!s->out)
+		free(s);
+}

@@ -1,0 +1,12 @@
+/* Changes that time makes: node keys expire, silent ephemeral nodes go, the journal is pruned.
+ * Not timers per node: a look each second, by whichever coordinator gets the duty; what it dies over, the next does.
+ * The first worker of each coordinator owns one. */
+#ifndef SWEEP_H
+#define SWEEP_H
+
+#include "coordinator.h"
+
+struct sweep *sweep_new(struct coordinator *c);
+void sweep_free(struct sweep **sweep);          /* accepts NULL; answers that are still out are let go */
+
+#endif
