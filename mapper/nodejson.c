@@ -1,0 +1,261 @@
+#include "nodejson.h"
+
+#include <stdio.h>
+
+#include "capver.h"
+#include "route.h"
+
+enum { NAME_MAX_LEN = NODE_LABEL_MAX + TAILNET_DOMAIN_MAX + 3 };
+
+unsigned nodejson_form(unsigned features)
+{
+	return features & (CAPVER_HOME_DERP | CAPVER_OMIT_ALLOWED_IPS);
+}
+
+static void write_name(struct jsonw *w, struct bytes label, struct bytes domain)
+{
+	char name[NAME_MAX_LEN];
+	int len = snprintf(name, sizeof name, "%.*s.%.*s.", BYTES_ARG(label), BYTES_ARG(domain));
+	jsonw_text(w, "Name", bytes_of(name, len < NAME_MAX_LEN ? (size_t)len : NAME_MAX_LEN - 1));
+}
+
+static void write_own_addresses(struct jsonw *w, const struct node *n)
+{
+	if (n->ip4.family)
+		jsonw_prefix(w, NULL, ip_prefix(n->ip4));
+	if (n->ip6.family)
+		jsonw_prefix(w, NULL, ip_prefix(n->ip6));
+}
+
+static void write_addresses(struct jsonw *w, const struct node *n, unsigned features)
+{
+	struct prefix served[NODE_ROUTES_MAX];
+	size_t count = n->approved_count <= COUNT_OF(served) ? route_served(n, served) : 0, subnets = 0;
+	jsonw_array(w, "Addresses");
+	write_own_addresses(w, n);
+	jsonw_array_end(w);
+	if (!count && features & CAPVER_OMIT_ALLOWED_IPS)
+		return;
+	jsonw_array(w, "AllowedIPs");
+	write_own_addresses(w, n);
+	for (size_t i = 0; i < count; i++) {
+		jsonw_prefix(w, NULL, served[i]);
+		subnets += !route_is_exit(served[i]);
+	}
+	jsonw_array_end(w);
+	if (!subnets)
+		return;
+	jsonw_array(w, "PrimaryRoutes");
+	for (size_t i = 0; i < count; i++)
+		if (!route_is_exit(served[i]))
+			jsonw_prefix(w, NULL, served[i]);
+	jsonw_array_end(w);
+}
+
+static void write_endpoints(struct jsonw *w, const struct node *n, bool expired)
+{
+	char text[ENDPOINT_TEXT_MAX];
+	jsonw_array(w, "Endpoints");
+	for (size_t i = 0; !expired && i < n->endpoint_count; i++) {
+		size_t len = endpoint_format(text, n->endpoints[i]);
+		jsonw_text(w, NULL, bytes_of(text, len));
+	}
+	jsonw_array_end(w);
+}
+
+static void write_relay(struct jsonw *w, const struct node *n, unsigned features)
+{
+	char text[32];
+	if (!n->home_relay)
+		return;
+	if (features & CAPVER_HOME_DERP) {
+		jsonw_uint(w, "HomeDERP", n->home_relay);
+		return;
+	}
+	snprintf(text, sizeof text, "127.3.3.40:%u", n->home_relay);
+	jsonw_string(w, "DERP", text);
+}
+
+static void write_disco(struct jsonw *w, const struct node *n)
+{
+	char text[KEY_TEXT_MAX];
+	if (!key_is_zero(n->disco_key.raw))
+		jsonw_text(w, "DiscoKey", bytes_of(text, key_format_disco(text, &n->disco_key)));
+}
+
+static void write_node_key(struct jsonw *w, const struct node *n)
+{
+	char text[KEY_TEXT_MAX];
+	jsonw_text(w, "Key", bytes_of(text, key_format_node(text, &n->node_key)));
+}
+
+static void write_identity(struct jsonw *w, const struct node *n, struct bytes domain)
+{
+	char text[KEY_TEXT_MAX];
+	jsonw_uint(w, "ID", n->id);
+	jsonw_uint_text(w, "StableID", n->id);
+	write_name(w, n->label, domain);
+	jsonw_uint(w, "User", node_wire_user(n));
+	write_node_key(w, n);
+	jsonw_text(w, "Machine", bytes_of(text, key_format_machine(text, &n->machine_key)));
+	write_disco(w, n);
+}
+
+/* What a peer and the node itself are told alike. */
+static void write_common(struct jsonw *w, const struct node *n, unsigned features)
+{
+	write_addresses(w, n, features);
+	jsonw_raw(w, "Hostinfo", n->hostinfo);
+	if (!wall_is_zero(n->created))
+		jsonw_time(w, "Created", n->created);
+	if (n->capver)
+		jsonw_uint(w, "Cap", n->capver);
+	if (n->tag_count) {
+		jsonw_array(w, "Tags");
+		for (size_t i = 0; i < n->tag_count; i++)
+			jsonw_text(w, NULL, n->tags[i]);
+		jsonw_array_end(w);
+	}
+	if (n->approved)
+		jsonw_bool(w, "MachineAuthorized", true);
+}
+
+/* Online is always given: a client that never had a value does not take one later (control.md 5.6). */
+static void write_presence(struct jsonw *w, const struct place *place)
+{
+	jsonw_bool(w, "Online", place->online);
+	if (!place->online && !wall_is_zero(place->node->last_seen))
+		jsonw_time(w, "LastSeen", place->node->last_seen);
+}
+
+void nodejson_peer(struct jsonw *w, const char *name, const struct snapshot *s, uint32_t slot, unsigned features)
+{
+	const struct place *place = &s->places[slot];
+	const struct node *n = place->node;
+	jsonw_object(w, name);
+	write_identity(w, n, s->domain);
+	if (!wall_is_zero(n->expiry))
+		jsonw_time(w, "KeyExpiry", n->expiry);
+	if (place->expired)
+		jsonw_bool(w, "Expired", true);
+	if (!place->expired) {
+		if (n->endpoint_count)
+			write_endpoints(w, n, false);
+		write_relay(w, n, features);
+	}
+	write_common(w, n, features);
+	write_presence(w, place);
+	jsonw_object_end(w);
+}
+
+/* What is true of every node now. */
+static void write_capabilities(struct jsonw *w, const struct snapshot *s)
+{
+	jsonw_object(w, "CapMap");
+	jsonw_raw(w, "https://tailscale.com/cap/file-sharing", BYTES("[]"));
+	jsonw_raw(w, "default-auto-update", BYTES("[false]"));
+	if (s->display_name.len) {
+		jsonw_array(w, "tailnet-display-name");
+		jsonw_text(w, NULL, s->display_name);
+		jsonw_array_end(w);
+	}
+	jsonw_object_end(w);
+}
+
+void nodejson_self(struct jsonw *w, const char *name, const struct snapshot *s, uint32_t slot, unsigned features)
+{
+	const struct node *n = s->places[slot].node;
+	jsonw_object(w, name);
+	write_identity(w, n, s->domain);
+	if (!wall_is_zero(n->expiry))
+		jsonw_time(w, "KeyExpiry", n->expiry);
+	write_relay(w, n, features);
+	write_common(w, n, features);
+	write_capabilities(w, s);
+	if (features & CAPVER_STABLE_TAILNET)
+		jsonw_uint_text(w, "StableTailnetID", s->id);
+	jsonw_object_end(w);
+}
+
+void nodejson_farewell(struct jsonw *w, const char *name, const struct node *n, struct bytes domain)
+{
+	jsonw_object(w, name);
+	write_identity(w, n, domain);
+	jsonw_time(w, "KeyExpiry", (struct wall){1000000000});  /* a second after 1970: the zero time would mean never */
+	jsonw_array(w, "Addresses");
+	write_own_addresses(w, n);
+	jsonw_array_end(w);
+	jsonw_bool(w, "MachineAuthorized", true);
+	jsonw_object_end(w);
+}
+
+static void patch_start(struct jsonw *w, const struct node *n)
+{
+	jsonw_object(w, NULL);
+	jsonw_uint(w, "NodeID", n->id);
+}
+
+static void write_patch_presence(struct jsonw *w, const struct place *place, unsigned facets)
+{
+	if (facets & FACET_ONLINE)
+		jsonw_bool(w, "Online", place->online);
+	if (!place->online && !wall_is_zero(place->node->last_seen))
+		jsonw_time(w, "LastSeen", place->node->last_seen);
+}
+
+void nodejson_patch(struct jsonw *w, const struct snapshot *s, uint32_t slot, unsigned facets)
+{
+	const struct place *place = &s->places[slot];
+	const struct node *n = place->node;
+	char text[KEY_TEXT_MAX];
+	bool presence = facets & FACET_ONLINE || (facets & FACET_SEEN && !place->online);
+	bool relay = facets & FACET_RELAY && n->home_relay && !place->expired, capver = facets & FACET_CAPVER && n->capver;
+	bool disco = facets & FACET_DISCO && !key_is_zero(n->disco_key.raw);
+	/* Some clients discard a whole patch that has both a disco key and a last seen that is not newer (control.md 5.7): two patches then. */
+	bool apart = disco && !place->online;
+	if (facets & (FACET_KEY | FACET_EXPIRY | FACET_ENDPOINTS) || relay || capver || disco) {
+		patch_start(w, n);
+		if (relay)
+			jsonw_uint(w, "DERPRegion", n->home_relay);
+		if (capver)
+			jsonw_uint(w, "Cap", n->capver);
+		if (facets & FACET_ENDPOINTS)
+			write_endpoints(w, n, place->expired);
+		if (facets & FACET_KEY)
+			jsonw_text(w, "Key", bytes_of(text, key_format_node(text, &n->node_key)));
+		if (disco)
+			write_disco(w, n);
+		if (facets & FACET_EXPIRY)
+			jsonw_time(w, "KeyExpiry", n->expiry);
+		if (presence && !apart) {
+			write_patch_presence(w, place, facets);
+			presence = false;
+		}
+		jsonw_object_end(w);
+	}
+	if (presence) {
+		patch_start(w, n);
+		write_patch_presence(w, place, facets);
+		jsonw_object_end(w);
+	}
+}
+
+static void write_profile(struct jsonw *w, uint64_t id, struct bytes login_name, struct bytes display_name, struct bytes picture_url)
+{
+	jsonw_object(w, NULL);
+	jsonw_uint(w, "ID", id);
+	jsonw_text(w, "LoginName", login_name);
+	jsonw_text(w, "DisplayName", display_name);
+	if (picture_url.len)
+		jsonw_text(w, "ProfilePicURL", picture_url);
+	jsonw_object_end(w);
+}
+
+void nodejson_profile(struct jsonw *w, const struct snapshot *s, uint64_t wire_user)
+{
+	const struct profile *profile = snapshot_user(s, wire_user);
+	if (profile)
+		write_profile(w, wire_user, profile->login_name, profile->display_name, profile->picture_url);
+	else
+		write_profile(w, wire_user, BYTES("tagged-devices"), BYTES("Tagged Devices"), BYTES_NONE);
+}

@@ -1,0 +1,357 @@
+#include "snapshot.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "hostinfo.h"
+#include "noderow.h"
+#include "secret.h"
+#include "table.h"
+
+enum {
+	/* What a peer's rendered text depends on. */
+	OF_PEER_TEXT = FACET_VISIBLE | FACET_PEER | FACET_KEY | FACET_EXPIRY | FACET_ENDPOINTS | FACET_RELAY | FACET_DISCO | FACET_ONLINE | FACET_SEEN |
+		       FACET_CAPVER,
+	OF_PROFILES = FACET_PROFILE | FACET_VISIBLE,
+};
+
+struct snapshot *snapshot_new(uint64_t tailnet, size_t history)
+{
+	struct snapshot *s = x_zalloc(sizeof *s);
+	s->id = tailnet;
+	s->slots = table_new();
+	s->users = table_new();
+	s->next_expiry = WALL_ZERO;
+	ring_init(&s->ring, history);
+	return s;
+}
+
+static void free_users(struct snapshot *s)
+{
+	struct bytes key;
+	struct profile *profile;
+	TABLE_EACH(s->users, key, profile)
+		free(profile);
+	table_free(&s->users);
+}
+
+void snapshot_free(struct snapshot **snapshot)
+{
+	struct snapshot *s = *snapshot;
+	*snapshot = NULL;
+	if (!s)
+		return;
+	for (uint32_t i = 0; i < s->place_count; i++) {
+		free(s->places[i].node);
+		free(s->places[i].ghost);
+	}
+	free_users(s);
+	table_free(&s->slots);
+	ring_clear(&s->ring);
+	body_drop(&s->relays);
+	free((void *)s->domain.at);
+	free((void *)s->display_name.at);
+	free(s->places);
+	free(s->segments);
+	free(s->empty);
+	free(s->resting);
+	free(s);
+}
+
+/* Facets of a slot move in the version to come. */
+static void mark(struct snapshot *s, uint32_t slot, unsigned facets)
+{
+	struct place *place = &s->places[slot];
+	if (!(facets & ~place->pending))
+		return;
+	uint64_t version = s->version + 1;
+	struct segment *segment = &s->segments[slot / SEGMENT_SLOTS];
+	if (facets & OF_PEER_TEXT)
+		segment->peers = version;
+	if (facets & OF_PROFILES)
+		segment->profiles = version;
+	place->pending |= facets;
+	s->pending = true;
+	/* Before the first version nobody was told anything. */
+	if (s->version)
+		ring_push(&s->ring, version, slot, facets);
+}
+
+static uint32_t slot_take(struct snapshot *s)
+{
+	if (s->empty_count)
+		return s->empty[--s->empty_count];
+	if (s->place_count == s->place_room) {
+		uint32_t room = s->place_room ? s->place_room * 2 : SEGMENT_SLOTS / 4;
+		s->places = x_realloc(s->places, room * sizeof *s->places);
+		s->empty = x_realloc(s->empty, room * sizeof *s->empty);
+		s->resting = x_realloc(s->resting, room * sizeof *s->resting);
+		size_t had = (s->place_room + SEGMENT_SLOTS - 1) / SEGMENT_SLOTS, segments = (room + SEGMENT_SLOTS - 1) / SEGMENT_SLOTS;
+		s->segments = x_realloc(s->segments, segments * sizeof *s->segments);
+		memset(s->segments + had, 0, (segments - had) * sizeof *s->segments);
+		s->place_room = room;
+	}
+	s->places[s->place_count] = (struct place){0};
+	return s->place_count++;
+}
+
+static void rest_remove(struct snapshot *s, uint32_t slot)
+{
+	for (uint32_t i = 0; i < s->resting_count; i++)
+		if (s->resting[i] == slot) {
+			s->resting[i] = s->resting[--s->resting_count];
+			return;
+		}
+}
+
+static uint64_t hash_of(struct bytes text)
+{
+	uint8_t hash[32];
+	hash_bytes(text, hash);
+	return get_be64(hash);
+}
+
+/* The row with its hostinfo cut, in one block. The cut text is taken over from `old` while the row's is the same. */
+static struct node *row_of(const struct node *row, const struct node *old, bool same_hostinfo)
+{
+	struct node copy = *row;
+	struct buffer cut;
+	buffer_init(&cut, HOSTINFO_MAX * 2);
+	if (old && same_hostinfo)
+		copy.hostinfo = old->hostinfo;
+	else if (hostinfo_for_peers(row->hostinfo, &cut) == ERR_NONE)
+		copy.hostinfo = buffer_bytes(&cut);
+	else
+		copy.hostinfo = BYTES("{}");
+	struct node *packed = noderow_pack(&copy);
+	buffer_clear(&cut);
+	return packed;
+}
+
+static void note_expiry(struct snapshot *s, const struct place *place)
+{
+	struct wall at = place->node->expiry;
+	if (!place->expired && !wall_is_zero(at) && (wall_is_zero(s->next_expiry) || at.ns < s->next_expiry.ns))
+		s->next_expiry = at;
+}
+
+static uint32_t place_for(struct snapshot *s, uint64_t id)
+{
+	uint32_t slot = (uint32_t)(uintptr_t)table_find_number(s->slots, id);
+	if (slot) {
+		slot--;
+	} else {
+		slot = slot_take(s);
+		table_put_number(s->slots, id, (void *)(uintptr_t)(slot + 1));
+		s->places[slot] = (struct place){.id = id};
+	}
+	if (s->places[slot].gone) {
+		rest_remove(s, slot);
+		free(s->places[slot].ghost);
+		s->places[slot].ghost = NULL;
+		s->places[slot].gone = 0;
+	}
+	return slot;
+}
+
+static void put_node(struct snapshot *s, const struct node *row, struct wall now)
+{
+	if (row->tailnet != s->id || !row->id || !row->label.len)
+		return;
+	uint32_t slot = place_for(s, row->id);
+	struct place *place = &s->places[slot];
+	struct node *old = place->node;
+	uint64_t hash = hash_of(row->hostinfo);
+	struct node *node = row_of(row, old, hash == place->hostinfo_hash);
+	bool expired = node_is_expired(node, now);
+	unsigned facets = old ? noderow_facets(old, place->expired, node, expired, place->online) : change_facets(CHANGE_NODE_ADDED);
+	s->node_count += !old;
+	free(old);
+	place->node = node;
+	place->hostinfo_hash = hash;
+	place->expired = expired;
+	note_expiry(s, place);
+	if (facets)
+		mark(s, slot, facets);
+}
+
+static void remove_node(struct snapshot *s, uint32_t slot)
+{
+	struct place *place = &s->places[slot];
+	if (!place->node)
+		return;
+	if (place->subscribed)
+		place->ghost = place->node;
+	else
+		free(place->node);
+	place->node = NULL;
+	place->hostinfo_hash = 0;
+	place->online = place->expired = false;
+	place->gone = s->version + 1;
+	s->resting[s->resting_count++] = slot;
+	s->node_count--;
+	mark(s, slot, change_facets(CHANGE_NODE_ADDED));
+}
+
+static void put_user(struct snapshot *s, const struct user *user)
+{
+	struct bytes login = user_login_name(user);
+	struct profile *old = table_find_number(s->users, user->id);
+	struct bytes display = user->display_name.len ? user->display_name : user->name;
+	if (old && bytes_equal(old->login_name, login) && bytes_equal(old->display_name, display) && bytes_equal(old->picture_url, user->picture_url))
+		return;
+	struct profile *profile = x_alloc(sizeof *profile + login.len + display.len + user->picture_url.len);
+	uint8_t *at = (uint8_t *)(profile + 1);
+	*profile = (struct profile){.id = user->id};
+	profile->login_name = noderow_text(&at, login);
+	profile->display_name = noderow_text(&at, display);
+	profile->picture_url = noderow_text(&at, user->picture_url);
+	free(table_put_number(s->users, user->id, profile));
+	for (uint32_t i = 0; old && i < s->place_count; i++)
+		if (s->places[i].node && node_wire_user(s->places[i].node) == user->id)
+			mark(s, i, FACET_PROFILE | FACET_SELF);
+}
+
+static bool set_text(struct bytes *at, struct bytes text)
+{
+	if (at->at && bytes_equal(*at, text))
+		return false;
+	free((void *)at->at);
+	*at = bytes_of(x_dup(text.at, text.len), text.len);
+	return true;
+}
+
+static void put_tailnet(struct snapshot *s, const struct tailnet *tailnet)
+{
+	bool domain = set_text(&s->domain, tailnet->domain), name = set_text(&s->display_name, tailnet->display_name);
+	bool dns = s->magic_dns != tailnet->magic_dns;
+	s->magic_dns = tailnet->magic_dns;
+	if (!domain && !name && !dns)
+		return;
+	s->settings_moved = s->version + 1;
+	s->pending = true;
+	/* The domain is part of every name. */
+	for (uint32_t i = 0; i < s->place_count; i++)
+		if (s->places[i].node)
+			mark(s, i, (domain ? FACET_PEER : 0) | FACET_SELF);
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const struct node *x = a, *y = b;
+	return (x->id > y->id) - (x->id < y->id);
+}
+
+void snapshot_load(struct snapshot *s, const struct census *census, struct wall now)
+{
+	put_tailnet(s, &census->tailnet);
+	for (size_t i = 0; i < census->user_count; i++)
+		put_user(s, &census->users[i]);
+	for (uint32_t i = 0; i < s->place_count; i++) {
+		struct node wanted = {.id = s->places[i].id};
+		if (s->places[i].node && !(census->node_count && bsearch(&wanted, census->nodes, census->node_count, sizeof wanted, by_id)))
+			remove_node(s, i);
+	}
+	for (size_t i = 0; i < census->node_count; i++)
+		put_node(s, &census->nodes[i], now);
+	s->pending = s->pending || !s->version;
+}
+
+void snapshot_apply(struct snapshot *s, const struct journal_read *read, struct wall now)
+{
+	if (read->tailnet)
+		put_tailnet(s, read->tailnet);
+	for (size_t i = 0; i < read->user_count; i++)
+		put_user(s, &read->users[i]);
+	for (size_t i = 0; i < read->line_count; i++) {
+		uint32_t slot = read->lines[i].kind == CHANGE_NODE_REMOVED ? snapshot_find(s, read->lines[i].subject) : (uint32_t)SLOT_NONE;
+		if (slot != SLOT_NONE)
+			remove_node(s, slot);
+	}
+	for (size_t i = 0; i < read->node_count; i++)
+		put_node(s, &read->nodes[i], now);
+}
+
+void snapshot_expire(struct snapshot *s, struct wall now)
+{
+	if (!wall_passed(s->next_expiry, now))
+		return;
+	s->next_expiry = WALL_ZERO;
+	for (uint32_t i = 0; i < s->place_count; i++) {
+		struct place *place = &s->places[i];
+		if (!place->node)
+			continue;
+		if (!place->expired && node_is_expired(place->node, now)) {
+			place->expired = true;
+			mark(s, i, change_facets(CHANGE_NODE_EXPIRY));
+		}
+		note_expiry(s, place);
+	}
+}
+
+void snapshot_set_online(struct snapshot *s, uint32_t slot, bool online)
+{
+	struct place *place = &s->places[slot];
+	if (!place->node || place->online == online)
+		return;
+	place->online = online;
+	mark(s, slot, FACET_ONLINE);
+}
+
+void snapshot_set_relays(struct snapshot *s, struct body *relays)
+{
+	bool same = s->relays && bytes_equal(body_bytes(s->relays), body_bytes(relays));
+	body_take(relays);
+	body_drop(&s->relays);
+	s->relays = relays;
+	if (same)
+		return;
+	s->relays_moved = s->version + 1;
+	s->pending = true;
+}
+
+uint64_t snapshot_close(struct snapshot *s)
+{
+	if (!s->pending)
+		return s->version;
+	s->pending = false;
+	s->version++;
+	if (s->version == 1)
+		ring_restart(&s->ring, 1);
+	if (s->version == 1 || !ring_reaches(&s->ring, s->version - 1)) {
+		for (uint32_t i = 0; i < s->place_count; i++)
+			s->places[i].pending = 0;
+	} else {
+		RING_EACH(&s->ring, entry, s->version - 1)
+			s->places[entry->slot].pending = 0;
+	}
+	return s->version;
+}
+
+void snapshot_settle(struct snapshot *s, uint64_t floor)
+{
+	for (uint32_t i = 0; i < s->resting_count;) {
+		uint32_t slot = s->resting[i];
+		struct place *place = &s->places[slot];
+		if (place->gone > floor || place->gone > s->version || place->subscribed) {
+			i++;
+			continue;
+		}
+		table_remove_number(s->slots, place->id);
+		free(place->ghost);
+		*place = (struct place){0};
+		s->resting[i] = s->resting[--s->resting_count];
+		s->empty[s->empty_count++] = slot;
+	}
+}
+
+uint32_t snapshot_find(const struct snapshot *s, uint64_t node)
+{
+	uint32_t slot = (uint32_t)(uintptr_t)table_find_number(s->slots, node);
+	return slot && s->places[slot - 1].node ? slot - 1 : (uint32_t)SLOT_NONE;
+}
+
+const struct profile *snapshot_user(const struct snapshot *s, uint64_t user)
+{
+	return table_find_number(s->users, user);
+}
