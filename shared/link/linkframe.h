@@ -6,7 +6,12 @@
 
 #include "buffer.h"
 
-enum { LINKFRAME_MAX = 16 << 20, LINK_CHUNK_NAME_LEN = 16 };
+enum {
+	LINKFRAME_MAX = 16 << 20,       /* body of a frame: a full map's private part and the largest chunk are far below */
+	LINKFRAME_HEADER_LEN = 5,
+	LINK_CHUNK_NAME_LEN = 16,
+	LINK_PIECES_MAX = 1 << 16       /* of one full map: 64 peers a chunk */
+};
 #define LINK_PROLOGUE "fleetscale link v1"
 
 enum linkframe_type {
@@ -14,8 +19,8 @@ enum linkframe_type {
 	LINK_UNSUBSCRIBE,
 	LINK_CREDIT,                    /* clogged or free */
 	LINK_STANDS,                    /* a body was dropped: the stream stands at a version */
-	LINK_WANT,                      /* a chunk that the cache does not have */
-	LINK_PING,
+	LINK_WANT,                      /* a chunk that the cache does not have, for a stream; answered by LINK_CHUNK or LINK_END */
+	LINK_PING,                      /* answered by LINK_PONG, in order: also the barrier behind which nothing older is under way */
 	LINK_BODY = 16,                 /* mapper -> coordinator: one body and the streams it is for */
 	LINK_FULL,                      /* one stream: private bytes and references to chunks, in order */
 	LINK_CHUNK,                     /* the bytes of a chunk by name */
@@ -42,10 +47,10 @@ struct link_piece {                     /* of a full map */
 struct linkframe {
 	enum linkframe_type type;
 	struct link_subscribe subscribe;
-	uint32_t stream;                /* unsubscribe, credit, stands, full, end */
+	uint32_t stream;                /* unsubscribe, credit, stands, want, full, end */
 	bool free;                      /* credit */
 	uint64_t version;               /* stands, body, full */
-	uint8_t chunk[LINK_CHUNK_NAME_LEN];
+	uint8_t chunk[LINK_CHUNK_NAME_LEN];     /* want, chunk, forget */
 	struct bytes bytes;             /* body, chunk */
 	struct bytes streams;           /* body: packed big-endian u32, len a multiple of 4 */
 	struct bytes pieces;            /* full: packed; walk with linkframe_piece */
@@ -58,6 +63,7 @@ enum link_end { LINK_END_DONE, LINK_END_NO_TAILNET, LINK_END_NO_NODE, LINK_END_M
 MUST_USE enum err linkframe_decode(struct bytes in, struct linkframe *frame, size_t *used);
 /* Walks pieces: false at the end. Decoding has checked them. */
 bool linkframe_piece(struct bytes *rest, struct link_piece *piece);
+/* Appends; ERR_TOO_BIG (out unchanged) past out's cap or LINKFRAME_MAX. A full map is encoded by its own function. */
 MUST_USE enum err linkframe_encode(const struct linkframe *frame, struct buffer *out);
 MUST_USE enum err linkframe_encode_full(uint32_t stream, uint64_t version, const struct link_piece *pieces, size_t count, struct buffer *out);
 
