@@ -10,7 +10,7 @@ endforeach()
 add_library(house INTERFACE)
 target_compile_definitions(house INTERFACE _GNU_SOURCE H2O_USE_LIBUV=0 FLEETSCALE_VERSION="${PROJECT_VERSION}")
 target_compile_options(house INTERFACE -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
-	-fno-strict-aliasing -fstack-protector-strong -g)
+	-fno-strict-aliasing -fstack-protector-strong -g -UNDEBUG)     # asserts stay on in release
 target_link_libraries(house INTERFACE Threads::Threads)
 if(FLEETSCALE_SANITIZE)
 	target_compile_options(house INTERFACE -fsanitize=${FLEETSCALE_SANITIZE} -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
