@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -105,6 +106,34 @@ def test_unknown_paths_inside_noise(tailnet):
     raw = tailnet.machine().raw("stranger", url=tailnet.url())
     for path in ("/machine/nothing", "/", "/machine/../api/v1/node", "/api/v1/node", "/key"):
         assert raw.request(path, {})["status"] in (400, 404, 405), path
+
+
+ENDS = ["rapid reset", "window overflow", "not http2", "oversized record", "forged record",
+        "strange record", "replayed record", "reordered record"]
+BEARS = ["truncated record", "many streams", "no window", "giant headers", "endless headers", "slow body", "ping flood",
+         "settings flood"]
+
+
+@pytest.mark.parametrize("kind", ENDS + BEARS)
+def test_abuse_inside_noise(tailnet, kind):
+    """The connection ends where the protocol is broken; a neighbour is served all the while, and memory stays."""
+    program = tailnet.cluster.coordinators[0]
+    neighbour = tailnet.raw("neighbour")
+    before = resident(program)
+    abuser = tailnet.machine().raw("abuser", url=tailnet.url())
+    answer = abuser.abuse(kind, 3 if kind in BEARS else 10)
+    if kind in ENDS:
+        assert answer["ended"], answer
+    mark = neighbour.mark()
+    tailnet.rename(neighbour.number, "still-here")
+    neighbour.frame(lambda m: "still-here" in str(m), mark, 5, "its own rename")
+    assert not neighbour.ends
+    assert resident(program) - before < 200_000_000
+
+
+def resident(program):
+    pages = int(Path(f"/proc/{program.pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGESIZE")
 
 
 NAMES = ["", "-", "a" * 300, "-leading", "trailing-", "UPPER", "Ünïcödé", "日本", "a.b.c", "sp ace", "x\u0000y", "🦊", "1",

@@ -241,6 +241,7 @@ class Raw(Actor):
     def __init__(self, machine, name):
         super().__init__(machine, name)
         self.frames, self.ends = [], []
+        self.packets, self.gone, self.relay_ends = [], [], []
         self.keys = {}
 
     def on_event(self, said):
@@ -248,6 +249,12 @@ class Raw(Actor):
             self.frames.append((said["t"], said["map"], said["size"]))
         elif said["event"] == "map-end":
             self.ends.append((said["t"], said["error"]))
+        elif said["event"] == "packet":
+            self.packets.append((said["from"], said["text"]))
+        elif said["event"] == "gone":
+            self.gone.append((said["peer"], said["reason"]))
+        elif said["event"] == "relay-end":
+            self.relay_ends.append((said["t"], said["error"]))
 
     def describe(self):
         last = [json.dumps(m)[:600] for _, m, _ in self.frames[-6:]]
@@ -282,6 +289,22 @@ class Raw(Actor):
 
     def request(self, path, body=None, text=""):
         return self.call("raw_request", path=path, body=body, text=text)
+
+    def abuse(self, kind, wait=5):
+        """One abuse on a connection of its own: {ended, why, said}."""
+        return self.call("raw_abuse", kind=kind, wait=wait)
+
+    def at_relay(self, relay):
+        """Connected to a relay program with the node key; raises Refused if the relay ends it."""
+        self.call("relay_open", address=relay.at("relay"))
+        return self
+
+    def send(self, other, text):
+        self.call("relay_send", to=other.keys["node_key"], text=text)
+
+    def packet(self, other, text, seconds=10):
+        wanted = (other.keys["node_key"], text)
+        return self.await_true(lambda: wanted in self.packets, seconds, f"packet {wanted}")
 
     def first(self, seconds=30):
         return self.frame(lambda m: "Node" in m, seconds=seconds, told="a full map")[1]

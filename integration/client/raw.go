@@ -19,6 +19,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"golang.org/x/net/http2"
 	"tailscale.com/control/controlbase"
+	"tailscale.com/derp"
 	"tailscale.com/tailcfg"
 	"tailscale.com/types/key"
 )
@@ -38,6 +39,9 @@ type raw struct {
 	disco  key.DiscoPublic
 	conn   *http2.ClientConn
 	stream context.CancelFunc
+
+	relay     *derp.Client
+	relayConn io.Closer
 }
 
 var raws struct {
@@ -106,33 +110,44 @@ func rawOpen(name string, args json.RawMessage) (object, error) {
 }
 
 func (r *raw) connect() (early json.RawMessage, err error) {
-	server, err := r.serverKey()
+	noise, early, err := r.noise(func(c net.Conn) net.Conn { return c })
 	if err != nil {
 		return nil, err
 	}
-	c, err := net.DialTimeout("tcp", r.url.Host, 5*time.Second)
+	h2, err := (&http2.Transport{AllowHTTP: true}).NewClientConn(noise)
 	if err != nil {
-		return nil, err
-	}
-	c.SetDeadline(time.Now().Add(10 * time.Second))
-	noise, err := r.upgrade(c, server)
-	if err != nil {
-		c.Close()
-		return nil, err
-	}
-	in := bufio.NewReader(noise)
-	if early, err = earlyPayload(in); err != nil {
-		c.Close()
-		return nil, err
-	}
-	c.SetDeadline(time.Time{})
-	h2, err := (&http2.Transport{AllowHTTP: true}).NewClientConn(&buffered{noise, in})
-	if err != nil {
-		c.Close()
+		noise.Close()
 		return nil, err
 	}
 	r.conn = h2
 	return early, nil
+}
+
+// noise dials and shakes hands. What is written passes through `wrap`'s connection.
+func (r *raw) noise(wrap func(net.Conn) net.Conn) (net.Conn, json.RawMessage, error) {
+	server, err := r.serverKey()
+	if err != nil {
+		return nil, nil, err
+	}
+	plain, err := net.DialTimeout("tcp", r.url.Host, 5*time.Second)
+	if err != nil {
+		return nil, nil, err
+	}
+	c := wrap(plain)
+	c.SetDeadline(time.Now().Add(10 * time.Second))
+	noise, err := r.upgrade(c, server)
+	if err != nil {
+		c.Close()
+		return nil, nil, err
+	}
+	in := bufio.NewReader(noise)
+	early, err := earlyPayload(in)
+	if err != nil {
+		c.Close()
+		return nil, nil, err
+	}
+	c.SetDeadline(time.Time{})
+	return &buffered{noise, in}, early, nil
 }
 
 func (r *raw) serverKey() (key.MachinePublic, error) {
