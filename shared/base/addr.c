@@ -182,8 +182,8 @@ static bool is_mapped(const uint8_t *b)
 static size_t format_v6(char *out, size_t room, const uint8_t *b)
 {
 	if (is_mapped(b)) {
-		memcpy(out, "::ffff:", 7);
-		return 7 + format_v4(out + 7, room - 7, b + 12);
+		size_t head = (size_t)snprintf(out, room, "::ffff:");
+		return head + format_v4(out + head, room - head, b + 12);
 	}
 	int from, count;
 	size_t len = 0;
@@ -261,7 +261,7 @@ bool endpoint_equal(struct endpoint a, struct endpoint b)
 static bool same_bits(const uint8_t *a, const uint8_t *b, unsigned bits)
 {
 	unsigned whole = bits / 8, rest = bits % 8;
-	if (memcmp(a, b, whole))
+	if (memcmp(a, b, whole) != 0)
 		return false;
 	return !rest || !((a[whole] ^ b[whole]) >> (8 - rest));
 }

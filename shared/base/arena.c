@@ -17,7 +17,7 @@
 #include <sanitizer/asan_interface.h>
 #define POISON(at, len) ASAN_POISON_MEMORY_REGION(at, len)
 #define UNPOISON(at, len) ASAN_UNPOISON_MEMORY_REGION(at, len)
-enum { GAP = 16 };      /* an unreadable gap behind every piece, so that an overrun is found */
+enum { GAP = 16 }; /* an unreadable gap behind every piece, so that an overrun is found */
 #else
 #define POISON(at, len) ((void)(at), (void)(len))
 #define UNPOISON(at, len) ((void)(at), (void)(len))
@@ -33,8 +33,8 @@ struct block {
 };
 
 struct arena {
-	struct block *current;          /* head of the list of all blocks */
-	struct block *first;            /* stays at a reset */
+	struct block *current; /* head of the list of all blocks */
+	struct block *first;   /* stays at a reset */
 	size_t held;
 	size_t next_room;
 };
@@ -97,7 +97,7 @@ static struct block *block_for(struct arena *a, size_t size)
 	struct block *b = a->current;
 	if (size <= b->room - b->used)
 		return b;
-	if (size > a->next_room / BIG_SHARE) {          /* a block of its own, behind the current one, which still has room */
+	if (size > a->next_room / BIG_SHARE) { /* a block of its own, behind the current one, which still has room */
 		struct block *own = block_new(a, size);
 		own->next = b->next;
 		b->next = own;

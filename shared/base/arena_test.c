@@ -61,7 +61,7 @@ static void the_first_block_stays(void **state)
 	struct arena *a = arena_new();
 	size_t small = arena_size(a);
 	assert_true(small <= 4200);
-	arena_alloc(a, 1 << 20);                /* before the first block is full, hence it stands beside it */
+	arena_alloc(a, 1 << 20); /* before the first block is full, hence it stands beside it */
 	arena_alloc(a, 8);
 	assert_true(arena_size(a) < small + (1 << 20) + 200);
 	arena_reset(a);

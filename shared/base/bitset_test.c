@@ -60,7 +60,7 @@ static void sets_combine(void **state)
 		assert_true(bitset_hash(&r) == bitset_hash(&want));
 		bitset_clear(&want);
 	}
-	bitset_or(&b, &a);                      /* the shorter grows */
+	bitset_or(&b, &a); /* the shorter grows */
 	assert_true(bitset_has(&b, 500));
 	bitset_clear(&a);
 	bitset_clear(&b);

@@ -17,7 +17,7 @@ static void each_code_has_its_name(void **state)
 			assert_string_not_equal(err_text(e), err_text(other));
 	}
 	assert_string_equal(err_text(ERR_COUNT), "unknown error");
-	assert_string_equal(err_text((enum err)-1), "unknown error");
+	assert_string_equal(err_text((enum err) - 1), "unknown error");
 }
 
 static void reasons_are_told_and_cut(void **state)

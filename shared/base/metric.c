@@ -19,13 +19,13 @@ struct reader {
 	void *context;
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;       /* tables, readers, and the list of counts */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* tables, readers, and the list of counts */
 static struct metric *tables[TABLES_MAX];
 static size_t table_count;
-static unsigned slots_taken = 1;                                /* slot 0: not registered, not counted */
+static unsigned slots_taken = 1; /* slot 0: not registered, not counted */
 static struct reader readers[SLOTS_MAX];
 static struct counts *living;
-static int64_t ended[SLOTS_MAX];                                /* what threads that ended had counted */
+static int64_t ended[SLOTS_MAX]; /* what threads that ended had counted */
 static _Thread_local struct counts *mine;
 static pthread_key_t thread_end;
 static pthread_once_t prepared = PTHREAD_ONCE_INIT;
@@ -130,7 +130,7 @@ void metric_add_at(const struct metric *m, unsigned value, int64_t amount)
 
 static unsigned bucket_of(uint64_t us)
 {
-	unsigned power = us > 1 ? 64 - (unsigned)__builtin_clzll(us - 1) : 0;   /* the least power with us <= 2^power */
+	unsigned power = us > 1 ? 64 - (unsigned)__builtin_clzll(us - 1) : 0; /* the least power with us <= 2^power */
 	return power <= BUCKET_FIRST ? 0 : power > BUCKET_LAST ? BUCKETS - 1 : power - BUCKET_FIRST;
 }
 
@@ -161,7 +161,7 @@ static int64_t sum_of(unsigned slot)
 	for (struct counts *c = living; c; c = c->next)
 		sum += atomic_load_explicit(&c->slot[slot], memory_order_relaxed);
 	pthread_mutex_unlock(&lock);
-	return asked.read ? asked.read(asked.context) : sum;            /* unlocked: a reader may count */
+	return asked.read ? asked.read(asked.context) : sum; /* unlocked: a reader may count */
 }
 
 /* Help texts and label values: backslash, newline and, in values, the quote. */
@@ -221,15 +221,14 @@ static enum err write_histogram(struct buffer *out, const struct metric *m)
 	int64_t below = 0;
 	for (unsigned i = 0; i < BUCKETS; i++) {
 		below += sum_of(m->slot + i);
-		enum err e = i == BUCKETS - 1
-		                     ? buffer_format(out, "fleetscale_%s_bucket{le=\"+Inf\"} %lld\n", m->name, (long long)below)
-		                     : buffer_format(out, "fleetscale_%s_bucket{le=\"%.9g\"} %lld\n", m->name,
-		                                     (double)(1u << (BUCKET_FIRST + i)) * unit, (long long)below);
+		enum err e = i == BUCKETS - 1 ? buffer_format(out, "fleetscale_%s_bucket{le=\"+Inf\"} %lld\n", m->name, (long long)below)
+					      : buffer_format(out, "fleetscale_%s_bucket{le=\"%.9g\"} %lld\n", m->name,
+							      (double)(1u << (BUCKET_FIRST + i)) * unit, (long long)below);
 		if (e != ERR_NONE)
 			return e;
 	}
 	return buffer_format(out, "fleetscale_%s_sum %.16g\nfleetscale_%s_count %lld\n", m->name, (double)sum_of(m->slot + BUCKETS) * unit,
-	                     m->name, (long long)below);
+			     m->name, (long long)below);
 }
 
 static enum err write_metric(struct buffer *out, const struct metric *m)

@@ -65,18 +65,18 @@ static int64_t read_queue(void *context)
 static void threads_are_summed_and_outlived(void **state)
 {
 	(void)state;
-	metric_add(&table[REQUESTS], 1);        /* not registered yet: not counted */
+	metric_add(&table[REQUESTS], 1); /* not registered yet: not counted */
 	metric_register(table);
 	metric_register(table);
 	work(NULL);
 	pthread_t threads[4];
 	for (size_t i = 0; i < COUNT_OF(threads); i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, work, NULL), 0);
-	free(written());                        /* reading while they count */
+	free(written()); /* reading while they count */
 	for (size_t i = 0; i < COUNT_OF(threads); i++)
 		pthread_join(threads[i], NULL);
 	assert_says("# HELP fleetscale_requests_total Requests.\\nSecond line, with a \\\\.\n# TYPE fleetscale_requests_total counter\n"
-	            "fleetscale_requests_total 5000\n");
+		    "fleetscale_requests_total 5000\n");
 	assert_says("fleetscale_drops_total{kind=\"plain\"} 0\nfleetscale_drops_total{kind=\"odd\\\"\\\\\\nname\"} 10000\n");
 	assert_says("fleetscale_sessions_open 25\n");
 	assert_says("fleetscale_took_us_bucket{le=\"64\"} 0\nfleetscale_took_us_bucket{le=\"128\"} 5000\n");
@@ -106,7 +106,7 @@ static void buckets_are_powers_of_two(void **state)
 	for (size_t i = 0; i < COUNT_OF(times); i++)
 		metric_observe_us(&table[LASTED], times[i]);
 	assert_says("fleetscale_lasted_seconds_bucket{le=\"1.6e-05\"} 2\nfleetscale_lasted_seconds_bucket{le=\"3.2e-05\"} 4\n"
-	            "fleetscale_lasted_seconds_bucket{le=\"6.4e-05\"} 5\n");
+		    "fleetscale_lasted_seconds_bucket{le=\"6.4e-05\"} 5\n");
 	assert_says("fleetscale_lasted_seconds_bucket{le=\"33.554432\"} 6\nfleetscale_lasted_seconds_bucket{le=\"+Inf\"} 8\n");
 	assert_says("fleetscale_lasted_seconds_count 8\n");
 }
@@ -123,7 +123,9 @@ static void caps_and_docs(void **state)
 	buffer_clear(&out);
 	buffer_init(&out, 10000);
 	assert_int_equal(metric_write_docs(&out), ERR_NONE);
-	assert_true(bytes_starts(buffer_bytes(&out), "| metric | type | label | meaning |\n| --- | --- | --- | --- |\n| `fleetscale_requests_total` | counter |"));
+	assert_true(
+		bytes_starts(buffer_bytes(&out),
+			     "| metric | type | label | meaning |\n| --- | --- | --- | --- |\n| `fleetscale_requests_total` | counter |"));
 	buffer_clear(&out);
 }
 

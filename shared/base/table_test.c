@@ -131,8 +131,10 @@ static void random_steps_agree_with_an_array(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(entries_are_found_replaced_and_removed), cmocka_unit_test(keys_may_be_anything),
-		cmocka_unit_test(numbers_are_keys),                       cmocka_unit_test(walks_see_each_once),
+		cmocka_unit_test(entries_are_found_replaced_and_removed),
+		cmocka_unit_test(keys_may_be_anything),
+		cmocka_unit_test(numbers_are_keys),
+		cmocka_unit_test(walks_see_each_once),
 		cmocka_unit_test(random_steps_agree_with_an_array),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

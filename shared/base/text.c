@@ -65,7 +65,7 @@ enum err hex_decode(struct bytes text, uint8_t *out, size_t len)
 			return ERR_MALFORMED;
 	}
 	for (size_t i = 0; i < len; i++)
-		out[i] = (uint8_t)(hex_value(text.at[2 * i]) << 4 | hex_value(text.at[2 * i + 1]));
+		out[i] = (uint8_t)((unsigned)hex_value(text.at[2 * i]) << 4 | (unsigned)hex_value(text.at[2 * i + 1]));
 	return ERR_NONE;
 }
 
@@ -209,7 +209,7 @@ static bool is_leap(int64_t year)
 
 static unsigned days_in(int64_t year, unsigned month)
 {
-	return month == 2 && is_leap(year) ? 29 : (unsigned)(uint8_t)"\0\37\34\37\36\37\36\37\37\36\37\36\37"[month];
+	return month == 2 && is_leap(year) ? 29 : (unsigned)(uint8_t) "\0\37\34\37\36\37\36\37\37\36\37\36\37"[month];
 }
 
 /* Days since 1970-01-01 of the proleptic Gregorian calendar. Years begin in March here, so that the leap day is the last of its year. */
@@ -314,7 +314,7 @@ size_t time_format(char out[static TIME_TEXT_MAX], struct wall wall)
 	unsigned month, day, of_day = (unsigned)(seconds - days * 86400);
 	date_of(days, &year, &month, &day);
 	size_t len = (size_t)snprintf(out, TIME_TEXT_MAX, "%04d-%02u-%02uT%02u:%02u:%02u", (int)year, month, day, of_day / 3600,
-	                              of_day / 60 % 60, of_day % 60);
+				      of_day / 60 % 60, of_day % 60);
 	if (ns) {
 		len += (size_t)snprintf(out + len, TIME_TEXT_MAX - len, ".%09d", (int)ns);
 		while (out[len - 1] == '0')

@@ -17,12 +17,23 @@ static void integers_are_strict(void **state)
 		uint64_t max, value;
 		enum err want;
 	} cases[] = {
-		{"0", 9, 0, ERR_NONE},          {"9", 9, 9, ERR_NONE},          {"10", 9, 0, ERR_TOO_BIG},
-		{"18446744073709551615", UINT64_MAX, UINT64_MAX, ERR_NONE},     {"18446744073709551616", UINT64_MAX, 0, ERR_TOO_BIG},
-		{"99999999999999999999999", UINT64_MAX, 0, ERR_TOO_BIG},        {"", 9, 0, ERR_MALFORMED},
-		{"00", 9, 0, ERR_MALFORMED},    {"01", 9, 0, ERR_MALFORMED},    {"-1", 9, 0, ERR_MALFORMED},
-		{"+1", 9, 0, ERR_MALFORMED},    {" 1", 9, 0, ERR_MALFORMED},    {"1 ", 9, 0, ERR_MALFORMED},
-		{"1a", 9, 0, ERR_MALFORMED},    {"0x1", 99, 0, ERR_MALFORMED},  {"0", 0, 0, ERR_NONE},          {"1", 0, 0, ERR_TOO_BIG},
+		{"0", 9, 0, ERR_NONE},
+		{"9", 9, 9, ERR_NONE},
+		{"10", 9, 0, ERR_TOO_BIG},
+		{"18446744073709551615", UINT64_MAX, UINT64_MAX, ERR_NONE},
+		{"18446744073709551616", UINT64_MAX, 0, ERR_TOO_BIG},
+		{"99999999999999999999999", UINT64_MAX, 0, ERR_TOO_BIG},
+		{"", 9, 0, ERR_MALFORMED},
+		{"00", 9, 0, ERR_MALFORMED},
+		{"01", 9, 0, ERR_MALFORMED},
+		{"-1", 9, 0, ERR_MALFORMED},
+		{"+1", 9, 0, ERR_MALFORMED},
+		{" 1", 9, 0, ERR_MALFORMED},
+		{"1 ", 9, 0, ERR_MALFORMED},
+		{"1a", 9, 0, ERR_MALFORMED},
+		{"0x1", 99, 0, ERR_MALFORMED},
+		{"0", 0, 0, ERR_NONE},
+		{"1", 0, 0, ERR_TOO_BIG},
 	};
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		uint64_t value = 0;
@@ -34,10 +45,16 @@ static void integers_are_strict(void **state)
 		int64_t value;
 		enum err want;
 	} with_sign[] = {
-		{"0", 0, ERR_NONE},     {"-1", -1, ERR_NONE},   {"9223372036854775807", INT64_MAX, ERR_NONE},
-		{"-9223372036854775808", INT64_MIN, ERR_NONE},  {"9223372036854775808", 0, ERR_TOO_BIG},
-		{"-9223372036854775809", 0, ERR_TOO_BIG},       {"-", 0, ERR_MALFORMED},        {"--1", 0, ERR_MALFORMED},
-		{"-0", 0, ERR_MALFORMED},                       {"", 0, ERR_MALFORMED},
+		{"0", 0, ERR_NONE},
+		{"-1", -1, ERR_NONE},
+		{"9223372036854775807", INT64_MAX, ERR_NONE},
+		{"-9223372036854775808", INT64_MIN, ERR_NONE},
+		{"9223372036854775808", 0, ERR_TOO_BIG},
+		{"-9223372036854775809", 0, ERR_TOO_BIG},
+		{"-", 0, ERR_MALFORMED},
+		{"--1", 0, ERR_MALFORMED},
+		{"-0", 0, ERR_MALFORMED},
+		{"", 0, ERR_MALFORMED},
 	};
 	for (size_t i = 0; i < COUNT_OF(with_sign); i++) {
 		int64_t value = 0;
@@ -68,8 +85,15 @@ static void base64_is_strict(void **state)
 	(void)state;
 	static const struct {
 		const char *plain, *text;
-	} cases[] = {{"", ""},         {"f", "Zg=="},     {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"},
-	             {"\xff\xef\xbe", "/+++"}, {"\xff\xff\xff", "////"}};
+	} cases[] = {{"", ""},
+		     {"f", "Zg=="},
+		     {"fo", "Zm8="},
+		     {"foo", "Zm9v"},
+		     {"foob", "Zm9vYg=="},
+		     {"fooba", "Zm9vYmE="},
+		     {"foobar", "Zm9vYmFy"},
+		     {"\xff\xef\xbe", "/+++"},
+		     {"\xff\xff\xff", "////"}};
 	struct buffer out;
 	buffer_init(&out, 100);
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -83,7 +107,8 @@ static void base64_is_strict(void **state)
 		for (size_t len = 0; len < whole.len; len++)
 			assert_int_equal(base64_decode(bytes_take(whole, len), &out), len % 4 ? ERR_MALFORMED : ERR_NONE);
 	}
-	static const char *const bad[] = {"Z", "Zg", "Zg=", "Zh==", "Zm9=", "====", "Z===", "Zg==Zg==", "Zm9v Zg=", "Zm9-", "Zm9_", "Zm9v\n", "=Zm9", "Zm=v"};
+	static const char *const bad[] = {
+		"Z", "Zg", "Zg=", "Zh==", "Zm9=", "====", "Z===", "Zg==Zg==", "Zm9v Zg=", "Zm9-", "Zm9_", "Zm9v\n", "=Zm9", "Zm=v"};
 	buffer_reset(&out);
 	assert_int_equal(buffer_add_text(&out, "kept"), ERR_NONE);
 	for (size_t i = 0; i < COUNT_OF(bad); i++)
@@ -106,15 +131,29 @@ static void durations_are_strict(void **state)
 		enum err want;
 		const char *again;
 	} cases[] = {
-		{"10s", 10000, ERR_NONE, "10s"},        {"1m30s", 90000, ERR_NONE, "1m30s"},    {"250ms", 250, ERR_NONE, "250ms"},
-		{"90d", 7776000000, ERR_NONE, "90d"},   {"90s", 90000, ERR_NONE, "1m30s"},      {"0s", 0, ERR_NONE, "0s"},
-		{"1d2h3m4s5ms", 93784005, ERR_NONE, "1d2h3m4s5ms"},                             {"24h", 86400000, ERR_NONE, "1d"},
+		{"10s", 10000, ERR_NONE, "10s"},
+		{"1m30s", 90000, ERR_NONE, "1m30s"},
+		{"250ms", 250, ERR_NONE, "250ms"},
+		{"90d", 7776000000, ERR_NONE, "90d"},
+		{"90s", 90000, ERR_NONE, "1m30s"},
+		{"0s", 0, ERR_NONE, "0s"},
+		{"1d2h3m4s5ms", 93784005, ERR_NONE, "1d2h3m4s5ms"},
+		{"24h", 86400000, ERR_NONE, "1d"},
 		{"9223372036854775807ms", INT64_MAX, ERR_NONE, "106751991167d7h12m55s807ms"},
-		{"", 0, ERR_MALFORMED, NULL},           {"10", 0, ERR_MALFORMED, NULL},         {"s", 0, ERR_MALFORMED, NULL},
-		{"1s1m", 0, ERR_MALFORMED, NULL},       {"1s1s", 0, ERR_MALFORMED, NULL},       {"-1s", 0, ERR_MALFORMED, NULL},
-		{"1 s", 0, ERR_MALFORMED, NULL},        {"1S", 0, ERR_MALFORMED, NULL},         {"1.5s", 0, ERR_MALFORMED, NULL},
-		{"1us", 0, ERR_MALFORMED, NULL},        {"1sx", 0, ERR_MALFORMED, NULL},        {"1s5", 0, ERR_MALFORMED, NULL},
-		{"9223372036854775807s", 0, ERR_TOO_BIG, NULL},                                 {"106751991167d8h", 0, ERR_TOO_BIG, NULL},
+		{"", 0, ERR_MALFORMED, NULL},
+		{"10", 0, ERR_MALFORMED, NULL},
+		{"s", 0, ERR_MALFORMED, NULL},
+		{"1s1m", 0, ERR_MALFORMED, NULL},
+		{"1s1s", 0, ERR_MALFORMED, NULL},
+		{"-1s", 0, ERR_MALFORMED, NULL},
+		{"1 s", 0, ERR_MALFORMED, NULL},
+		{"1S", 0, ERR_MALFORMED, NULL},
+		{"1.5s", 0, ERR_MALFORMED, NULL},
+		{"1us", 0, ERR_MALFORMED, NULL},
+		{"1sx", 0, ERR_MALFORMED, NULL},
+		{"1s5", 0, ERR_MALFORMED, NULL},
+		{"9223372036854775807s", 0, ERR_TOO_BIG, NULL},
+		{"106751991167d8h", 0, ERR_TOO_BIG, NULL},
 		{"99999999999999999999s", 0, ERR_TOO_BIG, NULL},
 	};
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -140,7 +179,7 @@ static void times_are_read_and_written(void **state)
 	static const struct {
 		const char *text;
 		int64_t ns;
-		const char *again;      /* NULL: the same */
+		const char *again; /* NULL: the same */
 	} cases[] = {
 		{"1970-01-01T00:00:00Z", 0, NULL},
 		{"1970-01-01T00:02:03Z", 123000000000, NULL},
@@ -178,12 +217,12 @@ static void bad_times_are_refused(void **state)
 {
 	(void)state;
 	static const char *const bad[] = {
-		"2026-11-20 10:00:00Z",      "2026-11-20t10:00:00Z",      "2026-11-20T10:00:00z",   "2026-11-20T10:00:00",
-		"2026-11-20T10:00:00Z ",     " 2026-11-20T10:00:00Z",     "2026-13-20T10:00:00Z",   "2026-00-20T10:00:00Z",
-		"2026-11-31T10:00:00Z",      "2026-11-00T10:00:00Z",      "2025-02-29T10:00:00Z",   "1900-02-29T10:00:00Z",
-		"2026-11-20T24:00:00Z",      "2026-11-20T10:60:00Z",      "2026-11-20T10:00:60Z",   "2026-11-20T10:00:00.Z",
-		"2026-11-20T10:00:00,5Z",    "2026-11-20T10:00:00+0200",  "2026-11-20T10:00:00+24:00", "2026-11-20T10:00:00+02:60",
-		"2026-11-20T10:00:00+2:00",  "26-11-20T10:00:00Z",        "+2026-11-20T10:00:00Z",  "2026-1-20T10:00:00Z",
+		"2026-11-20 10:00:00Z",       "2026-11-20t10:00:00Z",     "2026-11-20T10:00:00z",      "2026-11-20T10:00:00",
+		"2026-11-20T10:00:00Z ",      " 2026-11-20T10:00:00Z",    "2026-13-20T10:00:00Z",      "2026-00-20T10:00:00Z",
+		"2026-11-31T10:00:00Z",       "2026-11-00T10:00:00Z",     "2025-02-29T10:00:00Z",      "1900-02-29T10:00:00Z",
+		"2026-11-20T24:00:00Z",       "2026-11-20T10:60:00Z",     "2026-11-20T10:00:60Z",      "2026-11-20T10:00:00.Z",
+		"2026-11-20T10:00:00,5Z",     "2026-11-20T10:00:00+0200", "2026-11-20T10:00:00+24:00", "2026-11-20T10:00:00+02:60",
+		"2026-11-20T10:00:00+2:00",   "26-11-20T10:00:00Z",       "+2026-11-20T10:00:00Z",     "2026-1-20T10:00:00Z",
 		"2026-11-20T10:00:00Z+00:00",
 	};
 	for (size_t i = 0; i < COUNT_OF(bad); i++) {
@@ -218,10 +257,21 @@ static void distances_count_edits(void **state)
 		const char *a, *b;
 		unsigned cap, want;
 	} cases[] = {
-		{"", "", 9, 0},                 {"abc", "abc", 9, 0},           {"abc", "abd", 9, 1},   {"abc", "ab", 9, 1},
-		{"abc", "xabc", 9, 1},          {"abc", "acb", 9, 1},           {"kitten", "sitting", 9, 3}, {"", "abc", 9, 3},
-		{"listen_address", "listen_adress", 3, 1}, {"abcdef", "ghijkl", 3, 3}, {"abcdef", "ghijkl", 9, 6}, {"a", "abcdefgh", 3, 3},
-		{"abc", "abc", 0, 0},           {"abc", "abd", 1, 1},           {"xy", "yx", 2, 1},
+		{"", "", 9, 0},
+		{"abc", "abc", 9, 0},
+		{"abc", "abd", 9, 1},
+		{"abc", "ab", 9, 1},
+		{"abc", "xabc", 9, 1},
+		{"abc", "acb", 9, 1},
+		{"kitten", "sitting", 9, 3},
+		{"", "abc", 9, 3},
+		{"listen_address", "listen_adress", 3, 1},
+		{"abcdef", "ghijkl", 3, 3},
+		{"abcdef", "ghijkl", 9, 6},
+		{"a", "abcdefgh", 3, 3},
+		{"abc", "abc", 0, 0},
+		{"abc", "abd", 1, 1},
+		{"xy", "yx", 2, 1},
 	};
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		assert_int_equal(text_distance(bytes_text(cases[i].a), bytes_text(cases[i].b), cases[i].cap), cases[i].want);
@@ -232,10 +282,10 @@ static void distances_count_edits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(integers_are_strict),        cmocka_unit_test(hex_goes_there_and_back), cmocka_unit_test(base64_is_strict),
-		cmocka_unit_test(durations_are_strict),       cmocka_unit_test(times_are_read_and_written),
-		cmocka_unit_test(bad_times_are_refused),      cmocka_unit_test(dates_agree_with_libc),
-		cmocka_unit_test(distances_count_edits),
+		cmocka_unit_test(integers_are_strict),        cmocka_unit_test(hex_goes_there_and_back),
+		cmocka_unit_test(base64_is_strict),           cmocka_unit_test(durations_are_strict),
+		cmocka_unit_test(times_are_read_and_written), cmocka_unit_test(bad_times_are_refused),
+		cmocka_unit_test(dates_agree_with_libc),      cmocka_unit_test(distances_count_edits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

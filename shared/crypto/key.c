@@ -45,10 +45,9 @@ enum err key_parse_private(struct bytes text, struct private_key *key)
 
 static size_t format(char out[static KEY_TEXT_MAX], const char *prefix, const uint8_t raw[static KEY_LEN])
 {
-	size_t len = strlen(prefix);
-	memcpy(out, prefix, len);
-	hex_encode(out + len, bytes_of(raw, KEY_LEN));
-	return len + (size_t)KEY_LEN * 2;
+	char *digits = stpcpy(out, prefix);
+	hex_encode(digits, bytes_of(raw, KEY_LEN));
+	return (size_t)(digits - out) + (size_t)KEY_LEN * 2;
 }
 
 size_t key_format_machine(char out[static KEY_TEXT_MAX], const struct machine_key *key)
@@ -114,7 +113,7 @@ void key_mint(struct private_key *key, struct public_key *public_key)
 void key_public(const struct private_key *key, struct public_key *public_key)
 {
 	if (crypto_scalarmult_base(public_key->raw, key->raw))
-		abort();        /* cannot happen: the base point has no small order */
+		abort(); /* cannot happen: the base point has no small order */
 }
 
 void random_fill(void *out, size_t len)

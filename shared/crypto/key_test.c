@@ -43,7 +43,7 @@ static const struct kind {
 	enum err (*parse)(struct bytes);
 	const char *good, *also;
 } kinds[] = {
-	{as_machine, "mkey:" DIGITS, "mkey:" UPPER},    {as_node, "nodekey:" DIGITS, "nodekey:" UPPER},
+	{as_machine, "mkey:" DIGITS, "mkey:" UPPER},       {as_node, "nodekey:" DIGITS, "nodekey:" UPPER},
 	{as_disco, "discokey:" DIGITS, "discokey:" UPPER}, {as_lock, "nlpub:" DIGITS, "tlpub:" DIGITS},
 	{as_private, "privkey:" DIGITS, "privkey:" UPPER},
 };
@@ -66,8 +66,16 @@ static void each_kind_reads_only_its_own(void **state)
 static void bad_texts_are_refused(void **state)
 {
 	(void)state;
-	static const char *const bad[] = {"",           "nodekey:",         "NODEKEY:" DIGITS,  "nodekey:" DIGITS "0", " nodekey:" DIGITS,
-	                                  "nodekey:" DIGITS " ", "nodekey: " DIGITS, DIGITS, "nodekey:g" UPPER, "nodekey:0x" DIGITS};
+	static const char *const bad[] = {"",
+					  "nodekey:",
+					  "NODEKEY:" DIGITS,
+					  "nodekey:" DIGITS "0",
+					  " nodekey:" DIGITS,
+					  "nodekey:" DIGITS " ",
+					  "nodekey: " DIGITS,
+					  DIGITS,
+					  "nodekey:g" UPPER,
+					  "nodekey:0x" DIGITS};
 	for (size_t i = 0; i < COUNT_OF(bad); i++)
 		assert_int_equal(as_node(bytes_text(bad[i])), ERR_MALFORMED);
 	char not_hex[] = "nodekey:" DIGITS;
@@ -133,8 +141,10 @@ static void minted_keys_are_clamped_and_differ(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_kind_reads_only_its_own), cmocka_unit_test(bad_texts_are_refused),
-		cmocka_unit_test(texts_go_there_and_back),      cmocka_unit_test(zero_is_a_value),
+		cmocka_unit_test(each_kind_reads_only_its_own),
+		cmocka_unit_test(bad_texts_are_refused),
+		cmocka_unit_test(texts_go_there_and_back),
+		cmocka_unit_test(zero_is_a_value),
 		cmocka_unit_test(minted_keys_are_clamped_and_differ),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

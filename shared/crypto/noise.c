@@ -6,7 +6,7 @@
 
 enum {
 	SEALED_KEY_LEN = KEY_LEN + NOISE_TAG_LEN,
-	INITIATION_BODY = 5,            /* version, type, length */
+	INITIATION_BODY = 5, /* version, type, length */
 	SEALED_MIN = NOISE_TAG_LEN,
 	SEALED_MAX = NOISE_RECORD_MAX - NOISE_HEADER_LEN,
 	PROLOGUE_MAX = 48
@@ -48,7 +48,8 @@ static void finish(struct noise *noise, const struct symmetric *s, bool initiato
 
 enum err noise_peek_version(struct bytes m, uint16_t *version)
 {
-	if (m.len != NOISE_INITIATION_LEN || m.at[2] != NOISE_TYPE_INITIATION || get_be16(m.at + 3) != NOISE_INITIATION_LEN - INITIATION_BODY)
+	if (m.len != NOISE_INITIATION_LEN || m.at[2] != NOISE_TYPE_INITIATION ||
+	    get_be16(m.at + 3) != NOISE_INITIATION_LEN - INITIATION_BODY)
 		return ERR_MALFORMED;
 	*version = get_be16(m.at);
 	return ERR_NONE;
@@ -70,7 +71,7 @@ static enum err read_initiation(struct symmetric *s, const struct private_key *s
 
 /* <- e, ee, se */
 static enum err write_response(struct symmetric *s, const struct private_key *ephemeral, const uint8_t *client_ephemeral,
-                               const struct machine_key *machine, uint8_t *response)
+			       const struct machine_key *machine, uint8_t *response)
 {
 	struct public_key own;
 	key_public(ephemeral, &own);
@@ -86,7 +87,7 @@ static enum err write_response(struct symmetric *s, const struct private_key *ep
 }
 
 enum err noise_accept_with(const struct private_key *server, const struct private_key *ephemeral, struct bytes initiation,
-                           uint8_t response[static NOISE_RESPONSE_LEN], struct noise *noise)
+			   uint8_t response[static NOISE_RESPONSE_LEN], struct noise *noise)
 {
 	struct symmetric s;
 	struct public_key own;
@@ -111,7 +112,7 @@ enum err noise_accept_with(const struct private_key *server, const struct privat
 }
 
 enum err noise_accept(const struct private_key *server, struct bytes initiation, uint8_t response[static NOISE_RESPONSE_LEN],
-                      struct noise *noise)
+		      struct noise *noise)
 {
 	struct private_key ephemeral;
 	random_fill(ephemeral.raw, sizeof(ephemeral.raw));
@@ -121,7 +122,7 @@ enum err noise_accept(const struct private_key *server, struct bytes initiation,
 }
 
 void noise_dial_start(struct noise_dial *dial, const struct private_key *machine, const struct private_key *ephemeral,
-                      const struct public_key *server, uint16_t version, uint8_t initiation[static NOISE_INITIATION_LEN])
+		      const struct public_key *server, uint16_t version, uint8_t initiation[static NOISE_INITIATION_LEN])
 {
 	struct symmetric s;
 	struct public_key own;
@@ -138,7 +139,7 @@ void noise_dial_start(struct noise_dial *dial, const struct private_key *machine
 	if (e == ERR_NONE)
 		e = symmetric_mix_dh(&s, machine, server->raw);
 	symmetric_seal(&s, BYTES_NONE, at + KEY_LEN + SEALED_KEY_LEN);
-	if (e != ERR_NONE) {                    /* a server key of small order: no answer can be good */
+	if (e != ERR_NONE) { /* a server key of small order: no answer can be good */
 		random_fill(&s, sizeof(s));
 		random_fill(at, NOISE_INITIATION_LEN - INITIATION_BODY);
 	}
@@ -264,7 +265,7 @@ static enum err psk_answer(struct symmetric *s, const uint8_t *answering, const 
 }
 
 void noise_psk_start_with(struct noise_psk *psk, struct bytes secret, struct bytes prologue, const struct private_key *ephemeral,
-                          uint8_t message[static NOISE_PSK_MESSAGE_LEN])
+			  uint8_t message[static NOISE_PSK_MESSAGE_LEN])
 {
 	struct symmetric s;
 	struct public_key own;
@@ -288,7 +289,7 @@ void noise_psk_start(struct noise_psk *psk, struct bytes secret, struct bytes pr
 }
 
 enum err noise_psk_accept_with(struct bytes secret, struct bytes prologue, const struct private_key *ephemeral, struct bytes message,
-                               uint8_t answer[static NOISE_PSK_MESSAGE_LEN], struct noise *noise)
+			       uint8_t answer[static NOISE_PSK_MESSAGE_LEN], struct noise *noise)
 {
 	struct symmetric s;
 	struct public_key own;
@@ -310,7 +311,7 @@ enum err noise_psk_accept_with(struct bytes secret, struct bytes prologue, const
 }
 
 enum err noise_psk_accept(struct bytes secret, struct bytes prologue, struct bytes message, uint8_t answer[static NOISE_PSK_MESSAGE_LEN],
-                          struct noise *noise)
+			  struct noise *noise)
 {
 	struct private_key ephemeral;
 	random_fill(ephemeral.raw, sizeof(ephemeral.raw));

@@ -23,7 +23,7 @@ static void attack_client(struct bytes in)
 	struct noise noise;
 	noise_dial_start(&dial, &machine, &ephemeral, &server_public, 113, initiation);
 	if (noise_dial_finish(&dial, in, &noise) == ERR_NONE)
-		abort();                /* nobody but the server can answer */
+		abort(); /* nobody but the server can answer */
 }
 
 static void attack_link(struct bytes in)
@@ -32,7 +32,8 @@ static void attack_link(struct bytes in)
 	struct noise_psk psk;
 	struct noise noise;
 	noise_psk_start(&psk, BYTES("secret"), BYTES("fuzz"), message);
-	if (noise_psk_finish(&psk, in, &noise) == ERR_NONE || noise_psk_accept(BYTES("secret"), BYTES("fuzz"), in, answer, &noise) == ERR_NONE)
+	if (noise_psk_finish(&psk, in, &noise) == ERR_NONE ||
+	    noise_psk_accept(BYTES("secret"), BYTES("fuzz"), in, answer, &noise) == ERR_NONE)
 		abort();
 }
 

@@ -35,14 +35,14 @@ static struct private_key repeated(uint8_t byte)
 /* Vectors of an independent implementation of both roles: keys are one byte repeated, version 113. */
 #define MACHINE_PUBLIC "7b4e909bbe7ffe44c465a220037d608ee35897d31ef972f07f74892cb0f73f13"
 #define SERVER_PUBLIC "7b0d47d93427f8311160781c7c733fd89f88970aef490d8aa0ee19a4cb8a1b14"
-#define INITIATION                                                                                                                   \
-	"0071010060"                                                                                                                 \
-	"0faa684ed28867b97f4a6a2dee5df8ce974e76b7018e3f22a1c4cf2678570f20"                                                           \
-	"61d2949213e755bc180b5d5dbbd8c50a2a1beb69f8940d24cab4606a34cd5d41f9d17afbcd2c70cdff7c982b922df1bd"                           \
+#define INITIATION                                                                                                                         \
+	"0071010060"                                                                                                                       \
+	"0faa684ed28867b97f4a6a2dee5df8ce974e76b7018e3f22a1c4cf2678570f20"                                                                 \
+	"61d2949213e755bc180b5d5dbbd8c50a2a1beb69f8940d24cab4606a34cd5d41f9d17afbcd2c70cdff7c982b922df1bd"                                 \
 	"9a57bb432d58e197f5f11b644c054435"
-#define RESPONSE                                                                                                                     \
-	"020030"                                                                                                                     \
-	"ff2ee45601ec1b67310c7790404585ae697331eee1c1f8cf2419731c1fff3e6b"                                                           \
+#define RESPONSE                                                                                                                           \
+	"020030"                                                                                                                           \
+	"ff2ee45601ec1b67310c7790404585ae697331eee1c1f8cf2419731c1fff3e6b"                                                                 \
 	"0eddc22d979a1022201bb5cd3643c054"
 #define HANDSHAKE_HASH "dd297d1d3fa4d71605d3b77e1b173181c073110e4cdf9672828fcdfe4f138b87"
 #define KEY_UP "d9811dd6a320dc8484bb37ea989640c99f99a8582f50b829e347bd75da510717"
@@ -97,8 +97,9 @@ static void vectors_agree(void **state)
 	buffer_init(&down, 100);
 	assert_int_equal(noise_seal(&p.client.tx, BYTES("hello"), &up), ERR_NONE);
 	assert_int_equal(noise_seal(&p.client.tx, BYTES("hello"), &up), ERR_NONE);
-	assert_hex(up.at, up.len, "0400153eb7c70f517b459ce906fe831d0a1cc7d9d8bf3725"
-	                          "04001506247a9f9b8d4f68a2fe2e148d0b8612cfd0d21146");
+	assert_hex(up.at, up.len,
+		   "0400153eb7c70f517b459ce906fe831d0a1cc7d9d8bf3725"
+		   "04001506247a9f9b8d4f68a2fe2e148d0b8612cfd0d21146");
 	assert_int_equal(noise_seal(&p.server.tx, BYTES("hello"), &down), ERR_NONE);
 	assert_hex(down.at, down.len, "040015916b2f8d08168f8cec88cc3a625b975d5566051b63");
 	buffer_clear(&up);
@@ -129,7 +130,7 @@ static void initiation_is_checked(void **state)
 		assert_int_equal(e, bit / 8 >= 2 && bit / 8 < 5 ? ERR_MALFORMED : ERR_CRYPTO);
 		room[bit / 8] ^= (uint8_t)(1 << bit % 8);
 	}
-	memset(room + 5, 0, 32);                /* a point of small order */
+	memset(room + 5, 0, 32); /* a point of small order */
 	assert_int_equal(noise_accept(&control, good, response, &noise), ERR_CRYPTO);
 }
 
@@ -151,7 +152,7 @@ static void response_is_checked(void **state)
 	}
 	noise_dial_start(&dial, &machine, &ephemeral, &control, 113, initiation);
 	assert_int_equal(noise_dial_finish(&dial, bytes_take(response, 50), &noise), ERR_MALFORMED);
-	memset(&control, 0, sizeof(control));   /* a server key of small order gives nothing that anybody could answer */
+	memset(&control, 0, sizeof(control)); /* a server key of small order gives nothing that anybody could answer */
 	noise_dial_start(&dial, &machine, &ephemeral, &control, 113, initiation);
 	assert_int_equal(noise_dial_finish(&dial, response, &noise), ERR_CRYPTO);
 }
@@ -222,9 +223,18 @@ static void bad_records_are_refused(void **state)
 		const char *hex;
 		enum err want;
 	} cases[] = {
-		{"", ERR_AGAIN},                { "04", ERR_AGAIN },            {"0400", ERR_AGAIN},      {"03", ERR_MALFORMED},
-		{"00", ERR_MALFORMED},          { "02003000", ERR_MALFORMED },  {"04000f", ERR_MALFORMED}, {"040000", ERR_MALFORMED},
-		{"040ffe", ERR_MALFORMED},      { "04ffff", ERR_MALFORMED },    {"040ffd", ERR_AGAIN},    {"040010", ERR_AGAIN},
+		{"", ERR_AGAIN},
+		{"04", ERR_AGAIN},
+		{"0400", ERR_AGAIN},
+		{"03", ERR_MALFORMED},
+		{"00", ERR_MALFORMED},
+		{"02003000", ERR_MALFORMED},
+		{"04000f", ERR_MALFORMED},
+		{"040000", ERR_MALFORMED},
+		{"040ffe", ERR_MALFORMED},
+		{"04ffff", ERR_MALFORMED},
+		{"040ffd", ERR_AGAIN},
+		{"040010", ERR_AGAIN},
 		{"04001000000000000000000000000000000000", ERR_CRYPTO},
 	};
 	struct pair p;
@@ -341,9 +351,11 @@ static void link_vectors_agree(void **state)
 	uint8_t message[NOISE_PSK_MESSAGE_LEN], answer[NOISE_PSK_MESSAGE_LEN];
 	struct bytes secret = BYTES("cluster secret"), prologue = BYTES("fleetscale link 1");
 	noise_psk_start_with(&psk, secret, prologue, &first, message);
-	assert_hex(message, sizeof(message), "0faa684ed28867b97f4a6a2dee5df8ce974e76b7018e3f22a1c4cf2678570f201d3f7a9f4b90ac6f0feb3a34992a72e7");
+	assert_hex(message, sizeof(message),
+		   "0faa684ed28867b97f4a6a2dee5df8ce974e76b7018e3f22a1c4cf2678570f201d3f7a9f4b90ac6f0feb3a34992a72e7");
 	assert_int_equal(noise_psk_accept_with(secret, prologue, &second, bytes_of(message, sizeof(message)), answer, &gate), ERR_NONE);
-	assert_hex(answer, sizeof(answer), "ff2ee45601ec1b67310c7790404585ae697331eee1c1f8cf2419731c1fff3e6be6cb0625d35ef17b27562b6e2f661224");
+	assert_hex(answer, sizeof(answer),
+		   "ff2ee45601ec1b67310c7790404585ae697331eee1c1f8cf2419731c1fff3e6be6cb0625d35ef17b27562b6e2f661224");
 	assert_int_equal(noise_psk_finish(&psk, bytes_of(answer, sizeof(answer)), &dialer), ERR_NONE);
 	assert_hex(dialer.hash, 32, "450a6bfa9dfffd65e718bce2aa747f6dafdc77a9060d3e9caad05051f3d9df50");
 	assert_hex(gate.hash, 32, "450a6bfa9dfffd65e718bce2aa747f6dafdc77a9060d3e9caad05051f3d9df50");
@@ -370,7 +382,7 @@ static void link_refuses_strangers(void **state)
 		message[at] ^= 1;
 	}
 	assert_int_equal(noise_psk_finish(&psk, bytes_take(sent, 47), &noise), ERR_MALFORMED);
-	assert_int_equal(noise_psk_finish(&psk, sent, &noise), ERR_CRYPTO);     /* its own message, thrown back */
+	assert_int_equal(noise_psk_finish(&psk, sent, &noise), ERR_CRYPTO); /* its own message, thrown back */
 	noise_psk_start(&psk, secret, prologue, message);
 	assert_int_equal(noise_psk_accept(secret, prologue, sent, answer, &noise), ERR_NONE);
 	answer[40] ^= 1;
@@ -401,13 +413,13 @@ static void threads_have_their_own_contexts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(primitives_agree),     cmocka_unit_test(vectors_agree),
-		cmocka_unit_test(initiation_is_checked), cmocka_unit_test(response_is_checked),
-		cmocka_unit_test(versions_go_through),  cmocka_unit_test(records_carry_streams),
+		cmocka_unit_test(primitives_agree),        cmocka_unit_test(vectors_agree),
+		cmocka_unit_test(initiation_is_checked),   cmocka_unit_test(response_is_checked),
+		cmocka_unit_test(versions_go_through),     cmocka_unit_test(records_carry_streams),
 		cmocka_unit_test(bad_records_are_refused), cmocka_unit_test(empty_records_are_legal),
-		cmocka_unit_test(caps_change_nothing),  cmocka_unit_test(counters_end),
-		cmocka_unit_test(errors_are_framed),    cmocka_unit_test(link_vectors_agree),
-		cmocka_unit_test(link_refuses_strangers), cmocka_unit_test(threads_have_their_own_contexts),
+		cmocka_unit_test(caps_change_nothing),     cmocka_unit_test(counters_end),
+		cmocka_unit_test(errors_are_framed),       cmocka_unit_test(link_vectors_agree),
+		cmocka_unit_test(link_refuses_strangers),  cmocka_unit_test(threads_have_their_own_contexts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

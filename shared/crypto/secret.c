@@ -22,7 +22,7 @@ void hash_bytes(struct bytes b, uint8_t out[static 32])
 
 void secret_mint(enum secret_kind kind, struct secret *secret)
 {
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";        /* 32 of them: no letter is likelier */
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567"; /* 32 of them: no letter is likelier */
 	uint8_t random[SECRET_PREFIX_LEN + SECRET_PART_LEN / 2];
 	char hex[SECRET_PART_LEN + 1];
 	memset(secret, 0, sizeof(*secret));

@@ -43,7 +43,7 @@ static void texts_are_read_by_position(void **state)
 		const char *text, *prefix;
 	} cases[] = {
 		{"hskey-auth-abcdefghijkl-" PART, "abcdefghijkl"},
-		{"hskey-auth-ab-de_ghi-kl-" PART, "ab-de_ghi-kl"},      /* older keys: URL-safe base64, dashes within */
+		{"hskey-auth-ab-de_ghi-kl-" PART, "ab-de_ghi-kl"}, /* older keys: URL-safe base64, dashes within */
 		{"hskey-auth-AbCdEfGhIjKl-" PART, "AbCdEfGhIjKl"},
 		{"", NULL},
 		{"hskey-auth-", NULL},
