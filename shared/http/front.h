@@ -1,0 +1,65 @@
+/* What server.c and upgrade.c share about an exchange that h2o carries, and the TLS half of a door.
+ * Not for other modules, and not for h2pipe.
+ * A front_exchange frees itself at the end of the turn in which it was answered. */
+#ifndef FRONT_H
+#define FRONT_H
+
+#include "loop_h2o.h"
+#include "server.h"
+
+/* One accepted connection, until its socket closes: as HTTP, or as a pipe after an upgrade. */
+struct front_connection {
+	struct list link;
+	struct server_door *door;       /* NULL when the server is gone */
+	h2o_socket_t *sock;
+	bool upgraded;
+};
+
+struct front_exchange {
+	struct exchange x;
+	h2o_generator_t generator;      /* streams */
+	h2o_req_t *req;                 /* NULL when h2o has disposed of it, or when it was answered */
+	struct front_tether *tether;
+	struct list link;               /* among the server's open exchanges */
+	struct defer ending;
+	/* Streams: what is being sent, and what is wanted next. */
+	const struct exchange_events *events;
+	void *context;
+	struct body **sending;
+	size_t sending_count;
+	bool streaming, in_flight, end_wanted, abort_wanted;
+	struct defer telling;
+	/* Upgrades. */
+	size_t in_cap;
+	void (*on_pipe)(void *context, struct pipe *pipe);
+};
+
+/* Is this exchange h2o's? NULL otherwise. */
+struct front_exchange *front_of(struct exchange *x);
+/* A request that is complete becomes an exchange, open among `open`. */
+struct front_exchange *front_begin(h2o_req_t *req, struct list *open);
+/* The server goes away: answers what is not answered yet, as if the client had gone. */
+void front_cut(struct front_exchange *f);
+void front_add_header(h2o_req_t *req, const char *name, struct bytes value);
+/* h2o may dispose of the request from now on without being a loss. */
+h2o_req_t *front_untie(struct front_exchange *f);
+/* Frees at the end of this turn. */
+void front_end(struct front_exchange *f);
+const char *front_reason(unsigned status);
+
+/* ---- TLS of a door ---- */
+struct front_tls {
+	char *certificate, *key;        /* files */
+	struct front_stamp {
+		int64_t mtime_ns[2];
+		uint64_t inode[2], size[2];
+	} seen;
+	SSL_CTX *context;
+};
+
+MUST_USE enum err front_tls_open(struct front_tls *tls, const char *certificate, const char *key, struct diag *why);
+/* Looks at the files; a good new pair replaces the old, a bad one is logged once. */
+void front_tls_refresh(struct front_tls *tls);
+void front_tls_close(struct front_tls *tls);
+
+#endif

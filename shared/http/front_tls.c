@@ -1,0 +1,104 @@
+#include <openssl/err.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "front.h"
+#include "log.h"
+
+/* Control clients offer no protocol list, relay clients offer http/1.1; h2 is never taken (it lives only inside Noise). */
+static int on_protocols(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in, unsigned in_len, void *context)
+{
+	static const unsigned char OURS[] = "\x08http/1.1";
+	unsigned char *chosen;
+	(void)ssl, (void)context;
+	if (SSL_select_next_proto(&chosen, out_len, OURS, sizeof(OURS) - 1, in, in_len) != OPENSSL_NPN_NEGOTIATED)
+		return SSL_TLSEXT_ERR_NOACK;
+	*out = chosen;
+	return SSL_TLSEXT_ERR_OK;
+}
+
+static enum err refuse(struct diag *why, const char *what, const char *file)
+{
+	char text[160] = "";
+	unsigned long code = ERR_get_error();
+	if (code)
+		ERR_error_string_n(code, text, sizeof(text));
+	ERR_clear_error();
+	return diag_set(why, ERR_MALFORMED, "%s %s: %s", what, file, text);
+}
+
+static enum err load(const struct front_tls *tls, SSL_CTX **loaded, struct diag *why)
+{
+	SSL_CTX *c = SSL_CTX_new(TLS_server_method());
+	if (!c)
+		abort();
+	SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION);
+	/* Tickets and sessions cost memory per connection, and connections here live long. */
+	SSL_CTX_set_options(c, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+	SSL_CTX_set_num_tickets(c, 0);
+	SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_alpn_select_cb(c, on_protocols, NULL);
+	ERR_clear_error();
+	enum err e = ERR_NONE;
+	if (SSL_CTX_use_certificate_chain_file(c, tls->certificate) != 1)
+		e = refuse(why, "cannot use the certificate", tls->certificate);
+	else if (SSL_CTX_use_PrivateKey_file(c, tls->key, SSL_FILETYPE_PEM) != 1 || SSL_CTX_check_private_key(c) != 1)
+		e = refuse(why, "cannot use the key", tls->key);
+	if (e != ERR_NONE) {
+		SSL_CTX_free(c);
+		return e;
+	}
+	*loaded = c;
+	return ERR_NONE;
+}
+
+static struct front_stamp look(const struct front_tls *tls)
+{
+	const char *const files[] = {tls->certificate, tls->key};
+	struct front_stamp stamp = {0};
+	for (unsigned i = 0; i < COUNT_OF(files); i++) {
+		struct stat st;
+		if (stat(files[i], &st) < 0)
+			continue;
+		stamp.mtime_ns[i] = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+		stamp.inode[i] = st.st_ino;
+		stamp.size[i] = (uint64_t)st.st_size;
+	}
+	return stamp;
+}
+
+enum err front_tls_open(struct front_tls *tls, const char *certificate, const char *key, struct diag *why)
+{
+	*tls = (struct front_tls){.certificate = x_strdup(certificate), .key = x_strdup(key)};
+	tls->seen = look(tls);
+	enum err e = load(tls, &tls->context, why);
+	if (e != ERR_NONE)
+		front_tls_close(tls);
+	return e;
+}
+
+void front_tls_refresh(struct front_tls *tls)
+{
+	struct front_stamp now = look(tls);
+	SSL_CTX *fresh;
+	struct diag why = {0};
+	if (!memcmp(&now, &tls->seen, sizeof(now)))
+		return;
+	tls->seen = now;
+	if (load(tls, &fresh, &why) != ERR_NONE) {
+		log_warning(SUBJECT("door"), "new certificate refused, the old one stays", F_TEXT("reason", why.text));
+		return;
+	}
+	SSL_CTX_free(tls->context);
+	tls->context = fresh;
+	log_info(SUBJECT("door"), "certificate read anew", F_TEXT("file", tls->certificate));
+}
+
+void front_tls_close(struct front_tls *tls)
+{
+	free(tls->certificate);
+	free(tls->key);
+	SSL_CTX_free(tls->context);
+	*tls = (struct front_tls){0};
+}

@@ -1,0 +1,618 @@
+#include "server.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+#include <arpa/inet.h>
+#include <assert.h>
+#include <netinet/tcp.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "upgrade.h"
+#include "worker.h"
+
+/* The server lives on a worker's loop; each test talks to it from the test's thread through blocking sockets. */
+static struct worker *workers;
+static struct server *server;
+static struct endpoint at, tls_at;
+static char folder[] = "/tmp/server_test.XXXXXX", socket_path[128], certificate[128], key[128];
+static struct diag why;
+
+/* ---- handlers ---- */
+
+static void serve_hello(struct exchange *x)
+{
+	exchange_add_header(x, "X-Answer", BYTES("a value"));
+	exchange_add_header(x, "X-Evil", BYTES("a\r\nX-Injected: b"));
+	exchange_reply_text(x, 200, "hello\n");
+}
+
+static void serve_echo(struct exchange *x)
+{
+	struct bytes name = exchange_query(x, "name"), header = exchange_header(x, "x-thing");
+	char *text = arena_format(x->arena, "[%.*s][%.*s][%.*s][%.*s]", BYTES_ARG(x->params[0]), BYTES_ARG(name), BYTES_ARG(header),
+				  BYTES_ARG(x->body));
+	exchange_reply_text(x, 200, text);
+}
+
+static void serve_size(struct exchange *x)
+{
+	exchange_reply_text(x, 200, arena_format(x->arena, "%zu", x->body.len));
+}
+
+struct later {
+	struct timer timer;
+	struct exchange *x;
+};
+
+static void on_later(void *context)
+{
+	struct later *l = context;
+	exchange_reply_text(l->x, 200, "later\n");
+}
+
+static void serve_later(struct exchange *x)
+{
+	struct later *l = ARENA_NEW(x->arena, struct later);
+	l->x = x;
+	timer_init(&l->timer, x->loop, on_later, l);
+	timer_set(&l->timer, 50);
+}
+
+struct counter {
+	struct exchange *x;
+	unsigned sent;
+};
+
+static atomic_uint streams_gone;
+
+static void send_next(struct counter *c)
+{
+	char text[32];
+	snprintf(text, sizeof(text), "line %u\n", c->sent++);
+	struct body *pieces[2] = {body_new(bytes_text(text)), body_new(BYTES("--\n"))};
+	assert(exchange_ready(c->x));
+	exchange_send(c->x, pieces, 2);
+	body_drop(&pieces[0]);
+	body_drop(&pieces[1]);
+}
+
+static void on_room(void *context)
+{
+	struct counter *c = context;
+	if (c->sent < 3 || c->x->query.at)
+		send_next(c);
+	else
+		exchange_end(c->x);
+}
+
+static void on_gone(void *context, enum err e)
+{
+	(void)context, (void)e;
+	streams_gone++;
+}
+
+static void serve_stream(struct exchange *x)
+{
+	static const struct exchange_events EVENTS = {.on_room = on_room, .on_gone = on_gone};
+	struct counter *c = ARENA_NEW(x->arena, struct counter);
+	c->x = x;
+	exchange_stream(x, 200, "text/plain", &EVENTS, c);
+}
+
+static void serve_empty(struct exchange *x)
+{
+	exchange_reply(x, 204, NULL, BYTES_NONE);
+}
+
+static void guard_word(struct exchange *x)
+{
+	if (bytes_equal_text(exchange_header(x, "x-word"), "please"))
+		dispatch_pass(x);
+	else
+		exchange_reply_error(x, ERR_DENIED, NULL);
+}
+
+/* Upgraded connections: everything comes back in upper case, over another pipe object after a voyage to the same loop. */
+struct shout {
+	struct pipe *pipe;
+	struct defer moving;
+	struct loop *loop;
+};
+
+static void on_data(void *context, struct buffer *in)
+{
+	struct shout *s = context;
+	struct buffer out;
+	buffer_init(&out, 1 << 20);
+	for (size_t i = 0; i < in->len; i++)
+		assert(buffer_add_byte(&out, (uint8_t)(in->at[i] >= 'a' && in->at[i] <= 'z' ? in->at[i] - 32 : in->at[i])) == ERR_NONE);
+	buffer_consume(in, in->len);
+	assert(pipe_write(s->pipe, &out) == ERR_NONE);
+}
+
+static void on_end(void *context, enum err e)
+{
+	struct shout *s = context;
+	(void)e;
+	pipe_close(&s->pipe);
+	free(s);
+}
+
+static const struct pipe_events SHOUT_EVENTS = {.on_data = on_data, .on_end = on_end};
+
+static void on_move(void *context)
+{
+	struct shout *s = context;
+	struct pipe_parcel *parcel = pipe_export(&s->pipe);
+	s->pipe = pipe_import(s->loop, &parcel, &SHOUT_EVENTS, s);
+}
+
+static void on_pipe(void *context, struct pipe *pipe)
+{
+	struct shout *s = context;
+	s->pipe = pipe;
+	if (!pipe) {
+		free(s);
+		return;
+	}
+	assert(pipe_peer(pipe).port);
+	pipe_read_pause(pipe);
+	pipe_read_resume(pipe);
+	pipe_set_events(pipe, &SHOUT_EVENTS, s);
+	defer_init(&s->moving, on_move, s);
+	on_move(s);
+}
+
+static void serve_upgrade(struct exchange *x)
+{
+	if (!bytes_equal_text(upgrade_wanted(x), "shout")) {
+		exchange_reply_text(x, 400, "no\n");
+		return;
+	}
+	struct shout *s = x_zalloc(sizeof(*s));
+	s->loop = x->loop;
+	upgrade_take(x, "Shout", BYTES("welcome\n"), 1 << 16, on_pipe, s);
+}
+
+static const struct route TABLE[] = {
+	{METHOD_GET, "/hello", DOOR_CLIENTS | DOOR_RELAY, NULL, serve_hello, 0},
+	{METHOD_POST, "/echo/{id}/x", DOOR_CLIENTS | DOOR_SOCKET, NULL, serve_echo, 0},
+	{METHOD_PUT, "/echo/{id}/x", DOOR_CLIENTS, NULL, serve_echo, 0},
+	{METHOD_POST, "/small", DOOR_CLIENTS, NULL, serve_size, 10},
+	{METHOD_POST, "/large", DOOR_CLIENTS, NULL, serve_size, 4 << 20},
+	{METHOD_GET, "/later", DOOR_CLIENTS, NULL, serve_later, 0},
+	{METHOD_GET, "/stream", DOOR_CLIENTS, NULL, serve_stream, 0},
+	{METHOD_GET, "/empty", DOOR_CLIENTS, NULL, serve_empty, 0},
+	{METHOD_GET, "/guarded", DOOR_CLIENTS, guard_word, serve_hello, 0},
+	{METHOD_POST, "/up", DOOR_CLIENTS | DOOR_RELAY, NULL, serve_upgrade, 0},
+	{METHOD_GET, "/files/{*}", DOOR_CLIENTS, NULL, serve_echo, 0},
+	{0},
+};
+
+/* ---- certificates ---- */
+
+static void write_certificate(const char *name)
+{
+	EVP_PKEY *pair = EVP_EC_gen("P-256");
+	X509 *x = X509_new();
+	ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
+	X509_gmtime_adj(X509_getm_notBefore(x), -10);
+	X509_gmtime_adj(X509_getm_notAfter(x), 3600);
+	X509_set_pubkey(x, pair);
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
+	X509_set_issuer_name(x, X509_get_subject_name(x));
+	X509_sign(x, pair, EVP_sha256());
+	FILE *f = fopen(certificate, "w");
+	PEM_write_X509(f, x);
+	fclose(f);
+	f = fopen(key, "w");
+	PEM_write_PrivateKey(f, pair, NULL, NULL, 0, NULL, NULL);
+	fclose(f);
+	X509_free(x);
+	EVP_PKEY_free(pair);
+}
+
+/* ---- the blocking client ---- */
+
+static int dial(struct endpoint to)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = endpoint_to_sockaddr(to, &sa);
+	int fd = socket(sa.ss_family, SOCK_STREAM, 0);
+	struct timeval patience = {.tv_sec = 10};
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	assert_int_equal(connect(fd, (struct sockaddr *)&sa, len), 0);
+	return fd;
+}
+
+static int dial_unix(void)
+{
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	memcpy(sa.sun_path, socket_path, strlen(socket_path));
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static char answer[1 << 16];
+
+/* Reads until the peer closes, or until `until` was seen. */
+static const char *read_until(int fd, const char *until)
+{
+	size_t len = 0;
+	ssize_t got;
+	answer[0] = 0;
+	while (len + 1 < sizeof(answer) && (got = recv(fd, answer + len, sizeof(answer) - 1 - len, 0)) > 0) {
+		len += (size_t)got;
+		answer[len] = 0;
+		if (until && strstr(answer, until))
+			break;
+	}
+	return answer;
+}
+
+static const char *ask(const char *request)
+{
+	int fd = dial(at);
+	assert_int_equal(send(fd, request, strlen(request), MSG_NOSIGNAL), strlen(request));
+	read_until(fd, NULL);
+	close(fd);
+	return answer;
+}
+
+static void say(int fd, const char *text)
+{
+	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+#define CLOSE "Host: x\r\nConnection: close\r\n"
+
+static void assert_says(const char *text, const char *part)
+{
+	if (!strstr(text, part))
+		fail_msg("no \"%s\" in: %s", part, text);
+}
+
+/* ---- tests ---- */
+
+static void answers_come_whole(void **state)
+{
+	(void)state;
+	assert_says(ask("GET /hello HTTP/1.1\r\n" CLOSE "\r\n"), "HTTP/1.1 200 OK\r\n");
+	assert_says(answer, "Content-Length: 6\r\n");
+	assert_says(answer, "X-Answer: a value\r\n");
+	assert_says(answer, "\r\n\r\nhello\n");
+	assert_null(strstr(answer, "X-Injected"));
+	assert_says(ask("HEAD /hello HTTP/1.1\r\n" CLOSE "\r\n"), "Content-Length: 6\r\n");
+	assert_null(strstr(answer, "hello\n"));
+	assert_says(ask("GET /empty HTTP/1.1\r\n" CLOSE "\r\n"), "HTTP/1.1 204 No Content\r\n");
+	assert_null(strstr(answer, "Content-Length"));
+	assert_says(ask("GET /later HTTP/1.1\r\n" CLOSE "\r\n"), "\r\n\r\nlater\n");
+}
+
+static void requests_arrive_whole(void **state)
+{
+	(void)state;
+	assert_says(ask("POST /echo/a%2fb/x?name=J+%26&name=2 HTTP/1.1\r\n" CLOSE "X-Thing: t\r\nContent-Length: 3\r\n\r\nxyz"),
+		    "[a/b][J &][t][xyz]");
+	assert_says(ask("POST /echo/1/x HTTP/1.1\r\n" CLOSE "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"), "[1][][][abcde]");
+	assert_says(ask("GET /files/a/b%20c HTTP/1.1\r\n" CLOSE "\r\n"), "[a/b c]");
+}
+
+static void unknown_paths_and_methods_are_told(void **state)
+{
+	(void)state;
+	assert_says(ask("GET /nothing HTTP/1.1\r\n" CLOSE "\r\n"), "HTTP/1.1 404 Not Found\r\n");
+	assert_says(ask("GET /hello/ HTTP/1.1\r\n" CLOSE "\r\n"), "HTTP/1.1 404 Not Found\r\n");
+	assert_says(ask("GET /echo//x HTTP/1.1\r\n" CLOSE "\r\n"), "HTTP/1.1 404 Not Found\r\n");
+	assert_says(ask("DELETE /echo/1/x HTTP/1.1\r\n" CLOSE "\r\n"), "HTTP/1.1 405 Method Not Allowed\r\n");
+	assert_says(answer, "Allow: POST, PUT\r\n");
+	assert_says(ask("BREW /hello HTTP/1.1\r\n" CLOSE "\r\n"), "Allow: GET, HEAD\r\n");
+	assert_says(ask("POST /echo/%zz/x HTTP/1.1\r\n" CLOSE "Content-Length: 0\r\n\r\n"), "HTTP/1.1 400 Bad Request\r\n");
+	assert_says(ask("GET /guarded HTTP/1.1\r\n" CLOSE "\r\n"), "HTTP/1.1 403 Forbidden\r\n");
+	assert_says(ask("GET /guarded HTTP/1.1\r\n" CLOSE "X-Word: please\r\n\r\n"), "hello\n");
+}
+
+static void bodies_are_capped_by_route(void **state)
+{
+	(void)state;
+	assert_says(ask("POST /small HTTP/1.1\r\n" CLOSE "Content-Length: 10\r\n\r\n0123456789"), "\r\n\r\n10");
+	assert_says(ask("POST /small HTTP/1.1\r\n" CLOSE "Content-Length: 11\r\n\r\n0123456789a"), "HTTP/1.1 413 ");
+	assert_says(ask("POST /large HTTP/1.1\r\n" CLOSE "Content-Length: 5000000\r\n\r\n"), "HTTP/1.1 413 ");
+	assert_says(ask("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), "HTTP/1.1 400 ");
+}
+
+static void connections_are_kept(void **state)
+{
+	(void)state;
+	int fd = dial(at);
+	for (unsigned i = 0; i < 3; i++) {
+		say(fd, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+		read_until(fd, "\r\n\r\nhello\n");
+		assert_says(answer, "Connection: keep-alive");
+	}
+	close(fd);
+}
+
+static void streams_are_chunked(void **state)
+{
+	(void)state;
+	assert_says(ask("GET /stream HTTP/1.1\r\n" CLOSE "\r\n"), "transfer-encoding: chunked\r\n");
+	assert_says(answer, "a\r\nline 0\n--\n\r\na\r\nline 1\n--\n\r\na\r\nline 2\n--\n\r\n0\r\n\r\n");
+	unsigned before = streams_gone;
+	int fd = dial(at);
+	say(fd, "GET /stream?ever HTTP/1.1\r\nHost: x\r\n\r\n");
+	read_until(fd, "line 9");
+	close(fd);
+	for (unsigned i = 0; i < 500 && streams_gone == before; i++)
+		usleep(10000);
+	assert_int_equal(streams_gone, before + 1);
+}
+
+static void upgrade_over(int fd, ssize_t (*put)(void *, const char *, size_t), const char *(*get)(void *, const char *), void *handle)
+{
+	static const char REQUEST[] = "POST /up HTTP/1.1\r\nHost: x\r\nUpgrade: SHOUT\r\nConnection: upgrade\r\nContent-Length: 0\r\n\r\nearly;";
+	(void)fd;
+	assert_true(put(handle, REQUEST, sizeof(REQUEST) - 1) > 0);
+	get(handle, "EARLY;");
+	assert_says(answer, "HTTP/1.1 101 Switching Protocols\r\n");
+	assert_says(answer, "Upgrade: Shout\r\n");
+	assert_says(answer, "Connection: upgrade\r\n");
+	assert_null(strstr(answer, "Content-Length"));
+	assert_says(answer, "\r\n\r\nwelcome\nEARLY;");
+	assert_true(put(handle, "more", 4) > 0);
+	get(handle, "MORE");
+	/* More than any socket buffer takes at once, read late. */
+	char *much = x_alloc(300000);
+	memset(much, 'q', 300000);
+	for (unsigned sent = 0; sent < 300000; sent += 50000)
+		assert_true(put(handle, much + sent, 50000) > 0);
+	free(much);
+	size_t seen = 0;
+	while (seen < 300000) {
+		get(handle, "Q");
+		seen += strlen(answer);
+	}
+	assert_int_equal(seen, 300000);
+}
+
+static ssize_t put_plain(void *handle, const char *at_, size_t len)
+{
+	return send(*(int *)handle, at_, len, MSG_NOSIGNAL);
+}
+
+static const char *get_plain(void *handle, const char *until)
+{
+	return read_until(*(int *)handle, until);
+}
+
+static void connections_are_handed_over(void **state)
+{
+	(void)state;
+	assert_says(ask("POST /up HTTP/1.1\r\n" CLOSE "Upgrade: shout\r\nContent-Length: 0\r\n\r\n"), "HTTP/1.1 400 ");
+	int fd = dial(at);
+	upgrade_over(fd, put_plain, get_plain, &fd);
+	int idle = 0;
+	socklen_t len = sizeof(idle);
+	assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, &len), 0);
+	close(fd);
+}
+
+static ssize_t put_tls(void *handle, const char *text, size_t len)
+{
+	return SSL_write(handle, text, (int)len);
+}
+
+static const char *get_tls(void *handle, const char *until)
+{
+	size_t len = 0;
+	int got;
+	answer[0] = 0;
+	while (len + 1 < sizeof(answer) && (got = SSL_read(handle, answer + len, (int)(sizeof(answer) - 1 - len))) > 0) {
+		len += (size_t)got;
+		answer[len] = 0;
+		if (until && strstr(answer, until))
+			break;
+	}
+	return answer;
+}
+
+static SSL *dial_tls(SSL_CTX *context, int *fd)
+{
+	*fd = dial(tls_at);
+	SSL *ssl = SSL_new(context);
+	SSL_set_fd(ssl, *fd);
+	assert_int_equal(SSL_connect(ssl), 1);
+	return ssl;
+}
+
+static void assert_certificate(SSL_CTX *context, const char *name)
+{
+	char subject[64] = "";
+	int fd;
+	for (unsigned i = 0; i < 80 && strcmp(subject, name); i++) {
+		SSL *ssl = dial_tls(context, &fd);
+		X509_NAME_get_text_by_NID(X509_get_subject_name(SSL_get0_peer_certificate(ssl)), NID_commonName, subject, sizeof(subject));
+		SSL_free(ssl);
+		close(fd);
+		if (strcmp(subject, name))
+			usleep(100000);
+	}
+	assert_string_equal(subject, name);
+}
+
+static void tls_speaks_http1_only_and_reloads(void **state)
+{
+	(void)state;
+	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+	SSL_CTX_set_alpn_protos(context, (const unsigned char *)"\x02h2\x08http/1.1", 12);
+	int fd;
+	SSL *ssl = dial_tls(context, &fd);
+	const unsigned char *chosen;
+	unsigned len;
+	SSL_get0_alpn_selected(ssl, &chosen, &len);
+	assert_int_equal(len, 8);
+	put_tls(ssl, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n", strlen("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"));
+	assert_says(get_tls(ssl, "hello\n"), "200 OK");
+	upgrade_over(fd, put_tls, get_tls, ssl);
+	SSL_free(ssl);
+	close(fd);
+
+	assert_certificate(context, "first");
+	write_certificate("second");
+	assert_certificate(context, "second");
+	FILE *f = fopen(certificate, "w");
+	fputs("rubbish\n", f);
+	fclose(f);
+	usleep(6000000);
+	assert_certificate(context, "second");
+	SSL_CTX_free(context);
+}
+
+static void connections_are_counted(void **state)
+{
+	(void)state;
+	int fds[40];
+	size_t refused = 0;
+	for (unsigned i = 0; i < COUNT_OF(fds); i++)
+		fds[i] = dial(at);
+	for (unsigned i = 0; i < COUNT_OF(fds); i++) {
+		send(fds[i], "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n", 33, MSG_NOSIGNAL);
+		read_until(fds[i], "hello\n");
+		refused += !*answer;
+	}
+	assert_int_equal(refused, COUNT_OF(fds) - 32);
+	for (unsigned i = 0; i < COUNT_OF(fds); i++)
+		close(fds[i]);
+	usleep(100000);
+	assert_says(ask("GET /hello HTTP/1.1\r\n" CLOSE "\r\n"), "hello\n");
+}
+
+static void unix_sockets_are_doors(void **state)
+{
+	(void)state;
+	struct stat st;
+	assert_int_equal(stat(socket_path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0660);
+	int fd = dial_unix();
+	assert_true(fd >= 0);
+	say(fd, "POST /echo/u/x HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+	read_until(fd, "[u]");
+	close(fd);
+	assert_says(answer, "[u][][][]");
+	/* Routes of other doors are not there. */
+	fd = dial_unix();
+	say(fd, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+	assert_says(read_until(fd, "not found\n"), "404");
+	close(fd);
+	/* Somebody listens: no second one. */
+	assert_int_equal(server_listen_unix(server, DOOR_SOCKET, socket_path, 0660, &why), ERR_EXISTS);
+	assert_int_equal(server_listen_unix(server, DOOR_SOCKET, certificate, 0660, &why), ERR_EXISTS);
+}
+
+static void slow_heads_end(void **state)
+{
+	(void)state;
+	int fd = dial(at);
+	say(fd, "GET /hel");
+	assert_string_equal(read_until(fd, NULL), "");
+	close(fd);
+}
+
+/* ---- frame ---- */
+
+static void on_start(struct worker *w)
+{
+	static const struct server_limits LIMITS = {.connections = 32, .request_ms = 2000};
+	server = server_new(w->loop, TABLE, &LIMITS, NULL);
+	struct endpoint any = {.ip = {.family = IP_V4, .byte = {127, 0, 0, 1}}};
+	if (server_listen(server, DOOR_CLIENTS, any, NULL, NULL, &why) != ERR_NONE ||
+	    server_listen(server, DOOR_CLIENTS, any, certificate, certificate, &why) == ERR_NONE ||
+	    server_listen(server, DOOR_RELAY, any, certificate, key, &why) != ERR_NONE)
+		abort();
+	at = server_endpoint(server, DOOR_CLIENTS);
+	tls_at = server_endpoint(server, DOOR_RELAY);
+	/* A left-over socket file is replaced. */
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	memcpy(sa.sun_path, socket_path, strlen(socket_path));
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)))
+		abort();
+	close(fd);
+	if (server_listen_unix(server, DOOR_SOCKET, socket_path, 0660, &why) != ERR_NONE)
+		abort();
+}
+
+static int begin(void **state)
+{
+	(void)state;
+	if (!mkdtemp(folder))
+		return -1;
+	snprintf(socket_path, sizeof(socket_path), "%s/s", folder);
+	snprintf(certificate, sizeof(certificate), "%s/c.pem", folder);
+	snprintf(key, sizeof(key), "%s/k.pem", folder);
+	write_certificate("first");
+	workers = worker_start(1, on_start, NULL);
+	return 0;
+}
+
+static void on_finish(void *context)
+{
+	struct worker *w = context;
+	server_free(&server);
+	loop_stop(w->loop);
+}
+
+static int finish(void **state)
+{
+	(void)state;
+	/* The server ends under an idle connection, a half request, an answer that is owed, a stream, and a pipe. */
+	int fds[5] = {dial(at), dial(at), dial(at), dial(at), dial(at)};
+	say(fds[1], "GET /hel");
+	say(fds[2], "GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
+	say(fds[3], "GET /stream?ever HTTP/1.1\r\nHost: x\r\n\r\n");
+	say(fds[4], "POST /up HTTP/1.1\r\nHost: x\r\nUpgrade: shout\r\nConnection: upgrade\r\nContent-Length: 0\r\n\r\n");
+	read_until(fds[4], "welcome\n");
+	close(fds[4]);
+	loop_post(workers[0].loop, on_finish, &workers[0]);
+	usleep(100000);
+	worker_join(&workers, 1);
+	for (unsigned i = 0; i < 4; i++)
+		close(fds[i]);
+	unlink(certificate);
+	unlink(key);
+	unlink(socket_path);
+	rmdir(folder);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(answers_come_whole),
+		cmocka_unit_test(requests_arrive_whole),
+		cmocka_unit_test(unknown_paths_and_methods_are_told),
+		cmocka_unit_test(bodies_are_capped_by_route),
+		cmocka_unit_test(connections_are_kept),
+		cmocka_unit_test(streams_are_chunked),
+		cmocka_unit_test(connections_are_handed_over),
+		cmocka_unit_test(tls_speaks_http1_only_and_reloads),
+		cmocka_unit_test(connections_are_counted),
+		cmocka_unit_test(unix_sockets_are_doors),
+		cmocka_unit_test(slow_heads_end),
+	};
+	return cmocka_run_group_tests(tests, begin, finish);
+}
