@@ -188,7 +188,8 @@ class Cluster:
         if p.kind == "coordinator":
             return {**common, **cluster, "listen.clients": p.at("clients"), "listen.admin": p.at("admin"),
                     "listen.admin_socket": self.admin_socket(p.index), "server_url": f"http://{p.at('clients')}",
-                    "base_domain": "fleet.test", "database.url": self.postgres.url("fleetscale_coordinator")}
+                    "base_domain": "fleet.test", "relay.insecure_for_tests": "true",
+                    "database.url": self.postgres.url("fleetscale_coordinator")}
         if p.kind == "mapper":
             return {**common, **cluster, "listen.link": p.at("link"), "link.advertise": p.at("link"),
                     "database.url": self.postgres.url("fleetscale_mapper")}
@@ -283,7 +284,7 @@ class Cluster:
     def mint_operator(self):
         if self.key_path("admin.key").exists():
             return
-        words = ["operator", "create", "-o", "json", "--socket", self.admin_socket(0)]
+        words = ["--socket", self.admin_socket(0), "-o", "json", "operator", "create"]
         found = API_KEY.search(self.command(*words).stdout)
         if not found:
             raise Failure("`fleetscale operator create` printed no API key")
