@@ -1,0 +1,69 @@
+"""The TLS door: a real client with our own authority, and a certificate changed while it runs."""
+
+import socket
+import ssl
+import subprocess
+import time
+
+import pytest
+from actors.client import NEWEST, OLDEST, Machine
+from actors.tailnet import Tailnet
+from fleet.ports import free
+
+
+def certificate(folder, address, serial):
+    """A self-signed one for an address; returns (certificate, key)."""
+    paths = folder / "tls.pem", folder / "tls.key"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                    "-subj", "/CN=control", "-set_serial", str(serial), "-addext", f"subjectAltName=IP:{address}",
+                    "-keyout", str(folder / "new.key"), "-out", str(folder / "new.pem")], check=True, capture_output=True)
+    (folder / "new.key").rename(paths[1])
+    (folder / "new.pem").rename(paths[0])
+    return paths
+
+
+def shown(address, port):
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with socket.create_connection((address, port), timeout=5) as s, context.wrap_socket(s) as t:
+        return t.getpeercert(True), t.selected_alpn_protocol()
+
+
+@pytest.fixture
+def door(clusters, traces, address):
+    pem, key = certificate(traces, address, 1)
+    port = free(address, set())
+    cluster = clusters(1, 1, 1, **{"listen.clients_tls": f"{address}:{port}", "tls.certificate": pem, "tls.key": key})
+    return cluster, port, pem
+
+
+@pytest.mark.parametrize("release", [NEWEST, OLDEST])
+def test_join_over_tls(door, traces, address, monkeypatch, release):
+    cluster, port, pem = door
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    net = Tailnet(cluster, "secure", traces / "net")
+    machine = Machine(traces / "machine", release)
+    try:
+        node = machine.node("node", url=f"https://{address}:{port}", authkey=net.authkey()).running(60)
+        assert node.ips
+    finally:
+        machine.close()
+
+
+def test_certificate_is_reloaded(door, traces, address):
+    _, port, _ = door
+    before, _ = shown(address, port)
+    certificate(traces, address, 2)
+    end = time.monotonic() + 30
+    while shown(address, port)[0] == before:
+        assert time.monotonic() < end, "the old certificate is still shown"
+        time.sleep(0.5)
+
+
+def test_only_http1(door, address):
+    _, port, _ = door
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    with socket.create_connection((address, port), timeout=5) as s, context.wrap_socket(s) as t:
+        assert t.selected_alpn_protocol() in (None, "http/1.1")
