@@ -98,7 +98,8 @@ def test_no_server(shared):
 
 
 def test_every_write_is_audited(run, tailnet):
-    count = f"select count(*) from fleetscale.audits a join fleetscale.tailnets t on t.id = a.tailnet_id where t.name = '{tailnet.name}'"
+    count = f"""select count(*) from fleetscale.audits a join fleetscale.tailnets t on t.id = a.tailnet_id
+                where t.name = '{tailnet.name}'"""
     database = tailnet.cluster.postgres
     before = int(database.sql("fleetscale", count))
     node = tailnet.raw("node")
