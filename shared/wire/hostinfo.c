@@ -121,8 +121,8 @@ static const struct jsonr_member shape[] = {
 	{0},
 };
 
-/* Sorted members and 15 digits: an unchanged Hostinfo has an unchanged text, whatever order the client wrote it in. */
-enum { DUMP_FLAGS = JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(15) };
+/* Sorted members: an unchanged Hostinfo has an unchanged text, whatever order the client wrote it in. */
+enum { DUMP_FLAGS = JSON_COMPACT | JSON_SORT_KEYS };
 
 static int by_prefix(const void *a, const void *b)
 {
