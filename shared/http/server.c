@@ -275,7 +275,8 @@ void server_stop_listening(struct server *s)
 		if (d->path)
 			unlink(d->path);
 	}
-	h2o_context_request_shutdown(&s->context);
+	/* Not by h2o_context_request_shutdown, which starts a timer of its HTTP/2 that cannot be ended. */
+	s->context.shutdown_requested = 1;
 }
 
 /* Breaks every connection that is still HTTP; false when there was none. */

@@ -13,6 +13,24 @@
 /* Rounds of deferred work in one turn: a deferral may defer further work, but not for ever. */
 enum { DEFER_ROUNDS = 64, LINGER_TURNS = 16 };
 
+#if defined(__SANITIZE_ADDRESS__)
+#define WITH_LEAK_CHECK 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WITH_LEAK_CHECK 1
+#endif
+#endif
+
+#ifdef WITH_LEAK_CHECK
+const char *__lsan_default_suppressions(void);
+
+/* h2o keeps used blocks for each thread and has no call to give them back when the thread ends. */
+const char *__lsan_default_suppressions(void)
+{
+	return "leak:h2o_mem_alloc_recycle\n";
+}
+#endif
+
 struct post {
 	struct post *next;
 	void (*fn)(void *context);

@@ -2,6 +2,8 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -507,6 +509,14 @@ struct endpoint pipe_peer(const struct pipe *p)
 bool pipe_is_tls(const struct pipe *p)
 {
 	return p->sock && p->sock->ssl;
+}
+
+void pipe_set_dead_after(struct pipe *p, int64_t unacked_ms, int64_t idle_ms)
+{
+	int unacked = (int)unacked_ms, idle_s = (int)(idle_ms / 1000);
+	/* Unix sockets know neither. */
+	(void)!setsockopt(h2o_socket_get_fd(p->sock), IPPROTO_TCP, TCP_USER_TIMEOUT, &unacked, sizeof(unacked));
+	(void)!setsockopt(h2o_socket_get_fd(p->sock), IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
 }
 
 /* ---- to another loop ---- */

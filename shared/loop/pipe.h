@@ -43,6 +43,8 @@ void pipe_set_events(struct pipe *pipe, const struct pipe_events *events, void *
 void pipe_kick(struct pipe *pipe);
 struct endpoint pipe_peer(const struct pipe *pipe);
 bool pipe_is_tls(const struct pipe *pipe);
+/* How long sent bytes may stay unacknowledged, and an idle connection unprobed, before it counts as dead; instead of the defaults of all sockets. */
+void pipe_set_dead_after(struct pipe *pipe, int64_t unacked_ms, int64_t idle_ms);
 
 /* Take it to another loop: export (nothing may be in flight), post the parcel, import there. Unconsumed input travels along. */
 struct pipe_parcel;
