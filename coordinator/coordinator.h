@@ -47,6 +47,8 @@ struct coordinator {
 	struct pg *pg;
 	struct bus *bus;
 	struct presence *presence;
+	struct presence_view *view;             /* of tailnets that administrators looked at, and that sweep asks about */
+	struct table *followed;                 /* the set of those */
 	struct roster *roster;
 	struct dial *dial;
 	struct rate *register_rate;

@@ -10,6 +10,7 @@
 #include "serverkeys.h"
 #include "session.h"
 #include "sweep.h"
+#include "table.h"
 
 enum { RATE_BUCKETS_MAX = 65536 };
 
@@ -56,6 +57,12 @@ static void on_replaced(void *context, uint64_t tailnet, uint64_t node, uint64_t
 	poll_replaced(context, tailnet, node, session);
 }
 
+/* Administrators and the sweep ask when they want to know. */
+static void on_presence(void *context, uint64_t tailnet, uint64_t node)
+{
+	(void)context, (void)tailnet, (void)node;
+}
+
 static void on_mapper_lost(void *context, struct endpoint mapper)
 {
 	struct coordinator *c = context;
@@ -76,6 +83,8 @@ static void coordinator_connect(struct coordinator *c)
 		.timeout_ms = 20000,
 	});
 	c->presence = presence_new(c->bus, holder, on_replaced, c);
+	c->view = presence_view_new(c->bus, options.presence_grace_ms, on_presence, c);
+	c->followed = table_new();
 	c->roster = roster_new(c->bus, NULL, NULL);
 	c->dial = dial_new(c->loop, bytes_text(options.cluster_secret), on_mapper_lost, c);
 	c->register_rate = rate_new((unsigned)options.register_per_minute, RATE_BUCKETS_MAX);
@@ -144,6 +153,8 @@ static void on_stop(struct worker *w)
 	server_free(&c->server);
 	polls_stop(c);
 	reports_free(&c->reports);
+	presence_view_free(&c->view);
+	table_free(&c->followed);
 	presence_free(&c->presence);
 	roster_free(&c->roster);
 	dial_free(&c->dial);

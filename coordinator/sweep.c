@@ -19,8 +19,6 @@ enum {
 struct sweep {
 	struct coordinator *c;
 	struct timer look, prune;
-	struct presence_view *view;             /* of tailnets that have silent ephemeral nodes */
-	struct table *followed;
 	unsigned out;                           /* answers to come */
 };
 
@@ -104,12 +102,12 @@ static void delete_silent(struct sweep *s, uint64_t tailnet, const uint64_t *nod
 	size_t gone_count = 0;
 	struct tx *tx;
 
-	if (!table_put_number(s->followed, tailnet, s))
-		presence_follow(s->view, tailnet, on_known, s);
-	if (!presence_certain(s->view, tailnet))
+	if (!table_put_number(s->c->followed, tailnet, s))
+		presence_follow(s->c->view, tailnet, on_known, s);
+	if (!presence_certain(s->c->view, tailnet))
 		return;
 	for (size_t i = 0; i < count; i++)
-		if (!presence_online(s->view, tailnet, nodes[i]))
+		if (!presence_online(s->c->view, tailnet, nodes[i]))
 			gone[gone_count++] = nodes[i];
 	if (!gone_count)
 		return;
@@ -163,18 +161,11 @@ static void on_prune(void *context)
 	set_soon(&s->prune, PRUNE_EVERY_MS);
 }
 
-static void on_presence(void *context, uint64_t tailnet, uint64_t node)
-{
-	(void)context, (void)tailnet, (void)node;
-}
-
 struct sweep *sweep_new(struct coordinator *c)
 {
 	struct sweep *s = x_zalloc(sizeof *s);
 
 	s->c = c;
-	s->view = presence_view_new(c->bus, c->options->presence_grace_ms, on_presence, s);
-	s->followed = table_new();
 	timer_init(&s->look, c->loop, on_look, s);
 	timer_init(&s->prune, c->loop, on_prune, s);
 	set_soon(&s->look, c->options->sweep_ms);
@@ -191,8 +182,6 @@ void sweep_free(struct sweep **sweep)
 	*sweep = NULL;
 	timer_cancel(&s->look);
 	timer_cancel(&s->prune);
-	presence_view_free(&s->view);
-	table_free(&s->followed);
 	s->c = NULL;
 	if (!s->out)
 		free(s);

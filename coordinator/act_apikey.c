@@ -1,0 +1,25 @@
+#include "act_apikey.h"
+
+unsigned act_apikey_create(struct tx *tx, const struct actor *actor, struct apikey *key, struct secret *secret)
+{
+	unsigned row;
+
+	secret_mint(SECRET_API, secret);
+	memcpy(key->prefix, secret->prefix, sizeof key->prefix);
+	memcpy(key->hash, secret->hash, sizeof key->hash);
+	row = apikeys_insert(tx, key);
+	act_audit(tx, actor, "apikey.create", 0, NULL);
+	return row;
+}
+
+void act_apikey_expire(struct tx *tx, const struct actor *actor, uint64_t id)
+{
+	apikeys_expire(tx, id);
+	act_audit(tx, actor, "apikey.expire", id, NULL);
+}
+
+void act_apikey_delete(struct tx *tx, const struct actor *actor, uint64_t id)
+{
+	apikeys_delete(tx, id);
+	act_audit(tx, actor, "apikey.delete", id, NULL);
+}

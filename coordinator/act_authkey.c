@@ -1,0 +1,55 @@
+#include "act_authkey.h"
+
+#include <stdlib.h>
+
+static int compare_tags(const void *a, const void *b)
+{
+	return bytes_compare(*(const struct bytes *)a, *(const struct bytes *)b);
+}
+
+enum err act_tags_check(struct bytes *tags, size_t *count, struct diag *why)
+{
+	size_t kept = 0;
+	enum err e;
+
+	if (*count > TAGS_MAX)
+		return diag_set(why, ERR_MALFORMED, "more than %d tags", TAGS_MAX);
+	for (size_t i = 0; i < *count; i++)
+		if ((e = tag_check(tags[i], why)))
+			return e;
+	if (*count)
+		qsort(tags, *count, sizeof *tags, compare_tags);
+	for (size_t i = 0; i < *count; i++)
+		if (!kept || !bytes_equal(tags[i], tags[kept - 1]))
+			tags[kept++] = tags[i];
+	*count = kept;
+	return ERR_NONE;
+}
+
+enum err act_authkey_create(struct tx *tx, const struct actor *actor, struct authkey *key, struct secret *secret, unsigned *row, struct diag *why)
+{
+	enum err e = act_tags_check(key->tags, &key->tag_count, why);
+
+	if (e)
+		return e;
+	if (!key->user && !key->tag_count)
+		return diag_set(why, ERR_MALFORMED, "an auth key needs a user or at least one tag");
+	secret_mint(SECRET_AUTH, secret);
+	memcpy(key->prefix, secret->prefix, sizeof key->prefix);
+	memcpy(key->hash, secret->hash, sizeof key->hash);
+	*row = authkeys_insert(tx, key);
+	act_audit(tx, actor, "authkey.create", 0, NULL);
+	return ERR_NONE;
+}
+
+void act_authkey_expire(struct tx *tx, const struct actor *actor, uint64_t id)
+{
+	authkeys_expire(tx, id);
+	act_audit(tx, actor, "authkey.expire", id, NULL);
+}
+
+void act_authkey_delete(struct tx *tx, const struct actor *actor, uint64_t id)
+{
+	authkeys_delete(tx, id);
+	act_audit(tx, actor, "authkey.delete", id, NULL);
+}

@@ -1,0 +1,29 @@
+#include "act_user.h"
+
+enum err act_user_create(struct tx *tx, const struct actor *actor, const struct user *user, unsigned *row, struct diag *why)
+{
+	enum err e = user_check_name(user->name, why);
+
+	if (e)
+		return e;
+	*row = users_insert(tx, user);
+	act_audit(tx, actor, "user.create", 0, NULL);
+	return ERR_NONE;
+}
+
+enum err act_user_rename(struct tx *tx, const struct actor *actor, uint64_t id, struct bytes name, unsigned *row, struct diag *why)
+{
+	enum err e = user_check_name(name, why);
+
+	if (e)
+		return e;
+	*row = users_rename(tx, id, name);
+	act_audit(tx, actor, "user.rename", id, NULL);
+	return ERR_NONE;
+}
+
+void act_user_delete(struct tx *tx, const struct actor *actor, uint64_t id)
+{
+	users_delete(tx, id);
+	act_audit(tx, actor, "user.delete", id, NULL);
+}

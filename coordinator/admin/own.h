@@ -1,0 +1,17 @@
+/* Our own resources under /api/fleetscale/v1: tailnets, relays, operator keys, audits; and v1's health. JSON <-> act_* and store; no rules of their own.
+ * Lists that grow (audits) go in pages: ?before=ID&limit=N. */
+#ifndef OWN_H
+#define OWN_H
+
+#include "exchange.h"
+
+void own_tailnets_list(struct exchange *x);
+void own_tailnets_create(struct exchange *x);
+void own_relays_list(struct exchange *x);
+void own_relays_create(struct exchange *x);
+void own_relays_delete(struct exchange *x);
+void own_operator_create(struct exchange *x);
+void own_audits_list(struct exchange *x);
+void v1_health(struct exchange *x);
+
+#endif

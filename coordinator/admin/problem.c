@@ -1,0 +1,88 @@
+#include "problem.h"
+
+static const char *reason_phrase(unsigned status)
+{
+	static const struct {
+		unsigned status;
+		const char *phrase;
+	} phrases[] = {{400, "Bad Request"}, {401, "Unauthorized"}, {403, "Forbidden"}, {404, "Not Found"}, {409, "Conflict"}, {413, "Request Entity Too Large"},
+	               {415, "Unsupported Media Type"}, {422, "Unprocessable Entity"}, {429, "Too Many Requests"}, {503, "Service Unavailable"}};
+
+	for (size_t i = 0; i < COUNT_OF(phrases); i++)
+		if (phrases[i].status == status)
+			return phrases[i].phrase;
+	return "Internal Server Error";
+}
+
+static void add_security_headers(struct exchange *x)
+{
+	exchange_add_header(x, "X-Frame-Options", BYTES("DENY"));
+	exchange_add_header(x, "Content-Security-Policy", BYTES("frame-ancestors 'none'"));
+	exchange_add_header(x, "X-Content-Type-Options", BYTES("nosniff"));
+	exchange_add_header(x, "Referrer-Policy", BYTES("no-referrer"));
+}
+
+void problem_reply(struct exchange *x, unsigned status, const char *detail, const char *message, const char *location)
+{
+	struct buffer out;
+	struct jsonw w;
+
+	buffer_init(&out, 64 << 10);
+	jsonw_start(&w, &out);
+	jsonw_object(&w, NULL);
+	jsonw_string(&w, "title", reason_phrase(status));
+	jsonw_uint(&w, "status", status);
+	jsonw_string(&w, "detail", detail);
+	jsonw_array(&w, "errors");
+	jsonw_object(&w, NULL);
+	jsonw_string(&w, "message", message);
+	if (location)
+		jsonw_string(&w, "location", location);
+	jsonw_object_end(&w);
+	jsonw_array_end(&w);
+	jsonw_string(&w, "message", message);
+	jsonw_object_end(&w);
+	add_security_headers(x);
+	if (jsonw_end(&w))
+		buffer_reset(&out);
+	exchange_reply(x, status, "application/problem+json", buffer_bytes(&out));
+	buffer_clear(&out);
+}
+
+void problem_reply_err(struct exchange *x, enum err e, const char *detail, const struct diag *why)
+{
+	static const unsigned statuses[ERR_COUNT] = {
+		[ERR_MALFORMED] = 400, [ERR_CONFLICT] = 400, [ERR_EXHAUSTED] = 400, [ERR_TOO_BIG] = 413, [ERR_NOT_FOUND] = 404, [ERR_EXISTS] = 409,
+		[ERR_DENIED] = 403, [ERR_UNAUTHENTICATED] = 401, [ERR_UNAVAILABLE] = 503, [ERR_TIMEOUT] = 503,
+	};
+
+	problem_reply(x, statuses[e] ? statuses[e] : 500, detail, why && *why->text ? why->text : err_text(e), NULL);
+}
+
+void admin_reply(struct exchange *x, struct bytes json)
+{
+	add_security_headers(x);
+	exchange_reply_json(x, 200, json);
+}
+
+enum { ANSWER_MAX = 256 << 20 };        /* a list of 100,000 nodes */
+
+void answer_start(struct answer *a)
+{
+	buffer_init(&a->out, ANSWER_MAX);
+	jsonw_start(&a->w, &a->out);
+	jsonw_object(&a->w, NULL);
+}
+
+void answer_send(struct answer *a, struct exchange *x, const char *detail)
+{
+	enum err e;
+
+	jsonw_object_end(&a->w);
+	e = jsonw_end(&a->w);
+	if (e)
+		problem_reply_err(x, e, detail, NULL);
+	else
+		admin_reply(x, buffer_bytes(&a->out));
+	buffer_clear(&a->out);
+}

@@ -1,0 +1,107 @@
+#include "v1_nodejson.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "route.h"
+#include "v1_preauthkey.h"
+#include "v1_user.h"
+
+static void write_time_or_null(struct jsonw *w, const char *name, struct wall at)
+{
+	if (wall_is_zero(at))
+		jsonw_null(w, name);
+	else
+		jsonw_time(w, name, at);
+}
+
+static void write_prefixes(struct jsonw *w, const char *name, const struct prefix *prefixes, size_t count)
+{
+	jsonw_array(w, name);
+	for (size_t i = 0; i < count; i++)
+		jsonw_prefix(w, NULL, prefixes[i]);
+	jsonw_array_end(w);
+}
+
+static void write_ip(struct jsonw *w, struct ip ip)
+{
+	char text[IP_TEXT_MAX];
+
+	if (ip.family == IP_NONE)
+		return;
+	ip_format(text, ip);
+	jsonw_string(w, NULL, text);
+}
+
+static void write_hostname(struct jsonw *w, struct bytes hostinfo)
+{
+	json_t *object = json_loadb((const char *)hostinfo.at, hostinfo.len, 0, NULL);
+	const json_t *name = json_object_get(object, "Hostname");
+
+	jsonw_text(w, "name", bytes_of(json_string_value(name), json_string_length(name)));
+	json_decref(object);
+}
+
+static void write_keys(struct jsonw *w, const struct node *node)
+{
+	char text[KEY_TEXT_MAX];
+
+	key_format_machine(text, &node->machine_key);
+	jsonw_string(w, "machineKey", text);
+	key_format_node(text, &node->node_key);
+	jsonw_string(w, "nodeKey", text);
+	key_format_disco(text, &node->disco_key);
+	jsonw_string(w, "discoKey", text);
+}
+
+static void write_authkey(struct jsonw *w, const struct node *node, const struct v1_roll *roll)
+{
+	for (size_t i = 0; i < roll->key_count; i++) {
+		const struct authkey *key = &roll->keys[i];
+
+		if (key->id == node->authkey) {
+			v1_preauthkey_write(w, "preAuthKey", key, v1_user_find(roll->users, roll->user_count, key->user), NULL);
+			return;
+		}
+	}
+	jsonw_null(w, "preAuthKey");
+}
+
+static void write_routes(struct jsonw *w, const struct node *node)
+{
+	struct prefix *served = x_alloc((node->approved_count + 1) * sizeof *served);
+	size_t count = route_served(node, served);
+
+	write_prefixes(w, "approvedRoutes", node->routes_approved, node->approved_count);
+	write_prefixes(w, "availableRoutes", node->routes_advertised, node->advertised_count);
+	write_prefixes(w, "subnetRoutes", served, count);
+	free(served);
+}
+
+void v1_node_write(struct jsonw *w, const char *name, const struct node *node, const struct v1_roll *roll, bool online)
+{
+	static const char *const methods[] = {"REGISTER_METHOD_UNSPECIFIED", "REGISTER_METHOD_AUTH_KEY", "REGISTER_METHOD_CLI", "REGISTER_METHOD_OIDC"};
+
+	jsonw_object(w, name);
+	jsonw_uint_text(w, "id", node->id);
+	write_keys(w, node);
+	jsonw_array(w, "ipAddresses");
+	write_ip(w, node->ip4);
+	write_ip(w, node->ip6);
+	jsonw_array_end(w);
+	write_hostname(w, node->hostinfo);
+	jsonw_text(w, "givenName", node->label);
+	v1_user_write(w, "user", node_is_tagged(node) ? NULL : v1_user_find(roll->users, roll->user_count, node->user));
+	write_time_or_null(w, "lastSeen", node->last_seen);
+	write_time_or_null(w, "expiry", node->expiry);
+	jsonw_time(w, "createdAt", node->created);
+	write_authkey(w, node, roll);
+	jsonw_string(w, "registerMethod", methods[node->register_method < COUNT_OF(methods) ? node->register_method : 0]);
+	jsonw_bool(w, "online", online);
+	write_routes(w, node);
+	jsonw_array(w, "tags");
+	for (size_t i = 0; i < node->tag_count; i++)
+		jsonw_text(w, NULL, node->tags[i]);
+	jsonw_array_end(w);
+	jsonw_object_end(w);
+}
