@@ -1,0 +1,143 @@
+#include "announce.h"
+
+#include <stdlib.h>
+
+#include "jsonr.h"
+#include "jsonw.h"
+#include "key.h"
+#include "log.h"
+#include "metrics_relay.h"
+
+enum {
+	ANNOUNCE_MS = 3000,             /* timeout of one */
+	BACKOFF_LEAST_MS = 250, BACKOFF_MOST_MS = 5000,
+	LEASE_DEFAULT_S = 15, LEASE_MOST_S = 3600,
+	ANSWER_MAX = 16384,
+};
+
+struct announce {
+	struct announce_config config;
+	struct buffer body;
+	struct timer next;
+	unsigned coordinator;
+	int64_t backoff_ms;
+	bool known;                     /* the region was logged */
+	bool asking, ending;
+};
+
+static void say(void *context);
+
+enum err announcement_encode(const struct announcement *a, struct buffer *out)
+{
+	struct jsonw w;
+	jsonw_start(&w, out);
+	jsonw_object(&w, NULL);
+	if (*a->name)
+		jsonw_string(&w, "Name", a->name);
+	jsonw_string(&w, "HostName", a->host_name);
+	jsonw_string(&w, "IPv4", a->ipv4);
+	jsonw_string(&w, "IPv6", a->ipv6);
+	jsonw_uint(&w, "DERPPort", a->relay_port);
+	jsonw_int(&w, "STUNPort", a->stun_port);
+	jsonw_string(&w, "CertName", a->cert_name);
+	jsonw_bool(&w, "InsecureForTests", a->insecure_for_tests);
+	jsonw_bool(&w, "CanPort80", a->can_port80);
+	jsonw_string(&w, "Version", FLEETSCALE_VERSION);
+	jsonw_string(&w, "Instance", a->instance);
+	jsonw_object_end(&w);
+	return jsonw_end(&w);
+}
+
+struct announce *announce_new(const struct announce_config *config)
+{
+	struct announce *a = x_zalloc(sizeof(*a));
+	a->config = *config;
+	a->backoff_ms = BACKOFF_LEAST_MS;
+	a->coordinator = coordinators_first(config->coordinators);
+	buffer_init(&a->body, ANSWER_MAX);
+	if (buffer_add(&a->body, config->body))
+		abort();
+	timer_init(&a->next, config->loop, say, a);
+	timer_set(&a->next, 0);
+	return a;
+}
+
+static void end(struct announce *a)
+{
+	buffer_clear(&a->body);
+	free(a);
+}
+
+void announce_free(struct announce **announce)
+{
+	struct announce *a = *announce;
+	*announce = NULL;
+	if (!a)
+		return;
+	timer_cancel(&a->next);
+	a->ending = true;
+	if (!a->asking)
+		end(a);
+}
+
+static void on_taken(struct announce *a, const json_t *answer)
+{
+	int64_t lease_s = json_integer_value(json_object_get(answer, "LeaseSeconds"));
+	if (lease_s < 1 || lease_s > LEASE_MOST_S)
+		lease_s = LEASE_DEFAULT_S;
+	if (!a->known) {
+		log_info(SUBJECT("relay"), "announced", F_TEXT("coordinator", a->config.coordinators->url[a->coordinator]),
+			 F_INT("region", json_integer_value(json_object_get(answer, "RegionID"))), F_BYTES("code", jsonr_text(answer, "RegionCode")),
+			 F_BYTES("name", jsonr_text(answer, "Name")), F_INT("lease_seconds", lease_s));
+	}
+	a->known = true;
+	a->backoff_ms = BACKOFF_LEAST_MS;
+	timer_set(&a->next, lease_s * 1000 / 3);
+	relay_count_at(RELAY_ANNOUNCEMENTS, 1, 1);
+	a->config.on_taken(a->config.context);
+}
+
+static void on_failed(struct announce *a, enum err e, unsigned status, struct bytes body)
+{
+	bool refused = status == 401 || status == 403;
+	LOG_AT(refused ? LOG_ERROR : LOG_WARNING, SUBJECT("relay"), refused ? "coordinator does not know this relay's token" : "announcement failed",
+	       F_TEXT("coordinator", a->config.coordinators->url[a->coordinator]), F_ERR(e), F_UINT("status", status),
+	       F_BYTES("answer", bytes_take(body, bytes_is_utf8(body) ? 200 : 0)));
+	relay_count_at(RELAY_ANNOUNCEMENTS, 0, 1);
+	a->known = false;
+	coordinators_failed(a->config.coordinators, a->coordinator);
+	a->coordinator = coordinators_next(a->config.coordinators, a->coordinator);
+	/* A little at random: relays that lost the same coordinator shall not come back in step. */
+	timer_set(&a->next, a->backoff_ms + (int64_t)(random_number() % (uint64_t)(a->backoff_ms / 2)));
+	if (a->backoff_ms < BACKOFF_MOST_MS)
+		a->backoff_ms = a->backoff_ms * 2 > BACKOFF_MOST_MS ? BACKOFF_MOST_MS : a->backoff_ms * 2;
+	if (refused)
+		a->config.on_refused(a->config.context);
+}
+
+static void on_answer(void *context, enum err e, unsigned status, struct bytes body)
+{
+	struct announce *a = context;
+	a->asking = false;
+	if (a->ending) {
+		end(a);
+		return;
+	}
+	json_t *answer = NULL;
+	if (!e && status == 200 && !jsonr_parse(body, ANSWER_MAX, &answer, NULL) && json_is_object(answer))
+		on_taken(a, answer);
+	else
+		on_failed(a, e, status, body);
+	json_decref(answer);
+}
+
+static void say(void *context)
+{
+	struct announce *a = context;
+	char *url = coordinators_url(a->config.coordinators, a->coordinator, "/relay/v1/announce");
+	const struct fetch_request request = {
+		.method = "POST", .url = url, .bearer = a->config.token, .body = buffer_bytes(&a->body), .timeout_ms = ANNOUNCE_MS};
+	a->asking = true;
+	fetch_start(a->config.fetcher, &request, on_answer, a);
+	free(url);
+}

@@ -1,0 +1,559 @@
+#include "client.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "limit.h"
+#include "log.h"
+#include "metrics_relay.h"
+#include "relay.h"
+
+enum {
+	KEEP_ALIVE_MS = 60000, KEEP_ALIVE_JITTER_MS = 5000,     /* clients give up after 120 s without a frame */
+	STALL_TICK_MS = 250,            /* how finely the write timeout is watched */
+	OUT_WINDOW = 256 * 1024,        /* bytes given to the pipe before the rest waits in the queues, where the oldest can be dropped */
+	NOT_HERE_PER_S = 1, NOT_HERE_BURST = 3,
+	HOME_SETTLES_MS = 5000,         /* a home noted so early is not a move */
+	DUPLICATES_MAX = 32,            /* connections of one key; beyond it the one that was silent longest ends */
+	UNACKED_MS = 15000, IDLE_PROBE_MS = 600000,     /* rarely: every probe wakes a phone */
+	CONTROL_CAP = (HEARD_MAX + 64) * DERPFRAME_PEER_GONE_LEN,
+};
+
+struct client {
+	struct shard *shard;
+	enum client_state state;
+	struct list in_state;
+	struct pipe *pipe;
+	struct node_key key;
+	uint64_t number;
+	struct endpoint peer;
+	struct verify_wait wait;
+	struct member member;
+	struct hearer hearer;
+
+	struct packet *incoming;        /* being read; filled up to incoming_len */
+	uint32_t incoming_len;
+	uint64_t skip;                  /* bytes of the current frame that nobody wants */
+
+	struct queue disco, other;
+	struct buffer control;          /* small frames of our own, before all packets */
+	bool pong_waits;
+	bool preferred;
+	struct limit not_here;
+	struct timer keep_alive, stall;
+	int64_t keep_alive_ms;
+	uint64_t given, taken;          /* bytes given to the pipe; of those, gone to the kernel when last looked */
+	struct mono moved, begun;       /* when `taken` grew last; when it became live */
+	struct defer flushing, ending;
+};
+
+static void flush(struct client *c);
+
+static void move(struct client *c, enum client_state to)
+{
+	list_remove(&c->in_state);
+	c->state = to;
+	list_append(&c->shard->in_state[to], &c->in_state);
+}
+
+/* The directory's counts, as differences to what was told before. */
+static void count_keys(struct shard *s)
+{
+	struct directory_count now = directory_count(s->directory);
+	relay_count(RELAY_KEYS, (int64_t)now.keys - (int64_t)s->counted.keys);
+	relay_count(RELAY_DUP_KEYS, (int64_t)now.dup_keys - (int64_t)s->counted.dup_keys);
+	relay_count(RELAY_DUP_CONNECTIONS, (int64_t)now.dup_members - (int64_t)s->counted.dup_members);
+	s->counted = now;
+}
+
+static void drop(struct packet **p, enum relay_drop reason)
+{
+	relay_count_at(RELAY_PACKETS_DROPPED, reason, 1);
+	relay_count_at(RELAY_BYTES_DROPPED, reason, (*p)->len);
+	packet_free(p);
+}
+
+/* ---- out ---- */
+
+static void want_flush(struct client *c)
+{
+	loop_defer(c->shard->loop, &c->flushing);
+}
+
+static void add_control(struct client *c, const uint8_t *frame, size_t len)
+{
+	/* Past the cap the client hears less news, none of which it needs for being right. */
+	if (!buffer_add(&c->control, bytes_of(frame, len)))
+		want_flush(c);
+}
+
+static bool has_room(const struct client *c)
+{
+	return c->state == CLIENT_LIVE && pipe_unsent(c->pipe) < OUT_WINDOW;
+}
+
+static void give_control(struct client *c)
+{
+	size_t len = c->control.len;
+	if (!len)
+		return;
+	if (c->pong_waits)
+		relay_count(RELAY_SENT_PONG, 1);
+	c->pong_waits = false;
+	if (pipe_write(c->pipe, &c->control))
+		buffer_reset(&c->control);
+	else
+		c->given += len;
+}
+
+/* The packet's block is the write's memory: no copy. */
+static void give_packet(struct client *c, struct packet *p)
+{
+	size_t len = packet_frame_len(p);
+	c->shard->queued_bytes -= len;
+	struct buffer frame = {.at = p->frame, .len = len, .base = (uint8_t *)p, .room = sizeof(*p) + len, .cap = SIZE_MAX};
+	uint32_t payload = p->len;
+	if (pipe_write(c->pipe, &frame)) {
+		drop(&p, RELAY_DROP_QUEUE_TAIL);
+		return;
+	}
+	c->given += len;
+	relay_count(RELAY_PACKETS_SENT, 1);
+	relay_count(RELAY_BYTES_SENT, payload);
+}
+
+static void watch_for_stall(struct client *c)
+{
+	if (!pipe_busy(c->pipe) || timer_is_set(&c->stall))
+		return;
+	c->taken = c->given - pipe_unsent(c->pipe);
+	c->moved = clock_mono();
+	timer_set(&c->stall, STALL_TICK_MS);
+}
+
+static void flush(struct client *c)
+{
+	if (c->state != CLIENT_LIVE)
+		return;
+	give_control(c);
+	struct packet *p;
+	while (has_room(c) && ((p = queue_pop(&c->disco)) || (p = queue_pop(&c->other))))
+		give_packet(c, p);
+	watch_for_stall(c);
+}
+
+static void on_turn_end(void *context)
+{
+	flush(context);
+}
+
+static void on_written(void *context)
+{
+	struct client *c = context;
+	if (c->state != CLIENT_LIVE)
+		return;
+	timer_cancel(&c->stall);
+	if (c->control.len || c->disco.count || c->other.count)
+		flush(c);
+}
+
+static void on_stall_tick(void *context)
+{
+	struct client *c = context;
+	if (!pipe_busy(c->pipe))
+		return;
+	struct mono now = clock_mono();
+	uint64_t taken = c->given - pipe_unsent(c->pipe);
+	if (taken != c->taken)
+		c->moved = now;
+	c->taken = taken;
+	if (now.ms - c->moved.ms >= c->shard->relay->options->limit_write_ms) {
+		relay_count(RELAY_WRITE_TIMEOUTS, 1);
+		client_end(c, ERR_TIMEOUT);
+		return;
+	}
+	timer_set(&c->stall, STALL_TICK_MS);
+}
+
+static void on_keep_alive(void *context)
+{
+	struct client *c = context;
+	uint8_t frame[DERPFRAME_HEADER_LEN];
+	derpframe_encode(frame, DERPFRAME_KEEP_ALIVE, 0);
+	add_control(c, frame, sizeof frame);
+	timer_set(&c->keep_alive, c->keep_alive_ms);
+}
+
+static void push(struct client *c, struct packet *p)
+{
+	struct shard *s = c->shard;
+	struct queue *q = p->disco ? &c->disco : &c->other;
+	struct node_key source;
+	packet_source(p, &source);
+	heard_note(s->heard, &c->hearer, &source);
+	/* A burst within one turn is no reason to drop while the connection takes more. */
+	if (q->count >= QUEUE_DEPTH)
+		flush(c);
+	if (s->queued_bytes + packet_frame_len(p) > (size_t)s->relay->options->limit_queued) {
+		drop(&p, RELAY_DROP_QUEUE_TAIL);
+		return;
+	}
+	s->queued_bytes += packet_frame_len(p);
+	struct packet *oldest = queue_push(q, p);
+	if (oldest) {
+		s->queued_bytes -= packet_frame_len(oldest);
+		drop(&oldest, RELAY_DROP_QUEUE_HEAD);
+	}
+	want_flush(c);
+}
+
+/* ---- routing ---- */
+
+static struct client *find(const struct shard *s, const struct node_key *key)
+{
+	struct member *m = directory_find(s->directory, key);
+	return m ? OWNER_OF(m, struct client, member) : NULL;
+}
+
+static void tell_not_here(struct client *c, const struct node_key *peer)
+{
+	if (!limit_take(&c->not_here, NOT_HERE_PER_S, NOT_HERE_BURST, loop_now(c->shard->loop)))
+		return;
+	uint8_t frame[DERPFRAME_PEER_GONE_LEN];
+	derpframe_encode_peer_gone(frame, peer, DERPFRAME_GONE_NOT_HERE);
+	add_control(c, frame, sizeof frame);
+	relay_count_at(RELAY_PEER_GONE, RELAY_GONE_NOT_HERE, 1);
+}
+
+static void take_not_here(struct shard *s, struct packet *p)
+{
+	struct client *c = table_find_number(s->clients, p->sender);
+	if (c && c->state == CLIENT_LIVE)
+		tell_not_here(c, &p->to);
+	packet_free(&p);
+}
+
+/* Only disco gets an answer: it is how a client looks for a peer; data is not. */
+static void nobody(struct shard *s, struct packet *p)
+{
+	relay_count_at(RELAY_PACKETS_DROPPED, RELAY_DROP_UNKNOWN_DEST, 1);
+	relay_count_at(RELAY_BYTES_DROPPED, RELAY_DROP_UNKNOWN_DEST, p->len);
+	if (!p->disco) {
+		packet_free(&p);
+	} else if (p->from_loop == s->index) {
+		take_not_here(s, p);
+	} else {
+		p->kind = LETTER_NOT_HERE;
+		crossing_send(s, p->from_loop, p);
+	}
+}
+
+static void deliver(struct shard *s, struct packet *p)
+{
+	struct client *c = find(s, &p->to);
+	if (c)
+		push(c, p);
+	else
+		nobody(s, p);
+}
+
+static void route(struct client *c, struct packet *p)
+{
+	struct shard *s = c->shard;
+	p->disco = derpframe_is_disco(bytes_of(packet_payload(p), p->len));
+	p->kind = LETTER_PACKET;
+	p->sender = c->number;
+	p->from_loop = (uint16_t)s->index;
+	relay_count_at(RELAY_PACKETS_RECEIVED, p->disco ? RELAY_KIND_DISCO : RELAY_KIND_OTHER, 1);
+	relay_count(RELAY_BYTES_RECEIVED, p->len);
+	unsigned home = relay_home(s->relay, &p->to);
+	if (home == s->index)
+		deliver(s, p);
+	else
+		crossing_send(s, home, p);
+}
+
+static void on_peer_left(struct hearer *hearer, const struct node_key *source)
+{
+	struct client *c = OWNER_OF(hearer, struct client, hearer);
+	uint8_t frame[DERPFRAME_PEER_GONE_LEN];
+	derpframe_encode_peer_gone(frame, source, DERPFRAME_GONE_DISCONNECTED);
+	add_control(c, frame, sizeof frame);
+	relay_count_at(RELAY_PEER_GONE, RELAY_GONE_DISCONNECTED, 1);
+}
+
+void client_take_letter(struct shard *s, struct packet *letter)
+{
+	switch ((enum letter_kind)letter->kind) {
+	case LETTER_PACKET:
+		deliver(s, letter);
+		return;
+	case LETTER_NOT_HERE:
+		take_not_here(s, letter);
+		return;
+	case LETTER_LEFT:
+		heard_gone(s->heard, &letter->to, on_peer_left);
+		packet_free(&letter);
+		return;
+	}
+}
+
+/* ---- in ---- */
+
+static void on_note_preferred(struct client *c, const uint8_t *payload)
+{
+	bool preferred = payload[0] != 0;
+	if (preferred == c->preferred)
+		return;
+	c->preferred = preferred;
+	relay_count(RELAY_HOME_CONNECTIONS, preferred ? 1 : -1);
+	if (loop_now(c->shard->loop).ms - c->begun.ms > HOME_SETTLES_MS)
+		relay_count(preferred ? RELAY_HOME_MOVES_IN : RELAY_HOME_MOVES_OUT, 1);
+}
+
+/* One pong waits at most: a ping while it does is not answered. */
+static void on_ping(struct client *c, const uint8_t *payload)
+{
+	relay_count(RELAY_GOT_PING, 1);
+	if (c->pong_waits)
+		return;
+	uint8_t frame[DERPFRAME_PONG_LEN];
+	derpframe_encode_pong(frame, payload);
+	c->pong_waits = true;
+	add_control(c, frame, sizeof frame);
+}
+
+static void on_send_packet(struct client *c, const uint8_t *payload, uint32_t len)
+{
+	struct node_key to;
+	memcpy(to.raw, payload, KEY_LEN);
+	c->incoming = packet_new(&c->key, &to, len - KEY_LEN);
+	c->incoming_len = 0;
+}
+
+/* The head of a frame: header, and as much of its payload as is wanted at once. False: more bytes are needed. */
+static bool begin(struct client *c, struct buffer *in)
+{
+	struct derpframe_header h;
+	if (derpframe_decode(buffer_bytes(in), &h))
+		return false;
+	enum err e = derpframe_check(h);
+	if (e && e != ERR_UNSUPPORTED) {
+		log_info(SUBJECT("client"), "frame refused", F_UINT("number", c->number), F_UINT("type", h.type), F_UINT("len", h.len), F_ERR(e));
+		client_end(c, e);
+		return false;
+	}
+	uint32_t head = e ? 0 : h.type == DERPFRAME_SEND_PACKET ? KEY_LEN : h.type == DERPFRAME_PING ? DERPFRAME_PING_LEN : h.len;
+	if (in->len < DERPFRAME_HEADER_LEN + head)
+		return false;
+	const uint8_t *payload = in->at + DERPFRAME_HEADER_LEN;
+	directory_spoke(&c->member);
+	c->skip = h.len - head;
+	if (e) {
+		relay_count(RELAY_UNKNOWN_FRAMES, 1);
+	} else if (h.type == DERPFRAME_SEND_PACKET) {
+		on_send_packet(c, payload, h.len);
+		c->skip = 0;
+	} else if (h.type == DERPFRAME_PING) {
+		on_ping(c, payload);
+	} else {
+		on_note_preferred(c, payload);
+	}
+	buffer_consume(in, DERPFRAME_HEADER_LEN + head);
+	return true;
+}
+
+static bool fill(struct client *c, struct buffer *in)
+{
+	struct packet *p = c->incoming;
+	size_t count = p->len - c->incoming_len;
+	if (count > in->len)
+		count = in->len;
+	if (count)
+		memcpy(packet_payload(p) + c->incoming_len, in->at, count);
+	buffer_consume(in, count);
+	c->incoming_len += (uint32_t)count;
+	if (c->incoming_len < p->len)
+		return false;
+	c->incoming = NULL;
+	route(c, p);
+	return true;
+}
+
+static bool skip(struct client *c, struct buffer *in)
+{
+	size_t count = c->skip < in->len ? (size_t)c->skip : in->len;
+	buffer_consume(in, count);
+	c->skip -= count;
+	return !c->skip;
+}
+
+static void on_data(void *context, struct buffer *in)
+{
+	struct client *c = context;
+	bool more = true;
+	while (more && c->state == CLIENT_LIVE)
+		more = c->incoming ? fill(c, in) : c->skip ? skip(c, in) : begin(c, in);
+}
+
+static void on_end(void *context, enum err why)
+{
+	client_end(context, why);
+}
+
+static const struct pipe_events events = {.on_data = on_data, .on_written = on_written, .on_end = on_end};
+
+/* ---- beginning and end ---- */
+
+static void log_refused(struct client *c, const char *reason)
+{
+	char key[KEY_SHORT_MAX], source[IP_TEXT_MAX];
+	/* A refused client dials anew many times a second. */
+	if (!limit_take(&c->shard->refusal_log, 5, 20, loop_now(c->shard->loop)))
+		return;
+	ip_format(source, c->peer.ip);
+	log_info(SUBJECT("client"), "client refused", F_TEXT("key", key_short(key, c->key.raw)), F_TEXT("source", source), F_TEXT("reason", reason));
+}
+
+/* In the directory before ServerInfo is sent: who has read it can be reached. And nothing can be written before it. */
+static void enter(struct client *c)
+{
+	struct shard *s = c->shard;
+	struct buffer info;
+	buffer_init(&info, 256);
+	if (derpframe_encode_server_info(&s->relay->key, &c->key, &info)) {
+		client_end(c, ERR_CRYPTO);
+		return;
+	}
+	move(c, CLIENT_LIVE);
+	c->begun = loop_now(s->loop);
+	limit_init(&c->not_here, NOT_HERE_BURST, c->begun);
+	if (directory_add(s->directory, &c->key, &c->member) > DUPLICATES_MAX)
+		client_end(OWNER_OF(directory_stalest(&c->member), struct client, member), ERR_EXHAUSTED);
+	count_keys(s);
+	relay_count(RELAY_CONNECTIONS, 1);
+	c->given += info.len;
+	if (pipe_write(c->pipe, &info))
+		abort();
+	c->keep_alive_ms = KEEP_ALIVE_MS + (int64_t)(random_number() % KEEP_ALIVE_JITTER_MS);
+	timer_set(&c->keep_alive, c->keep_alive_ms);
+	watch_for_stall(c);
+	char key[KEY_SHORT_MAX];
+	log_debug(SUBJECT("client"), "connected", F_UINT("number", c->number), F_TEXT("key", key_short(key, c->key.raw)));
+	pipe_read_resume(c->pipe);
+}
+
+static void on_verdict(void *context, bool allowed)
+{
+	struct client *c = context;
+	if (allowed) {
+		enter(c);
+		return;
+	}
+	log_refused(c, "not admitted by a coordinator");
+	client_end(c, ERR_DENIED);
+}
+
+static void end(void *context)
+{
+	struct client *c = context;
+	list_remove(&c->in_state);
+	free(c);
+}
+
+static struct client *client_new(struct shard *s, struct pipe *pipe, const struct node_key *key)
+{
+	struct client *c = x_alloc(sizeof(*c));
+	*c = (struct client){.shard = s, .pipe = pipe, .key = *key, .number = ++s->last_number, .peer = pipe_peer(pipe)};
+	list_init(&c->in_state);
+	list_init(&c->member.link);
+	hearer_init(&c->hearer, c->number);
+	verify_wait_init(&c->wait, on_verdict, c);
+	queue_init(&c->disco);
+	queue_init(&c->other);
+	buffer_init(&c->control, CONTROL_CAP);
+	timer_init(&c->keep_alive, s->loop, on_keep_alive, c);
+	timer_init(&c->stall, s->loop, on_stall_tick, c);
+	defer_init(&c->flushing, on_turn_end, c);
+	defer_init(&c->ending, end, c);
+	table_put_number(s->clients, c->number, c);
+	move(c, CLIENT_ASKING);
+	return c;
+}
+
+void client_admit(struct shard *s, struct pipe *pipe, const struct derpframe_client_info *info)
+{
+	struct client *c = client_new(s, pipe, &info->key);
+	pipe_set_events(pipe, &events, c);
+	pipe_set_dead_after(pipe, UNACKED_MS, IDLE_PROBE_MS);
+	if (s->closing || table_count(s->clients) > (size_t)s->relay->options->limit_connections) {
+		log_refused(c, s->closing ? "draining" : "limits.connections");
+		client_end(c, ERR_EXHAUSTED);
+		return;
+	}
+	switch (verify_ask(s->verify, &c->key, c->peer.ip, &c->wait)) {
+	case VERDICT_ALLOWED:
+		enter(c);
+		return;
+	case VERDICT_REFUSED:
+		log_refused(c, "not admitted, as remembered");
+		client_end(c, ERR_DENIED);
+		return;
+	default:
+		return;
+	}
+}
+
+static void leave(struct client *c)
+{
+	struct shard *s = c->shard;
+	bool left = directory_remove(s->directory, &c->member);
+	heard_forget(s->heard, &c->hearer);
+	count_keys(s);
+	relay_count(RELAY_CONNECTIONS, -1);
+	if (c->preferred)
+		relay_count(RELAY_HOME_CONNECTIONS, -1);
+	if (left && !s->closing) {
+		heard_gone(s->heard, &c->key, on_peer_left);
+		crossing_tell_left(s, &c->key);
+	}
+}
+
+static void drop_waiting(struct queue *q)
+{
+	size_t heads = (size_t)q->count * DERPFRAME_RECV_HEADER_LEN;
+	relay_count_at(RELAY_BYTES_DROPPED, RELAY_DROP_GONE, (int64_t)(q->bytes - heads));
+	relay_count_at(RELAY_PACKETS_DROPPED, RELAY_DROP_GONE, queue_clear(q));
+}
+
+void client_end(struct client *c, enum err why)
+{
+	struct shard *s = c->shard;
+	if (c->state == CLIENT_ENDED)
+		return;
+	log_debug(SUBJECT("client"), "ended", F_UINT("number", c->number), F_ERR(why));
+	bool live = c->state == CLIENT_LIVE;
+	move(c, CLIENT_ENDED);
+	if (live)
+		leave(c);
+	verify_cancel(&c->wait);
+	timer_cancel(&c->keep_alive);
+	timer_cancel(&c->stall);
+	defer_cancel(&c->flushing);
+	table_remove_number(s->clients, c->number);
+	s->queued_bytes -= c->disco.bytes + c->other.bytes;
+	drop_waiting(&c->disco);
+	drop_waiting(&c->other);
+	packet_free(&c->incoming);
+	buffer_clear(&c->control);
+	pipe_close(&c->pipe);
+	loop_defer(s->loop, &c->ending);
+}
+
+void client_end_all(struct shard *s)
+{
+	for (unsigned state = CLIENT_ASKING; state < CLIENT_ENDED; state++) {
+		while (!list_empty(&s->in_state[state]))
+			client_end(LIST_FIRST(&s->in_state[state], struct client, in_state), ERR_CANCELED);
+	}
+}

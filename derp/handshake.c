@@ -1,0 +1,195 @@
+#include "handshake.h"
+
+#include <stdlib.h>
+
+#include "log.h"
+#include "metrics_relay.h"
+#include "relay.h"
+#include "text.h"
+#include "upgrade.h"
+
+enum {
+	HANDSHAKE_MS = 10000,
+	IN_CAP = 2 * DERPFRAME_INFO_MAX,        /* the largest ClientInfo, and what a hasty client sends behind it */
+};
+
+struct guest {
+	struct shard *shard;
+	struct pipe *pipe;
+	struct list link;
+	struct timer deadline;
+	struct defer ending;
+	bool ended;
+};
+
+/* A proven client on its way to its shard. */
+struct passage {
+	struct shard *to;
+	struct pipe_parcel *parcel;
+	struct derpframe_client_info info;
+};
+
+static void free_guest(void *context)
+{
+	free(context);
+}
+
+/* Everything but the pipe, which may have gone on. */
+static void retire(struct guest *g)
+{
+	if (g->ended)
+		return;
+	g->ended = true;
+	g->shard->guest_count--;
+	list_remove(&g->link);
+	timer_cancel(&g->deadline);
+	pipe_close(&g->pipe);
+	loop_defer(g->shard->loop, &g->ending);
+}
+
+static void fail(struct guest *g, enum err why)
+{
+	char source[IP_TEXT_MAX];
+	if (g->ended)
+		return;
+	relay_count(RELAY_HANDSHAKE_FAILURES, 1);
+	ip_format(source, pipe_peer(g->pipe).ip);
+	log_debug(SUBJECT("guest"), "handshake failed", F_TEXT("source", source), F_ERR(why));
+	retire(g);
+}
+
+static void on_arrived(void *context)
+{
+	struct passage *p = context;
+	static const struct pipe_events none;
+	struct pipe *pipe = pipe_import(p->to->loop, &p->parcel, &none, NULL);
+	if (p->to->closing)
+		pipe_close(&pipe);
+	else
+		client_admit(p->to, pipe, &p->info);
+	free(p);
+}
+
+static void hand_over(struct guest *g, const struct derpframe_client_info *info)
+{
+	struct shard *s = g->shard;
+	unsigned home = relay_home(s->relay, &info->key);
+	pipe_read_pause(g->pipe);
+	if (home == s->index) {
+		struct pipe *pipe = g->pipe;
+		g->pipe = NULL;
+		client_admit(s, pipe, info);
+	} else {
+		struct passage *p = x_alloc(sizeof(*p));
+		*p = (struct passage){.to = s->relay->shard[home], .parcel = pipe_export(&g->pipe), .info = *info};
+		loop_post(p->to->loop, on_arrived, p);
+	}
+	retire(g);
+}
+
+static void on_data(void *context, struct buffer *in)
+{
+	struct guest *g = context;
+	struct derpframe_header h;
+	if (g->ended || derpframe_decode(buffer_bytes(in), &h))
+		return;
+	if (h.type != DERPFRAME_CLIENT_INFO || h.len < DERPFRAME_INFO_LEAST || h.len > DERPFRAME_INFO_MAX) {
+		fail(g, ERR_MALFORMED);
+		return;
+	}
+	/* Our own first words must be out before the connection may move; they are, unless the client does not read them. */
+	if (in->len < DERPFRAME_HEADER_LEN + h.len || pipe_busy(g->pipe))
+		return;
+	struct derpframe_client_info info;
+	struct bytes payload = bytes_of(in->at + DERPFRAME_HEADER_LEN, h.len);
+	enum err e = derpframe_decode_client_info(payload, &g->shard->relay->key, &info);
+	if (e) {
+		fail(g, e);
+		return;
+	}
+	key_wipe(info.mesh_key, sizeof info.mesh_key);
+	buffer_consume(in, DERPFRAME_HEADER_LEN + h.len);
+	hand_over(g, &info);
+}
+
+static void on_written(void *context)
+{
+	struct guest *g = context;
+	if (!g->ended)
+		pipe_kick(g->pipe);
+}
+
+static void on_end(void *context, enum err why)
+{
+	fail(context, why);
+}
+
+static const struct pipe_events events = {.on_data = on_data, .on_written = on_written, .on_end = on_end};
+
+static void on_deadline(void *context)
+{
+	fail(context, ERR_TIMEOUT);
+}
+
+static void on_pipe(void *context, struct pipe *pipe)
+{
+	struct guest *g = context;
+	if (!pipe || g->ended) {
+		pipe_close(&pipe);
+		retire(g);
+		return;
+	}
+	g->pipe = pipe;
+	relay_count(RELAY_ACCEPTS, 1);
+	pipe_set_events(pipe, &events, g);
+}
+
+static struct guest *guest_new(struct shard *s)
+{
+	struct guest *g = x_alloc(sizeof(*g));
+	*g = (struct guest){.shard = s};
+	timer_init(&g->deadline, s->loop, on_deadline, g);
+	defer_init(&g->ending, free_guest, g);
+	list_append(&s->guests, &g->link);
+	s->guest_count++;
+	return g;
+}
+
+/* Very old clients ask for WebSocket, yet speak DERP; those that mean it name the sub-protocol. */
+static bool wants_derp(struct exchange *x)
+{
+	struct bytes wanted = upgrade_wanted(x);
+	if (bytes_equal_text(wanted, "derp"))
+		return true;
+	return bytes_equal_text(wanted, "websocket") && !exchange_header(x, "sec-websocket-protocol").len;
+}
+
+void handshake_begin(struct exchange *x)
+{
+	struct shard *s = x->program;
+	if (!wants_derp(x)) {
+		exchange_reply_text(x, 426, "DERP requires connection upgrade\n");
+		return;
+	}
+	if (s->closing || !shard_complete(s) || s->guest_count >= (size_t)s->relay->options->limit_handshakes) {
+		exchange_reply_text(x, 503, "no room\n");
+		return;
+	}
+	char key[2 * KEY_LEN + 1];
+	uint8_t first[DERPFRAME_SERVER_KEY_LEN];
+	hex_encode(key, bytes_of(s->relay->public_key.raw, KEY_LEN));
+	derpframe_encode_server_key(first, &s->relay->public_key);
+	exchange_add_header(x, "Derp-Version", BYTES("2"));
+	exchange_add_header(x, "Derp-Public-Key", bytes_text(key));
+	struct guest *g = guest_new(s);
+	timer_set(&g->deadline, HANDSHAKE_MS);
+	upgrade_take(x, "DERP", bytes_of(first, sizeof first), IN_CAP, on_pipe, g);
+}
+
+void handshake_end_all(struct shard *s)
+{
+	LIST_EACH(&s->guests, g, struct guest, link) {
+		if (g->pipe)
+			fail(g, ERR_CANCELED);
+	}
+}

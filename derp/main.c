@@ -1,0 +1,57 @@
+/* fleetscale-derp: one relay of one region. Passes encrypted packets on between clients that cannot reach each other, answers STUN, and admits only
+ * keys that a coordinator knows. */
+#include "metrics_relay.h"
+#include "relay.h"
+
+static struct relay_options options;
+static struct relay relay;
+
+static enum err on_start(void *config, struct diag *why)
+{
+	return relay_open(&relay, config, why);
+}
+
+static enum err on_worker(struct worker *w, struct diag *why)
+{
+	return shard_open(&relay, w, daemon_worker_count(), why);
+}
+
+static void on_drain(struct worker *w)
+{
+	shard_drain(w->program);
+	daemon_drained(w);
+}
+
+static void on_stop(struct worker *w)
+{
+	if (w->program)
+		shard_close(w->program);
+}
+
+static void on_end(void *config)
+{
+	(void)config;
+	relay_close(&relay);
+}
+
+static const char *not_ready(void)
+{
+	return relay_not_ready(&relay);
+}
+
+int main(int argc, char **argv)
+{
+	const struct daemon_spec spec = {
+		.name = "fleetscale-derp",
+		.options = relay_option_table,
+		.config = &options,
+		.metrics = relay_metrics,
+		.on_start = on_start,
+		.on_worker = on_worker,
+		.on_drain = on_drain,
+		.on_stop = on_stop,
+		.on_end = on_end,
+		.not_ready = not_ready,
+	};
+	return daemon_main(argc, argv, &spec);
+}

@@ -1,0 +1,35 @@
+#include "metrics_relay.h"
+
+#define VALUES(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static const char *const drop_reasons[] = {"unknown_dest", "gone_disconnected", "queue_head", "queue_tail", "crossing", NULL};
+
+struct metric relay_metrics[RELAY_METRIC_COUNT + 1] = {
+	[RELAY_ACCEPTS] = {"derp_accepts_total", METRIC_COUNTER, "Relay connections begun.", NULL, NULL, 0},
+	[RELAY_HANDSHAKE_FAILURES] = {"derp_handshake_failures_total", METRIC_COUNTER, "Relay connections that never proved a key.", NULL, NULL, 0},
+	[RELAY_CONNECTIONS] = {"derp_current_connections", METRIC_GAUGE, "Clients connected now.", NULL, NULL, 0},
+	[RELAY_HOME_CONNECTIONS] = {"derp_current_home_connections", METRIC_GAUGE, "Clients connected now whose home this is.", NULL, NULL, 0},
+	[RELAY_KEYS] = {"derp_clients_local", METRIC_GAUGE, "Node keys connected now.", NULL, NULL, 0},
+	[RELAY_DUP_KEYS] = {"derp_current_dup_client_keys", METRIC_GAUGE, "Node keys with several connections now.", NULL, NULL, 0},
+	[RELAY_DUP_CONNECTIONS] = {"derp_current_dup_client_conns", METRIC_GAUGE, "Connections of node keys that have several.", NULL, NULL, 0},
+	[RELAY_PACKETS_RECEIVED] = {"derp_packets_received_total", METRIC_COUNTER, "Packets from clients.", "kind", VALUES("other", "disco"), 0},
+	[RELAY_BYTES_RECEIVED] = {"derp_bytes_received_total", METRIC_COUNTER, "Payload bytes from clients.", NULL, NULL, 0},
+	[RELAY_PACKETS_SENT] = {"derp_packets_sent_total", METRIC_COUNTER, "Packets given to clients' connections.", NULL, NULL, 0},
+	[RELAY_BYTES_SENT] = {"derp_bytes_sent_total", METRIC_COUNTER, "Payload bytes given to clients' connections.", NULL, NULL, 0},
+	[RELAY_PACKETS_DROPPED] = {"derp_packets_dropped_total", METRIC_COUNTER, "Packets dropped.", "reason", drop_reasons, 0},
+	[RELAY_BYTES_DROPPED] = {"derp_bytes_dropped_total", METRIC_COUNTER, "Payload bytes dropped.", "reason", drop_reasons, 0},
+	[RELAY_PACKETS_CROSSED] = {"derp_packets_crossed_total", METRIC_COUNTER, "Packets handed to another thread.", NULL, NULL, 0},
+	[RELAY_GOT_PING] = {"derp_got_ping_total", METRIC_COUNTER, "Pings from clients.", NULL, NULL, 0},
+	[RELAY_SENT_PONG] = {"derp_sent_pong_total", METRIC_COUNTER, "Pongs to clients.", NULL, NULL, 0},
+	[RELAY_PEER_GONE] = {"derp_peer_gone_frames_total", METRIC_COUNTER, "Clients told that a peer is gone.", "reason", VALUES("disconnected", "not_here"), 0},
+	[RELAY_HOME_MOVES_IN] = {"derp_home_moves_in_total", METRIC_COUNTER, "Clients that made this their home later than at connecting.", NULL, NULL, 0},
+	[RELAY_HOME_MOVES_OUT] = {"derp_home_moves_out_total", METRIC_COUNTER, "Clients that moved their home away.", NULL, NULL, 0},
+	[RELAY_WRITE_TIMEOUTS] = {"derp_write_timeouts_total", METRIC_COUNTER, "Clients disconnected since they took nothing.", NULL, NULL, 0},
+	[RELAY_UNKNOWN_FRAMES] = {"derp_unknown_frames_total", METRIC_COUNTER, "Frames skipped.", NULL, NULL, 0},
+	[RELAY_VERDICTS] = {"derp_verdicts_total", METRIC_COUNTER, "Decisions whether a key may connect.", "verdict",
+			    VALUES("allowed", "refused", "grace", "fail_open", "no_answer", "overload"), 0},
+	[RELAY_ANNOUNCEMENTS] = {"derp_announcements_total", METRIC_COUNTER, "Announcements to coordinators.", "result", VALUES("failed", "taken"), 0},
+	[RELAY_STUN_REQUESTS] = {"stun_requests_total", METRIC_COUNTER, "STUN datagrams.", "disposition",
+				 VALUES("success", "not_stun", "read_error", "write_error"), 0},
+	[RELAY_STUN_FAMILY] = {"stun_addrfamily_total", METRIC_COUNTER, "STUN requests answered.", "family", VALUES("ipv4", "ipv6"), 0},
+};

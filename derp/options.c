@@ -1,0 +1,61 @@
+#include "options.h"
+
+#define AT(member) offsetof(struct relay_options, member)
+
+enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
+
+const struct option relay_option_table[] = {
+	{.name = "listen.relay", .type = OPTION_LISTEN, .offset = AT(listen_relay), .fallback = "[::]:443",
+	 .help = "Where clients of the relay connect; TLS when a certificate is given."},
+	{.name = "listen.stun", .type = OPTION_LISTEN, .offset = AT(listen_stun), .fallback = "[::]:3478", .help = "Where STUN requests are answered (UDP)."},
+	{.name = "listen.plain", .type = OPTION_LISTEN, .offset = AT(listen_plain), .fallback = "",
+	 .help = "Where plain HTTP answers /generate_204 for captive portal checks; announced to clients only when its port is 80."},
+	{.name = "tls.certificate", .type = OPTION_TEXT, .offset = AT(tls_certificate), .fallback = "", .help = "PEM file with the certificate chain, leaf first."},
+	{.name = "tls.key", .type = OPTION_TEXT, .offset = AT(tls_key), .fallback = "", .help = "PEM file with the private key of the certificate."},
+	{.name = "coordinators", .type = OPTION_TEXT, .offset = AT(coordinators),
+	 .help = "URLs of coordinators, separated by commas; the next one is tried when one does not answer."},
+	{.name = "relay.token", .type = OPTION_SECRET, .offset = AT(relay_token), .help = "Token of this relay, as minted by the command relays create."},
+	{.name = "relay.name", .type = OPTION_TEXT, .offset = AT(relay_name), .fallback = "", .help = "Name of this node in the relay map; empty: the coordinator knows."},
+	{.name = "relay.hostname", .type = OPTION_TEXT, .offset = AT(relay_hostname),
+	 .help = "Host name by which clients reach the relay, also for TLS; may be an IP address."},
+	{.name = "relay.ipv4", .type = OPTION_TEXT, .offset = AT(relay_ipv4), .fallback = "",
+	 .help = "IPv4 address told to clients; empty: they ask DNS; none: not reachable by IPv4."},
+	{.name = "relay.ipv6", .type = OPTION_TEXT, .offset = AT(relay_ipv6), .fallback = "",
+	 .help = "IPv6 address told to clients; empty: they ask DNS; none: not reachable by IPv6."},
+	{.name = "relay.cert_name", .type = OPTION_TEXT, .offset = AT(relay_cert_name), .fallback = "",
+	 .help = "Name the certificate is valid for if not the host name, or sha256-raw: and the hash of the only certificate."},
+	{.name = "relay.unsafe_self_signed", .type = OPTION_BOOL, .offset = AT(relay_unsafe_self_signed), .fallback = "false",
+	 .help = "Make a certificate at start and tell clients not to verify it (InsecureForTests); never outside tests."},
+	{.name = "verify.fail_open", .type = OPTION_BOOL, .offset = AT(verify_fail_open), .fallback = "false",
+	 .help = "Admit unknown keys while no coordinator answers."},
+	{.name = "verify.cache", .type = OPTION_DURATION, .offset = AT(verify_cache_ms), .fallback = "5m", .least = 0, .most = 24LL * HOUR,
+	 .help = "How long a coordinator's admission of a key is good."},
+	{.name = "verify.refused", .type = OPTION_DURATION, .offset = AT(verify_refused_ms), .fallback = "2s", .least = 0, .most = HOUR,
+	 .help = "How long a coordinator's refusal of a key is good; short, since a key may be registered meanwhile."},
+	{.name = "verify.grace", .type = OPTION_DURATION, .offset = AT(verify_grace_ms), .fallback = "24h", .least = 0, .most = 90LL * 24 * HOUR,
+	 .help = "How long after its admission a key stays admitted while no coordinator answers."},
+	{.name = "limits.connections", .type = OPTION_INT, .offset = AT(limit_connections), .fallback = "100000", .least = 1, .most = 10000000,
+	 .help = "Most HTTP connections and most relay clients at once, per thread."},
+	{.name = "limits.handshakes", .type = OPTION_INT, .offset = AT(limit_handshakes), .fallback = "8192", .least = 1, .most = 1000000,
+	 .help = "Most connections that have not proven a key yet, per thread."},
+	{.name = "limits.queued", .type = OPTION_SIZE, .offset = AT(limit_queued), .fallback = "256MiB", .least = 1 << 20, .most = INT64_C(1) << 40,
+	 .help = "Most bytes of packets that wait for slow clients, per thread."},
+	{.name = "limits.write_timeout", .type = OPTION_DURATION, .offset = AT(limit_write_ms), .fallback = "2s", .least = 100, .most = 10LL * MINUTE,
+	 .help = "A client that takes nothing for so long while something waits for it is disconnected."},
+	{0},
+};
+
+enum err relay_options_check(const struct relay_options *o, struct diag *why)
+{
+	if (!*o->listen_relay)
+		return diag_set(why, ERR_MALFORMED, "listen.relay is off, but a relay must listen somewhere");
+	if (!*o->tls_certificate != !*o->tls_key)
+		return diag_set(why, ERR_MALFORMED, "tls.certificate and tls.key need each other");
+	if (*o->tls_certificate && o->relay_unsafe_self_signed)
+		return diag_set(why, ERR_MALFORMED, "relay.unsafe_self_signed and tls.certificate exclude each other");
+	if (!*o->relay_hostname)
+		return diag_set(why, ERR_MALFORMED, "relay.hostname is empty");
+	if (!*o->relay_token)
+		return diag_set(why, ERR_MALFORMED, "relay.token is empty");
+	return ERR_NONE;
+}

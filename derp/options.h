@@ -1,0 +1,25 @@
+/* The relay's options as a struct.
+ * Not their table (options.c) and not what they mean.
+ * Filled by daemon_main; lives as long as the process. */
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+#include "daemon.h"
+
+struct relay_options {
+	struct daemon_options daemon;
+	char *listen_relay, *listen_stun, *listen_plain;
+	char *tls_certificate, *tls_key;
+	char *coordinators;
+	char *relay_token, *relay_name, *relay_hostname, *relay_ipv4, *relay_ipv6, *relay_cert_name;
+	bool relay_unsafe_self_signed;
+	bool verify_fail_open;
+	int64_t verify_cache_ms, verify_refused_ms, verify_grace_ms;
+	int64_t limit_connections, limit_handshakes, limit_queued, limit_write_ms;
+};
+
+extern const struct option relay_option_table[];
+/* What the table alone cannot check: options that need one another. */
+MUST_USE enum err relay_options_check(const struct relay_options *options, struct diag *why);
+
+#endif

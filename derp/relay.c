@@ -1,0 +1,321 @@
+#include "relay.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "announce.h"
+#include "handshake.h"
+#include "log.h"
+#include "routes_relay.h"
+#include "selfsigned.h"
+#include "stundoor.h"
+#include "text.h"
+
+enum {
+	REQUEST_MS = 30000,             /* slow heads and idle keep-alive before the upgrade */
+	ALLOWED_MAX = 100000, REFUSED_MAX = 10000,      /* remembered keys of the whole process */
+};
+
+/* ---- the process ---- */
+
+static struct endpoint bound(int fd)
+{
+	struct sockaddr_storage sa = {0};
+	socklen_t len = sizeof sa;
+	if (getsockname(fd, (struct sockaddr *)&sa, &len) < 0)
+		return (struct endpoint){0};
+	return endpoint_from_sockaddr((struct sockaddr *)&sa);
+}
+
+/* Holds a port for listeners that come: bound, but not listening, it takes no connections from them. */
+static enum err reserve(const char *text, const char *option, int *fd, struct endpoint *at, struct diag *why)
+{
+	*fd = -1;
+	*at = (struct endpoint){0};
+	if (!*text)
+		return ERR_NONE;
+	if (endpoint_parse(bytes_text(text), at))
+		return diag_set(why, ERR_MALFORMED, "%s: \"%s\" is not an address and a port", option, text);
+	struct sockaddr_storage sa;
+	socklen_t len = endpoint_to_sockaddr(*at, &sa);
+	*fd = socket(sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int one = 1, only = !ip_equal(at->ip, (struct ip){.family = IP_V6});
+	if (*fd >= 0 && sa.ss_family == AF_INET6)
+		(void)!setsockopt(*fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only);
+	if (*fd < 0 || setsockopt(*fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0 || setsockopt(*fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) < 0 ||
+	    bind(*fd, (struct sockaddr *)&sa, len) < 0)
+		return diag_set(why, ERR_IO, "%s: cannot bind %s: %s", option, text, strerror(errno));
+	at->port = bound(*fd).port;
+	return ERR_NONE;
+}
+
+static enum err reserve_stun(struct relay *r, struct diag *why)
+{
+	const char *text = r->options->listen_stun;
+	if (!*text)
+		return ERR_NONE;
+	if (endpoint_parse(bytes_text(text), &r->stun_at))
+		return diag_set(why, ERR_MALFORMED, "listen.stun: \"%s\" is not an address and a port", text);
+	r->reserved_stun = stundoor_bind(r->stun_at, why);
+	if (r->reserved_stun < 0)
+		return ERR_IO;
+	r->stun_at.port = bound(r->reserved_stun).port;
+	return ERR_NONE;
+}
+
+/* A file that has no name: readable by path while this process lives, and gone with it however it ends. */
+static enum err in_memory(const char *name, const struct buffer *content, int *fd, char path[static 64], struct diag *why)
+{
+	*fd = memfd_create(name, MFD_CLOEXEC);
+	if (*fd < 0 || write(*fd, content->at, content->len) != (ssize_t)content->len)
+		return diag_set(why, ERR_IO, "cannot keep a certificate in memory: %s", strerror(errno));
+	snprintf(path, 64, "/proc/self/fd/%d", *fd);
+	return ERR_NONE;
+}
+
+static enum err make_certificate(struct relay *r, struct diag *why)
+{
+	struct buffer certificate, key;
+	buffer_init(&certificate, 1 << 16);
+	buffer_init(&key, 1 << 16);
+	enum err e = selfsigned_make(r->options->relay_hostname, &certificate, &key);
+	if (e)
+		diag_set(why, e, "cannot make a self-signed certificate for \"%s\"", r->options->relay_hostname);
+	if (!e)
+		e = in_memory("certificate", &certificate, &r->certificate_fd, r->certificate, why);
+	if (!e)
+		e = in_memory("key", &key, &r->key_fd, r->certificate_key, why);
+	if (key.len)
+		key_wipe(key.at, key.len);
+	buffer_clear(&certificate);
+	buffer_clear(&key);
+	return e;
+}
+
+enum err relay_open(struct relay *r, const struct relay_options *options, struct diag *why)
+{
+	*r = (struct relay){.options = options, .reserved = -1, .reserved_stun = -1, .reserved_plain = -1, .certificate_fd = -1, .key_fd = -1};
+	enum err e = relay_options_check(options, why);
+	if (!e)
+		e = coordinators_parse(bytes_text(options->coordinators), &r->coordinators, why);
+	if (!e)
+		e = reserve(options->listen_relay, "listen.relay", &r->reserved, &r->at, why);
+	if (!e)
+		e = reserve(options->listen_plain, "listen.plain", &r->reserved_plain, &r->plain_at, why);
+	if (!e)
+		e = reserve_stun(r, why);
+	if (!e && options->relay_unsafe_self_signed)
+		e = make_certificate(r, why);
+	if (e)
+		return e;
+	key_mint(&r->key, &r->public_key);
+	r->seed = random_number() | 1;
+	uint8_t instance[8];
+	random_fill(instance, sizeof instance);
+	hex_encode(r->instance, bytes_of(instance, sizeof instance));
+	if (options->relay_unsafe_self_signed)
+		log_warning(SUBJECT("relay"), "unsafe: clients are told not to verify this relay's certificate");
+	return ERR_NONE;
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+void relay_close(struct relay *r)
+{
+	for (unsigned i = 0; i < RELAY_SHARDS_MAX; i++) {
+		free(r->shard[i]);
+		r->shard[i] = NULL;
+	}
+	close_fd(&r->reserved);
+	close_fd(&r->reserved_stun);
+	close_fd(&r->reserved_plain);
+	close_fd(&r->certificate_fd);
+	close_fd(&r->key_fd);
+	coordinators_clear(&r->coordinators);
+	key_wipe(&r->key, sizeof r->key);
+}
+
+const char *relay_not_ready(const struct relay *r)
+{
+	if (atomic_load(&r->draining))
+		return "draining";
+	if (atomic_load(&r->announced))
+		return NULL;
+	return atomic_load(&r->token_refused) ? "coordinator does not know this relay's token" : "not announced to a coordinator yet";
+}
+
+unsigned relay_home(const struct relay *r, const struct node_key *key)
+{
+	uint64_t mixed = (get_be64(key->raw) ^ get_be64(key->raw + 8) ^ r->seed) * UINT64_C(0x9e3779b97f4a7c15);
+	return (unsigned)((mixed >> 32) * r->count >> 32);
+}
+
+const char *relay_certificate(const struct relay *r)
+{
+	return *r->certificate ? r->certificate : *r->options->tls_certificate ? r->options->tls_certificate : NULL;
+}
+
+const char *relay_certificate_key(const struct relay *r)
+{
+	return *r->certificate_key ? r->certificate_key : *r->options->tls_key ? r->options->tls_key : NULL;
+}
+
+/* ---- one shard ---- */
+
+bool shard_complete(const struct shard *s)
+{
+	return atomic_load_explicit(&s->relay->opened, memory_order_acquire) == s->crew;
+}
+
+static void on_taken(void *context)
+{
+	struct relay *r = context;
+	atomic_store(&r->announced, true);
+	atomic_store(&r->token_refused, false);
+}
+
+static void on_refused(void *context)
+{
+	struct relay *r = context;
+	atomic_store(&r->token_refused, true);
+}
+
+static enum err begin_announcing(struct shard *s, struct diag *why)
+{
+	struct relay *r = s->relay;
+	const struct relay_options *o = r->options;
+	const struct announcement said = {
+		.name = o->relay_name,
+		.host_name = o->relay_hostname,
+		.ipv4 = o->relay_ipv4,
+		.ipv6 = o->relay_ipv6,
+		.cert_name = o->relay_cert_name,
+		.relay_port = r->at.port,
+		.stun_port = r->stun_at.port ? r->stun_at.port : -1,
+		.insecure_for_tests = o->relay_unsafe_self_signed,
+		.can_port80 = r->plain_at.port == 80,
+		.instance = r->instance,
+	};
+	struct buffer body;
+	buffer_init(&body, 8192);
+	enum err e = announcement_encode(&said, &body);
+	if (!e) {
+		const struct announce_config config = {
+			.loop = s->loop,
+			.fetcher = s->fetcher,
+			.coordinators = &r->coordinators,
+			.token = o->relay_token,
+			.body = buffer_bytes(&body),
+			.on_taken = on_taken,
+			.on_refused = on_refused,
+			.context = r,
+		};
+		s->announce = announce_new(&config);
+	} else {
+		diag_set(why, e, "what the relay says about itself is too long");
+	}
+	buffer_clear(&body);
+	return e;
+}
+
+static enum err open_doors(struct shard *s, struct diag *why)
+{
+	struct relay *r = s->relay;
+	const struct server_limits limits = {.connections = (size_t)r->options->limit_connections, .request_ms = REQUEST_MS};
+	s->server = server_new(s->loop, relay_routes, &limits, s);
+	enum err e = server_listen(s->server, DOOR_RELAY, r->at, relay_certificate(r), relay_certificate_key(r), why);
+	if (!e && r->plain_at.port)
+		e = server_listen(s->server, DOOR_CLIENTS, r->plain_at, NULL, NULL, why);
+	if (e || !r->stun_at.port)
+		return e;
+	int fd = s->index ? stundoor_bind(r->stun_at, why) : dup(r->reserved_stun);
+	if (fd < 0)
+		return ERR_IO;
+	s->stun = stundoor_open(s->loop, fd);
+	/* Of two sockets on one port each is sent its share: nobody reads this one. */
+	if (!s->index)
+		close_fd(&r->reserved_stun);
+	return ERR_NONE;
+}
+
+static struct verify *open_verify(struct shard *s)
+{
+	const struct relay_options *o = s->relay->options;
+	const struct verify_config config = {
+		.loop = s->loop,
+		.fetcher = s->fetcher,
+		.coordinators = &s->relay->coordinators,
+		.token = o->relay_token,
+		.fail_open = o->verify_fail_open,
+		.limits = {.allowed_ms = o->verify_cache_ms,
+			   .refused_ms = o->verify_refused_ms,
+			   .grace_ms = o->verify_grace_ms,
+			   .allowed_max = ALLOWED_MAX / s->crew + 1,
+			   .refused_max = REFUSED_MAX / s->crew + 1},
+	};
+	return verify_new(&config);
+}
+
+enum err shard_open(struct relay *r, struct worker *w, unsigned count, struct diag *why)
+{
+	if (count > RELAY_SHARDS_MAX)
+		return diag_set(why, ERR_TOO_BIG, "threads: at most %d", RELAY_SHARDS_MAX);
+	struct shard *s = x_zalloc(sizeof(*s));
+	w->program = s;
+	s->relay = r;
+	s->loop = w->loop;
+	s->index = w->index;
+	s->crew = count;
+	s->directory = directory_new();
+	s->heard = heard_new();
+	s->clients = table_new();
+	s->fetcher = fetcher_new(s->loop);
+	s->verify = open_verify(s);
+	for (unsigned i = 0; i < CLIENT_STATE_COUNT; i++)
+		list_init(&s->in_state[i]);
+	list_init(&s->guests);
+	limit_init(&s->refusal_log, 20, loop_now(s->loop));
+	crossing_open(s, count);
+	if (!s->index)
+		r->count = count;
+	r->shard[s->index] = s;
+	enum err e = open_doors(s, why);
+	if (!e && !s->index)
+		e = begin_announcing(s, why);
+	atomic_fetch_add_explicit(&r->opened, 1, memory_order_release);
+	return e;
+}
+
+void shard_drain(struct shard *s)
+{
+	atomic_store(&s->relay->draining, true);
+	stundoor_close(&s->stun);
+	announce_free(&s->announce);
+	server_stop_listening(s->server);
+	s->closing = true;
+	handshake_end_all(s);
+	client_end_all(s);
+}
+
+void shard_close(struct shard *s)
+{
+	if (!s->closing)
+		shard_drain(s);
+	handshake_end_all(s);
+	server_free(&s->server);
+	verify_free(&s->verify);
+	fetcher_free(&s->fetcher);
+	crossing_close(s);
+	heard_free(&s->heard);
+	directory_free(&s->directory);
+	table_free(&s->clients);
+}

@@ -1,0 +1,83 @@
+/* One relay process and its shards: a shard is one thread's share of the clients, those whose key hashes to it.
+ * Not a client (client.h) and not what crosses between shards (crossing.h).
+ * The relay is written before the threads start and read-only afterwards, but for its atomics. A shard belongs to its thread; others may only post to its loop.
+ * Shards outlive their threads: what was posted late still finds them, closed. */
+#ifndef RELAY_H
+#define RELAY_H
+
+#include <stdatomic.h>
+
+#include "client.h"
+#include "coordinators.h"
+#include "crossing.h"
+#include "directory.h"
+#include "heard.h"
+#include "limit.h"
+#include "options.h"
+#include "server.h"
+#include "verify.h"
+
+enum { RELAY_SHARDS_MAX = 256 };
+
+struct announce;
+struct relay;
+struct stundoor;
+
+struct shard {
+	struct relay *relay;
+	struct loop *loop;
+	unsigned index, crew;                   /* which of how many */
+	bool closing;                           /* no new clients */
+	struct directory *directory;
+	struct heard *heard;
+	struct fetcher *fetcher;
+	struct verify *verify;
+	struct server *server;
+	struct stundoor *stun;
+	struct announce *announce;              /* on the first shard only */
+	struct table *clients;                  /* connection number -> client */
+	struct list in_state[CLIENT_STATE_COUNT];
+	struct list guests;                     /* handshakes on their way */
+	size_t guest_count;
+	uint64_t last_number;
+	size_t queued_bytes;                    /* in the queues of all clients here */
+	struct directory_count counted;         /* as last told to the metrics */
+	struct limit refusal_log;
+	struct crossing crossing;
+};
+
+struct relay {
+	const struct relay_options *options;
+	struct coordinators coordinators;
+	struct private_key key;                 /* of this process: clients learn it anew with each connection */
+	struct public_key public_key;
+	uint64_t seed;                          /* of the home of keys, so that nobody can aim at one shard */
+	char instance[17];
+	struct endpoint at, stun_at, plain_at;  /* bound; IP_NONE: off */
+	int reserved, reserved_stun, reserved_plain;    /* sockets that hold the ports until the shards listen */
+	int certificate_fd, key_fd;             /* of the self-signed pair, in memory */
+	char certificate[64], certificate_key[64];      /* their paths */
+	atomic_bool announced, token_refused, draining;
+	atomic_uint opened;                     /* shards that are there; `count` and `shard` may be read once it says all */
+	unsigned count;
+	struct shard *shard[RELAY_SHARDS_MAX];
+};
+
+MUST_USE enum err relay_open(struct relay *relay, const struct relay_options *options, struct diag *why);
+void relay_close(struct relay *relay);
+/* Why it is not ready, or NULL. */
+const char *relay_not_ready(const struct relay *relay);
+/* Which shard a key lives on. */
+unsigned relay_home(const struct relay *relay, const struct node_key *key);
+const char *relay_certificate(const struct relay *relay);       /* PEM paths; NULL: plain */
+const char *relay_certificate_key(const struct relay *relay);
+
+/* All shards are there. */
+bool shard_complete(const struct shard *shard);
+/* On the shard's own thread. */
+MUST_USE enum err shard_open(struct relay *relay, struct worker *worker, unsigned count, struct diag *why);
+/* Stops STUN and listening, then ends all clients. */
+void shard_drain(struct shard *shard);
+void shard_close(struct shard *shard);
+
+#endif

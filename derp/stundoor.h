@@ -1,0 +1,18 @@
+/* The UDP socket of one shard that answers STUN requests (stun.h), in batches, from the address that was asked.
+ * Not rate-limited: many clients share one address. Kernel and shards share the load by SO_REUSEPORT.
+ * The shard owns it. */
+#ifndef STUNDOOR_H
+#define STUNDOOR_H
+
+#include "addr.h"
+#include "loop.h"
+
+struct stundoor;
+
+/* A socket bound to `at`; -1 and why. */
+int stundoor_bind(struct endpoint at, struct diag *why);
+/* Takes the socket. */
+struct stundoor *stundoor_open(struct loop *loop, int fd);
+void stundoor_close(struct stundoor **door);                    /* accepts NULL */
+
+#endif

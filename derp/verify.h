@@ -1,0 +1,40 @@
+/* Ask a coordinator whether a node key may connect: once per key at a time, answers remembered (verdicts.h).
+ * Not a guard of what a client may do afterwards, and not the client: it embeds a verify_wait and cancels it when it ends.
+ * One per loop, for the keys that live there. When nobody answers: known keys stay during the grace, unknown ones by option. */
+#ifndef VERIFY_H
+#define VERIFY_H
+
+#include "addr.h"
+#include "coordinators.h"
+#include "fetch.h"
+#include "verdicts.h"
+
+struct verify;
+struct question;
+
+struct verify_config {
+	struct loop *loop;
+	struct fetcher *fetcher;
+	struct coordinators *coordinators;
+	const char *token;
+	bool fail_open;
+	struct verdicts_limits limits;
+};
+
+struct verify_wait {
+	struct list link;
+	void (*on_verdict)(void *context, bool allowed);
+	void *context;
+};
+
+struct verify *verify_new(const struct verify_config *config);
+/* Before the fetcher, after the last wait was canceled. */
+void verify_free(struct verify **verify);
+
+/* VERDICT_ALLOWED or VERDICT_REFUSED when that is known now; VERDICT_UNKNOWN: on_verdict comes once, on the loop, unless canceled.
+ * Too many that wait are refused at once. Wire: POST /relay/v1/verify, docs/protocol/derp.md, admission. */
+enum verdict verify_ask(struct verify *verify, const struct node_key *key, struct ip source, struct verify_wait *wait);
+void verify_wait_init(struct verify_wait *wait, void (*on_verdict)(void *context, bool allowed), void *context);
+void verify_cancel(struct verify_wait *wait);                   /* legal when it does not wait */
+
+#endif
