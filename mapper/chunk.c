@@ -8,28 +8,28 @@
 
 enum { PER_SEGMENT = 12 };      /* most variants of a segment: a few views times forms times encodings */
 
-struct chunks {
+struct chunk_cache {
 	struct chunk **first;           /* by segment, newest first */
 	uint32_t count;
 	size_t size;
 	struct buffer text;             /* scratch */
 };
 
-struct chunks *chunks_new(void)
+struct chunk_cache *chunk_cache_new(void)
 {
-	struct chunks *c = x_zalloc(sizeof *c);
+	struct chunk_cache *c = x_zalloc(sizeof *c);
 	buffer_init(&c->text, MAPFRAME_MAX);
 	return c;
 }
 
-static void chunk_free(struct chunks *c, struct chunk *chunk)
+static void chunk_free(struct chunk_cache *c, struct chunk *chunk)
 {
 	c->size -= chunk->body->len + sizeof *chunk;
 	body_drop(&chunk->body);
 	free(chunk);
 }
 
-void chunks_forget(struct chunks *c)
+void chunk_cache_forget(struct chunk_cache *c)
 {
 	for (uint32_t i = 0; i < c->count; i++)
 		while (c->first[i]) {
@@ -40,17 +40,17 @@ void chunks_forget(struct chunks *c)
 	buffer_clear(&c->text);
 }
 
-void chunks_free(struct chunks **chunks)
+void chunk_cache_free(struct chunk_cache **chunks)
 {
 	if (!*chunks)
 		return;
-	chunks_forget(*chunks);
+	chunk_cache_forget(*chunks);
 	free((*chunks)->first);
 	free(*chunks);
 	*chunks = NULL;
 }
 
-size_t chunks_size(const struct chunks *c)
+size_t chunk_cache_size(const struct chunk_cache *c)
 {
 	return c->size;
 }
@@ -95,7 +95,7 @@ static bool key_equals(const struct chunk_key *a, const struct chunk_key *b)
 	return a->kind == b->kind && a->segment == b->segment && a->mask == b->mask && a->form == b->form && a->zstd == b->zstd;
 }
 
-static void reach(struct chunks *c, uint32_t segments)
+static void reach(struct chunk_cache *c, uint32_t segments)
 {
 	if (segments <= c->count)
 		return;
@@ -104,7 +104,7 @@ static void reach(struct chunks *c, uint32_t segments)
 	c->count = segments;
 }
 
-static struct body *encode(struct chunks *c, const struct snapshot *s, struct chunk_key key)
+static struct body *encode(struct chunk_cache *c, const struct snapshot *s, struct chunk_key key)
 {
 	struct buffer packed;
 	struct body *body = NULL;
@@ -121,7 +121,7 @@ static struct body *encode(struct chunks *c, const struct snapshot *s, struct ch
 }
 
 /* What is stale goes when its segment is asked for, and what is too much. */
-static struct chunk *tidy_and_find(struct chunks *c, const struct snapshot *s, struct chunk_key key)
+static struct chunk *tidy_and_find(struct chunk_cache *c, const struct snapshot *s, struct chunk_key key)
 {
 	struct chunk *found = NULL;
 	unsigned kept = 0;
@@ -140,7 +140,7 @@ static struct chunk *tidy_and_find(struct chunks *c, const struct snapshot *s, s
 	return found;
 }
 
-const struct chunk *chunk_get(struct chunks *c, const struct snapshot *s, struct chunk_key key)
+const struct chunk *chunk_get(struct chunk_cache *c, const struct snapshot *s, struct chunk_key key)
 {
 	if (!key.mask)
 		return NULL;

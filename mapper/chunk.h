@@ -25,14 +25,14 @@ struct chunk {
 	uint8_t name[LINK_CHUNK_NAME_LEN];      /* hash of the body */
 };
 
-struct chunks;
+struct chunk_cache;
 
-struct chunks *chunks_new(void);
-void chunks_free(struct chunks **chunks);
+struct chunk_cache *chunk_cache_new(void);
+void chunk_cache_free(struct chunk_cache **chunks);
 /* NULL when there is nothing to show. */
-const struct chunk *chunk_get(struct chunks *chunks, const struct snapshot *s, struct chunk_key key);
-void chunks_forget(struct chunks *chunks);                      /* nobody has asked for a while */
-size_t chunks_size(const struct chunks *chunks);                /* bytes held, for metrics */
+const struct chunk *chunk_get(struct chunk_cache *chunks, const struct snapshot *s, struct chunk_key key);
+void chunk_cache_forget(struct chunk_cache *chunks);                      /* nobody has asked for a while */
+size_t chunk_cache_size(const struct chunk_cache *chunks);                /* bytes held, for metrics */
 /* The same entries without a cache, for pieces of one viewer; the last one without a comma when `last`. Appends text, not encoded. */
 MUST_USE enum err chunk_write(const struct snapshot *s, struct chunk_key key, bool last, struct buffer *out);
 

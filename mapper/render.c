@@ -148,7 +148,7 @@ static uint32_t last_segment(const struct snapshot *s, const struct class *class
 }
 
 /* Shared chunks of every visible segment but `except`. Errors of one show as a missing chunk, which must not happen. */
-static enum err add_chunks(const struct snapshot *s, struct chunks *chunks, enum chunk_kind kind, struct class class, uint32_t viewer, uint32_t except,
+static enum err add_chunks(const struct snapshot *s, struct chunk_cache *chunks, enum chunk_kind kind, struct class class, uint32_t viewer, uint32_t except,
 			   struct pieces *p)
 {
 	for (uint32_t segment = 0; segment < snapshot_segments(s); segment++) {
@@ -164,7 +164,7 @@ static enum err add_chunks(const struct snapshot *s, struct chunks *chunks, enum
 	return ERR_NONE;
 }
 
-static enum err add_profiles(struct render *r, const struct snapshot *s, struct chunks *chunks, struct class class, uint32_t slot, bool omit_peers,
+static enum err add_profiles(struct render *r, const struct snapshot *s, struct chunk_cache *chunks, struct class class, uint32_t slot, bool omit_peers,
 			     struct pieces *p)
 {
 	struct jsonw w;
@@ -181,7 +181,7 @@ static enum err add_profiles(struct render *r, const struct snapshot *s, struct 
 	return jsonw_end(&w);
 }
 
-static enum err add_peers(struct render *r, const struct snapshot *s, struct chunks *chunks, struct class class, uint32_t slot, struct pieces *p)
+static enum err add_peers(struct render *r, const struct snapshot *s, struct chunk_cache *chunks, struct class class, uint32_t slot, struct pieces *p)
 {
 	uint32_t last = last_segment(s, &class, slot);
 	enum err e = buffer_add_text(&r->text, ",\"Peers\":[");
@@ -193,7 +193,7 @@ static enum err add_peers(struct render *r, const struct snapshot *s, struct chu
 	return e ? e : buffer_add_text(&r->text, "]");
 }
 
-enum err render_full(struct render *r, const struct snapshot *s, struct chunks *chunks, struct class class, uint32_t slot, bool omit_peers, struct wall now,
+enum err render_full(struct render *r, const struct snapshot *s, struct chunk_cache *chunks, struct class class, uint32_t slot, bool omit_peers, struct wall now,
 		     struct pieces *p)
 {
 	struct jsonw w;

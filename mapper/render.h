@@ -29,7 +29,7 @@ void pieces_clear(struct pieces *p);            /* drops the bodies, keeps the m
 void pieces_end(struct pieces *p);
 
 /* The first frame of a stream of the node in `slot`. `p` is emptied first. ERR_TOO_BIG: more than a frame may hold. */
-MUST_USE enum err render_full(struct render *r, const struct snapshot *s, struct chunks *chunks, struct class class, uint32_t slot, bool omit_peers,
+MUST_USE enum err render_full(struct render *r, const struct snapshot *s, struct chunk_cache *chunks, struct class class, uint32_t slot, bool omit_peers,
 			      struct wall now, struct pieces *p);
 /* One delta, encoded. `viewer` is left out of it, and told of itself when it moved; SLOT_NONE for those who did not move.
  * Valid until the next call; empty: nothing to say. */

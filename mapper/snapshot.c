@@ -70,6 +70,7 @@ static void mark(struct snapshot *s, uint32_t slot, unsigned facets)
 		segment->peers = version;
 	if (facets & OF_PROFILES)
 		segment->profiles = version;
+	s->moved += !place->pending;
 	place->pending |= facets;
 	s->pending = true;
 	/* Before the first version nobody was told anything. */
@@ -315,6 +316,7 @@ uint64_t snapshot_close(struct snapshot *s)
 	if (!s->pending)
 		return s->version;
 	s->pending = false;
+	s->moved = 0;
 	s->version++;
 	if (s->version == 1)
 		ring_restart(&s->ring, 1);

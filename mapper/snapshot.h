@@ -40,6 +40,7 @@ struct snapshot {
 	uint64_t id;                    /* of the tailnet */
 	uint64_t version;               /* the present one; 0: nothing was loaded yet */
 	bool pending;                   /* something moved since */
+	uint32_t moved;                 /* slots that moved since */
 	struct place *places;
 	uint32_t place_count, place_room;
 	uint32_t node_count;

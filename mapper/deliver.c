@@ -1,0 +1,209 @@
+#include "deliver.h"
+
+#include <stdlib.h>
+
+#include "log.h"
+#include "options.h"
+
+void deliver_init(struct deliver *d)
+{
+	*d = (struct deliver){0};
+	render_init(&d->render);
+	delta_init(&d->delta);
+}
+
+void deliver_clear(struct deliver *d)
+{
+	render_clear(&d->render);
+	delta_clear(&d->delta);
+	pieces_end(&d->pieces);
+	for (size_t i = 0; i < d->group_room; i++)
+		free(d->groups[i].streams);
+	free(d->groups);
+	free(d->gates);
+	free(d->gate_pieces);
+}
+
+/* ---- first maps ---- */
+
+static void send_full(struct deliver *d, struct stream *stream, uint64_t version)
+{
+	if (d->gate_piece_room < d->pieces.count) {
+		d->gate_piece_room = d->pieces.count * 2;
+		d->gate_pieces = x_realloc(d->gate_pieces, d->gate_piece_room * sizeof *d->gate_pieces);
+	}
+	for (size_t i = 0; i < d->pieces.count; i++) {
+		const struct piece *piece = &d->pieces.list[i];
+		d->gate_pieces[i] = (struct gate_piece){piece->body, piece->shared ? piece->name : NULL};
+	}
+	gate_send_full(stream->gate, version, d->gate_pieces, d->pieces.count);
+}
+
+static void deliver_first(struct deliver *d, const struct snapshot *s, struct class class, struct chunk_cache *chunks, struct stream *stream, struct wall now)
+{
+	const struct link_subscribe *request = &stream->gate->request;
+	enum err e = render_full(&d->render, s, chunks, class, stream->slot, request->omit_peers, now, &d->pieces);
+	if (e) {
+		log_error(NODE(request->tailnet, request->node), "full map not rendered", F_ERR(e));
+		stream_end(stream, LINK_END_OVERLOADED);
+		return;
+	}
+	send_full(d, stream, s->version);
+	metric_add(metric_full_maps, 1);
+	pieces_clear(&d->pieces);
+	stream_told(stream, class, s->version);
+	if (request->once)
+		stream_end(stream, LINK_END_DONE);
+}
+
+static void deliver_farewell(struct deliver *d, struct gate *gate, const struct snapshot *s, struct stream *stream)
+{
+	const struct node *ghost = s->places[stream->slot].ghost;
+	struct bytes body;
+	if (stream->version && stream->gate->free && ghost && !render_farewell(&d->render, s, ghost, stream->class.zstd, &body))
+		gate_send(gate, &stream->gate, 1, s->version, body);
+	stream_end(stream, LINK_END_NO_NODE);
+}
+
+/* ---- deltas ---- */
+
+static struct delivery *group_for(struct deliver *d, const struct stream *stream, struct class class)
+{
+	for (size_t i = d->group_count; i--;) {
+		struct delivery *group = &d->groups[i];
+		if (group->version == stream->version && group->told == stream->class.view && class_equal(group->class, class))
+			return group;
+	}
+	if (d->group_count == d->group_room) {
+		size_t room = d->group_room ? d->group_room * 2 : 8;
+		d->groups = x_realloc(d->groups, room * sizeof *d->groups);
+		memset(d->groups + d->group_room, 0, (room - d->group_room) * sizeof *d->groups);
+		d->group_room = room;
+	}
+	struct delivery *group = &d->groups[d->group_count++];
+	group->told = stream->class.view;
+	group->version = stream->version;
+	group->class = class;
+	group->count = 0;
+	return group;
+}
+
+static void group_add(struct delivery *group, struct stream *stream)
+{
+	if (group->count == group->room) {
+		group->room = group->room ? group->room * 2 : 16;
+		group->streams = x_realloc(group->streams, group->room * sizeof *group->streams);
+	}
+	group->streams[group->count++] = stream;
+}
+
+static void end_group(struct delivery *group, enum link_end reason)
+{
+	for (size_t i = 0; i < group->count; i++)
+		stream_end(group->streams[i], reason);
+}
+
+/* To those who did not move themselves: one body. */
+static enum err tell_bystanders(struct deliver *d, struct gate *gate, const struct snapshot *s, struct delivery *group)
+{
+	struct bytes body = BYTES_NONE;
+	size_t count = 0;
+	if (d->gate_room < group->count) {
+		d->gate_room = group->room;
+		d->gates = x_realloc(d->gates, d->gate_room * sizeof *d->gates);
+	}
+	for (size_t i = 0; i < group->count; i++)
+		if (!delta_moved(&d->delta, group->streams[i]->slot))
+			d->gates[count++] = group->streams[i]->gate;
+	if (!count || delta_empty(&d->delta))
+		return ERR_NONE;
+	enum err e = render_delta(&d->render, s, &d->delta, group->class, SLOT_NONE, &body);
+	if (e || !body.len)
+		return e;
+	gate_send(gate, d->gates, count, s->version, body);
+	metric_add(metric_deltas, (int64_t)count);
+	metric_add(metric_bodies, 1);
+	return ERR_NONE;
+}
+
+/* To each that moved itself: a body without it. */
+static enum err tell_mover(struct deliver *d, struct gate *gate, const struct snapshot *s, struct class class, struct stream *stream)
+{
+	struct bytes body;
+	enum err e = render_delta(&d->render, s, &d->delta, class, stream->slot, &body);
+	if (e || !body.len)
+		return e;
+	gate_send(gate, &stream->gate, 1, s->version, body);
+	metric_add(metric_deltas, 1);
+	metric_add(metric_bodies, 1);
+	return ERR_NONE;
+}
+
+static void deliver_group(struct deliver *d, struct gate *gate, const struct snapshot *s, struct delivery *group)
+{
+	enum err e = tell_bystanders(d, gate, s, group);
+	for (size_t i = 0; i < group->count && !e; i++)
+		if (delta_moved(&d->delta, group->streams[i]->slot))
+			e = tell_mover(d, gate, s, group->class, group->streams[i]);
+	if (e) {
+		log_error(TAILNET(s->id), "delta not rendered", F_ERR(e));
+		end_group(group, LINK_END_OVERLOADED);
+		return;
+	}
+	for (size_t i = 0; i < group->count; i++)
+		stream_told(group->streams[i], group->class, s->version);
+}
+
+static int by_told(const void *a, const void *b)
+{
+	const struct delivery *x = a, *y = b;
+	if (x->version != y->version)
+		return x->version < y->version ? -1 : 1;
+	if (x->told != y->told)
+		return x->told < y->told ? -1 : 1;
+	return (x->class.view > y->class.view) - (x->class.view < y->class.view);
+}
+
+static void deliver_groups(struct deliver *d, struct gate *gate, const struct snapshot *s)
+{
+	const struct delivery *before = NULL;
+	enum err e = ERR_NONE;
+	qsort(d->groups, d->group_count, sizeof *d->groups, by_told);
+	for (size_t i = 0; i < d->group_count; i++) {
+		struct delivery *group = &d->groups[i];
+		/* Bands and encodings share what is computed. */
+		if (!before || by_told(before, group))
+			e = delta_compute(&d->delta, s, group->told, group->version, group->class.view);
+		before = group;
+		if (e)
+			end_group(group, LINK_END_MOVED);
+		else
+			deliver_group(d, gate, s, group);
+	}
+}
+
+size_t deliver_tick(struct deliver *d, struct gate *gate, const struct snapshot *s, const struct views *views, struct chunk_cache *chunks,
+		    struct list *streams, struct wall now)
+{
+	size_t unsent = 0;
+	d->group_count = 0;
+	LIST_EACH(streams, stream, struct stream, link) {
+		if (stream->ended || stream->slot == SLOT_NONE)
+			continue;
+		if (!snapshot_node(s, stream->slot)) {
+			deliver_farewell(d, gate, s, stream);
+			continue;
+		}
+		if (!stream->gate->free || stream->version == s->version)
+			continue;
+		size_t waiting = gate_unsent(stream->gate->peer);
+		unsent = waiting > unsent ? waiting : unsent;
+		struct class class = stream_class(stream, views, s);
+		if (stream->version)
+			group_add(group_for(d, stream, class), stream);
+		else
+			deliver_first(d, s, class, chunks, stream, now);
+	}
+	deliver_groups(d, gate, s);
+	return unsent;
+}

@@ -1,0 +1,38 @@
+/* One tick's delivery: every stream of a tailnet that has credit and stands behind is brought to the present version.
+ * Streams that stand alike get the same bytes: computed once, rendered once per class, sent in one call.
+ * Not when (keeper.h) and not what (delta.h). A struct deliver is one per loop: scratch memory and nothing else. */
+#ifndef DELIVER_H
+#define DELIVER_H
+
+#include "render.h"
+#include "stream.h"
+
+/* Streams that were told the same and are to be told the same. */
+struct delivery {
+	const struct view *told;
+	uint64_t version;
+	struct class class;
+	struct stream **streams;
+	size_t count, room;
+};
+
+struct deliver {
+	struct render render;
+	struct delta delta;
+	struct pieces pieces;
+	struct delivery *groups;
+	size_t group_count, group_room;
+	struct gate_stream **gates;
+	struct gate_piece *gate_pieces;
+	size_t gate_room, gate_piece_room;
+};
+
+void deliver_init(struct deliver *d);
+void deliver_clear(struct deliver *d);
+
+/* The streams of a tailnet (struct stream by `link`), its snapshot closed and its views at the same version.
+ * Streams whose history has ended, whose node is gone or who wanted one frame are ended. Returns bytes waiting at the busiest coordinator. */
+size_t deliver_tick(struct deliver *d, struct gate *gate, const struct snapshot *s, const struct views *views, struct chunk_cache *chunks,
+		    struct list *streams, struct wall now);
+
+#endif

@@ -1,0 +1,326 @@
+#include "keeper.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "chunk.h"
+#include "gather.h"
+#include "log.h"
+
+enum {
+	RETRY_LEAST_MS = 100,
+	RETRY_MOST_MS = 5000,           /* as the re-check */
+	CHUNKS_IDLE_MS = 60000,         /* storms of first maps are shorter */
+	FLOOR_TICKS_MS = 5000           /* a slot rests so much longer than its last stream needs: "stands at" may still be under way */
+};
+
+static void read_start(struct keeper *k);
+static void on_tick(void *context);
+static void on_retry(void *context);
+
+struct keeper *keeper_new(struct intake *in, uint64_t tailnet)
+{
+	struct keeper *k = x_zalloc(sizeof *k);
+	k->in = in;
+	k->tailnet = tailnet;
+	k->snapshot = snapshot_new(tailnet, (size_t)in->options->history);
+	views_init(&k->views, (size_t)in->options->history);
+	k->chunks = chunk_cache_new();
+	list_init(&k->streams);
+	list_init(&k->link);
+	timer_init(&k->tick, in->loop, on_tick, k);
+	timer_init(&k->retry, in->loop, on_retry, k);
+	k->idle_since = k->asked_since = loop_now(in->loop);
+	metric_add(metric_keepers, 1);
+	return k;
+}
+
+void keeper_free(struct keeper **keeper)
+{
+	struct keeper *k = *keeper;
+	*keeper = NULL;
+	if (!k)
+		return;
+	assert(!k->reading && list_empty(&k->streams));
+	timer_cancel(&k->tick);
+	timer_cancel(&k->retry);
+	presence_unfollow(k->in->presence, k->tailnet);
+	metric_add(metric_keepers, -1);
+	metric_add(metric_nodes, -(int64_t)k->nodes_counted);
+	list_remove(&k->link);
+	chunk_cache_free(&k->chunks);
+	views_clear(&k->views);
+	snapshot_free(&k->snapshot);
+	free(k);
+}
+
+/* ---- presence ---- */
+
+static bool is_online(const struct keeper *k, uint32_t slot)
+{
+	const struct place *place = &k->snapshot->places[slot];
+	if (place->subscribed || presence_online(k->in->presence, k->tailnet, place->id))
+		return true;
+	/* Absence means nothing while presence is not known. */
+	return place->online && !presence_certain(k->in->presence, k->tailnet);
+}
+
+static void look_online(struct keeper *k, uint32_t slot)
+{
+	snapshot_set_online(k->snapshot, slot, is_online(k, slot));
+}
+
+static void look_all_online(struct keeper *k)
+{
+	for (uint32_t slot = 0; slot < k->snapshot->place_count; slot++)
+		if (snapshot_node(k->snapshot, slot))
+			look_online(k, slot);
+}
+
+void keeper_presence(struct keeper *k, uint64_t node)
+{
+	uint32_t slot = k->counted ? snapshot_find(k->snapshot, node) : (uint32_t)SLOT_NONE;
+	if (slot == SLOT_NONE)
+		return;
+	look_online(k, slot);
+	keeper_touch(k);
+}
+
+void keeper_presence_known(struct keeper *k)
+{
+	k->known = true;
+	keeper_touch(k);
+}
+
+void keeper_relays(struct keeper *k)
+{
+	if (k->in->relays)
+		snapshot_set_relays(k->snapshot, k->in->relays);
+	keeper_touch(k);
+}
+
+/* ---- streams ---- */
+
+void keeper_subscribe(struct keeper *k, struct gate_stream *gate)
+{
+	/* What its client did just now, registering say, must be in its first map: a reading must begin after this. With PostgreSQL away,
+	 * what is known serves. */
+	bool blind = k->counted && pg_trouble();
+	struct stream *stream = stream_new(gate, blind ? k->reads_done : k->reads_begun + 1);
+	list_append(&k->streams, &stream->link);
+	k->stream_count++;
+	k->asked_since = loop_now(k->in->loop);
+	metric_add(metric_streams, 1);
+	if (!blind)
+		read_start(k);
+	keeper_touch(k);
+}
+
+void keeper_unsubscribe(struct keeper *k, struct stream *stream)
+{
+	uint32_t slot = stream->slot;
+	bool counts = slot != SLOT_NONE && !stream->gate->request.once;
+	stream_free(&stream);
+	metric_add(metric_streams, -1);
+	if (!--k->stream_count)
+		k->idle_since = loop_now(k->in->loop);
+	if (!counts)
+		return;
+	k->snapshot->places[slot].subscribed--;
+	look_online(k, slot);
+	keeper_touch(k);
+}
+
+/* Finds the nodes of streams whose reading came in. */
+static void admit_streams(struct keeper *k)
+{
+	LIST_EACH(&k->streams, stream, struct stream, link) {
+		if (stream->ended || stream->slot != SLOT_NONE || stream->after > k->reads_done)
+			continue;
+		stream->slot = snapshot_find(k->snapshot, stream->gate->request.node);
+		if (stream->slot == SLOT_NONE) {
+			stream_end(stream, LINK_END_NO_NODE);
+		} else if (!stream->gate->request.once) {
+			k->snapshot->places[stream->slot].subscribed++;
+			look_online(k, stream->slot);
+		}
+	}
+}
+
+static void end_all(struct keeper *k, enum link_end reason)
+{
+	LIST_EACH(&k->streams, stream, struct stream, link)
+		stream_end(stream, reason);
+}
+
+/* ---- ticks ---- */
+
+static void deliver(struct keeper *k)
+{
+	uint64_t began = clock_mono_us();
+	snapshot_expire(k->snapshot, clock_wall());
+	admit_streams(k);
+	snapshot_close(k->snapshot);
+	views_follow(&k->views, k->snapshot);
+	k->unsent = deliver_tick(&k->in->deliver, k->in->gate, k->snapshot, &k->views, k->chunks, &k->streams, clock_wall());
+	k->cost_us = clock_mono_us() - began;
+	metric_observe_us(metric_tick_seconds, k->cost_us);
+	metric_add(metric_nodes, (int64_t)k->snapshot->node_count - k->nodes_counted);
+	k->nodes_counted = k->snapshot->node_count;
+}
+
+static void on_tick(void *context)
+{
+	struct keeper *k = context;
+	if (k->state == KEEPER_GONE) {
+		end_all(k, LINK_END_NO_TAILNET);
+		return;
+	}
+	if (k->state == KEEPER_COLD) {
+		if (!k->counted || !k->known || !k->in->relays)
+			return;
+		/* The first version: nobody was told anything before. */
+		snapshot_set_relays(k->snapshot, k->in->relays);
+		look_all_online(k);
+		k->state = KEEPER_WARM;
+	}
+	deliver(k);
+}
+
+void keeper_touch(struct keeper *k)
+{
+	if (timer_is_set(&k->tick))
+		return;
+	struct gather_load load = {.moved = k->snapshot->moved, .unsent = k->unsent, .cost_us = k->cost_us};
+	timer_set(&k->tick, gather_ms(k->in->options->tick_least_ms, k->in->options->tick_most_ms, &load));
+}
+
+/* ---- readings ---- */
+
+static void on_retry(void *context)
+{
+	read_start(context);
+}
+
+static void read_later(struct keeper *k)
+{
+	k->retry_ms = k->retry_ms ? k->retry_ms * 2 : RETRY_LEAST_MS;
+	if (k->retry_ms > RETRY_MOST_MS)
+		k->retry_ms = RETRY_MOST_MS;
+	timer_set(&k->retry, k->retry_ms);
+}
+
+/* The end of a reading, however it went. */
+static void read_done(struct keeper *k, enum err e)
+{
+	arena_free(&k->reading);
+	if (e == ERR_CANCELED)
+		return;
+	k->reads_done = k->reads_begun;
+	if (!e) {
+		k->retry_ms = 0;
+		if (k->again)
+			read_start(k);
+	} else if (e == ERR_NO_HISTORY) {
+		k->census_wanted = true;
+		k->reads_done = k->reads_begun - 1;
+		read_start(k);
+	} else if (e == ERR_NOT_FOUND) {
+		k->state = KEEPER_GONE;
+	} else {
+		log_warning(TAILNET(k->tailnet), "not read", F_ERR(e));
+		read_later(k);
+	}
+	keeper_touch(k);
+}
+
+static void stands_at(struct keeper *k, uint64_t generation, uint64_t stamp)
+{
+	k->generation = generation;
+	k->stamp = stamp;
+}
+
+static void on_census(void *context, enum err e, const struct census *census)
+{
+	struct keeper *k = context;
+	if (!e) {
+		snapshot_load(k->snapshot, census, clock_wall());
+		stands_at(k, census->generation, census->stamp);
+		k->counted = true;
+		k->census_wanted = false;
+		if (k->state == KEEPER_WARM)
+			look_all_online(k);
+		log_info(TAILNET(k->tailnet), "census taken", F_UINT("nodes", census->node_count), F_UINT("generation", census->generation));
+	}
+	read_done(k, e);
+}
+
+static void on_journal(void *context, enum err e, const struct journal_read *read)
+{
+	struct keeper *k = context;
+	if (!e && read->tailnet_gone)
+		e = ERR_NOT_FOUND;
+	if (!e) {
+		snapshot_apply(k->snapshot, read, clock_wall());
+		stands_at(k, read->generation, read->stamp);
+		for (size_t i = 0; i < read->node_count && k->state == KEEPER_WARM; i++) {
+			uint32_t slot = snapshot_find(k->snapshot, read->nodes[i].id);
+			if (slot != SLOT_NONE)
+				look_online(k, slot);
+		}
+	}
+	read_done(k, e);
+}
+
+static void read_start(struct keeper *k)
+{
+	if (k->reading) {
+		k->again = true;
+		return;
+	}
+	if (k->state == KEEPER_GONE || k->in->draining)
+		return;
+	timer_cancel(&k->retry);
+	k->again = false;
+	k->reads_begun++;
+	k->reading = arena_new();
+	if (!k->counted || k->census_wanted) {
+		metric_add(metric_censuses, 1);
+		census_take(k->in->pg, k->tailnet, k->reading, on_census, k);
+	} else {
+		metric_add(metric_journal_reads, 1);
+		journal_since(k->in->pg, k->tailnet, k->generation, k->stamp, k->reading, on_journal, k);
+	}
+}
+
+void keeper_hear(struct keeper *k, uint64_t generation)
+{
+	if (!k->counted || generation > k->generation)
+		read_start(k);
+}
+
+/* ---- once a second ---- */
+
+static uint64_t told_floor(const struct keeper *k)
+{
+	uint64_t floor = k->snapshot->version;
+	LIST_EACH(&k->streams, stream, struct stream, link)
+		if (stream->version && stream->version < floor)
+			floor = stream->version;
+	return floor;
+}
+
+void keeper_housekeep(struct keeper *k, struct mono now)
+{
+	if (k->state != KEEPER_WARM)
+		return;
+	if (wall_passed(k->snapshot->next_expiry, clock_wall()))
+		keeper_touch(k);
+	if (k->snapshot->resting_count && now.ms - k->floor_at.ms >= FLOOR_TICKS_MS) {
+		snapshot_settle(k->snapshot, k->floor);
+		k->floor = told_floor(k);
+		k->floor_at = now;
+	}
+	if (now.ms - k->asked_since.ms >= CHUNKS_IDLE_MS && chunk_cache_size(k->chunks))
+		chunk_cache_forget(k->chunks);
+}
