@@ -1,7 +1,8 @@
 #include "addr.h"
 
 #include <netinet/in.h>
-#include <stdio.h>
+
+#include "text.h"
 
 /* Decimal without leading zeros at the start of *text, at most `max`; *text moves on. -1 when there is none. */
 static int take_decimal(struct bytes *text, unsigned max)
@@ -152,9 +153,35 @@ enum err endpoint_parse(struct bytes text, struct endpoint *endpoint)
 	return ERR_NONE;
 }
 
-static size_t format_v4(char *out, size_t room, const uint8_t *b)
+/* Digits without a NUL, here and below. */
+static char *put_byte(char *p, unsigned value)
 {
-	return (size_t)snprintf(out, room, "%u.%u.%u.%u", b[0], b[1], b[2], b[3]);
+	if (value >= 100)
+		*p++ = (char)('0' + value / 100);
+	if (value >= 10)
+		*p++ = (char)('0' + value / 10 % 10);
+	*p++ = (char)('0' + value % 10);
+	return p;
+}
+
+static char *put_group(char *p, unsigned value)
+{
+	unsigned shift = value >= 0x1000 ? 12 : value >= 0x100 ? 8 : value >= 0x10 ? 4 : 0;
+	for (;; shift -= 4) {
+		*p++ = "0123456789abcdef"[value >> shift & 15];
+		if (!shift)
+			return p;
+	}
+}
+
+static char *put_v4(char *p, const uint8_t *b)
+{
+	p = put_byte(p, b[0]);
+	for (int i = 1; i < 4; i++) {
+		*p++ = '.';
+		p = put_byte(p, b[i]);
+	}
+	return p;
 }
 
 /* The longest run of two or more zero groups, the first of equals (RFC 5952, section 4.2). */
@@ -179,50 +206,71 @@ static bool is_mapped(const uint8_t *b)
 	return !memcmp(b, mapped, sizeof(mapped));
 }
 
-static size_t format_v6(char *out, size_t room, const uint8_t *b)
+static char *put_v6(char *p, const uint8_t *b)
 {
 	if (is_mapped(b)) {
-		size_t head = (size_t)snprintf(out, room, "::ffff:");
-		return head + format_v4(out + head, room - head, b + 12);
+		memcpy(p, "::ffff:", 7);
+		return put_v4(p + 7, b + 12);
 	}
 	int from, count;
-	size_t len = 0;
 	longest_run(b, &from, &count);
 	for (int i = 0; i < 8; i++) {
 		if (count && i == from) {
-			len += (size_t)snprintf(out + len, room - len, "::");
+			*p++ = ':';
+			*p++ = ':';
 			i += count - 1;
 			continue;
 		}
-		const char *colon = i && out[len - 1] != ':' ? ":" : "";
-		len += (size_t)snprintf(out + len, room - len, "%s%x", colon, get_be16(b + i * 2));
+		if (i && i != from + count)
+			*p++ = ':';
+		p = put_group(p, get_be16(b + i * 2));
 	}
-	return len;
+	return p;
+}
+
+static char *put_ip(char *p, struct ip ip)
+{
+	if (ip.family == IP_V4)
+		return put_v4(p, ip.byte);
+	return ip.family == IP_V6 ? put_v6(p, ip.byte) : p;
+}
+
+static size_t finish(char *out, char *end)
+{
+	*end = 0;
+	return (size_t)(end - out);
 }
 
 size_t ip_format(char out[static IP_TEXT_MAX], struct ip ip)
 {
-	out[0] = 0;
-	if (ip.family == IP_V4)
-		return format_v4(out, IP_TEXT_MAX, ip.byte);
-	return ip.family == IP_V6 ? format_v6(out, IP_TEXT_MAX, ip.byte) : 0;
+	return finish(out, put_ip(out, ip));
 }
 
 size_t prefix_format(char out[static PREFIX_TEXT_MAX], struct prefix prefix)
 {
-	size_t len = ip_format(out, prefix.ip);
-	if (!len)
-		return 0;
-	return len + (size_t)snprintf(out + len, PREFIX_TEXT_MAX - len, "/%u", prefix.bits);
+	char *p = put_ip(out, prefix.ip);
+	if (p == out)
+		return finish(out, p);
+	*p++ = '/';
+	return finish(out, put_byte(p, prefix.bits));
 }
 
 size_t endpoint_format(char out[static ENDPOINT_TEXT_MAX], struct endpoint endpoint)
 {
-	char text[IP_TEXT_MAX];
-	out[0] = 0;
-	if (!ip_format(text, endpoint.ip))
-		return 0;
-	return (size_t)snprintf(out, ENDPOINT_TEXT_MAX, endpoint.ip.family == IP_V6 ? "[%s]:%u" : "%s:%u", text, endpoint.port);
+	bool v6 = endpoint.ip.family == IP_V6;
+	char *p = out;
+	if (v6)
+		*p++ = '[';
+	p = put_ip(p, endpoint.ip);
+	if (p == out)
+		return finish(out, p);
+	if (v6)
+		*p++ = ']';
+	*p++ = ':';
+	char digits[U64_DIGITS_MAX];
+	size_t len = text_put_u64(digits, endpoint.port);
+	memcpy(p, digits, len);
+	return finish(out, p + len);
 }
 
 unsigned ip_bits(struct ip ip)

@@ -301,6 +301,26 @@ enum err time_parse(struct bytes text, struct wall *wall)
 	return ERR_NONE;
 }
 
+size_t text_put_u64(char out[static U64_DIGITS_MAX], uint64_t value)
+{
+	char digits[U64_DIGITS_MAX], *start = digits + sizeof(digits);
+	do
+		*--start = (char)('0' + value % 10);
+	while (value /= 10);
+	size_t len = (size_t)(digits + sizeof(digits) - start);
+	memcpy(out, start, len);
+	return len;
+}
+
+/* `width` digits with leading zeros, then `after`. */
+static char *put_fixed(char *out, unsigned value, unsigned width, char after)
+{
+	for (unsigned i = width; i--; value /= 10)
+		out[i] = (char)('0' + value % 10);
+	out[width] = after;
+	return out + width + 1;
+}
+
 size_t time_format(char out[static TIME_TEXT_MAX], struct wall wall)
 {
 	if (wall_is_zero(wall))
@@ -313,13 +333,17 @@ size_t time_format(char out[static TIME_TEXT_MAX], struct wall wall)
 	int64_t days = seconds / 86400 - (seconds % 86400 < 0);
 	unsigned month, day, of_day = (unsigned)(seconds - days * 86400);
 	date_of(days, &year, &month, &day);
-	size_t len = (size_t)snprintf(out, TIME_TEXT_MAX, "%04d-%02u-%02uT%02u:%02u:%02u", (int)year, month, day, of_day / 3600,
-				      of_day / 60 % 60, of_day % 60);
-	if (ns) {
-		len += (size_t)snprintf(out + len, TIME_TEXT_MAX - len, ".%09d", (int)ns);
-		while (out[len - 1] == '0')
-			len--;
-	}
+	char *p = put_fixed(out, (unsigned)year, 4, '-');
+	p = put_fixed(p, month, 2, '-');
+	p = put_fixed(p, day, 2, 'T');
+	p = put_fixed(p, of_day / 3600, 2, ':');
+	p = put_fixed(p, of_day / 60 % 60, 2, ':');
+	p = put_fixed(p, of_day % 60, 2, '.');
+	if (ns)
+		p = put_fixed(p, (unsigned)ns, 9, '0');
+	size_t len = (size_t)(p - out) - 1;
+	while (ns && out[len - 1] == '0')
+		len--;
 	out[len++] = 'Z';
 	out[len] = 0;
 	return len;

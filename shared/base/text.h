@@ -9,6 +9,9 @@
 
 MUST_USE enum err text_parse_u64(struct bytes text, uint64_t max, uint64_t *value);
 MUST_USE enum err text_parse_i64(struct bytes text, int64_t *value);
+/* Decimal digits without a NUL; how many. Printing with formats costs ten times as much, and maps are made of numbers. */
+enum { U64_DIGITS_MAX = 20 };
+size_t text_put_u64(char out[static U64_DIGITS_MAX], uint64_t value);
 MUST_USE enum err hex_decode(struct bytes text, uint8_t *out, size_t len);      /* exactly 2 * len digits, either case */
 void hex_encode(char *out, struct bytes b);                                     /* 2 * len digits and a NUL */
 /* Standard alphabet, padded. */

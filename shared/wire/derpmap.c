@@ -1,6 +1,7 @@
 #include "derpmap.h"
 
 #include "jsonw.h"
+#include "text.h"
 
 /* Zero values are left out: clients reopen their relay connection when a definition's meaning changes, and read absence as zero. */
 static void write_node(struct jsonw *w, const struct relay_node *node, unsigned region)
@@ -30,12 +31,8 @@ static void write_node(struct jsonw *w, const struct relay_node *node, unsigned 
 
 static void write_region(struct jsonw *w, const struct relay_region *region)
 {
-	char id[16], *p = id + sizeof id;
-	unsigned left = region->id;
-	do
-		*--p = (char)('0' + left % 10);
-	while (left /= 10);
-	jsonw_key(w, bytes_of(p, (size_t)(id + sizeof id - p)));
+	char id[U64_DIGITS_MAX];
+	jsonw_key(w, bytes_of(id, text_put_u64(id, region->id)));
 	jsonw_object(w, NULL);
 	jsonw_uint(w, "RegionID", region->id);
 	jsonw_text(w, "RegionCode", region->code);

@@ -6,8 +6,6 @@
 
 #include "text.h"
 
-enum { NUMBER_MAX = 20 }; /* digits of 2^64 - 1, or of INT64_MIN with its sign */
-
 /* Bytes that stand for themselves inside a JSON text. All of ASCII but controls, '"' and '\'; others go through the slow path. */
 static const bool plain[256] = {
 	[' '] = true, ['!'] = true, ['#' ... '['] = true, [']' ... 0x7e] = true, [0x7f] = true,
@@ -209,34 +207,24 @@ void jsonw_bool(struct jsonw *w, const char *name, bool value)
 	write_value(w, name, value ? "true" : "false", value ? 4 : 5);
 }
 
-/* Decimal digits of `value`, right-aligned in `out`; returns where they start. */
-static char *digits_of(char out[static NUMBER_MAX + 1], uint64_t value)
-{
-	char *p = out + NUMBER_MAX + 1;
-	do
-		*--p = (char)('0' + value % 10);
-	while (value /= 10);
-	return p;
-}
-
 void jsonw_uint(struct jsonw *w, const char *name, uint64_t value)
 {
-	char text[NUMBER_MAX + 1], *start = digits_of(text, value);
-	write_value(w, name, start, (size_t)(text + sizeof text - start));
+	char text[U64_DIGITS_MAX];
+	write_value(w, name, text, text_put_u64(text, value));
 }
 
 void jsonw_int(struct jsonw *w, const char *name, int64_t value)
 {
-	char text[NUMBER_MAX + 1], *start = digits_of(text, value < 0 ? -(uint64_t)value : (uint64_t)value);
-	if (value < 0)
-		*--start = '-';
-	write_value(w, name, start, (size_t)(text + sizeof text - start));
+	char text[U64_DIGITS_MAX + 1];
+	text[0] = '-';
+	size_t len = text_put_u64(text + 1, value < 0 ? -(uint64_t)value : (uint64_t)value);
+	write_value(w, name, value < 0 ? text : text + 1, value < 0 ? len + 1 : len);
 }
 
 void jsonw_uint_text(struct jsonw *w, const char *name, uint64_t value)
 {
-	char text[NUMBER_MAX + 1], *start = digits_of(text, value);
-	write_quoted(w, name, start, (size_t)(text + sizeof text - start));
+	char text[U64_DIGITS_MAX];
+	write_quoted(w, name, text, text_put_u64(text, value));
 }
 
 /* JSON knows neither infinity nor not-a-number. */
