@@ -138,11 +138,10 @@ void nodejson_peer(struct jsonw *w, const char *name, const struct snapshot *s, 
 		jsonw_time(w, "KeyExpiry", n->expiry);
 	if (place->expired)
 		jsonw_bool(w, "Expired", true);
-	if (!place->expired) {
-		if (n->endpoint_count)
-			write_endpoints(w, n, false);
+	/* Also when empty: in a changed peer that a client turns into a patch, absent would keep the old ones. */
+	write_endpoints(w, n, place->expired);
+	if (!place->expired)
 		write_relay(w, n, features);
-	}
 	write_common(w, n, features);
 	write_presence(w, place);
 	jsonw_object_end(w);

@@ -7,6 +7,11 @@
 #include "mapframe.h"
 #include "nodejson.h"
 
+enum {
+	/* Clients that turn a changed peer into a patch lose a last seen of a peer that had none (control.md 5.6), so presence goes as a patch too. */
+	PRESENCE = FACET_ONLINE | FACET_SEEN
+};
+
 void render_init(struct render *r)
 {
 	buffer_init(&r->text, MAPFRAME_MAX);
@@ -268,8 +273,8 @@ static enum err write_changed(struct jsonw *w, struct render *r, const struct sn
 		return jsonw_end(&list);
 	jsonw_start(&list, &r->entries);
 	for (size_t i = 0; i < d->peer_count; i++)
-		if (!is_viewer(&d->peers[i], viewer) && !d->peers[i].whole)
-			nodejson_patch(&list, s, d->peers[i].slot, d->peers[i].facets);
+		if (!is_viewer(&d->peers[i], viewer) && !d->peers[i].added)
+			nodejson_patch(&list, s, d->peers[i].slot, d->peers[i].facets & (d->peers[i].whole ? PRESENCE : FACETS_ALL));
 	write_list(w, "PeersChangedPatch", &r->entries);
 	return jsonw_end(&list);
 }
