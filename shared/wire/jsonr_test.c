@@ -72,8 +72,8 @@ static void takes_what_clients_send(void **state)
 	(void)state;
 	static const char *good[] = {
 		"{}",
-		"{\"text\":null,\"flag\":null,\"count\":null,\"ratio\":null,\"texts\":null,\"ints\":null,\"numbers\":null,\"one\":null,"
-		"\"many\":null}",
+		"{\"text\":null,\"flag\":null,\"count\":null,\"ratio\":null}",
+		"{\"texts\":null,\"ints\":null,\"numbers\":null,\"one\":null,\"many\":null}",
 		"{\"texts\":[null,\"a\"],\"many\":[null,{}],\"ratio\":3,\"numbers\":{\"a\":1,\"b\":null}}",
 		"{\"unknown\":{\"deep\":[1,2,{}]},\"TEXT\":5}",
 		"{\"count\":9,\"count\":1}", /* the last of equal names wins */
