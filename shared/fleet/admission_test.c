@@ -48,22 +48,23 @@ static const struct authkey used_tag_key = {.id = 58, OF(1, 0), GOOD, .tags = we
 struct trial {
 	const char *name;
 	/* request */
-	bool credential, malformed, ephemeral, no_node_key;
 	struct wall expiry; /* {0} here is 1970, a past time; ZERO says none */
 	const char *followup;
 	struct bytes *tags;
 	size_t tag_count;
+	bool credential, malformed, ephemeral, no_node_key;
+	/* known */
+	bool frozen, no_lifetime;
+	/* wanted */
+	bool consumes, is_ephemeral;
+	enum verdict_kind kind;
+	const struct node *about;
+	const char *reason;
+	struct wall until;
 	/* known */
 	const struct node *node, *old, *owner;
 	const struct authkey *key;
 	uint64_t unpolled;
-	bool frozen, no_lifetime;
-	/* wanted */
-	enum verdict_kind kind;
-	const struct node *about;
-	const char *reason;
-	bool consumes, is_ephemeral;
-	struct wall until;
 };
 
 #define ZERO .expiry = {INT64_MIN}

@@ -69,7 +69,8 @@ void hostname_candidate(const char *base, unsigned n, char label[static NODE_LAB
 	while (len > 1 && base[len - 1] == '-')
 		len--;
 	memcpy(label, base, len);
-	memcpy(label + len, suffix, suffix_len + 1);
+	memcpy(label + len, suffix, suffix_len);
+	label[len + suffix_len] = 0;
 }
 
 enum err hostname_check(struct bytes label, struct diag *why)

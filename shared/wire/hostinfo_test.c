@@ -136,12 +136,12 @@ static void refuses(void **state)
 
 static char *many(const char *head, const char *item, size_t count, const char *tail)
 {
-	size_t len = strlen(head), item_len = strlen(item);
-	char *text = arena_alloc(arena, len + (item_len + 1) * count + strlen(tail) + 1);
-	memcpy(text, head, len);
+	size_t item_len = strlen(item);
+	char *text = arena_alloc(arena, strlen(head) + (item_len + 1) * count + strlen(tail) + 1);
+	size_t len = (size_t)sprintf(text, "%s", head);
 	for (size_t i = 0; i < count; i++) {
-		memcpy(text + len, item, item_len);
-		len += item_len;
+		for (size_t c = 0; c < item_len; c++)
+			text[len++] = item[c];
 		text[len++] = ',';
 	}
 	strcpy(text + len - (count > 0), tail);

@@ -110,22 +110,6 @@ static size_t plain_run(struct bytes s)
 	return i;
 }
 
-/* Length of the well-formed UTF-8 character at the start of `s`, or 0. */
-static size_t utf8_character(struct bytes s)
-{
-	uint8_t c = s.at[0];
-	size_t len = c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
-	if (!len || s.len < len)
-		return 0;
-	uint8_t least = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80, most = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
-	if (s.at[1] < least || s.at[1] > most)
-		return 0;
-	for (size_t i = 2; i < len; i++)
-		if ((s.at[i] & 0xc0) != 0x80)
-			return 0;
-	return len;
-}
-
 /* The character at the start of `s`, which is not plain, in its JSON form: at most 6 bytes. Returns how many bytes of `s` it was. */
 static size_t escape(struct bytes s, uint8_t out[static 6], size_t *out_len)
 {
@@ -146,7 +130,7 @@ static size_t escape(struct bytes s, uint8_t out[static 6], size_t *out_len)
 		*out_len = 6;
 		return 1;
 	}
-	size_t len = utf8_character(s);
+	size_t len = bytes_utf8_len(s);
 	*out_len = len ? len : 3;
 	memcpy(out, len ? (const char *)s.at : "\xef\xbf\xbd", *out_len);
 	return len ? len : 1;
