@@ -124,7 +124,9 @@ static size_t escape(struct bytes s, uint8_t out[static 6], size_t *out_len)
 			return 1;
 		}
 	if (c < 0x20) {
-		memcpy(out, "\\u00", 4);
+		out[0] = '\\';
+		out[1] = 'u';
+		out[2] = out[3] = '0';
 		out[4] = (uint8_t)digits[c >> 4];
 		out[5] = (uint8_t)digits[c & 15];
 		*out_len = 6;
