@@ -134,7 +134,7 @@ static void on_deadline(void *context)
 static void on_pipe(void *context, struct pipe *pipe)
 {
 	struct guest *g = context;
-	if (!pipe || g->ended) {
+	if (!pipe || g->ended || g->shard->closing) {
 		pipe_close(&pipe);
 		retire(g);
 		return;

@@ -310,8 +310,8 @@ void shard_close(struct shard *s)
 {
 	if (!s->closing)
 		shard_drain(s);
-	handshake_end_all(s);
 	server_free(&s->server);
+	handshake_end_all(s);
 	verify_free(&s->verify);
 	fetcher_free(&s->fetcher);
 	crossing_close(s);

@@ -1,0 +1,731 @@
+/* The whole relay in this process, two shards, spoken to over TCP by a client written here from docs/protocol/derp.md. Coordinators are a table. */
+#include "relay.h"
+
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "box.h"
+#include "jsonr.h"
+#include "log.h"
+#include "metrics_relay.h"
+#include "stun.h"
+
+enum { SHARDS = 2, FRAME_MAX = 70000 };
+
+static struct relay relay;
+static struct relay_options options;
+static struct worker *workers;
+
+/* ---- coordinators ---- */
+
+static atomic_int answer_status = 200;          /* 0: nobody answers */
+static atomic_uint questions, announcements;
+static struct node_key foreign;
+static pthread_mutex_t foreign_lock = PTHREAD_MUTEX_INITIALIZER;
+
+struct fetcher {
+	struct loop *loop;
+};
+
+struct pending {
+	struct defer defer;
+	fetch_fn on_answer;
+	void *context;
+	char body[512];
+	bool is_verify;
+};
+
+struct fetcher *fetcher_new(struct loop *loop)
+{
+	struct fetcher *f = x_alloc(sizeof(*f));
+	f->loop = loop;
+	return f;
+}
+
+void fetcher_free(struct fetcher **f)
+{
+	free(*f);
+	*f = NULL;
+}
+
+static bool is_foreign(const char *body)
+{
+	json_t *question;
+	struct node_key key;
+	assert_int_equal(jsonr_parse(bytes_text(body), 512, &question, NULL), ERR_NONE);
+	assert_int_equal(key_parse_node(jsonr_text(question, "NodePublic"), &key), ERR_NONE);
+	assert_string_equal(json_string_value(json_object_get(question, "Source")), "127.0.0.1");
+	json_decref(question);
+	pthread_mutex_lock(&foreign_lock);
+	bool is = !memcmp(key.raw, foreign.raw, KEY_LEN);
+	pthread_mutex_unlock(&foreign_lock);
+	return is;
+}
+
+static void on_pending(void *context)
+{
+	struct pending *p = context;
+	const char *text = "{\"RegionID\":900,\"RegionCode\":\"t\",\"Name\":\"900a\",\"LeaseSeconds\":15}";
+	int status = atomic_load(&answer_status);
+	if (p->is_verify)
+		text = is_foreign(p->body) ? "{\"Allow\":false}" : "{\"Allow\":true,\"More\":1}";
+	if (status)
+		p->on_answer(p->context, ERR_NONE, (unsigned)status, bytes_text(text));
+	else
+		p->on_answer(p->context, ERR_UNAVAILABLE, 0, BYTES_NONE);
+	free(p);
+}
+
+void fetch_start(struct fetcher *f, const struct fetch_request *request, fetch_fn on_answer, void *context)
+{
+	struct pending *p = x_zalloc(sizeof(*p));
+	defer_init(&p->defer, on_pending, p);
+	p->on_answer = on_answer;
+	p->context = context;
+	p->is_verify = strstr(request->url, "/relay/v1/verify") != NULL;
+	assert_true(p->is_verify || strstr(request->url, "/relay/v1/announce"));
+	assert_string_equal(request->bearer, "hskey-relay-x");
+	memcpy(p->body, request->body.at, request->body.len < 511 ? request->body.len : 511);
+	atomic_fetch_add(p->is_verify ? &questions : &announcements, 1);
+	loop_defer(f->loop, &p->defer);
+}
+
+/* ---- a client ---- */
+
+struct peer {
+	int fd;
+	struct private_key secret;
+	struct node_key key;
+	struct public_key relay;
+};
+
+static void write_all(int fd, const void *at, size_t len)
+{
+	while (len) {
+		ssize_t n = send(fd, at, len, MSG_NOSIGNAL);
+		assert_true(n > 0);
+		at = (const char *)at + n;
+		len -= (size_t)n;
+	}
+}
+
+/* False at the end of the stream. */
+static bool read_all(int fd, void *at, size_t len)
+{
+	while (len) {
+		ssize_t n = recv(fd, at, len, 0);
+		if (n <= 0)
+			return false;
+		at = (char *)at + n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+static int dial(int receive_buffer)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = endpoint_to_sockaddr(relay.at, &sa);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct timeval wait = {.tv_sec = 5};
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+	if (receive_buffer)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+	assert_int_equal(connect(fd, (struct sockaddr *)&sa, len), 0);
+	return fd;
+}
+
+static void read_head(int fd, char *head, size_t room)
+{
+	size_t len = 0;
+	do {
+		assert_true(len < room - 1);
+		assert_true(read_all(fd, head + len, 1));
+		head[++len] = '\0';
+	} while (len < 4 || memcmp(head + len - 4, "\r\n\r\n", 4));
+}
+
+static int http(const char *request, char *answer, size_t room)
+{
+	int fd = dial(0);
+	write_all(fd, request, strlen(request));
+	shutdown(fd, SHUT_WR);
+	size_t len = 0;
+	ssize_t n;
+	while ((n = recv(fd, answer + len, room - 1 - len, 0)) > 0)
+		len += (size_t)n;
+	answer[len] = '\0';
+	close(fd);
+	return len > 12 ? atoi(answer + 9) : 0;
+}
+
+static void send_frame(int fd, uint8_t type, const void *payload, uint32_t len)
+{
+	uint8_t frame[DERPFRAME_HEADER_LEN + FRAME_MAX];
+	derpframe_encode(frame, type, len);
+	if (len)
+		memcpy(frame + DERPFRAME_HEADER_LEN, payload, len);
+	write_all(fd, frame, DERPFRAME_HEADER_LEN + len);
+}
+
+static uint8_t payload_in[FRAME_MAX];
+
+/* Type of the next frame, 0 at the end of the stream. */
+static uint8_t read_frame(int fd, uint32_t *len)
+{
+	uint8_t head[DERPFRAME_HEADER_LEN];
+	struct derpframe_header h;
+	if (!read_all(fd, head, sizeof head))
+		return 0;
+	assert_int_equal(derpframe_decode(bytes_of(head, sizeof head), &h), ERR_NONE);
+	assert_true(h.len <= sizeof payload_in);
+	if (!read_all(fd, payload_in, h.len))
+		return 0;
+	*len = h.len;
+	return h.type;
+}
+
+static const char upgrade_request[] = "GET /derp HTTP/1.1\r\nHost: relay\r\nUser-Agent: Go-http-client/1.1\r\nConnection: Upgrade\r\nUpgrade: DERP\r\n\r\n";
+
+static void begin(struct peer *p, const struct node_key *key, const struct private_key *secret, int receive_buffer)
+{
+	char head[1024];
+	uint32_t len;
+	p->key = *key;
+	p->secret = *secret;
+	p->fd = dial(receive_buffer);
+	write_all(p->fd, upgrade_request, strlen(upgrade_request));
+	read_head(p->fd, head, sizeof head);
+	assert_memory_equal(head, "HTTP/1.1 101 ", 13);
+	assert_non_null(strstr(head, "\r\nUpgrade: DERP\r\n"));
+	assert_int_equal(read_frame(p->fd, &len), DERPFRAME_SERVER_KEY);
+	assert_int_equal(len, 40);
+	assert_memory_equal(payload_in, "DERP\xf0\x9f\x94\x91", 8);
+	memcpy(p->relay.raw, payload_in + 8, KEY_LEN);
+}
+
+static void send_info(struct peer *p, const char *json)
+{
+	struct buffer payload;
+	buffer_init(&payload, 4096);
+	assert_int_equal(buffer_add(&payload, bytes_of(p->key.raw, KEY_LEN)), ERR_NONE);
+	assert_int_equal(box_seal(&p->secret, p->relay.raw, bytes_text(json), &payload), ERR_NONE);
+	send_frame(p->fd, DERPFRAME_CLIENT_INFO, payload.at, (uint32_t)payload.len);
+	buffer_clear(&payload);
+}
+
+static bool server_info_comes(struct peer *p)
+{
+	uint32_t len;
+	struct buffer plain;
+	if (read_frame(p->fd, &len) != DERPFRAME_SERVER_INFO)
+		return false;
+	buffer_init(&plain, 4096);
+	assert_int_equal(box_open(&p->secret, p->relay.raw, bytes_of(payload_in, len), &plain), ERR_NONE);
+	assert_true(bytes_equal_text(buffer_bytes(&plain), "{\"version\":2}"));
+	buffer_clear(&plain);
+	return true;
+}
+
+static void mint(struct node_key *key, struct private_key *secret, unsigned home)
+{
+	struct public_key public_key;
+	do {
+		key_mint(secret, &public_key);
+		memcpy(key->raw, public_key.raw, KEY_LEN);
+	} while (relay_home(&relay, key) != home);
+}
+
+static void join_as(struct peer *p, const struct node_key *key, const struct private_key *secret)
+{
+	begin(p, key, secret, 0);
+	send_info(p, "{\"version\":2,\"CanAckPings\":true}");
+	assert_true(server_info_comes(p));
+}
+
+static void join(struct peer *p, unsigned home)
+{
+	struct node_key key;
+	struct private_key secret;
+	mint(&key, &secret, home);
+	join_as(p, &key, &secret);
+}
+
+static void send_packet(struct peer *from, const struct node_key *to, const void *at, uint32_t len)
+{
+	uint8_t payload[KEY_LEN + DERPFRAME_PACKET_MAX];
+	memcpy(payload, to->raw, KEY_LEN);
+	if (len)
+		memcpy(payload + KEY_LEN, at, len);
+	send_frame(from->fd, DERPFRAME_SEND_PACKET, payload, KEY_LEN + len);
+}
+
+static void expect_packet(struct peer *at, const struct node_key *from, const void *want, uint32_t len)
+{
+	uint32_t got;
+	assert_int_equal(read_frame(at->fd, &got), DERPFRAME_RECV_PACKET);
+	assert_int_equal(got, KEY_LEN + len);
+	assert_memory_equal(payload_in, from->raw, KEY_LEN);
+	if (len)
+		assert_memory_equal(payload_in + KEY_LEN, want, len);
+}
+
+/* A pong shows that everything before was handled by the shard, and nothing else was to be said. */
+static void expect_quiet(struct peer *p)
+{
+	uint32_t len;
+	send_frame(p->fd, DERPFRAME_PING, "abcdefgh", 8);
+	assert_int_equal(read_frame(p->fd, &len), DERPFRAME_PONG);
+	assert_memory_equal(payload_in, "abcdefgh", 8);
+}
+
+static void expect_end(int fd)
+{
+	uint32_t len;
+	assert_int_equal(read_frame(fd, &len), 0);
+	close(fd);
+}
+
+/* ---- tests ---- */
+
+static void packets_reach_their_addressee(void **state)
+{
+	(void)state;
+	struct peer p[4];
+	for (unsigned i = 0; i < 4; i++)
+		join(&p[i], i % SHARDS);
+	static uint8_t big[DERPFRAME_PACKET_MAX];
+	random_fill(big, sizeof big);
+	static const uint32_t sizes[] = {0, 1, 61, 62, 1200, 16000, DERPFRAME_PACKET_MAX};
+	for (unsigned i = 0; i < 4; i++) {
+		for (unsigned k = 0; k < 4; k++) {
+			for (size_t n = 0; n < COUNT_OF(sizes); n++) {
+				send_packet(&p[i], &p[k].key, big, sizes[n]);
+				expect_packet(&p[k], &p[i].key, big, sizes[n]);
+			}
+		}
+	}
+	for (unsigned i = 0; i < 4; i++)
+		expect_quiet(&p[i]);
+	for (unsigned i = 0; i < 4; i++)
+		close(p[i].fd);
+}
+
+/* 4 MB in order, thirty in flight, through both paths. */
+static void a_stream_arrives_whole(void **state)
+{
+	(void)state;
+	for (unsigned home = 0; home < SHARDS; home++) {
+		struct peer a, b;
+		join(&a, 0);
+		join(&b, home);
+		uint8_t packet[1400];
+		for (unsigned n = 0; n < 3000; n++) {
+			memset(packet, (int)(n & 0xff), sizeof packet);
+			put_be32(packet, n);
+			send_packet(&a, &b.key, packet, sizeof packet);
+			if (n < 30)
+				continue;
+			uint32_t len;
+			assert_int_equal(read_frame(b.fd, &len), DERPFRAME_RECV_PACKET);
+			assert_int_equal(get_be32(payload_in + KEY_LEN), n - 30);
+			assert_int_equal(payload_in[len - 1], (n - 30) & 0xff);
+		}
+		close(a.fd);
+		close(b.fd);
+	}
+}
+
+static void frames_may_come_byte_by_byte(void **state)
+{
+	(void)state;
+	struct peer a;
+	join(&a, 1);
+	uint8_t bytes[200];
+	size_t len = 0;
+	/* An unknown frame, a late ClientInfo, a pong, NotePreferred, a long ping, a packet to itself. */
+	derpframe_encode(bytes, (enum derpframe_type)0x77, 3), len += 8;
+	derpframe_encode(bytes + len, DERPFRAME_CLIENT_INFO, 1), len += 6;
+	derpframe_encode(bytes + len, DERPFRAME_PONG, 0), len += 5;
+	derpframe_encode(bytes + len, DERPFRAME_NOTE_PREFERRED, 1), bytes[len + 5] = 1, len += 6;
+	derpframe_encode(bytes + len, DERPFRAME_PING, 10), memcpy(bytes + len + 5, "12345678xx", 10), len += 15;
+	derpframe_encode(bytes + len, DERPFRAME_SEND_PACKET, KEY_LEN + 3), memcpy(bytes + len + 5, a.key.raw, KEY_LEN), len += 5 + KEY_LEN;
+	memcpy(bytes + len, "abc", 3), len += 3;
+	int one = 1;
+	setsockopt(a.fd, IPPROTO_TCP, 1 /* TCP_NODELAY */, &one, sizeof one);
+	for (size_t i = 0; i < len; i++) {
+		write_all(a.fd, bytes + i, 1);
+		usleep(200);
+	}
+	uint32_t got;
+	assert_int_equal(read_frame(a.fd, &got), DERPFRAME_PONG);
+	assert_memory_equal(payload_in, "12345678", 8);
+	expect_packet(&a, &a.key, "abc", 3);
+	close(a.fd);
+}
+
+static void breaches_end_the_connection(void **state)
+{
+	(void)state;
+	static const struct {
+		uint8_t type;
+		uint32_t len;
+	} cases[] = {
+		{DERPFRAME_SEND_PACKET, 31},   {DERPFRAME_SEND_PACKET, KEY_LEN + DERPFRAME_PACKET_MAX + 1}, {DERPFRAME_NOTE_PREFERRED, 0},
+		{DERPFRAME_NOTE_PREFERRED, 2}, {DERPFRAME_PING, 7},                                         {DERPFRAME_PING, 1001},
+		{DERPFRAME_WATCH_CONNS, 0},    {DERPFRAME_CLOSE_PEER, 32},                                  {DERPFRAME_FORWARD_PACKET, 70},
+	};
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct peer a;
+		uint8_t header[DERPFRAME_HEADER_LEN];
+		join(&a, i % SHARDS);
+		derpframe_encode(header, cases[i].type, cases[i].len);
+		write_all(a.fd, header, sizeof header);
+		expect_end(a.fd);
+	}
+}
+
+static void bad_handshakes_end(void **state)
+{
+	(void)state;
+	struct peer a;
+	struct node_key key;
+	struct private_key secret, other;
+	mint(&key, &secret, 0);
+	key_mint(&other, &(struct public_key){{0}});
+	/* Not its own key; a first frame of another type; JSON that is none; too short; far too long; plain garbage. */
+	begin(&a, &key, &other, 0);
+	send_info(&a, "{\"version\":2}");
+	expect_end(a.fd);
+	begin(&a, &key, &secret, 0);
+	send_frame(a.fd, DERPFRAME_PING, "12345678", 8);
+	expect_end(a.fd);
+	begin(&a, &key, &secret, 0);
+	send_info(&a, "{\"version\":\"2\"}");
+	expect_end(a.fd);
+	begin(&a, &key, &secret, 0);
+	send_frame(a.fd, DERPFRAME_CLIENT_INFO, key.raw, KEY_LEN);
+	expect_end(a.fd);
+	begin(&a, &key, &secret, 0);
+	write_all(a.fd, "\x02\x00\x04\x00\x01", 5);
+	expect_end(a.fd);
+	begin(&a, &key, &secret, 0);
+	write_all(a.fd, "GET / HTTP/1.1\r\n\r\n", 18);
+	expect_end(a.fd);
+}
+
+static void unknown_peers(void **state)
+{
+	(void)state;
+	for (unsigned home = 0; home < SHARDS; home++) {
+		struct peer a;
+		struct node_key nobody;
+		struct private_key secret;
+		uint8_t disco[62] = {'T', 'S', 0xf0, 0x9f, 0x92, 0xac};
+		uint32_t len;
+		join(&a, 0);
+		mint(&nobody, &secret, home);
+		send_packet(&a, &nobody, "data", 4);
+		send_packet(&a, &nobody, disco, 61);
+		expect_quiet(&a);
+		for (unsigned i = 0; i < 10; i++)
+			send_packet(&a, &nobody, disco, 62);
+		for (unsigned i = 0; i < 3; i++) {
+			assert_int_equal(read_frame(a.fd, &len), DERPFRAME_PEER_GONE);
+			assert_int_equal(len, KEY_LEN + 1);
+			assert_memory_equal(payload_in, nobody.raw, KEY_LEN);
+			assert_int_equal(payload_in[KEY_LEN], DERPFRAME_GONE_NOT_HERE);
+		}
+		expect_quiet(&a);
+		close(a.fd);
+	}
+}
+
+static void who_heard_is_told_of_leaving(void **state)
+{
+	(void)state;
+	for (unsigned home = 0; home < SHARDS; home++) {
+		struct peer a, b, c;
+		uint32_t len;
+		join(&a, home);
+		join(&b, 0);
+		join(&c, 0);
+		send_packet(&a, &b.key, "hello", 5);
+		expect_packet(&b, &a.key, "hello", 5);
+		close(a.fd);
+		assert_int_equal(read_frame(b.fd, &len), DERPFRAME_PEER_GONE);
+		assert_memory_equal(payload_in, a.key.raw, KEY_LEN);
+		assert_int_equal(payload_in[KEY_LEN], DERPFRAME_GONE_DISCONNECTED);
+		expect_quiet(&b);
+		expect_quiet(&c);
+		close(b.fd);
+		close(c.fd);
+	}
+}
+
+static void duplicates_share_a_key(void **state)
+{
+	(void)state;
+	struct peer a, b, old, new;
+	uint32_t len;
+	join(&a, 0);
+	join(&old, 1);
+	join_as(&new, &old.key, &old.secret);
+	b = old;
+	send_packet(&a, &b.key, "1", 1);
+	expect_packet(&new, &a.key, "1", 1);
+	expect_quiet(&old);     /* a frame of it makes it the active one */
+	send_packet(&a, &b.key, "2", 1);
+	expect_packet(&old, &a.key, "2", 1);
+	expect_quiet(&new);
+	/* With one of two gone the other has it all, and nobody was told that the key left. */
+	send_packet(&new, &a.key, "3", 1);
+	expect_packet(&a, &b.key, "3", 1);
+	close(new.fd);
+	usleep(50000);
+	expect_quiet(&a);
+	send_packet(&a, &b.key, "4", 1);
+	expect_packet(&old, &a.key, "4", 1);
+	close(old.fd);
+	assert_int_equal(read_frame(a.fd, &len), DERPFRAME_PEER_GONE);
+	close(a.fd);
+}
+
+static void foreign_keys_are_refused(void **state)
+{
+	(void)state;
+	struct peer a;
+	struct node_key key;
+	struct private_key secret;
+	mint(&key, &secret, 1);
+	pthread_mutex_lock(&foreign_lock);
+	foreign = key;
+	pthread_mutex_unlock(&foreign_lock);
+	unsigned before = atomic_load(&questions);
+	for (unsigned i = 0; i < 3; i++) {
+		begin(&a, &key, &secret, 0);
+		send_info(&a, "{\"version\":2}");
+		expect_end(a.fd);
+	}
+	/* Remembered. */
+	assert_int_equal(atomic_load(&questions) - before, 1);
+}
+
+static void without_coordinators_known_keys_stay(void **state)
+{
+	(void)state;
+	struct peer a, b;
+	struct node_key key, unknown;
+	struct private_key secret, unknown_secret;
+	mint(&key, &secret, 0);
+	mint(&unknown, &unknown_secret, 0);
+	join_as(&a, &key, &secret);
+	close(a.fd);
+	usleep(250000);         /* past verify.cache */
+	static const int silences[] = {0, 503};
+	for (size_t i = 0; i < COUNT_OF(silences); i++) {
+		atomic_store(&answer_status, silences[i]);
+		join_as(&a, &key, &secret);
+		close(a.fd);
+		begin(&b, &unknown, &unknown_secret, 0);
+		send_info(&b, "{\"version\":2}");
+		expect_end(b.fd);
+	}
+	/* Our token is not good: nobody is admitted. */
+	atomic_store(&answer_status, 403);
+	begin(&b, &unknown, &unknown_secret, 0);
+	send_info(&b, "{\"version\":2}");
+	expect_end(b.fd);
+	atomic_store(&answer_status, 200);
+	join_as(&b, &unknown, &unknown_secret);
+	close(b.fd);
+}
+
+/* The reader stops, a thousand large packets come, it goes on in time: what it gets last is the newest, without a gap. Traffic of others flows meanwhile. */
+static void a_slow_reader_loses_the_oldest(void **state)
+{
+	(void)state;
+	enum { COUNT = 1000, SIZE = 16384 };
+	struct peer a, slow, quick;
+	struct node_key key;
+	struct private_key secret;
+	static uint8_t packet[SIZE];
+	mint(&key, &secret, 1);
+	begin(&slow, &key, &secret, 32768);
+	send_info(&slow, "{\"version\":2}");
+	assert_true(server_info_comes(&slow));
+	join(&a, 0);
+	join(&quick, 1);
+	for (uint32_t n = 0; n < COUNT; n++) {
+		put_be32(packet, n);
+		send_packet(&a, &key, packet, SIZE);
+	}
+	send_packet(&a, &quick.key, "x", 1);
+	expect_packet(&quick, &a.key, "x", 1);
+	usleep(300000);
+	uint32_t len, last = 0, run = 0, got = 0;
+	while (last != COUNT - 1) {
+		assert_int_equal(read_frame(slow.fd, &len), DERPFRAME_RECV_PACKET);
+		uint32_t n = get_be32(payload_in + KEY_LEN);
+		assert_true(!got || n > last);
+		run = n == last + 1 ? run + 1 : 1;
+		last = n;
+		got++;
+	}
+	assert_true(run >= QUEUE_DEPTH);
+	assert_true(got < COUNT);
+	/* Left alone it is closed. */
+	for (uint32_t n = 0; n < COUNT; n++)
+		send_packet(&a, &key, packet, SIZE);
+	usleep(options.limit_write_ms * 1000 + 700000);
+	while (read_frame(slow.fd, &len))
+		;
+	close(slow.fd);
+	close(a.fd);
+	close(quick.fd);
+}
+
+static void pages(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *request;
+		int status;
+		const char *has;
+	} cases[] = {
+		{"GET /derp HTTP/1.1\r\nHost: x\r\n\r\n", 426, "DERP requires connection upgrade\n"},
+		{"POST /derp HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", 426, "DERP requires connection upgrade\n"},
+		{"GET /derp HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: derp\r\n\r\n", 426, ""},
+		{"GET /derp/probe HTTP/1.1\r\nHost: x\r\n\r\n", 200, "ccess-control-allow-origin: *"},
+		{"HEAD /derp/latency-check HTTP/1.1\r\nHost: x\r\n\r\n", 200, ""},
+		{"POST /derp/probe HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", 405, "bogus probe method\n"},
+		{"GET /generate_204 HTTP/1.1\r\nHost: x\r\nX-Tailscale-Challenge: ts_127.0.0.1\r\n\r\n", 204, "response ts_127.0.0.1\r\n"},
+		{"GET /robots.txt HTTP/1.1\r\nHost: x\r\n\r\n", 200, "User-agent: *\nDisallow: /\n"},
+		{"GET / HTTP/1.1\r\nHost: x\r\n\r\n", 200, "relay"},
+		{"GET /what/ever?x=1 HTTP/1.1\r\nHost: x\r\n\r\n", 200, "nosniff"},
+	};
+	static char answer[8192];
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		assert_int_equal(http(cases[i].request, answer, sizeof answer), cases[i].status);
+		assert_non_null(strcasestr(answer, cases[i].has));
+	}
+	assert_int_equal(http("GET /generate_204 HTTP/1.1\r\nHost: x\r\nX-Tailscale-Challenge: a b\r\n\r\n", answer, sizeof answer), 204);
+	assert_null(strcasestr(answer, "x-tailscale-response"));
+}
+
+static void stun_is_answered(void **state)
+{
+	(void)state;
+	static const uint8_t request[] = {0,    1,    0,    0x14, 0x21, 0x12, 0xa4, 0x42, 1,    2,    3,    4,    5,    6,    7,    8,    9,    10,   11,   12,
+					  0x80, 0x22, 0,    8,    't',  'a',  'i',  'l',  'n',  'o',  'd',  'e',  0x80, 0x28, 0,    4,    0xb3, 0x2c, 0x37, 0x0f};
+	struct sockaddr_storage sa;
+	socklen_t len = endpoint_to_sockaddr(relay.stun_at, &sa);
+	for (unsigned i = 0; i < 16; i++) {
+		int fd = socket(AF_INET, SOCK_DGRAM, 0);
+		struct timeval wait = {.tv_sec = 5};
+		struct sockaddr_in here;
+		socklen_t here_len = sizeof here;
+		uint8_t answer[100];
+		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+		assert_int_equal(connect(fd, (struct sockaddr *)&sa, len), 0);
+		assert_int_equal(getsockname(fd, (struct sockaddr *)&here, &here_len), 0);
+		assert_int_equal(send(fd, "garbage", 7, 0), 7);
+		assert_int_equal(send(fd, request, sizeof request, 0), sizeof request);
+		assert_int_equal(recv(fd, answer, sizeof answer, 0), 32);
+		assert_int_equal(get_be16(answer + 26) ^ 0x2112, ntohs(here.sin_port));
+		close(fd);
+	}
+}
+
+static void it_announces_itself(void **state)
+{
+	(void)state;
+	assert_true(atomic_load(&announcements) >= 1);
+	assert_null(relay_not_ready(&relay));
+}
+
+/* ---- the house ---- */
+
+static void on_start(struct worker *w)
+{
+	struct diag why = {0};
+	if (shard_open(&relay, w, SHARDS, &why)) {
+		fprintf(stderr, "%s\n", why.text);
+		abort();
+	}
+}
+
+static int open_all(void **state)
+{
+	(void)state;
+	struct diag why = {0};
+	options = (struct relay_options){
+		.listen_relay = "127.0.0.1:0", .listen_stun = "127.0.0.1:0", .listen_plain = "", .tls_certificate = "", .tls_key = "",
+		.coordinators = "http://127.0.0.1:1,http://127.0.0.1:2", .relay_token = "hskey-relay-x", .relay_name = "", .relay_hostname = "127.0.0.1",
+		.relay_ipv4 = "127.0.0.1", .relay_ipv6 = "none", .relay_cert_name = "", .verify_cache_ms = 200, .verify_refused_ms = 5000,
+		.verify_grace_ms = 60000, .limit_connections = 1000, .limit_handshakes = 100, .limit_queued = 64 << 20, .limit_write_ms = 1000,
+	};
+	log_setup("relay_test", LOG_ERROR, LOG_TEXT);
+	metric_register(relay_metrics);
+	if (relay_open(&relay, &options, &why)) {
+		fprintf(stderr, "%s\n", why.text);
+		return 1;
+	}
+	workers = worker_start(SHARDS, on_start, NULL);
+	return 0;
+}
+
+static void on_ending(void *context)
+{
+	struct shard *s = context;
+	shard_drain(s);
+	shard_close(s);
+	loop_stop(s->loop);
+}
+
+static int close_all(void **state)
+{
+	(void)state;
+	/* Some are there when it ends, in all states. */
+	struct peer a, b;
+	join(&a, 0);
+	begin(&b, &a.key, &a.secret, 0);
+	int idle = dial(0);
+	for (unsigned i = 0; i < SHARDS; i++)
+		loop_post(workers[i].loop, on_ending, workers[i].program);
+	worker_join(&workers, SHARDS);
+	relay_close(&relay);
+	expect_end(a.fd);
+	expect_end(b.fd);
+	close(idle);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(packets_reach_their_addressee),
+		cmocka_unit_test(a_stream_arrives_whole),
+		cmocka_unit_test(frames_may_come_byte_by_byte),
+		cmocka_unit_test(breaches_end_the_connection),
+		cmocka_unit_test(bad_handshakes_end),
+		cmocka_unit_test(unknown_peers),
+		cmocka_unit_test(who_heard_is_told_of_leaving),
+		cmocka_unit_test(duplicates_share_a_key),
+		cmocka_unit_test(foreign_keys_are_refused),
+		cmocka_unit_test(without_coordinators_known_keys_stay),
+		cmocka_unit_test(a_slow_reader_loses_the_oldest),
+		cmocka_unit_test(pages),
+		cmocka_unit_test(stun_is_answered),
+		cmocka_unit_test(it_announces_itself),
+	};
+	return cmocka_run_group_tests(tests, open_all, close_all);
+}
