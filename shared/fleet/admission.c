@@ -134,7 +134,7 @@ static struct verdict admit(const struct join *join, const struct known *known, 
 
 	/* A node key names one node in the whole installation. One that already names another node of this machine (of another tailnet,
 	 * or of another user while the key's owner has his own) is given up by the client, which comes back with a fresh one. */
-	if (known->by_node_key && known->by_node_key != node)
+	if (known->by_node_key && (!node || node->id != known->by_node_key->id))
 		return about(VERDICT_NODE_KEY_EXPIRED, known->by_node_key, known->by_node_key->expiry);
 
 	struct verdict v = {

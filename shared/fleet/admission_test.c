@@ -23,6 +23,7 @@ static struct bytes strange[] = {{(const uint8_t *)"tag:<b>", 7}};
 static const struct node good = {.id = 100, OURS, OF(1, 10), .expiry = AT(24)};
 static const struct node forever = {.id = 101, OURS, OF(1, 10), NEVER};
 static const struct node expired = {.id = 102, OURS, OF(1, 10), .expiry = AT(-1)};
+static const struct node expired_again = {.id = 102, OURS, OF(1, 10), .expiry = AT(-1)}; /* the same row, read twice */
 static const struct node stranger = {.id = 103, STRANGERS, OF(1, 10), NEVER};
 static const struct node tagged = {.id = 104, OURS, OF(1, 0), NEVER, .tags = web, .tag_count = 1};
 static const struct node ephemeral = {.id = 105, OURS, OF(1, 10), NEVER, .ephemeral = true};
@@ -151,6 +152,8 @@ static const struct trial trials[] = {
 	{"expired, follow-up", ZERO, .followup = "https://x/register/1", .node = &expired, .kind = VERDICT_ASK_LOGIN, .about = &expired,
 	 .reason = "this tailnet admits by auth key", FOREVER},
 	{"expired, good key", ZERO, KEY(reusable), .node = &expired, .owner = &expired, .kind = VERDICT_REKEY, .about = &expired, LIFETIME},
+	{"expired, found twice", ZERO, KEY(tag_key), .node = &expired, .owner = &expired_again, .kind = VERDICT_REKEY,
+	 .about = &expired_again, FOREVER},
 	{"expired, one-shot key", ZERO, KEY(one_shot), .node = &expired, .owner = &expired, .kind = VERDICT_REKEY, .about = &expired,
 	 .consumes = true, LIFETIME},
 	{"expired, used key", ZERO, KEY(used), .node = &expired, .owner = &expired, .kind = VERDICT_REFUSE, .about = &expired,
