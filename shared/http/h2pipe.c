@@ -289,7 +289,7 @@ static void submit(struct stream *s, unsigned status, const char *type, const si
 	for (const struct field *f = s->reply_fields; f; f = f->next)
 		list[count++] = nv(f->name, f->value);
 	nghttp2_data_provider provider = {.source = {.ptr = s}, .read_callback = read_pieces};
-	bool body = s->streaming || s->pieces;
+	bool body = (s->streaming && s->x.method != METHOD_HEAD) || s->pieces;
 	if (nghttp2_submit_response(s->h2->session, s->id, list, count, body ? &provider : NULL))
 		reset(s, NGHTTP2_INTERNAL_ERROR);
 	free(list);
@@ -316,11 +316,12 @@ static void answer_whole(struct stream *s, unsigned status, const char *type, st
 static void reply(struct exchange *x, unsigned status, const char *type, struct bytes body)
 {
 	struct stream *s = OWNER_OF(x, struct stream, x);
-	drop_body(s);
-	if (s->closed || !s->h2)
+	if (s->closed || !s->h2) {
 		stream_free(s);
-	else
-		answer_whole(s, status, type, body);
+		return;
+	}
+	answer_whole(s, status, type, body);
+	drop_body(s);
 }
 
 static void stream(struct exchange *x, unsigned status, const char *type, const struct exchange_events *events, void *context)
@@ -333,8 +334,6 @@ static void stream(struct exchange *x, unsigned status, const char *type, const 
 		loop_defer(x->loop, &s->telling);
 	else
 		submit(s, status, type, NULL);
-	if (s->x.method == METHOD_HEAD && !s->x.gone)
-		s->deferred = false;
 	/* Room for the first piece is there from the beginning. */
 	if (!s->x.gone)
 		loop_defer(x->loop, &s->telling);
@@ -500,6 +499,7 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t id, co
 	if (!s || s->x.answered || s->begun_handler)
 		return 0;
 	if (h2->bodies_held + len > BODIES_MAX) {
+		s->x.answered = true;
 		reset(s, NGHTTP2_ENHANCE_YOUR_CALM);
 		return 0;
 	}
@@ -665,9 +665,12 @@ static void stream_cut(struct stream *s)
 		stream_free(s);
 		return;
 	}
+	/* The handler may still read what it was given. */
+	if (s->x.machine)
+		s->x.machine = (const void *)arena_copy(s->x.arena, bytes_of(s->x.machine, sizeof(*s->x.machine))).at;
 	list_remove(&s->link);
 	s->h2->known--;
-	drop_body(s);
+	s->h2->bodies_held -= s->body.len;
 	s->h2 = NULL;
 }
 
