@@ -168,7 +168,8 @@ static void deliver_groups(struct deliver *d, struct gate *gate, const struct sn
 {
 	const struct delivery *before = NULL;
 	enum err e = ERR_NONE;
-	qsort(d->groups, d->group_count, sizeof *d->groups, by_told);
+	if (d->group_count > 1)
+		qsort(d->groups, d->group_count, sizeof *d->groups, by_told);
 	for (size_t i = 0; i < d->group_count; i++) {
 		struct delivery *group = &d->groups[i];
 		/* Bands and encodings share what is computed. */
@@ -182,10 +183,24 @@ static void deliver_groups(struct deliver *d, struct gate *gate, const struct sn
 	}
 }
 
-size_t deliver_tick(struct deliver *d, struct gate *gate, const struct snapshot *s, const struct views *views, struct chunk_cache *chunks,
-		    struct list *streams, struct wall now)
+/* Has credit, at itself and on the way. */
+static bool has_room(const struct stream *stream, struct delivered *done)
 {
-	size_t unsent = 0;
+	if (!stream->gate->free)
+		return false;
+	size_t waiting = gate_unsent(stream->gate->peer);
+	done->unsent = waiting > done->unsent ? waiting : done->unsent;
+	if (waiting <= DELIVER_UNSENT_MAX)
+		return true;
+	done->left = true;
+	return false;
+}
+
+struct delivered deliver_tick(struct deliver *d, struct gate *gate, const struct snapshot *s, const struct views *views, struct chunk_cache *chunks,
+			      struct list *streams, struct wall now)
+{
+	struct delivered done = {0};
+	uint64_t began = clock_mono_us();
 	d->group_count = 0;
 	LIST_EACH(streams, stream, struct stream, link) {
 		if (stream->ended || stream->slot == SLOT_NONE)
@@ -194,16 +209,16 @@ size_t deliver_tick(struct deliver *d, struct gate *gate, const struct snapshot 
 			deliver_farewell(d, gate, s, stream);
 			continue;
 		}
-		if (!stream->gate->free || stream->version == s->version)
+		if (stream->version == s->version || !has_room(stream, &done))
 			continue;
-		size_t waiting = gate_unsent(stream->gate->peer);
-		unsent = waiting > unsent ? waiting : unsent;
 		struct class class = stream_class(stream, views, s);
 		if (stream->version)
 			group_add(group_for(d, stream, class), stream);
-		else
+		else if (clock_mono_us() - began < DELIVER_FIRST_US)
 			deliver_first(d, s, class, chunks, stream, now);
+		else
+			done.left = true;
 	}
 	deliver_groups(d, gate, s);
-	return unsent;
+	return done;
 }

@@ -58,16 +58,32 @@ void keeper_free(struct keeper **keeper)
 
 static bool is_online(const struct keeper *k, uint32_t slot)
 {
-	const struct place *place = &k->snapshot->places[slot];
-	if (place->subscribed || presence_online(k->in->presence, k->tailnet, place->id))
+	struct place *place = &k->snapshot->places[slot];
+	if (place->subscribed || presence_online(k->in->presence, k->tailnet, place->id)) {
+		place->doubtful = false;
 		return true;
+	}
 	/* Absence means nothing while presence is not known. */
-	return place->online && !presence_certain(k->in->presence, k->tailnet);
+	if (presence_certain(k->in->presence, k->tailnet))
+		return false;
+	return place->online && (!place->doubtful || k->doubting);
 }
 
 static void look_online(struct keeper *k, uint32_t slot)
 {
 	snapshot_set_online(k->snapshot, slot, is_online(k, slot));
+}
+
+/* A keeper that starts while presence cannot tell (everything was restarted) does not call those offline who are about to come back. */
+static void doubt(struct keeper *k)
+{
+	k->doubting = !presence_certain(k->in->presence, k->tailnet);
+	k->doubt_until = (struct mono){loop_now(k->in->loop).ms + k->in->options->presence_grace_ms};
+	for (uint32_t slot = 0; slot < k->snapshot->place_count && k->doubting; slot++)
+		if (snapshot_node(k->snapshot, slot)) {
+			k->snapshot->places[slot].doubtful = true;
+			snapshot_set_online(k->snapshot, slot, true);
+		}
 }
 
 static void look_all_online(struct keeper *k)
@@ -162,7 +178,10 @@ static void deliver(struct keeper *k)
 	admit_streams(k);
 	snapshot_close(k->snapshot);
 	views_follow(&k->views, k->snapshot);
-	k->unsent = deliver_tick(&k->in->deliver, k->in->gate, k->snapshot, &k->views, k->chunks, &k->streams, clock_wall());
+	struct delivered done = deliver_tick(&k->in->deliver, k->in->gate, k->snapshot, &k->views, k->chunks, &k->streams, clock_wall());
+	k->unsent = done.unsent;
+	if (done.left)
+		timer_set(&k->tick, k->in->options->tick_least_ms);
 	k->cost_us = clock_mono_us() - began;
 	metric_observe_us(metric_tick_seconds, k->cost_us);
 	metric_add(metric_nodes, (int64_t)k->snapshot->node_count - k->nodes_counted);
@@ -181,6 +200,7 @@ static void on_tick(void *context)
 			return;
 		/* The first version: nobody was told anything before. */
 		snapshot_set_relays(k->snapshot, k->in->relays);
+		doubt(k);
 		look_all_online(k);
 		k->state = KEEPER_WARM;
 	}
@@ -316,6 +336,11 @@ void keeper_housekeep(struct keeper *k, struct mono now)
 		return;
 	if (wall_passed(k->snapshot->next_expiry, clock_wall()))
 		keeper_touch(k);
+	if (k->doubting && (now.ms >= k->doubt_until.ms || presence_certain(k->in->presence, k->tailnet))) {
+		k->doubting = false;
+		look_all_online(k);
+		keeper_touch(k);
+	}
 	if (k->snapshot->resting_count && now.ms - k->floor_at.ms >= FLOOR_TICKS_MS) {
 		snapshot_settle(k->snapshot, k->floor);
 		k->floor = told_floor(k);

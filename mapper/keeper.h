@@ -32,6 +32,8 @@ struct keeper {
 	struct timer tick, retry;
 	int64_t retry_ms;
 	struct mono idle_since, asked_since;
+	bool doubting;                  /* some are shown online only because presence could not say otherwise yet */
+	struct mono doubt_until;
 	uint64_t floor;                 /* no stream stood before it at floor_at */
 	struct mono floor_at;
 	size_t unsent;

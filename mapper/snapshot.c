@@ -187,7 +187,7 @@ static void remove_node(struct snapshot *s, uint32_t slot)
 		free(place->node);
 	place->node = NULL;
 	place->hostinfo_hash = 0;
-	place->online = place->expired = false;
+	place->online = place->expired = place->doubtful = false;
 	place->gone = s->version + 1;
 	s->resting[s->resting_count++] = slot;
 	s->node_count--;

@@ -24,6 +24,7 @@ struct place {
 	uint32_t subscribed;            /* own live map streams of this node */
 	uint32_t pending;               /* facets moved in the version to come */
 	bool online, expired;
+	bool doubtful;                  /* online only because nothing contrary is known yet (keeper) */
 };
 
 struct profile {
