@@ -21,11 +21,11 @@ struct daemon_spec {
 	struct metric *metrics;
 	/* Once, main thread, before the workers: check options, open what all share. */
 	enum err (*on_start)(void *config, struct diag *why);
-	/* On each worker's thread and loop, before it runs. w->program is the program's to set. */
+	/* On each worker's thread and loop, before it runs; all loops exist. w->program is the program's to set. */
 	enum err (*on_worker)(struct worker *w, struct diag *why);
 	/* Not ready from now on; end conversations, then call daemon_drained(w) (may be at once). */
 	void (*on_drain)(struct worker *w);
-	/* After all drained or the drain time passed: free everything of this worker (leak-clean). */
+	/* After all drained or the drain time passed: free everything of this worker (leak-clean). Also when on_worker failed, here or elsewhere. */
 	void (*on_stop)(struct worker *w);
 	void (*on_end)(void *config);   /* main thread, last */
 	/* Why this process is not ready now, or NULL. Any thread; must be cheap. */

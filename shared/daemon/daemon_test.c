@@ -1,0 +1,285 @@
+#include "daemon.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Each case runs the daemon in a child process and looks at it from outside. */
+struct config {
+	struct daemon_options daemon;
+	char *behave;
+};
+
+static struct config config;
+static int notes[2];                    /* the child's callbacks write a letter each */
+static uint16_t port;
+
+static const struct option OWN[] = {
+	{"behave", OPTION_TEXT, offsetof(struct config, behave), "", 0, 0, NULL, "How the test behaves."},
+	{0},
+};
+static struct metric metrics[] = {
+	{.name = "test_things_total", .type = METRIC_COUNTER, .help = "Things."},
+	{0},
+};
+
+static bool behaves(const char *how)
+{
+	return !strcmp(config.behave, how);
+}
+
+static void note(char letter)
+{
+	if (write(notes[1], &letter, 1) != 1)
+		abort();
+}
+
+static enum err on_start(void *context, struct diag *why)
+{
+	assert_ptr_equal(context, &config);
+	note('s');
+	return behaves("start fails") ? diag_set(why, ERR_UNAVAILABLE, "no start") : ERR_NONE;
+}
+
+static enum err on_worker(struct worker *w, struct diag *why)
+{
+	note('w');
+	w->program = &config;
+	metric_add(&metrics[0], 21);
+	if (behaves("worker fails") && w->index == 1)
+		return diag_set(why, ERR_UNAVAILABLE, "no worker");
+	return ERR_NONE;
+}
+
+static void on_drain(struct worker *w)
+{
+	note('d');
+	/* Twice is once. */
+	if (!behaves("drain hangs") || w->index)
+		daemon_drained(w);
+	if (!behaves("drain hangs"))
+		daemon_drained(w);
+}
+
+static void on_stop(struct worker *w)
+{
+	assert_ptr_equal(daemon_worker(w->index), w);
+	note('x');
+}
+
+static void on_end(void *context)
+{
+	(void)context;
+	note('e');
+}
+
+static const char *not_ready(void)
+{
+	return behaves("unready") ? "not yet" : NULL;
+}
+
+static const struct daemon_spec SPEC = {
+	.name = "fleetscale-test",
+	.options = OWN,
+	.config = &config,
+	.metrics = metrics,
+	.on_start = on_start,
+	.on_worker = on_worker,
+	.on_drain = on_drain,
+	.on_stop = on_stop,
+	.on_end = on_end,
+	.not_ready = not_ready,
+};
+
+static pid_t run(char **argv)
+{
+	if (pipe(notes))
+		abort();
+	pid_t child = fork();
+	if (!child) {
+		int argc = 0;
+		while (argv[argc])
+			argc++;
+		exit(daemon_main(argc, argv, &SPEC));
+	}
+	close(notes[1]);
+	return child;
+}
+
+static int dial(void)
+{
+	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	for (unsigned i = 0; i < 1000; i++) {
+		int fd = socket(AF_INET, SOCK_STREAM, 0);
+		if (!connect(fd, (struct sockaddr *)&sa, sizeof(sa)))
+			return fd;
+		close(fd);
+		usleep(10000);
+	}
+	fail_msg("nobody listens");
+	return -1;
+}
+
+static char answer[1 << 16];
+
+static const char *get(const char *path)
+{
+	char request[128];
+	int fd = dial();
+	int size = snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", path);
+	size_t len = 0;
+	ssize_t got;
+	assert_int_equal(send(fd, request, (size_t)size, 0), size);
+	while ((got = recv(fd, answer + len, sizeof(answer) - 1 - len, 0)) > 0)
+		len += (size_t)got;
+	answer[len] = 0;
+	close(fd);
+	return answer;
+}
+
+static void assert_says(const char *text, const char *part)
+{
+	if (!strstr(text, part))
+		fail_msg("no \"%s\" in: %s", part, text);
+}
+
+static void await_ready(void)
+{
+	for (unsigned i = 0; i < 1000 && !strstr(get("/readyz"), "200 OK"); i++)
+		usleep(10000);
+}
+
+static void assert_ends(pid_t child, int code, const char *noted)
+{
+	char said[64] = "";
+	size_t len = 0;
+	ssize_t got;
+	int status;
+	while ((got = read(notes[0], said + len, sizeof(said) - 1 - len)) > 0)
+		len += (size_t)got;
+	close(notes[0]);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), code);
+	assert_string_equal(said, noted);
+}
+
+static void pick_port(void)
+{
+	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(sa);
+	char text[64];
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	bind(fd, (struct sockaddr *)&sa, sizeof(sa));
+	getsockname(fd, (struct sockaddr *)&sa, &len);
+	close(fd);
+	port = ntohs(sa.sin_port);
+	snprintf(text, sizeof(text), "127.0.0.1:%u", port);
+	setenv("FLEETSCALE_LISTEN_OPERATIONS", text, 1);
+	setenv("FLEETSCALE_THREADS", "2", 1);
+	setenv("FLEETSCALE_LOG_LEVEL", "error", 1);
+}
+
+static pid_t run_as(const char *behave)
+{
+	setenv("FLEETSCALE_BEHAVE", behave, 1);
+	pick_port();
+	return run((char *[]){"x", NULL});
+}
+
+static void it_lives_is_ready_and_drains(void **state)
+{
+	(void)state;
+	pid_t child = run_as("");
+	await_ready();
+	assert_says(get("/livez"), "HTTP/1.1 200 OK");
+	assert_says(get("/readyz"), "ready\n");
+	assert_says(get("/metrics"), "fleetscale_test_things_total 42\n");
+	assert_says(answer, "Content-Type: text/plain; version=0.0.4");
+	assert_says(get("/debug"), "\"threads\":[{\"index\":0,");
+	assert_says(get("/nothing"), "HTTP/1.1 404");
+	kill(child, SIGTERM);
+	assert_ends(child, 0, "swwddxxe");
+}
+
+static void it_says_why_it_is_not_ready(void **state)
+{
+	(void)state;
+	pid_t child = run_as("unready");
+	for (unsigned i = 0; i < 1000 && !strstr(get("/readyz"), "not yet"); i++)
+		usleep(10000);
+	assert_says(get("/readyz"), "HTTP/1.1 503 Service Unavailable");
+	assert_says(answer, "not ready: not yet\n");
+	kill(child, SIGINT);
+	assert_ends(child, 0, "swwddxxe");
+}
+
+static void a_second_signal_ends_at_once(void **state)
+{
+	(void)state;
+	setenv("FLEETSCALE_DRAIN", "10m", 1);
+	pid_t child = run_as("drain hangs");
+	await_ready();
+	kill(child, SIGTERM);
+	for (unsigned i = 0; i < 1000 && !strstr(get("/readyz"), "draining"); i++)
+		usleep(10000);
+	assert_says(get("/livez"), "200 OK");
+	kill(child, SIGTERM);
+	assert_ends(child, 1, "swwddxxe");
+	unsetenv("FLEETSCALE_DRAIN");
+}
+
+static void drain_time_ends(void **state)
+{
+	(void)state;
+	setenv("FLEETSCALE_DRAIN", "100ms", 1);
+	pid_t child = run_as("drain hangs");
+	await_ready();
+	kill(child, SIGTERM);
+	assert_ends(child, 0, "swwddxxe");
+	unsetenv("FLEETSCALE_DRAIN");
+}
+
+static void failed_starts_are_told(void **state)
+{
+	(void)state;
+	assert_ends(run_as("start fails"), 1, "s");
+	assert_ends(run_as("worker fails"), 1, "swwxxe");
+}
+
+static void wrong_use_is_two(void **state)
+{
+	(void)state;
+	pick_port();
+	assert_ends(run((char *[]){"x", "--nonsense", NULL}), 2, "");
+	assert_ends(run((char *[]){"x", "--docs", "other", NULL}), 2, "");
+	assert_ends(run((char *[]){"x", "--config", "/nowhere/at/all", NULL}), 2, "");
+	setenv("FLEETSCALE_LOG_LEVLE", "x", 1);
+	assert_ends(run((char *[]){"x", NULL}), 2, "");
+	unsetenv("FLEETSCALE_LOG_LEVLE");
+	assert_ends(run((char *[]){"x", "--help", NULL}), 0, "");
+	assert_ends(run((char *[]){"x", "--version", NULL}), 0, "");
+	assert_ends(run((char *[]){"x", "--docs", "options", NULL}), 0, "");
+	assert_ends(run((char *[]){"x", "--docs", "metrics", NULL}), 0, "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(it_lives_is_ready_and_drains),
+		cmocka_unit_test(it_says_why_it_is_not_ready),
+		cmocka_unit_test(a_second_signal_ends_at_once),
+		cmocka_unit_test(drain_time_ends),
+		cmocka_unit_test(failed_starts_are_told),
+		cmocka_unit_test(wrong_use_is_two),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
