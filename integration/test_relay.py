@@ -27,7 +27,7 @@ def test_nobody_there(tailnet):
     """The sender is told that a peer is not here."""
     relay = tailnet.cluster.relays[0]
     one, absent = tailnet.raw("one").at_relay(relay), tailnet.raw("absent")
-    one.send(absent, "anybody?")
+    one.send(absent, "TS💬" + "?" * 56)  # disco: data to nobody gets no answer
     one.await_true(lambda: [g for g in one.gone if g[0] == absent.keys["node_key"]], 5, "peer gone")
 
 
