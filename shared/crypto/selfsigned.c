@@ -1,5 +1,6 @@
 #include "selfsigned.h"
 
+#include <assert.h>
 #include <openssl/ec.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -22,6 +23,7 @@ static bool name_it(X509 *x, const char *host)
 {
 	char alternative[300];
 	struct ip ip;
+	assert(host);
 	bool is_ip = ip_parse(bytes_text(host), &ip) == ERR_NONE;
 	snprintf(alternative, sizeof alternative, "%s:%s", is_ip ? "IP" : "DNS", host);
 	X509_NAME *name = X509_get_subject_name(x);
