@@ -191,7 +191,7 @@ class Cluster:
                     "base_domain": "fleet.test", "relay.insecure_for_tests": "true",
                     "database.url": self.postgres.url("fleetscale_coordinator")}
         if p.kind == "mapper":
-            return {**common, **cluster, "listen.link": p.at("link"), "link.advertise": p.at("link"),
+            return {**common, **cluster, "threads": 1, "listen.link": p.at("link"), "link.advertise": p.at("link"),
                     "database.url": self.postgres.url("fleetscale_mapper")}
         return {**common, "listen.relay": p.at("relay"), "listen.stun": p.at("stun"), "relay.hostname": self.host,
                 "relay.ipv4": self.host, "relay.unsafe_self_signed": "true",
