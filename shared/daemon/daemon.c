@@ -77,17 +77,18 @@ static void on_too_slow(void *context)
 
 static void on_drained(void *context)
 {
-	struct beat *b = &d.beats[((struct worker *)context)->index];
-	if (b->drained || !d.draining)
+	uintptr_t i = (uintptr_t)context;
+	/* A second word, or one that comes when the workers have gone. */
+	if (!d.running || !d.draining || d.beats[i].drained)
 		return;
-	b->drained = true;
+	d.beats[i].drained = true;
 	if (++d.drained == d.count)
 		leave();
 }
 
 void daemon_drained(struct worker *w)
 {
-	loop_post(d.loop, on_drained, w);
+	loop_post(d.loop, on_drained, (void *)(uintptr_t)w->index);
 }
 
 static void on_drain_worker(void *context)
@@ -101,7 +102,7 @@ static void on_drain_worker(void *context)
 
 static void drain(void)
 {
-	if (d.draining)
+	if (d.draining || !d.running)
 		return;
 	d.draining = true;
 	log_info(SUBJECT("daemon"), "draining", F_INT("at_most_ms", d.options->drain_ms));
@@ -285,6 +286,7 @@ static int run_workers(void)
 		log_info(SUBJECT("daemon"), "started", F_TEXT("program", d.spec->name), F_TEXT("version", FLEETSCALE_VERSION), F_UINT("threads", d.count));
 		on_beat(NULL);
 		loop_run(d.loop);
+		d.running = false;
 	}
 	timer_cancel(&d.beat);
 	for (unsigned i = 0; i < d.count; i++)
