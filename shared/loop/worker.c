@@ -68,12 +68,13 @@ struct worker *worker_start(unsigned count, void (*on_start)(struct worker *w), 
 void worker_join(struct worker **at, unsigned count)
 {
 	struct worker *workers = *at;
-	*at = NULL;
 	if (!workers)
 		return;
 	struct crew *crew = count ? ((struct hand *)workers[0].thread)->crew : NULL;
 	for (unsigned i = 0; i < count; i++)
 		pthread_join(((struct hand *)workers[i].thread)->id, NULL);
+	/* Only now: the threads may have been looking at it. */
+	*at = NULL;
 	for (unsigned i = 0; i < count; i++)
 		free(workers[i].thread);
 	if (crew) {
