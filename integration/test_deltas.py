@@ -58,7 +58,7 @@ def test_a_node_joins(tailnet, watchers):
         assert when - began < SECOND + 1, "handshake, registration and the news"
         w.assert_only_deltas(mark)
         peer = about(message, node.number)["changed"]
-        assert peer["Name"] == f"third.{tailnet.name}.fleet.test."
+        assert peer["Name"] == f"third.{tailnet.domain}."
         assert peer.get("Online") is not None, "a peer has an Online value from the first frame on"
         if "cap" in w.name or w.name.endswith("-90"):
             assert peer["DERP"].startswith("127.3.3.40:"), "HomeDERP is unknown to 1.64"
@@ -69,7 +69,7 @@ def test_renamed(tailnet, watchers, third):
     began, marks = act(lambda: tailnet.rename(third.number, "renamed"), *watchers, third)
     for w, mark in zip(watchers, marks):
         peer = heard(w, mark, began, third.number, lambda a: "changed" in a, "the rename")["changed"]
-        assert peer["Name"] == f"renamed.{tailnet.name}.fleet.test."
+        assert peer["Name"] == f"renamed.{tailnet.domain}."
     when, message, _ = third.frame(lambda m: m.get("Node"), marks[-1], 10, "its own new name")
     assert when - began < SECOND and message["Node"]["Name"].startswith("renamed.")
     third.assert_only_deltas(marks[-1])

@@ -14,7 +14,7 @@ def exchange_direct(net, release):
     bob = net.join("bob", coordinator=1, machine=two).serve()
     alice.sees(bob)
     bob.sees(alice)
-    assert alice.fqdn == f"alice.{net.name}.fleet.test"
+    assert alice.fqdn == f"alice.{net.domain}"
     done = alice.exchange(bob, MEGABYTES)
     assert done["remote"].rpartition(":")[0].strip("[]") in bob.ips
     assert alice.path_to(bob, direct=True)["Endpoint"]

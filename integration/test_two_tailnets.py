@@ -21,7 +21,7 @@ def test_apart(tailnets):
     ba.exchange(bb, 1)
     assert ra.whois(rb.ips[0])["Node"]["StableID"] == rb.id
     with pytest.raises(Refused):
-        ra.exchange(f"bob.{blue.name}.fleet.test", 0.1, seconds=5)
+        ra.exchange(f"bob.{blue.domain}", 0.1, seconds=5)
 
 
 def test_news_stay_at_home(tailnets):

@@ -16,7 +16,8 @@ class Tailnet:
         self.urls = urls or cluster.login_servers()
         self.machines = []
         self.counter = itertools.count(1)
-        cluster.cli("tailnets", "create", name)
+        made = cluster.api("POST", "/api/fleetscale/v1/tailnets", {"name": name})["tailnet"]
+        self.domain = made["domain"]
 
     def machine(self, release=NEWEST, relay_only=False):
         m = Machine(self.folder / f"machine-{next(self.counter)}", release, relay_only)

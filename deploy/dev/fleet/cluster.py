@@ -327,7 +327,7 @@ class Cluster:
                 p.send(signal.SIGCONT)
                 p.send(signal.SIGTERM)
             for p in live:
-                statuses[p.name] = p.stop()
+                statuses[p.name] = p.ended()
         return statuses
 
     def stop(self):
