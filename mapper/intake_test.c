@@ -193,7 +193,7 @@ static struct node *join(void)
 	static const char *const labels[ROWS_MAX] = {"n0", "n1", "n2", "n3", "n4", "n5", "n6", "n7"};
 	struct node *n = &out.rows[out.row_count];
 	*n = (struct node){.id = 1000 + out.row_count, .tailnet = TAILNET_ID, .user = 10, .approved = true, .expiry = WALL_ZERO, .created = {1},
-			   .last_seen = WALL_ZERO, .first_polled = WALL_ZERO, .capver = 142, .hostinfo = BYTES("{}"), .label = bytes_text(labels[out.row_count])};
+			   .last_seen = WALL_ZERO, .first_polled = {1}, .capver = 142, .hostinfo = BYTES("{}"), .label = bytes_text(labels[out.row_count])};
 	n->ip4 = (struct ip){.family = IP_V4, .byte = {100, 64, 0, (uint8_t)(1 + out.row_count)}};
 	n->node_key.raw[0] = (uint8_t)(1 + out.row_count++);
 	write_line(CHANGE_NODE_ADDED, n->id);

@@ -80,7 +80,7 @@ static void doubt(struct keeper *k)
 	k->doubting = !presence_certain(k->in->presence, k->tailnet);
 	k->doubt_until = (struct mono){loop_now(k->in->loop).ms + k->in->options->presence_grace_ms};
 	for (uint32_t slot = 0; slot < k->snapshot->place_count && k->doubting; slot++)
-		if (snapshot_node(k->snapshot, slot)) {
+		if (snapshot_node(k->snapshot, slot) && !wall_is_zero(snapshot_node(k->snapshot, slot)->first_polled)) {
 			k->snapshot->places[slot].doubtful = true;
 			snapshot_set_online(k->snapshot, slot, true);
 		}
