@@ -8,15 +8,16 @@
 void deliver_init(struct deliver *d)
 {
 	*d = (struct deliver){0};
+	fullmap_init(&d->fullmap);
 	render_init(&d->render);
 	delta_init(&d->delta);
 }
 
 void deliver_clear(struct deliver *d)
 {
+	fullmap_clear(&d->fullmap);
 	render_clear(&d->render);
 	delta_clear(&d->delta);
-	pieces_end(&d->pieces);
 	for (size_t i = 0; i < d->group_room; i++)
 		free(d->groups[i].streams);
 	free(d->groups);
@@ -28,21 +29,22 @@ void deliver_clear(struct deliver *d)
 
 static void send_full(struct deliver *d, struct stream *stream, uint64_t version)
 {
-	if (d->gate_piece_room < d->pieces.count) {
-		d->gate_piece_room = d->pieces.count * 2;
+	const struct pieces *pieces = &d->fullmap.pieces;
+	if (d->gate_piece_room < pieces->count) {
+		d->gate_piece_room = pieces->count * 2;
 		d->gate_pieces = x_realloc(d->gate_pieces, d->gate_piece_room * sizeof *d->gate_pieces);
 	}
-	for (size_t i = 0; i < d->pieces.count; i++) {
-		const struct piece *piece = &d->pieces.list[i];
+	for (size_t i = 0; i < pieces->count; i++) {
+		const struct piece *piece = &pieces->list[i];
 		d->gate_pieces[i] = (struct gate_piece){piece->body, piece->shared ? piece->name : NULL};
 	}
-	gate_send_full(stream->gate, version, d->gate_pieces, d->pieces.count);
+	gate_send_full(stream->gate, version, d->gate_pieces, pieces->count);
 }
 
 static void deliver_first(struct deliver *d, const struct snapshot *s, struct class class, struct chunk_cache *chunks, struct stream *stream, struct wall now)
 {
 	const struct link_subscribe *request = &stream->gate->request;
-	enum err e = render_full(&d->render, s, chunks, class, stream->slot, request->omit_peers, now, &d->pieces);
+	enum err e = fullmap_render(&d->fullmap, s, chunks, class, stream->slot, request->omit_peers, now);
 	if (e) {
 		log_error(NODE(request->tailnet, request->node), "full map not rendered", F_ERR(e));
 		stream_end(stream, LINK_END_OVERLOADED);
@@ -50,7 +52,7 @@ static void deliver_first(struct deliver *d, const struct snapshot *s, struct cl
 	}
 	send_full(d, stream, s->version);
 	metric_add(metric_full_maps, 1);
-	pieces_clear(&d->pieces);
+	pieces_clear(&d->fullmap.pieces);
 	stream_told(stream, class, s->version);
 	if (request->once)
 		stream_end(stream, LINK_END_DONE);
@@ -115,9 +117,9 @@ static enum err tell_bystanders(struct deliver *d, struct gate *gate, const stru
 	for (size_t i = 0; i < group->count; i++)
 		if (!delta_moved(&d->delta, group->streams[i]->slot))
 			d->gates[count++] = group->streams[i]->gate;
-	if (!count || delta_empty(&d->delta))
+	if (!count)
 		return ERR_NONE;
-	enum err e = render_delta(&d->render, s, &d->delta, group->class, SLOT_NONE, &body);
+	enum err e = render_body(&d->render, SLOT_NONE, &body);
 	if (e || !body.len)
 		return e;
 	gate_send(gate, d->gates, count, s->version, body);
@@ -127,10 +129,10 @@ static enum err tell_bystanders(struct deliver *d, struct gate *gate, const stru
 }
 
 /* To each that moved itself: a body without it. */
-static enum err tell_mover(struct deliver *d, struct gate *gate, const struct snapshot *s, struct class class, struct stream *stream)
+static enum err tell_mover(struct deliver *d, struct gate *gate, const struct snapshot *s, struct stream *stream)
 {
 	struct bytes body;
-	enum err e = render_delta(&d->render, s, &d->delta, class, stream->slot, &body);
+	enum err e = render_body(&d->render, stream->slot, &body);
 	if (e || !body.len)
 		return e;
 	gate_send(gate, &stream->gate, 1, s->version, body);
@@ -141,10 +143,11 @@ static enum err tell_mover(struct deliver *d, struct gate *gate, const struct sn
 
 static void deliver_group(struct deliver *d, struct gate *gate, const struct snapshot *s, struct delivery *group)
 {
-	enum err e = tell_bystanders(d, gate, s, group);
+	enum err e = render_start(&d->render, s, &d->delta, group->class);
+	e = e ? e : tell_bystanders(d, gate, s, group);
 	for (size_t i = 0; i < group->count && !e; i++)
 		if (delta_moved(&d->delta, group->streams[i]->slot))
-			e = tell_mover(d, gate, s, group->class, group->streams[i]);
+			e = tell_mover(d, gate, s, group->streams[i]);
 	if (e) {
 		log_error(TAILNET(s->id), "delta not rendered", F_ERR(e));
 		end_group(group, LINK_END_OVERLOADED);

@@ -4,6 +4,7 @@
 #ifndef DELIVER_H
 #define DELIVER_H
 
+#include "fullmap.h"
 #include "render.h"
 #include "stream.h"
 
@@ -17,9 +18,9 @@ struct delivery {
 };
 
 struct deliver {
+	struct fullmap fullmap;
 	struct render render;
 	struct delta delta;
-	struct pieces pieces;
 	struct delivery *groups;
 	size_t group_count, group_room;
 	struct gate_stream **gates;

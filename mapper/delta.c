@@ -90,8 +90,7 @@ enum err delta_compute(struct delta *d, const struct snapshot *s, const struct v
 		for (; look; look &= look - 1)
 			judge(d, s, now, word * 64 + (uint32_t)__builtin_ctzll(look));
 	}
-	d->filter = !version || told != now;
-	d->settings = s->settings_moved > version;
-	d->relays = s->relays_moved > version;
+	d->sections = (!version || told != now ? SECTION_FILTER : 0) | (s->settings_moved > version ? SECTION_SETTINGS : 0) |
+		      (s->relays_moved > version ? SECTION_RELAYS : 0);
 	return ERR_NONE;
 }

@@ -5,6 +5,7 @@
 #define DELTA_H
 
 #include "class.h"
+#include "sections.h"
 
 /* A visible peer of which something must be said: all of it (`whole`), or the facets that moved. */
 struct delta_peer {
@@ -24,7 +25,7 @@ struct delta {
 	struct delta_gone *gone;        /* by slot; never a slot that stands in peers */
 	size_t peer_count, gone_count;
 	size_t peer_room, gone_room;
-	bool filter, settings, relays;  /* sections that moved as a whole */
+	unsigned sections;              /* enum section: moved as a whole */
 	struct bitset moved;            /* slots of which anything moved, visible or not: who stands here needs a look of its own */
 	uint16_t *facets;               /* of moved slots; what else lies in it means nothing */
 	size_t facet_room;
@@ -40,6 +41,6 @@ MUST_USE enum err delta_compute(struct delta *d, const struct snapshot *s, const
 static inline bool delta_moved(const struct delta *d, uint32_t slot) { return bitset_has(&d->moved, slot); }
 static inline unsigned delta_facets(const struct delta *d, uint32_t slot) { return delta_moved(d, slot) ? d->facets[slot] : 0; }
 /* Nothing to say to a viewer that did not move itself. */
-static inline bool delta_empty(const struct delta *d) { return !d->peer_count && !d->gone_count && !d->filter && !d->settings && !d->relays; }
+static inline bool delta_empty(const struct delta *d) { return !d->peer_count && !d->gone_count && !d->sections; }
 
 #endif

@@ -9,227 +9,98 @@
 
 enum {
 	/* Clients that turn a changed peer into a patch lose a last seen of a peer that had none (control.md 5.6), so presence goes as a patch too. */
-	PRESENCE = FACET_ONLINE | FACET_SEEN
+	PRESENCE = FACET_ONLINE | FACET_SEEN,
+	RUNS_FROM = 2 * RENDER_RUN      /* entries; below, joining runs costs more than compressing all again */
 };
+
+static void list_start(struct render_list *l, const char *name)
+{
+	*l = (struct render_list){.name = name};
+	buffer_init(&l->text, MAPFRAME_MAX);
+	buffer_init(&l->packed, MAPFRAME_MAX);
+}
+
+static void list_end(struct render_list *l)
+{
+	free(l->entries);
+	free(l->runs);
+	buffer_clear(&l->text);
+	buffer_clear(&l->packed);
+}
 
 void render_init(struct render *r)
 {
+	*r = (struct render){0};
+	list_start(&r->changed, "PeersChanged");
+	list_start(&r->patches, "PeersChangedPatch");
+	buffer_init(&r->profiles, MAPFRAME_MAX);
 	buffer_init(&r->text, MAPFRAME_MAX);
 	buffer_init(&r->packed, MAPFRAME_MAX);
-	buffer_init(&r->entries, MAPFRAME_MAX);
 }
 
 void render_clear(struct render *r)
 {
+	list_end(&r->changed);
+	list_end(&r->patches);
+	buffer_clear(&r->profiles);
 	buffer_clear(&r->text);
 	buffer_clear(&r->packed);
-	buffer_clear(&r->entries);
+	free(r->owners);
 }
 
-void pieces_clear(struct pieces *p)
-{
-	for (size_t i = 0; i < p->count; i++)
-		body_drop(&p->list[i].body);
-	p->count = 0;
-}
+/* ---- entries, once per delta ---- */
 
-void pieces_end(struct pieces *p)
+static void list_reset(struct render_list *l, size_t most)
 {
-	pieces_clear(p);
-	free(p->list);
-	*p = (struct pieces){0};
-}
-
-static struct piece *piece_add(struct pieces *p, struct body *body)
-{
-	if (p->count == p->room) {
-		p->room = p->room ? p->room * 2 : 16;
-		p->list = x_realloc(p->list, p->room * sizeof *p->list);
+	size_t runs = (most + RENDER_RUN - 1) / RENDER_RUN;
+	buffer_reset(&l->text);
+	buffer_reset(&l->packed);
+	l->count = 0;
+	if (l->room < most) {
+		l->room = most * 2;
+		l->entries = x_realloc(l->entries, l->room * sizeof *l->entries);
 	}
-	p->list[p->count] = (struct piece){.body = body};
-	return &p->list[p->count++];
+	if (l->run_room < runs) {
+		l->run_room = runs * 2;
+		l->runs = x_realloc(l->runs, l->run_room * sizeof *l->runs);
+	}
+	for (size_t i = 0; i < runs; i++)
+		l->runs[i] = (struct render_run){0};
 }
 
-static void add_chunk(struct pieces *p, const struct chunk *chunk)
+/* What was written behind `at` becomes an entry; nothing written is none. */
+static enum err list_take(struct render_list *l, uint32_t slot, size_t at)
 {
-	if (!chunk)
-		return;
-	struct piece *piece = piece_add(p, body_take(chunk->body));
-	piece->shared = true;
-	memcpy(piece->name, chunk->name, sizeof piece->name);
-}
-
-/* The text gathered so far becomes a private piece, encoded; empty text is none. */
-static enum err add_private(struct render *r, bool zstd, struct pieces *p)
-{
-	if (!r->text.len)
+	if (l->text.len == at)
 		return ERR_NONE;
-	struct bytes content = buffer_bytes(&r->text);
-	if (zstd) {
-		buffer_reset(&r->packed);
-		enum err e = mapframe_compress(content, &r->packed);
-		if (e)
-			return e;
-		content = buffer_bytes(&r->packed);
-	}
-	piece_add(p, body_new(content));
-	buffer_reset(&r->text);
-	return ERR_NONE;
+	l->entries[l->count++] = (struct render_entry){slot, at, l->text.len};
+	return buffer_add_byte(&l->text, ',');
 }
 
-static void write_dns(struct jsonw *w, const struct snapshot *s)
+static enum err write_entries(struct render *r)
 {
-	jsonw_object(w, "DNSConfig");
-	jsonw_array(w, "Domains");
-	jsonw_text(w, NULL, s->domain);
-	jsonw_array_end(w);
-	if (s->magic_dns)
-		jsonw_bool(w, "Proxied", true);
-	jsonw_object_end(w);
-}
-
-/* Without a policy everything passes between those who see each other. The empty list blocks all; an absent one would keep the old rules. */
-static void write_filter(struct jsonw *w, const struct view *view)
-{
-	jsonw_object(w, "PacketFilters");
-	jsonw_array(w, "base");
-	if (view->kind == VIEW_EVERYBODY)
-		jsonw_raw(w, NULL, BYTES("{\"SrcIPs\":[\"*\"],\"DstPorts\":[{\"IP\":\"*\",\"Ports\":{\"First\":0,\"Last\":65535}}]}"));
-	jsonw_array_end(w);
-	jsonw_object_end(w);
-}
-
-static void write_sections(struct jsonw *w, const struct snapshot *s, const struct delta *d, struct class class)
-{
-	if (d->relays && s->relays)
-		jsonw_raw(w, "DERPMap", body_bytes(s->relays));
-	if (d->settings) {
-		write_dns(w, s);
-		jsonw_text(w, "Domain", s->domain);
-	}
-	if (d->filter)
-		write_filter(w, class.view);
-}
-
-/* Everything of the first frame but users and peers; a new stream knows nothing, so what may be absent elsewhere may not be here. */
-static void write_head(struct jsonw *w, const struct snapshot *s, struct class class, uint32_t slot, struct wall now)
-{
-	unsigned features = capver_band_features(class.band);
-	jsonw_time(w, "ControlTime", now);
-	jsonw_object(w, "Debug");
-	jsonw_bool(w, "DisableLogTail", true);
-	jsonw_object_end(w);
-	nodejson_self(w, "Node", s, slot, features);
-	write_sections(w, s, &(struct delta){.relays = true, .settings = true, .filter = true}, class);
-	jsonw_raw(w, "SSHPolicy", BYTES("{\"rules\":null}"));
-	jsonw_bool(w, "CollectServices", false);
-	if (!(features & CAPVER_DISPLAY_MESSAGES))
-		jsonw_raw(w, "Health", BYTES("[]"));
-	if (!(features & CAPVER_AUTO_UPDATE_CAP))
-		jsonw_bool(w, "DefaultAutoUpdate", false);
-}
-
-static uint64_t mask_of(const struct class *class, uint32_t segment, uint32_t viewer)
-{
-	uint64_t mask = bitset_word(&class->view->row, segment);
-	return viewer / SEGMENT_SLOTS == segment ? mask & ~(UINT64_C(1) << viewer % SEGMENT_SLOTS) : mask;
-}
-
-static struct chunk_key key_of(enum chunk_kind kind, uint32_t segment, uint64_t mask, struct class class)
-{
-	unsigned form = kind == CHUNK_PEERS ? nodejson_form(capver_band_features(class.band)) : 0;
-	return (struct chunk_key){.kind = kind, .segment = segment, .mask = mask, .form = form, .zstd = class.zstd};
-}
-
-/* Which segment ends the list of peers, privately and without a last comma: the viewer's own, else any that shows somebody. */
-static uint32_t last_segment(const struct snapshot *s, const struct class *class, uint32_t viewer)
-{
-	if (mask_of(class, viewer / SEGMENT_SLOTS, viewer))
-		return viewer / SEGMENT_SLOTS;
-	for (uint32_t segment = snapshot_segments(s); segment--;)
-		if (mask_of(class, segment, viewer))
-			return segment;
-	return SLOT_NONE;
-}
-
-/* Shared chunks of every visible segment but `except`. Errors of one show as a missing chunk, which must not happen. */
-static enum err add_chunks(const struct snapshot *s, struct chunk_cache *chunks, enum chunk_kind kind, struct class class, uint32_t viewer, uint32_t except,
-			   struct pieces *p)
-{
-	for (uint32_t segment = 0; segment < snapshot_segments(s); segment++) {
-		/* Profiles may show the viewer's own; peers may not. */
-		uint64_t mask = kind == CHUNK_PEERS ? mask_of(&class, segment, viewer) : bitset_word(&class.view->row, segment);
-		if (!mask || segment == except)
-			continue;
-		const struct chunk *chunk = chunk_get(chunks, s, key_of(kind, segment, mask, class));
-		if (!chunk)
-			return ERR_TOO_BIG;
-		add_chunk(p, chunk);
-	}
-	return ERR_NONE;
-}
-
-static enum err add_profiles(struct render *r, const struct snapshot *s, struct chunk_cache *chunks, struct class class, uint32_t slot, bool omit_peers,
-			     struct pieces *p)
-{
+	const struct delta *d = r->delta;
+	unsigned features = capver_band_features(r->class.band);
+	enum err e = ERR_NONE;
 	struct jsonw w;
-	enum err e = buffer_add_text(&r->text, ",\"UserProfiles\":[");
-	if (!e && !omit_peers) {
-		e = add_private(r, class.zstd, p);
-		e = e ? e : add_chunks(s, chunks, CHUNK_PROFILES, class, slot, SLOT_NONE, p);
+	for (size_t i = 0; i < d->peer_count && !e; i++) {
+		const struct delta_peer *peer = &d->peers[i];
+		if (peer->whole) {
+			size_t at = r->changed.text.len;
+			jsonw_start(&w, &r->changed.text);
+			nodejson_peer(&w, NULL, r->snapshot, peer->slot, features);
+			e = jsonw_end(&w);
+			e = e ? e : list_take(&r->changed, peer->slot, at);
+		}
+		if (!e && !peer->added) {
+			size_t at = r->patches.text.len;
+			jsonw_start(&w, &r->patches.text);
+			nodejson_patch(&w, r->snapshot, peer->slot, peer->facets & (peer->whole ? PRESENCE : FACETS_ALL));
+			e = jsonw_end(&w);
+			e = e ? e : list_take(&r->patches, peer->slot, at);
+		}
 	}
-	if (e)
-		return e;
-	jsonw_start(&w, &r->text);
-	nodejson_profile(&w, s, node_wire_user(s->places[slot].node));
-	jsonw_array_end(&w);
-	return jsonw_end(&w);
-}
-
-static enum err add_peers(struct render *r, const struct snapshot *s, struct chunk_cache *chunks, struct class class, uint32_t slot, struct pieces *p)
-{
-	uint32_t last = last_segment(s, &class, slot);
-	enum err e = buffer_add_text(&r->text, ",\"Peers\":[");
-	if (e || last == SLOT_NONE)
-		return e ? e : buffer_add_text(&r->text, "]");
-	if ((e = add_private(r, class.zstd, p)) || (e = add_chunks(s, chunks, CHUNK_PEERS, class, slot, last, p)))
-		return e;
-	e = chunk_write(s, key_of(CHUNK_PEERS, last, mask_of(&class, last, slot), class), true, &r->text);
-	return e ? e : buffer_add_text(&r->text, "]");
-}
-
-enum err render_full(struct render *r, const struct snapshot *s, struct chunk_cache *chunks, struct class class, uint32_t slot, bool omit_peers, struct wall now,
-		     struct pieces *p)
-{
-	struct jsonw w;
-	assert(!s->pending && snapshot_node(s, slot));
-	pieces_clear(p);
-	buffer_reset(&r->text);
-	jsonw_start(&w, &r->text);
-	jsonw_object(&w, NULL);
-	write_head(&w, s, class, slot, now);
-	enum err e = jsonw_end(&w);
-	e = e ? e : add_profiles(r, s, chunks, class, slot, omit_peers, p);
-	if (!e && !omit_peers)
-		e = add_peers(r, s, chunks, class, slot, p);
-	e = e ? e : buffer_add_text(&r->text, "}");
-	return e ? e : add_private(r, class.zstd, p);
-}
-
-static bool is_viewer(const struct delta_peer *peer, uint32_t viewer)
-{
-	return peer->slot == viewer;
-}
-
-/* `entries` holds what a section lists; nothing is written when it is empty. */
-static void write_list(struct jsonw *w, const char *name, struct buffer *entries)
-{
-	if (!entries->len)
-		return;
-	jsonw_array(w, name);
-	jsonw_raw(w, NULL, buffer_bytes(entries));
-	jsonw_array_end(w);
-	buffer_reset(entries);
+	return e;
 }
 
 static int by_number(const void *a, const void *b)
@@ -238,104 +109,218 @@ static int by_number(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Owners whose profiles the reader may not have: of peers that it sees for the first time, and those that moved. Each once. */
-static void write_profiles(struct jsonw *w, const struct snapshot *s, const struct delta *d, uint32_t viewer, bool self)
+/* Owners whose profiles the reader may not have: of peers that it sees for the first time, and those that moved. Each once. A viewer's own is no secret
+ * to it, so this is the same for all. */
+static enum err write_profiles(struct render *r)
 {
-	uint64_t *owners = x_alloc((d->peer_count + 1) * sizeof *owners), last = 0;
+	const struct delta *d = r->delta;
+	struct jsonw w;
 	size_t count = 0;
-	for (size_t i = 0; i < d->peer_count; i++)
-		if (!is_viewer(&d->peers[i], viewer) && (d->peers[i].added || d->peers[i].facets & FACET_PROFILE))
-			owners[count++] = node_wire_user(s->places[d->peers[i].slot].node);
-	if (self)
-		owners[count++] = node_wire_user(s->places[viewer].node);
-	qsort(owners, count, sizeof *owners, by_number);
-	if (count)
-		jsonw_array(w, "UserProfiles");
-	for (size_t i = 0; i < count; i++) {
-		if (owners[i] != last)
-			nodejson_profile(w, s, owners[i]);
-		last = owners[i];
+	if (r->owner_room < d->peer_count) {
+		r->owner_room = d->peer_count * 2;
+		r->owners = x_realloc(r->owners, r->owner_room * sizeof *r->owners);
 	}
-	if (count)
-		jsonw_array_end(w);
-	free(owners);
-}
-
-static enum err write_changed(struct jsonw *w, struct render *r, const struct snapshot *s, const struct delta *d, unsigned features, uint32_t viewer)
-{
-	struct jsonw list;
-	jsonw_start(&list, &r->entries);
 	for (size_t i = 0; i < d->peer_count; i++)
-		if (!is_viewer(&d->peers[i], viewer) && d->peers[i].whole)
-			nodejson_peer(&list, NULL, s, d->peers[i].slot, features);
-	write_list(w, "PeersChanged", &r->entries);
-	if (jsonw_end(&list))
-		return jsonw_end(&list);
-	jsonw_start(&list, &r->entries);
-	for (size_t i = 0; i < d->peer_count; i++)
-		if (!is_viewer(&d->peers[i], viewer) && !d->peers[i].added)
-			nodejson_patch(&list, s, d->peers[i].slot, d->peers[i].facets & (d->peers[i].whole ? PRESENCE : FACETS_ALL));
-	write_list(w, "PeersChangedPatch", &r->entries);
-	return jsonw_end(&list);
+		if (d->peers[i].added || d->peers[i].facets & FACET_PROFILE)
+			r->owners[count++] = node_wire_user(r->snapshot->places[d->peers[i].slot].node);
+	if (count > 1)
+		qsort(r->owners, count, sizeof *r->owners, by_number);
+	jsonw_start(&w, &r->profiles);
+	for (size_t i = 0; i < count; i++)
+		if (!i || r->owners[i] != r->owners[i - 1])
+			nodejson_profile(&w, r->snapshot, r->owners[i]);
+	return jsonw_end(&w);
 }
 
-static void write_removed(struct jsonw *w, const struct delta *d, uint32_t viewer)
+enum err render_start(struct render *r, const struct snapshot *s, const struct delta *d, struct class class)
 {
-	bool any = false;
-	for (size_t i = 0; i < d->gone_count; i++) {
-		if (d->gone[i].slot == viewer)
-			continue;
-		if (!any)
-			jsonw_array(w, "PeersRemoved");
-		jsonw_uint(w, NULL, d->gone[i].id);
-		any = true;
-	}
-	if (any)
-		jsonw_array_end(w);
+	assert(!s->pending);
+	r->snapshot = s;
+	r->delta = d;
+	r->class = class;
+	list_reset(&r->changed, d->peer_count);
+	list_reset(&r->patches, d->peer_count);
+	buffer_reset(&r->profiles);
+	enum err e = write_entries(r);
+	return e ? e : write_profiles(r);
 }
 
-static enum err encode(struct render *r, bool zstd, struct bytes *body)
+/* ---- bodies ---- */
+
+/* The private text gathered so far becomes a zstd frame of its own. */
+static enum err flush(struct render *r)
 {
-	*body = buffer_bytes(&r->text);
-	if (!zstd)
+	if (!r->class.zstd || !r->text.len)
 		return ERR_NONE;
-	buffer_reset(&r->packed);
-	enum err e = mapframe_compress(*body, &r->packed);
-	*body = buffer_bytes(&r->packed);
+	enum err e = mapframe_compress(buffer_bytes(&r->text), &r->packed);
+	buffer_reset(&r->text);
 	return e;
 }
 
-enum err render_delta(struct render *r, const struct snapshot *s, const struct delta *d, struct class class, uint32_t viewer, struct bytes *body)
+/* The entry of a slot, or SIZE_MAX. */
+static size_t find(const struct render_list *l, uint32_t slot)
+{
+	size_t low = 0, high = l->count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (l->entries[middle].slot < slot)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < l->count && l->entries[low].slot == slot ? low : SIZE_MAX;
+}
+
+static struct bytes text_between(const struct render_list *l, size_t from, size_t to)
+{
+	return bytes_of(l->text.at + from, to - from);
+}
+
+/* Entries first .. last - 1 but `except`, without the last comma. */
+static enum err add_entries(struct render *r, const struct render_list *l, size_t first, size_t last, size_t except)
+{
+	size_t from = l->entries[first].at, to = l->entries[last - 1].end;
+	if (except < first || except >= last)
+		return buffer_add(&r->text, text_between(l, from, to));
+	if (except == last - 1)
+		return buffer_add(&r->text, text_between(l, from, l->entries[except - 1].end));
+	enum err e = buffer_add(&r->text, text_between(l, from, l->entries[except].at));
+	return e ? e : buffer_add(&r->text, text_between(l, l->entries[except + 1].at, to));
+}
+
+static enum err add_run(struct render *r, struct render_list *l, size_t n)
+{
+	struct render_run *run = &l->runs[n];
+	size_t last = (n + 1) * RENDER_RUN < l->count ? (n + 1) * RENDER_RUN : l->count;
+	if (!run->len) {
+		run->at = l->packed.len;
+		enum err e = mapframe_compress(text_between(l, l->entries[n * RENDER_RUN].at, l->entries[last - 1].end + 1), &l->packed);
+		if (e)
+			return e;
+		run->len = l->packed.len - run->at;
+	}
+	return buffer_add(&r->packed, bytes_of(l->packed.at + run->at, run->len));
+}
+
+/* All runs as they are but the mover's own, which ends the list; or the one before it when nothing else is in that. */
+static enum err join_runs(struct render *r, struct render_list *l, size_t except)
+{
+	size_t runs = (l->count + RENDER_RUN - 1) / RENDER_RUN, own = except / RENDER_RUN;
+	if (own * RENDER_RUN + 1 == l->count)
+		own--;
+	enum err e = flush(r);
+	for (size_t n = 0; n < runs && !e; n++)
+		if (n != own && n * RENDER_RUN != except)
+			e = add_run(r, l, n);
+	size_t last = (own + 1) * RENDER_RUN < l->count ? (own + 1) * RENDER_RUN : l->count;
+	return e ? e : add_entries(r, l, own * RENDER_RUN, last, except);
+}
+
+static enum err start_member(struct render *r, const char *name)
+{
+	/* Only the opening bracket was written: no comma. */
+	bool first = !r->packed.len && r->text.len == 1;
+	return buffer_format(&r->text, "%s\"%s\":[", first ? "" : ",", name);
+}
+
+static enum err add_list(struct render *r, struct render_list *l, uint32_t viewer)
+{
+	size_t except = viewer == SLOT_NONE ? SIZE_MAX : find(l, viewer);
+	if (l->count == (except != SIZE_MAX))
+		return ERR_NONE;
+	enum err e = start_member(r, l->name);
+	if (!e && r->class.zstd && except != SIZE_MAX && l->count >= RUNS_FROM)
+		e = join_runs(r, l, except);
+	else if (!e)
+		e = add_entries(r, l, 0, l->count, except);
+	return e ? e : buffer_add_byte(&r->text, ']');
+}
+
+static enum err add_removed(struct render *r, uint32_t viewer)
+{
+	const struct delta *d = r->delta;
+	bool any = false;
+	enum err e = ERR_NONE;
+	for (size_t i = 0; i < d->gone_count && !e; i++) {
+		if (d->gone[i].slot == viewer)
+			continue;
+		e = any ? ERR_NONE : start_member(r, "PeersRemoved");
+		e = e ? e : buffer_format(&r->text, any ? ",%llu" : "%llu", (unsigned long long)d->gone[i].id);
+		any = true;
+	}
+	return e || !any ? e : buffer_add_byte(&r->text, ']');
+}
+
+static enum err add_profiles(struct render *r, uint32_t viewer, bool self)
+{
+	if (!r->profiles.len && !self)
+		return ERR_NONE;
+	enum err e = start_member(r, "UserProfiles");
+	e = e ? e : buffer_add(&r->text, buffer_bytes(&r->profiles));
+	if (!e && self) {
+		struct jsonw w;
+		if (r->profiles.len)
+			e = buffer_add_byte(&r->text, ',');
+		jsonw_start(&w, &r->text);
+		nodejson_profile(&w, r->snapshot, node_wire_user(r->snapshot->places[viewer].node));
+		e = e ? e : jsonw_end(&w);
+	}
+	return e ? e : buffer_add_byte(&r->text, ']');
+}
+
+static enum err add_head(struct render *r, uint32_t viewer, bool self)
 {
 	struct jsonw w;
-	unsigned features = capver_band_features(class.band);
-	bool self = viewer != SLOT_NONE && snapshot_node(s, viewer) && delta_facets(d, viewer) & FACET_SELF;
-	assert(!s->pending);
-	*body = BYTES_NONE;
-	buffer_reset(&r->text);
-	buffer_reset(&r->entries);
 	jsonw_start(&w, &r->text);
 	jsonw_object(&w, NULL);
 	if (self)
-		nodejson_self(&w, "Node", s, viewer, features);
-	write_sections(&w, s, d, class);
-	write_removed(&w, d, viewer);
-	enum err e = write_changed(&w, r, s, d, features, viewer);
-	write_profiles(&w, s, d, viewer, self);
-	jsonw_object_end(&w);
-	e = e ? e : jsonw_end(&w);
-	/* Nothing but the brackets. */
-	return e || r->text.len == 2 ? e : encode(r, class.zstd, body);
+		nodejson_self(&w, "Node", r->snapshot, viewer, capver_band_features(r->class.band));
+	sections_write(&w, r->snapshot, r->delta->sections, r->class.view);
+	return jsonw_end(&w);
+}
+
+/* Whether a reader has anything to hear but a profile that it knows. */
+static bool says_nothing(const struct render *r, uint32_t viewer, bool self)
+{
+	const struct delta *d = r->delta;
+	size_t own_entries = viewer == SLOT_NONE ? 0 : (find(&r->changed, viewer) != SIZE_MAX) + (find(&r->patches, viewer) != SIZE_MAX);
+	bool own_gone = d->gone_count == 1 && d->gone[0].slot == viewer;
+	bool others = r->changed.count + r->patches.count > own_entries || (d->gone_count && !own_gone);
+	bool profiles = r->profiles.len && !(viewer != SLOT_NONE && d->peer_count == 1 && d->peers[0].slot == viewer);
+	return !self && !d->sections && !others && !profiles;
+}
+
+enum err render_body(struct render *r, uint32_t viewer, struct bytes *body)
+{
+	bool self = viewer != SLOT_NONE && snapshot_node(r->snapshot, viewer) && delta_facets(r->delta, viewer) & FACET_SELF;
+	*body = BYTES_NONE;
+	if (says_nothing(r, viewer, self))
+		return ERR_NONE;
+	buffer_reset(&r->text);
+	buffer_reset(&r->packed);
+	enum err e = add_head(r, viewer, self);
+	e = e ? e : add_removed(r, viewer);
+	e = e ? e : add_list(r, &r->changed, viewer);
+	e = e ? e : add_list(r, &r->patches, viewer);
+	e = e ? e : add_profiles(r, viewer, self);
+	e = e ? e : buffer_add_byte(&r->text, '}');
+	e = e ? e : flush(r);
+	*body = buffer_bytes(r->class.zstd ? &r->packed : &r->text);
+	return e;
 }
 
 enum err render_farewell(struct render *r, const struct snapshot *s, const struct node *ghost, bool zstd, struct bytes *body)
 {
 	struct jsonw w;
+	r->class.zstd = zstd;
 	buffer_reset(&r->text);
+	buffer_reset(&r->packed);
 	jsonw_start(&w, &r->text);
 	jsonw_object(&w, NULL);
 	nodejson_farewell(&w, "Node", ghost, s->domain);
 	jsonw_object_end(&w);
 	enum err e = jsonw_end(&w);
-	return e ? e : encode(r, zstd, body);
+	e = e ? e : flush(r);
+	*body = buffer_bytes(zstd ? &r->packed : &r->text);
+	return e;
 }

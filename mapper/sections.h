@@ -1,0 +1,18 @@
+/* The sections of a map response that are told as a whole when they moved: relay map, DNS and domain, packet filter. Pure.
+ * Not nodes (nodejson.h). Appends through the caller's writer. Source: docs/protocol/map.md (tailscale tailcfg MapResponse; control.md 5.6, 6.6, 6.7). */
+#ifndef SECTIONS_H
+#define SECTIONS_H
+
+#include "class.h"
+#include "jsonw.h"
+
+enum section {
+	SECTION_RELAYS = 1 << 0,
+	SECTION_SETTINGS = 1 << 1,      /* DNS, domain */
+	SECTION_FILTER = 1 << 2,
+	SECTIONS_ALL = (1 << 3) - 1
+};
+
+void sections_write(struct jsonw *w, const struct snapshot *s, unsigned sections, const struct view *view);
+
+#endif
