@@ -45,7 +45,7 @@ struct bus {
 	uint64_t epoch;                 /* counts restorations */
 	int64_t retry_ms;
 	struct timer retry, watch;
-	int64_t watched_ms, excused_ms;
+	int64_t watched_ms, excused_ms, grumbled_ms;
 };
 
 static atomic_uint buses_down;
@@ -114,6 +114,24 @@ void bus_forget(struct bus *bus, const void *context)
 	}
 }
 
+static void go_down(struct bus *bus, enum err why);
+
+/* Answers that are about the server, not about the command: another connection may find a better one. */
+static bool is_about_server(struct bytes text)
+{
+	return bytes_starts(text, "READONLY") || bytes_starts(text, "LOADING") || bytes_starts(text, "MASTERDOWN") || bytes_starts(text, "NOAUTH");
+}
+
+static void on_refused(struct bus *bus, struct bytes text)
+{
+	int64_t now = clock_mono().ms;
+	if (now - bus->grumbled_ms > 1000)
+		log_warning(SUBJECT("bus"), "Redis refuses a command", F_BYTES("answer", text));
+	bus->grumbled_ms = now;
+	if (is_about_server(text))
+		go_down(bus, ERR_UNAVAILABLE);
+}
+
 static void on_answer(void *context, const struct redisReply *reply)
 {
 	struct bus *bus = context;
@@ -125,8 +143,8 @@ static void on_answer(void *context, const struct redisReply *reply)
 		answer(c, ERR_NONE, reply);
 		return;
 	}
-	log_warning(SUBJECT("bus"), "Redis refuses a command", F_BYTES("answer", bytes_of(reply->str, (size_t)reply->len)));
 	answer(c, ERR_UNAVAILABLE, NULL);
+	on_refused(bus, bytes_of(reply->str, (size_t)reply->len));
 }
 
 /* ---- channels ---- */

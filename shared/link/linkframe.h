@@ -10,7 +10,7 @@ enum {
 	LINKFRAME_MAX = 16 << 20,       /* body of a frame: a full map's private part and the largest chunk are far below */
 	LINKFRAME_HEADER_LEN = 5,
 	LINK_CHUNK_NAME_LEN = 16,
-	LINK_PIECES_MAX = 1 << 16       /* of one full map: 64 peers a chunk */
+	LINK_PIECES_MAX = (1 << 16) - 1 /* of one full map: 64 peers a chunk */
 };
 #define LINK_PROLOGUE "fleetscale link v1"
 
