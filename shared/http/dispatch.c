@@ -18,7 +18,7 @@ static bool fits(const char *pattern, struct bytes path, struct bytes params[EXC
 		struct bytes want = bytes_split(wanted, '/', &wanted);
 		if (!path.at)
 			return false;
-		if (bytes_equal_text(want, "{*}")) {
+		if (bytes_equal_text(want, "{*}") && count < EXCHANGE_PARAMS_MAX) {
 			params[count] = path;
 			return true;
 		}

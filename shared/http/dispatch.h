@@ -15,7 +15,7 @@ struct route {
 	size_t body_max;                        /* 0: the default of 1 MiB */
 };
 
-/* Finds the route and runs it; replies 404 or 405 (with Allow) by itself. HEAD falls to GET. */
+/* Finds the route, the first in the table that fits, and runs it; replies 404 or 405 (with Allow) by itself. HEAD falls to GET. */
 void dispatch(const struct route *table, struct exchange *x);
 void dispatch_pass(struct exchange *x);
 /* The body cap that applies to a request head, before its body is read. */

@@ -12,6 +12,7 @@ struct front_connection {
 	struct list link;
 	struct server_door *door;       /* NULL when the server is gone */
 	h2o_socket_t *sock;
+	bool served;                    /* at least one request came */
 	bool upgraded;
 };
 

@@ -90,6 +90,7 @@ static int on_request(h2o_handler_t *super, h2o_req_t *req)
 	struct server *s = ((struct front_handler *)super)->server;
 	struct front_connection *c = req->conn->callbacks->get_socket(req->conn)->on_close.data;
 	struct front_exchange *f = front_begin(req, &s->open);
+	c->served = true;
 	f->x.loop = s->loop;
 	f->x.program = s->program;
 	f->x.owner = req;
@@ -265,6 +266,14 @@ size_t server_connections(const struct server *s, enum door door)
 
 /* ---- end ---- */
 
+/* Connections that wait for a further request read their end; one that is answering does so after its answer. Fresh ones may still ask. */
+static void end_idle(struct server_door *d)
+{
+	LIST_EACH(&d->connections, c, struct front_connection, link)
+		if (c->served && !c->upgraded)
+			shutdown(h2o_socket_get_fd(c->sock), SHUT_RD);
+}
+
 void server_stop_listening(struct server *s)
 {
 	LIST_EACH(&s->doors, d, struct server_door, link) {
@@ -274,6 +283,7 @@ void server_stop_listening(struct server *s)
 		listener_close(&d->listener);
 		if (d->path)
 			unlink(d->path);
+		end_idle(d);
 	}
 	/* Not by h2o_context_request_shutdown, which starts a timer of its HTTP/2 that cannot be ended. */
 	s->context.shutdown_requested = 1;

@@ -576,9 +576,21 @@ static void on_finish(void *context)
 	loop_stop(w->loop);
 }
 
+static void on_drain(void *context)
+{
+	(void)context;
+	server_stop_listening(server);
+}
+
 static int finish(void **state)
 {
 	(void)state;
+	/* Draining ends connections that only wait, not one that is being answered. */
+	int idle = dial(at), busy = dial(at);
+	say(idle, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+	read_until(idle, "hello\n");
+	say(busy, "GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
+	usleep(20000);
 	/* The server ends under an idle connection, a half request, an answer that is owed, a stream, and a pipe. */
 	int fds[5] = {dial(at), dial(at), dial(at), dial(at), dial(at)};
 	say(fds[1], "GET /hel");
@@ -587,6 +599,11 @@ static int finish(void **state)
 	say(fds[4], "POST /up HTTP/1.1\r\nHost: x\r\nUpgrade: shout\r\nConnection: upgrade\r\nContent-Length: 0\r\n\r\n");
 	read_until(fds[4], "welcome\n");
 	close(fds[4]);
+	loop_post(workers[0].loop, on_drain, NULL);
+	assert_string_equal(read_until(idle, NULL), "");
+	assert_says(read_until(busy, NULL), "later\n");
+	close(idle);
+	close(busy);
 	loop_post(workers[0].loop, on_finish, &workers[0]);
 	usleep(100000);
 	worker_join(&workers, 1);

@@ -23,11 +23,17 @@ enum { DEFER_ROUNDS = 64, LINGER_TURNS = 16 };
 
 #ifdef WITH_LEAK_CHECK
 const char *__lsan_default_suppressions(void);
+const char *__lsan_default_options(void);
 
 /* h2o keeps used blocks for each thread and has no call to give them back when the thread ends. */
 const char *__lsan_default_suppressions(void)
 {
 	return "leak:h2o_mem_alloc_recycle\n";
+}
+
+const char *__lsan_default_options(void)
+{
+	return "print_suppressions=0";
 }
 #endif
 
