@@ -18,11 +18,16 @@ from actors.tailnet import Tailnet, label  # noqa: E402
 from fleet.cluster import Cluster  # noqa: E402
 
 BUILD = Path(os.environ.get("FLEETSCALE_BUILD", ROOT / "build/dev"))
-TRACES = ROOT / ".run/test"  # logs of the last run stay here
+TRACES = Path(os.environ.get("FLEETSCALE_TRACES", ROOT / ".run/test"))  # logs of the last run stay here
 
 # What the journeys wait for is shorter than in life: a node is offline two seconds after
 # its last stream, an ephemeral node gone five seconds later.
-SHARED = {"coordinator": {"presence.grace": "2s", "ephemeral.inactivity": "5s"}}
+SHARED = {"presence.grace": "2s", "ephemeral.inactivity": "5s"}
+
+
+def tune(options):
+    """By kind of program: the grace is the mappers' too, the rest the coordinators'."""
+    return {"coordinator": options, "mapper": {k: v for k, v in options.items() if k == "presence.grace"}}
 
 
 def pytest_sessionstart(session):
@@ -30,6 +35,12 @@ def pytest_sessionstart(session):
         return
     if "FLEET_ADDRESS" not in os.environ:
         pytest.exit("run the journeys by `./dev test`, or by `integration/inside pytest ...`", 2)
+    TRACES.parent.mkdir(parents=True, exist_ok=True)
+    session.config.alone = open(f"{TRACES}.lock", "w", encoding="utf-8")  # noqa: SIM115  (held until the end)
+    try:
+        fcntl.flock(session.config.alone, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        pytest.exit(f"another run has its traces in {TRACES}; set FLEETSCALE_TRACES for this one", 2)
     shutil.rmtree(TRACES, ignore_errors=True)
     (TRACES / "shared").mkdir(parents=True, mode=0o700)
 
@@ -67,7 +78,7 @@ def shared(address):
     """Two coordinators, two mappers, one relay, shared by all workers. Do not break it."""
     with open(TRACES / "shared.lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        cluster = Cluster(TRACES / "shared", BUILD, address, tune=SHARED)
+        cluster = Cluster(TRACES / "shared", BUILD, address, tune=tune(SHARED))
         cluster.start()  # by the first worker; the others find it running
     return cluster
 
@@ -102,9 +113,8 @@ def clusters(request, address, traces):
     """Makes clusters of one's own, to be broken. At the end all live programs must drain with status 0."""
     made, fronts = [], []
 
-    def make(coordinators=2, mappers=2, relays=1, **tune):
-        cluster = Cluster(traces / f"cluster-{len(made)}", BUILD, address, coordinators, mappers, relays,
-                          {k: v for k, v in {"coordinator": tune}.items() if v})
+    def make(coordinators=2, mappers=2, relays=1, **options):
+        cluster = Cluster(traces / f"cluster-{len(made)}", BUILD, address, coordinators, mappers, relays, tune(options))
         made.append(cluster)
         request.node.clusters = made
         cluster.start()
@@ -132,8 +142,8 @@ def clusters(request, address, traces):
 def broken(request, clusters, traces):
     """A cluster of one's own with one tailnet whose clients come through a load balancer."""
     with contextlib.ExitStack() as stack:
-        def make(coordinators=2, mappers=2, relays=1, **tune):
-            cluster = clusters(coordinators, mappers, relays, **tune)
+        def make(coordinators=2, mappers=2, relays=1, **options):
+            cluster = clusters(coordinators, mappers, relays, **options)
             front = clusters.front(cluster)
             net = Tailnet(cluster, "broken", traces / "net", [front.url])
             net.front = front

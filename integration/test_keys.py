@@ -92,9 +92,12 @@ def test_expired_key(tailnet):
     assert "expired" in refused(raw_at(tailnet).register(key)).lower()
 
 
-@pytest.mark.parametrize("key", ["hskey-auth-AAAAAAAAAAAA-" + 64 * "0", "tskey-auth-no", "x", "\u00e4\u0000\u2603", 5000 * "k"])
+@pytest.mark.parametrize("key", ["hskey-auth-AAAAAAAAAAAA-" + 64 * "0", "tskey-auth-no", "x", "\u00e4\u0000\u2603", 5000 * "k"],
+                         ids=["unknown", "strange", "short", "unprintable", "long"])
 def test_key_that_never_was(tailnet, key):
-    assert refused(raw_at(tailnet).register(key))
+    answer = raw_at(tailnet).register(key)
+    assert (answer["status"] == 400 and answer["text"]) or refused(answer)
+    assert tailnet.nodes() == []
 
 
 def test_no_key(tailnet):

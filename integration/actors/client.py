@@ -141,33 +141,36 @@ class Node(Actor):
         lines = log.read_text(errors="replace").splitlines()[-25:] if log.exists() else []
         return f"last view: {json.dumps(self.view)[:3000]}\nclient's log:\n" + "\n".join(lines)
 
-    def wait(self, test, seconds=30, told="the view", since=0.0):
-        """Time at which the client first had a view that passes test(view), at or after `since`."""
+    def wait(self, test, seconds=30, told="the view", since=None):
+        """Time at which the client had a view that passes test(view), at or after `since` (None: now)."""
+        since = since or time.time()
+
         def first():
-            now = None
+            standing = None
             for when, view in self.views:
-                now = (when, view)
                 if when >= since and test(view):
                     return when
-            # Nothing new since: the view that was there counts as of `since`.
-            return since if since and now and now[0] < since and test(now[1]) else None
+                standing = view if when < since else standing
+            # What stood at `since`, with nothing newer.
+            still = standing is not None and self.views[-1][0] < since
+            return since if still and test(standing) else None
         return self.await_true(first, seconds, told)
 
     def running(self, seconds=60):
         self.wait(lambda v: v["state"] == "Running" and self_of(v).get("TailscaleIPs"), seconds, "Running with addresses")
         return self
 
-    def state(self, wanted, seconds=30, since=0.0):
+    def state(self, wanted, seconds=30, since=None):
         return self.wait(lambda v: v["state"] == wanted, seconds, f"state {wanted}", since)
 
-    def sees(self, other, seconds=30, since=0.0, online=True):
+    def sees(self, other, seconds=30, since=None, online=True):
         """Wait for a peer (node or stable id); returns its fields."""
         key = other if isinstance(other, str) else other.id
         self.wait(lambda v: key in v["peers"] and (online is None or v["peers"][key].get("Online", False) == online),
                   seconds, f"peer {key} online={online}", since)
         return self.view["peers"].get(key)
 
-    def misses(self, other, seconds=30, since=0.0):
+    def misses(self, other, seconds=30, since=None):
         key = other if isinstance(other, str) else other.id
         return self.wait(lambda v: key not in v["peers"], seconds, f"no peer {key}", since)
 
