@@ -1,0 +1,98 @@
+#include "ctl.h"
+
+#include <stdarg.h>
+#include <unistd.h>
+
+#include "text.h"
+
+static void tell(struct ctl *c, const char *format, va_list args)
+{
+	char text[2048];
+	json_t *error;
+
+	vsnprintf(text, sizeof text, format, args);
+	if (c->form == CTL_TABLE) {
+		fprintf(c->err, "Error: %s\n", text);
+		return;
+	}
+	error = json_pack("{s:s%}", "error", text, strlen(text));
+	if (!error)
+		error = json_pack("{s:s}", "error", "a message that is not UTF-8");
+	json_dumpf(error, c->err, c->form == CTL_JSON ? JSON_INDENT(2) : JSON_COMPACT);
+	putc('\n', c->err);
+	json_decref(error);
+}
+
+void ctl_fail(struct ctl *c, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	tell(c, format, args);
+	va_end(args);
+	c->status = CTL_FAILED;
+}
+
+void ctl_misuse(struct ctl *c, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	tell(c, format, args);
+	va_end(args);
+	c->status = CTL_MISUSE;
+}
+
+const json_t *ctl_keep(struct ctl *c, json_t *json)
+{
+	if (json)
+		json_array_append_new(c->kept, json);
+	return json;
+}
+
+bool ctl_confirm(struct ctl *c, const char *question, ...)
+{
+	char line[16] = "";
+	va_list args;
+
+	if (ctl_flags_on(&c->flags, "force"))
+		return true;
+	if (!isatty(STDIN_FILENO)) {
+		ctl_misuse(c, "this cannot be undone and nobody is here to ask: say --force");
+		return false;
+	}
+	va_start(args, question);
+	vfprintf(c->err, question, args);
+	va_end(args);
+	fputs(" [y/N] ", c->err);
+	fflush(c->err);
+	if (fgets(line, sizeof line, stdin) && (line[0] == 'y' || line[0] == 'Y'))
+		return true;
+	ctl_fail(c, "nothing was done");
+	return false;
+}
+
+const char *ctl_subject(struct ctl *c, const char *flag)
+{
+	const char *text = ctl_flags_text(&c->flags, flag);
+
+	if (!text && c->arg_count)
+		text = c->args[0];
+	if (!text || !*text) {
+		ctl_misuse(c, "--%s is missing", flag);
+		return NULL;
+	}
+	return text;
+}
+
+const char *ctl_subject_id(struct ctl *c, const char *flag)
+{
+	const char *text = ctl_subject(c, flag);
+	uint64_t id;
+
+	if (text && text_parse_u64(bytes_text(text), INT64_MAX, &id)) {
+		ctl_misuse(c, "an id is a decimal number, not \"%.60s\"", text);
+		return NULL;
+	}
+	return text;
+}

@@ -1,0 +1,197 @@
+#include "ctl_command.h"
+
+#include <curl/curl.h>
+
+#include "ctl_help.h"
+#include "ctl_migrate.h"
+#include "ctl_nouns.h"
+#include "text.h"
+
+static const struct ctl_noun noun_migrate = {"migrate", NULL, "Create or update the database: roles, schema, the server's key, tailnet and user default", NULL, ctl_migrate};
+
+const struct ctl_noun *const ctl_nouns[] = {
+	&ctl_noun_tailnets, &ctl_noun_users, &ctl_noun_nodes, &ctl_noun_preauthkeys, &ctl_noun_apikeys, &ctl_noun_relays, &ctl_noun_audits, &ctl_noun_operator, &noun_migrate,
+	&ctl_noun_health, &ctl_noun_version, NULL,
+};
+
+const struct ctl_flag ctl_global_flags[] = {
+	{"output", 'o', CTL_TEXT, "FORM", NULL, false, "table (usual), json or json-line"},
+	{"tailnet", 0, CTL_TEXT, "NAME", NULL, false, "the tailnet to act on (FLEETSCALE_TAILNET, else default); for the operator's key and the socket"},
+	{"server", 0, CTL_TEXT, "URL", NULL, false, "the admin door of a coordinator (FLEETSCALE_URL); the key is in FLEETSCALE_API_KEY or FLEETSCALE_API_KEY_FILE"},
+	{"socket", 0, CTL_TEXT, "PATH", NULL, false, "its unix socket (FLEETSCALE_SOCKET, else /run/fleetscale/admin.sock); wants no key"},
+	{"ca-file", 0, CTL_TEXT, "FILE", NULL, false, "certificates to trust for https (FLEETSCALE_CA_FILE)"},
+	{"force", 0, CTL_SWITCH, NULL, NULL, false, "do not ask"},
+	{"help", 'h', CTL_SWITCH, NULL, NULL, false, "this"},
+	{0},
+};
+
+bool ctl_is_named(const char *word, const char *name, const char *aliases)
+{
+	struct bytes rest = bytes_text(aliases);
+
+	if (strcmp(word, name) == 0)
+		return true;
+	while (rest.len) {
+		struct bytes alias = bytes_split(rest, ' ', &rest);
+
+		if (bytes_equal_text(alias, word))
+			return true;
+	}
+	return false;
+}
+
+const struct ctl_noun *ctl_noun_find(const char *word)
+{
+	for (const struct ctl_noun *const *noun = ctl_nouns; *noun; noun++)
+		if (ctl_is_named(word, (*noun)->name, (*noun)->aliases))
+			return *noun;
+	return NULL;
+}
+
+const struct ctl_verb *ctl_verb_find(const struct ctl_noun *noun, const char *word)
+{
+	for (const struct ctl_verb *verb = noun->verbs; verb->name; verb++)
+		if (*verb->name && ctl_is_named(word, verb->name, verb->aliases))
+			return verb;
+	return NULL;
+}
+
+/* What has been read of the words. */
+struct reading {
+	struct ctl *c;
+	const struct ctl_noun *noun;
+	const struct ctl_verb *verb;
+	int argc, at;
+	char **argv;
+};
+
+static void know_verb(struct reading *r, const struct ctl_verb *verb)
+{
+	r->verb = verb;
+	ctl_flags_know(&r->c->flags, verb->flags);
+}
+
+static void take_noun(struct reading *r, const char *word)
+{
+	r->noun = ctl_noun_find(word);
+	if (!r->noun)
+		ctl_misuse(r->c, "there is no command \"%.60s\": see `fleetscale --help`", word);
+	else if (r->noun->verbs && !*r->noun->verbs[0].name)
+		know_verb(r, &r->noun->verbs[0]);
+}
+
+static void take_word(struct reading *r, const char *word)
+{
+	const struct ctl_verb *verb;
+
+	if (!r->noun) {
+		take_noun(r, word);
+	} else if (!r->verb) {
+		verb = ctl_verb_find(r->noun, word);
+		if (verb)
+			know_verb(r, verb);
+		else
+			ctl_misuse(r->c, "there is no command \"%s %.60s\": see `fleetscale %s --help`", r->noun->name, word, r->noun->name);
+	} else if (r->c->arg_count == r->verb->args_most || r->c->arg_count == CTL_ARGS_MAX) {
+		ctl_misuse(r->c, "one word too many: \"%.60s\"", word);
+	} else if (!bytes_is_utf8(bytes_text(word))) {
+		ctl_misuse(r->c, "a word is not UTF-8");
+	} else {
+		r->c->args[r->c->arg_count++] = word;
+	}
+}
+
+/* Known as soon as it is read, so that every later complaint has the wanted form. */
+static void take_form(struct ctl *c)
+{
+	static const char *const forms[] = {[CTL_TABLE] = "table", [CTL_JSON] = "json", [CTL_JSON_LINE] = "json-line"};
+	const char *text = ctl_flags_text(&c->flags, "output");
+
+	if (!text)
+		return;
+	for (size_t i = 0; i < COUNT_OF(forms); i++) {
+		if (strcmp(forms[i], text) == 0) {
+			c->form = (enum ctl_form)i;
+			return;
+		}
+	}
+	ctl_misuse(c, "--output is table, json or json-line, not \"%.60s\"", text);
+}
+
+static void take_flag(struct reading *r)
+{
+	struct diag why = {0};
+
+	if (ctl_flags_take(&r->c->flags, r->argc, r->argv, &r->at, &why))
+		ctl_misuse(r->c, "%s", why.text);
+	else
+		take_form(r->c);
+}
+
+/* Stops at the first mistake, at the end, or at a noun that reads its words itself. */
+static void read_words(struct reading *r)
+{
+	bool only_words = false;
+
+	while (r->at < r->argc && !r->c->status && !(r->noun && r->noun->whole)) {
+		char *word = r->argv[r->at];
+
+		if (!only_words && strcmp(word, "--") == 0) {
+			only_words = true;
+			r->at++;
+		} else if (!only_words && ctl_flags_is_flag(word)) {
+			take_flag(r);
+		} else {
+			take_word(r, word);
+			r->at++;
+		}
+	}
+}
+
+static void act(struct reading *r)
+{
+	struct ctl *c = r->c;
+	struct diag why = {0};
+	bool wants_help = ctl_flags_on(&c->flags, "help");
+
+	if (wants_help || !r->verb) {
+		ctl_help(wants_help ? c->out : c->err, c->arena, r->noun, r->verb);
+		c->status = wants_help ? CTL_DONE : CTL_MISUSE;
+	} else if (ctl_flags_finish(&c->flags, &why)) {
+		ctl_misuse(c, "%s: see `fleetscale %s %s --help`", why.text, r->noun->name, r->verb->name);
+	} else if (c->arg_count < r->verb->args_least) {
+		ctl_misuse(c, "%s is missing: see `fleetscale %s %s --help`", r->verb->args, r->noun->name, r->verb->name);
+	} else {
+		r->verb->run(c);
+	}
+}
+
+static int run_whole(const struct reading *r)
+{
+	/* argv of getopt: the noun, then its words. */
+	if (r->argc > r->at && strcmp(r->argv[r->at], "-h") == 0)
+		r->argv[r->at] = (char[]){"--help"};
+	return r->noun->whole(r->argc - r->at + 1, r->argv + r->at - 1);
+}
+
+int ctl_command(int argc, char **argv, FILE *out, FILE *err)
+{
+	struct ctl c = {.arena = arena_new(), .out = out, .err = err, .kept = json_array()};
+	struct reading r = {.c = &c, .argc = argc, .argv = argv, .at = 1};
+
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	ctl_flags_know(&c.flags, ctl_global_flags);
+	read_words(&r);
+	if (!c.status && r.noun && r.noun->whole && !ctl_flags_on(&c.flags, "help"))
+		c.status = (enum ctl_exit)run_whole(&r);
+	else if (!c.status && r.noun && r.noun->whole)
+		c.status = (enum ctl_exit)r.noun->whole(2, (char *[]){(char *)r.noun->name, (char[]){"--help"}, NULL});
+	else if (!c.status)
+		act(&r);
+	if (fflush(out) && !c.status)
+		c.status = CTL_FAILED;
+	json_decref(c.kept);
+	arena_free(&c.arena);
+	curl_global_cleanup();
+	return c.status;
+}

@@ -1,0 +1,88 @@
+#include "ctl_call.h"
+#include "ctl_nouns.h"
+#include "ctl_show.h"
+#include "ctl_users.h"
+
+static const char *text_owner(struct arena *arena, const json_t *key)
+{
+	const json_t *tags = json_object_get(key, "aclTags");
+
+	return json_array_size(tags) ? ctl_text_list(arena, tags) : ctl_user_name(json_object_get(key, "user"));
+}
+
+static const struct ctl_column columns[] = {
+	{"ID", "id", NULL, 0, 0},
+	{"Key", "key", NULL, 16, 0},
+	{"Owner", NULL, text_owner, 10, 0},
+	{"Reusable", "reusable", ctl_text_yes, 0, 2},
+	{"Ephemeral", "ephemeral", ctl_text_yes, 0, 3},
+	{"Used", "used", ctl_text_yes, 0, 1},
+	{"Expires", "expiration", ctl_text_time, 0, 0},
+	{"Created", "createdAt", ctl_text_time, 0, 4},
+	{0},
+};
+
+static const struct ctl_flag create_flags[] = {
+	{"user", 'u', CTL_TEXT, "USER", NULL, false, "whose nodes it makes (name or id); needed unless there are tags"},
+	{"reusable", 0, CTL_SWITCH, NULL, NULL, false, "more than one node may join with it"},
+	{"ephemeral", 0, CTL_SWITCH, NULL, NULL, false, "its nodes are removed when they fall silent"},
+	{"expiration", 'e', CTL_WHEN, "WHEN", "1h", false, "good for that duration, or until that time"},
+	{"tags", 't', CTL_LIST, "TAGS", NULL, false, "its nodes belong to these tags (tag:a,tag:b) instead of a user"},
+	{0},
+};
+
+static void preauthkeys_create(struct ctl *c)
+{
+	const char *who = ctl_flags_text(&c->flags, "user");
+	const json_t *user = NULL, *answer;
+	json_t *tags = ctl_flags_list(&c->flags, "tags");
+
+	ctl_keep(c, tags);
+	if (!who && !json_array_size(tags)) {
+		ctl_misuse(c, "--user USER or --tags TAGS is missing: who shall own its nodes?");
+		return;
+	}
+	if (who && !(user = ctl_user_find(c, who)))
+		return;
+	answer = ctl_call(c, "POST", "/api/v1/preauthkey",
+	                  json_pack("{s:s, s:b, s:b, s:s, s:O}", "user", user ? ctl_user_id(user) : "", "reusable", ctl_flags_on(&c->flags, "reusable"), "ephemeral",
+	                            ctl_flags_on(&c->flags, "ephemeral"), "expiration", ctl_flags_when(&c->flags, "expiration", c->arena), "aclTags", tags));
+	answer = json_object_get(answer, "preAuthKey");
+	ctl_show_text(c, json_object_get(answer, "key"), answer);
+}
+
+static void preauthkeys_list(struct ctl *c)
+{
+	ctl_show_list(c, json_object_get(ctl_call(c, "GET", "/api/v1/preauthkey", NULL), "preAuthKeys"), columns);
+}
+
+static const struct ctl_flag one_flags[] = {
+	{"id", 'i', CTL_NUMBER, "ID", NULL, false, "which key"},
+	{0},
+};
+
+static void preauthkeys_expire(struct ctl *c)
+{
+	const char *id = ctl_subject_id(c, "id");
+
+	if (id)
+		ctl_show_done(c, ctl_call(c, "POST", "/api/v1/preauthkey/expire", json_pack("{s:s}", "id", id)), "Auth key %s lets nobody in any more.", id);
+}
+
+static void preauthkeys_delete(struct ctl *c)
+{
+	const char *id = ctl_subject_id(c, "id");
+
+	if (id)
+		ctl_show_done(c, ctl_call(c, "DELETE", ctl_path(c, "/api/v1/preauthkey?id=%s", id), NULL), "Auth key %s is removed.", id);
+}
+
+static const struct ctl_verb verbs[] = {
+	{"create", "c new", NULL, 0, 0, "Make an auth key and print it, this once", create_flags, preauthkeys_create},
+	{"list", "ls show", NULL, 0, 0, "Show the auth keys, without their secrets", NULL, preauthkeys_list},
+	{"expire", "revoke exp e", "[ID]", 0, 1, "End an auth key; nodes that joined with it stay", one_flags, preauthkeys_expire},
+	{"delete", "del rm d", "[ID]", 0, 1, "Remove an auth key; nodes that joined with it stay", one_flags, preauthkeys_delete},
+	{0},
+};
+
+const struct ctl_noun ctl_noun_preauthkeys = {"preauthkeys", "preauthkey authkeys authkey pre", "The keys by which machines join", verbs, NULL};

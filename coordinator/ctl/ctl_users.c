@@ -1,0 +1,145 @@
+#include "ctl_users.h"
+
+#include "ctl_call.h"
+#include "ctl_nouns.h"
+#include "ctl_show.h"
+#include "text.h"
+
+static const struct ctl_column columns[] = {
+	{"ID", "id", NULL, 0, 0},
+	{"Username", "name", NULL, 12, 0},
+	{"Name", "displayName", NULL, 12, 3},
+	{"Email", "email", NULL, 12, 2},
+	{"Created", "createdAt", ctl_text_time, 0, 1},
+	{0},
+};
+
+/* A name starts with a letter, so that digits are an id. */
+const json_t *ctl_user_find(struct ctl *c, const char *id_or_name)
+{
+	uint64_t id;
+	bool is_id = !text_parse_u64(bytes_text(id_or_name), INT64_MAX, &id);
+	const json_t *answer = ctl_call(c, "GET", ctl_path(c, is_id ? "/api/v1/user?id=%s" : "/api/v1/user?name=%s", id_or_name), NULL);
+	const json_t *user = json_array_get(json_object_get(answer, "users"), 0);
+
+	/* Id 0 would mean all. */
+	if (answer && (!user || (is_id && !id))) {
+		ctl_fail(c, "there is no user %s: see `fleetscale users list`", id_or_name);
+		return NULL;
+	}
+	return user;
+}
+
+const char *ctl_user_id(const json_t *user)
+{
+	const char *id = json_string_value(json_object_get(user, "id"));
+
+	return id ? id : "";
+}
+
+const char *ctl_user_name(const json_t *user)
+{
+	const char *name = json_string_value(json_object_get(user, "name"));
+
+	return name ? name : "";
+}
+
+static void put_text(struct ctl *c, json_t *body, const char *member, const char *flag)
+{
+	const char *text = ctl_flags_text(&c->flags, flag);
+
+	if (text)
+		json_object_set_new(body, member, json_string(text));
+}
+
+static const struct ctl_flag create_flags[] = {
+	{"display-name", 'd', CTL_TEXT, "TEXT", NULL, false, "the name that people read"},
+	{"email", 'e', CTL_TEXT, "ADDRESS", NULL, false, "mail address"},
+	{"picture-url", 'p', CTL_TEXT, "URL", NULL, false, "profile picture"},
+	{0},
+};
+
+static void users_create(struct ctl *c)
+{
+	json_t *body = json_pack("{s:s}", "name", c->args[0]);
+
+	put_text(c, body, "displayName", "display-name");
+	put_text(c, body, "email", "email");
+	put_text(c, body, "pictureUrl", "picture-url");
+	ctl_show_one(c, json_object_get(ctl_call(c, "POST", "/api/v1/user", body), "user"), columns);
+}
+
+static const struct ctl_flag list_flags[] = {
+	{"identifier", 'i', CTL_NUMBER, "ID", NULL, false, "only this one"},
+	{"name", 'n', CTL_TEXT, "NAME", NULL, false, "only this one"},
+	{"email", 'e', CTL_TEXT, "ADDRESS", NULL, false, "only who has this address"},
+	{0},
+};
+
+static void users_list(struct ctl *c)
+{
+	const char *id = ctl_flags_text(&c->flags, "identifier"), *name = ctl_flags_text(&c->flags, "name"), *email = ctl_flags_text(&c->flags, "email");
+	const char *path = "/api/v1/user";
+
+	if (!!id + !!name + !!email > 1) {
+		ctl_misuse(c, "name one of --identifier, --name and --email");
+		return;
+	}
+	if (id)
+		path = ctl_path(c, "/api/v1/user?id=%s", id);
+	else if (name)
+		path = ctl_path(c, "/api/v1/user?name=%s", name);
+	else if (email)
+		path = ctl_path(c, "/api/v1/user?email=%s", email);
+	ctl_show_list(c, json_object_get(ctl_call(c, "GET", path, NULL), "users"), columns);
+}
+
+/* The user that flags or a word name. */
+static const json_t *find_named(struct ctl *c)
+{
+	const char *who = ctl_flags_text(&c->flags, "identifier");
+
+	if (!who)
+		who = ctl_subject(c, "name");
+	return who ? ctl_user_find(c, who) : NULL;
+}
+
+static const struct ctl_flag one_flags[] = {
+	{"identifier", 'i', CTL_NUMBER, "ID", NULL, false, "which user"},
+	{"name", 'n', CTL_TEXT, "NAME", NULL, false, "which user"},
+	{0},
+};
+
+static void users_destroy(struct ctl *c)
+{
+	const json_t *user = find_named(c);
+
+	if (user && ctl_confirm(c, "Remove user %s (%s) and the auth keys that are theirs?", ctl_user_name(user), ctl_user_id(user)))
+		ctl_show_done(c, ctl_call(c, "DELETE", ctl_path(c, "/api/v1/user/%s", ctl_user_id(user)), NULL), "User %s is removed.", ctl_user_name(user));
+}
+
+static const struct ctl_flag rename_flags[] = {
+	{"identifier", 'i', CTL_NUMBER, "ID", NULL, false, "which user"},
+	{"name", 'n', CTL_TEXT, "NAME", NULL, false, "which user"},
+	{"new-name", 'r', CTL_TEXT, "NAME", NULL, true, "the new name"},
+	{0},
+};
+
+static void users_rename(struct ctl *c)
+{
+	const json_t *user = find_named(c);
+	const char *name = ctl_flags_text(&c->flags, "new-name");
+
+	if (user)
+		ctl_show_one(c, json_object_get(ctl_call(c, "POST", ctl_path(c, "/api/v1/user/%s/rename/%s", ctl_user_id(user), name), NULL), "user"), columns);
+}
+
+static const struct ctl_verb verbs[] = {
+	{"create", "c new", "NAME", 1, 1, "Make a user", create_flags, users_create},
+	{"list", "ls show", NULL, 0, 0, "Show the users", list_flags, users_list},
+	{"rename", "mv", "[USER]", 0, 1, "Give a user another name", rename_flags, users_rename},
+	{"destroy", "delete", "[USER]", 0, 1, "Remove a user that has no nodes, with the user's auth keys", one_flags, users_destroy},
+	{0},
+};
+
+const struct ctl_noun ctl_noun_users = {"users", "user", "The people and programs of a tailnet", verbs, NULL};
