@@ -1,7 +1,9 @@
 #include "serve_key.h"
 
+#include "capver.h"
 #include "coordinator.h"
 #include "jsonw.h"
+#include "text.h"
 
 /* Both names carry the Noise key: a non-zero legacy key spares clients a second GET /key before each registration (control.md 1.2). */
 void serve_key(struct exchange *x)
@@ -10,11 +12,16 @@ void serve_key(struct exchange *x)
 	struct public_key public_key;
 	char text[KEY_TEXT_MAX];
 	struct machine_key as_machine;
+	uint64_t capver;
 	struct buffer out;
 	struct jsonw w;
 
-	if (!exchange_query(x, "v").len) {
+	if (text_parse_u64(exchange_query(x, "v"), UINT16_MAX, &capver)) {
 		exchange_reply_text(x, 400, "this server speaks to clients that name their capability version: GET /key?v=...\n");
+		return;
+	}
+	if (!capver_accepted((unsigned)capver)) {
+		exchange_reply_text(x, 400, capver_refusal());
 		return;
 	}
 	key_public(c->noise_key, &public_key);

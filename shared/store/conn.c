@@ -173,6 +173,11 @@ static unsigned skip_empty(const struct tx *tx, unsigned step)
 	return step;
 }
 
+bool conn_stands(const struct conn *conn)
+{
+	return conn->state == CONN_FREE || conn->state == CONN_BUSY || conn->state == CONN_CLEANING;
+}
+
 bool conn_take(struct conn *conn, struct tx *tx)
 {
 	if (conn->state != CONN_FREE)

@@ -10,7 +10,10 @@
 #include "text.h"
 #include "txwork.h"
 
-enum { CONNECTIONS_MAX = 16 };
+enum {
+	CONNECTIONS_MAX = 16,
+	DOWN_MS = 3000          /* who asks while no connection stands hears "not now" before a relay or a client gives up by itself (5 s) */
+};
 
 /* --- trouble, told for the whole process ------------------------------------------------------------------------------------------------------ */
 
@@ -133,6 +136,15 @@ static void refuse(struct tx *tx, enum err e, const char *sentence)
 	loop_defer(tx->pg->loop, &tx->pg->refuse);
 }
 
+/* In a storm the line is long and moves; while nothing stands it does not move. */
+static int64_t patience_ms(const struct pg *pg)
+{
+	for (unsigned i = 0; i < pg->conn_count; i++)
+		if (conn_stands(pg->conns[i]))
+			return pg->timeout_ms;
+	return pg->timeout_ms < DOWN_MS ? pg->timeout_ms : DOWN_MS;
+}
+
 void pg_submit(struct tx *tx)
 {
 	struct pg *pg = tx->pg;
@@ -157,7 +169,7 @@ void pg_submit(struct tx *tx)
 		refuse(tx, ERR_UNAVAILABLE, "too much waits for the database");
 		return;
 	}
-	timer_set(&tx->deadline, pg->timeout_ms);
+	timer_set(&tx->deadline, patience_ms(pg));
 	list_append(&pg->waiting, &tx->link);
 	pg->waiting_count++;
 }

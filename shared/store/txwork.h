@@ -77,6 +77,7 @@ PGconn *pg_connect_start(const struct pg *pg);
 struct conn *conn_new(struct pg *pg);
 void conn_free(struct conn **conn);                             /* what it does answers ERR_CANCELED */
 bool conn_take(struct conn *conn, struct tx *tx);               /* false: not free */
+bool conn_stands(const struct conn *conn);                      /* connected, busy or not */
 void conn_give_up(struct conn *conn, struct tx *tx, enum err e);        /* the transaction took too long: it answers, the connection ends */
 struct tx *conn_tx(const struct conn *conn);
 
