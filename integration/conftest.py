@@ -74,11 +74,18 @@ def address():
 
 
 @pytest.fixture(scope="session")
+def ports():
+    """The first port of each cluster that this worker starts: ranges that no other worker uses."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    return iter(range(11000 + 1500 * worker, 11000 + 1500 * (worker + 1), 30))
+
+
+@pytest.fixture(scope="session")
 def shared(address):
     """Two coordinators, two mappers, one relay, shared by all workers. Do not break it."""
     with open(TRACES / "shared.lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        cluster = Cluster(TRACES / "shared", BUILD, address, tune=tune(SHARED))
+        cluster = Cluster(TRACES / "shared", BUILD, address, tune=tune(SHARED), first_port=10000)
         cluster.start()  # by the first worker; the others find it running
     return cluster
 
@@ -109,12 +116,13 @@ def tailnet(tailnets):
 
 
 @pytest.fixture
-def clusters(request, address, traces):
+def clusters(request, address, traces, ports):
     """Makes clusters of one's own, to be broken. At the end all live programs must drain with status 0."""
     made, fronts = [], []
 
     def make(coordinators=2, mappers=2, relays=1, **options):
-        cluster = Cluster(traces / f"cluster-{len(made)}", BUILD, address, coordinators, mappers, relays, tune(options))
+        cluster = Cluster(traces / f"cluster-{len(made)}", BUILD, address, coordinators, mappers, relays, tune(options),
+                          first_port=next(ports))
         made.append(cluster)
         request.node.clusters = made
         cluster.start()

@@ -79,18 +79,17 @@ def test_half_requests_do_not_pile_up(coordinator):
         assert coordinator.get("/key?v=142", "clients")[0] == 200
 
 
-BODIES = ["", '{"Version":142,"Hostinfo":{"Hostname":"x\\u0000y"}}', "{", "null", "[]", "42", '"x"', "{}", DEEP, '{"Version":"x"}', '{"Version":142,"NodeKey":7}',
+BODIES = ["{", "null", "[]", "42", '"x"', "{}", DEEP, '{"Version":"x"}', '{"Version":142,"NodeKey":7}', '{"Version":-1}',
           '{"Version":142,"NodeKey":"nodekey:zz"}', '{"Version":142,"NodeKey":"nodekey:' + "0" * 64 + '"}',
-          '{"Version":142,"NodeKey":"nodekey:' + "1" * 64 + '","Hostinfo":[]}', "\ud800".encode("utf-8", "replace").decode(),
-          '{"Version":-1}', '{"Version":1e99}', '{"Version":142,"Hostinfo":{"Hostname":"' + "h" * 100_000 + '"}}']
+          '{"Version":142,"NodeKey":"nodekey:' + "1" * 64 + '","Hostinfo":[]}', "?" * 1000, '{"Version":1e99}',
+          '{"Version":142,"Hostinfo":{"Hostname":"x\\u0000y"}}', '{"Version":142,"Hostinfo":{"Hostname":"\\ud800"}}',
+          '{"Version":142,"Hostinfo":{"Hostname":"' + "h" * 100_000 + '"}}']
 
 
 @pytest.mark.parametrize("path", ["/machine/register", "/machine/map"])
 def test_bad_json_inside_noise(tailnet, path):
     raw = tailnet.machine().raw("stranger", url=tailnet.url())
     for body in BODIES:
-        if not body:
-            continue
         answer = raw.request(path, text=body)
         assert answer["status"] in (400, 401, 403, 404, 413) or "Error" in answer["text"], (body[:80], answer)
     assert tailnet.nodes() == []

@@ -8,7 +8,6 @@ import time
 import pytest
 from actors.client import NEWEST, OLDEST, Machine
 from actors.tailnet import Tailnet
-from fleet.ports import free
 
 
 def certificate(folder, address, serial):
@@ -30,9 +29,9 @@ def shown(address, port):
 
 
 @pytest.fixture
-def door(clusters, traces, address):
+def door(clusters, traces, address, ports):
     pem, key = certificate(traces, address, 1)
-    port = free(address, set())
+    port = next(ports)
     cluster = clusters(1, 1, 1, **{"listen.clients_tls": f"{address}:{port}", "tls.certificate": pem, "tls.key": key})
     return cluster, port, pem
 

@@ -71,7 +71,7 @@ class Program(Process):
         env.update({"FLEETSCALE_" + k.upper().replace(".", "_"): str(v) for k, v in options.items()})
         self.start([self.cluster.program(self.kind)], env)
 
-    def get(self, path, door="operations", headers=None, method="GET", body=None, timeout=10):
+    def get(self, path, door="operations", headers=None, method="GET", body=None, timeout=40):
         """(status, body) of one HTTP request to one of this program's doors."""
         c = http.client.HTTPConnection(self.cluster.host, self.port(door), timeout=timeout)
         try:
@@ -105,7 +105,8 @@ class Program(Process):
 
 
 class Cluster:
-    def __init__(self, folder, build, host="127.0.0.1", coordinators=2, mappers=2, relays=1, tune=None, careful=False):
+    def __init__(self, folder, build, host="127.0.0.1", coordinators=2, mappers=2, relays=1, tune=None, careful=False,
+                 first_port=None):
         self.folder, self.build, self.host = Path(folder), Path(build), host
         self.counts = {"coordinator": coordinators, "mapper": mappers, "derp": relays}
         self.tune = tune or {}
@@ -113,7 +114,7 @@ class Cluster:
         state = self.remembered()
         same_host = state.get("host") == host
         marks = state.get("processes", {})
-        self.ports = Ports(host, state.get("ports") if same_host else None)
+        self.ports = Ports(host, state.get("ports") if same_host else None, first_port)
         self.sockets = self.private_folder(state.get("sockets"))
         self.data = Path(state.get("data") or self.data_folder())
         log = self.folder / "log"

@@ -1,5 +1,6 @@
 """Free ports of one address, kept by name so that a later start takes the same ones again."""
 
+import random
 import socket
 
 
@@ -15,27 +16,28 @@ def bindable(host, port):
     return True
 
 
-def free(host, taken):
-    """A port free for TCP and UDP, below the range that the kernel gives to outgoing connections."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+def free(host, taken, first=None):
+    """A port free for TCP and UDP: from `first` on, or any below the range that the kernel gives to outgoing connections.
+
+    Programs listen with SO_REUSEPORT, so that two clusters which pick at the same moment need ranges of their own.
+    """
+    if first is not None:
+        return next(port for port in range(first, 65536) if port not in taken and bindable(host, port))
     while True:
-        with socket.socket(family, socket.SOCK_STREAM) as s:
-            s.bind((host, 0))
-            port = s.getsockname()[1]
-        port = 10000 + port % 20000
+        port = 10000 + random.randrange(20000)
         if port not in taken and bindable(host, port):
             return port
 
 
 class Ports:
-    def __init__(self, host, kept=None):
-        self.host = host
+    def __init__(self, host, kept=None, first=None):
+        self.host, self.first = host, first
         self.kept = dict(kept or {})
 
     def get(self, name):
         """The port kept under `name`; taken now if there is none yet."""
         if name not in self.kept:
-            self.kept[name] = free(self.host, set(self.kept.values()))
+            self.kept[name] = free(self.host, set(self.kept.values()), self.first)
         return self.kept[name]
 
     def renew_if_lost(self, name):
