@@ -100,7 +100,7 @@ static void on_taken(struct announce *a, const json_t *answer)
 static void on_failed(struct announce *a, enum err e, unsigned status, struct bytes body)
 {
 	bool refused = status == 401 || status == 403;
-	LOG_AT(refused ? LOG_ERROR : LOG_WARNING, SUBJECT("relay"), refused ? "coordinator does not know this relay's token" : "announcement failed",
+	LOG_AT(refused ? LOG_ERROR : LOG_WARNING, SUBJECT("relay"), refused ? "a coordinator refuses this relay" : "announcement failed",
 	       F_TEXT("coordinator", a->config.coordinators->url[a->coordinator]), F_ERR(e), F_UINT("status", status),
 	       F_BYTES("answer", bytes_take(body, bytes_is_utf8(body) ? 200 : 0)));
 	relay_count_at(RELAY_ANNOUNCEMENTS, 0, 1);

@@ -16,7 +16,7 @@ struct announce_config {
 	const char *token;
 	struct bytes body;                      /* JSON, copied */
 	void (*on_taken)(void *context);        /* a coordinator took it; each time */
-	void (*on_refused)(void *context);      /* our token is not good there; each time */
+	void (*on_refused)(void *context);      /* our token, or what we say, is not good there; each time */
 	void *context;
 };
 

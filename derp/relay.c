@@ -150,7 +150,7 @@ const char *relay_not_ready(const struct relay *r)
 		return "draining";
 	if (atomic_load(&r->announced))
 		return NULL;
-	return atomic_load(&r->token_refused) ? "coordinator does not know this relay's token" : "not announced to a coordinator yet";
+	return atomic_load(&r->refused) ? "refused by a coordinator" : "not announced to a coordinator yet";
 }
 
 unsigned relay_home(const struct relay *r, const struct node_key *key)
@@ -180,13 +180,13 @@ static void on_taken(void *context)
 {
 	struct relay *r = context;
 	atomic_store(&r->announced, true);
-	atomic_store(&r->token_refused, false);
+	atomic_store(&r->refused, false);
 }
 
 static void on_refused(void *context)
 {
 	struct relay *r = context;
-	atomic_store(&r->token_refused, true);
+	atomic_store(&r->refused, true);
 }
 
 static enum err begin_announcing(struct shard *s, struct diag *why)

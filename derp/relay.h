@@ -57,7 +57,7 @@ struct relay {
 	int reserved, reserved_stun, reserved_plain;    /* sockets that hold the ports until the shards listen */
 	int certificate_fd, key_fd;             /* of the self-signed pair, in memory */
 	char certificate[64], certificate_key[64];      /* their paths */
-	atomic_bool announced, token_refused, draining;
+	atomic_bool announced, refused, draining;
 	atomic_uint opened;                     /* shards that are there; `count` and `shard` may be read once it says all */
 	unsigned count;
 	struct shard *shard[RELAY_SHARDS_MAX];

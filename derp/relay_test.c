@@ -2,6 +2,7 @@
 #include "relay.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -585,9 +586,10 @@ static void a_slow_reader_loses_the_oldest(void **state)
 	/* Left alone it is closed. */
 	for (uint32_t n = 0; n < COUNT; n++)
 		send_packet(&a, &key, packet, SIZE);
-	usleep(options.limit_write_ms * 1000 + 700000);
+	usleep((useconds_t)options.limit_write_ms * 1000 + 700000);
 	while (read_frame(slow.fd, &len))
 		;
+	assert_true(recv(slow.fd, payload_in, 1, 0) == 0 || errno == ECONNRESET);
 	close(slow.fd);
 	close(a.fd);
 	close(quick.fd);
