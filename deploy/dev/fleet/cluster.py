@@ -189,7 +189,7 @@ class Cluster:
         if p.kind == "coordinator":
             return {**common, **cluster, "listen.clients": p.at("clients"), "listen.admin": p.at("admin"),
                     "listen.admin_socket": self.admin_socket(p.index), "server_url": f"http://{p.at('clients')}",
-                    "base_domain": "fleet.test", "relay.insecure_for_tests": "true",
+                    "relay.insecure_for_tests": "true",
                     "database.url": self.postgres.url("fleetscale_coordinator")}
         if p.kind == "mapper":
             return {**common, **cluster, "threads": 1, "listen.link": p.at("link"), "link.advertise": p.at("link"),
