@@ -1,6 +1,6 @@
 /* One request and its reply, whatever carried it: h2o on a door, or HTTP/2 inside Noise.
  * Not routing (dispatch.h). A handler replies exactly once, also when the client has gone meanwhile (then it just ends the exchange).
- * The carrier owns the exchange; its memory and arena stay until the reply, and, for streams, until on_gone or exchange_end. */
+ * The carrier owns the exchange; its memory and arena stay until the end of the turn of the reply, and, for streams, of on_gone or exchange_end. */
 #ifndef EXCHANGE_H
 #define EXCHANGE_H
 

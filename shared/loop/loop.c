@@ -215,7 +215,9 @@ void loop_free(struct loop **at)
 	watch_close(&loop->wake);
 	run_deferred(loop);
 	(void)h2o_evloop_run(loop->h2o, 0);
-	h2o_evloop_destroy(loop->h2o);
+	/* h2o aborts under timers that a server which was not freed has left. */
+	if (h2o_linklist_is_empty(&loop->h2o->_timeouts))
+		h2o_evloop_destroy(loop->h2o);
 	close(loop->wake_fd);
 	free(loop);
 }
