@@ -313,6 +313,7 @@ enum err intake_new(struct worker *worker, const struct mapper_options *options,
 	struct intake *in = x_zalloc(sizeof *in);
 	in->worker = worker;
 	in->loop = worker->loop;
+	in->started = clock_mono();
 	in->options = options;
 	in->keepers = table_new();
 	list_init(&in->keeper_list);

@@ -16,6 +16,7 @@ struct table;
 struct intake {
 	struct worker *worker;
 	struct loop *loop;
+	struct mono started;
 	const struct mapper_options *options;
 	struct pg *pg;
 	struct bus *bus;

@@ -258,6 +258,7 @@ static int open_house(void **state)
 	out.certain = true;
 	h.worker = (struct worker){.loop = h.loop};
 	assert_int_equal(intake_new(&h.worker, &options, "test", &why, &h.in), ERR_NONE);
+	h.in->started.ms -= options.presence_grace_ms;  /* not young any more */
 	h.dial = dial_new(h.loop, bytes_text(options.cluster_secret), NULL, NULL);
 	join();
 	join();
@@ -525,6 +526,18 @@ static void nobody_is_offline_while_presence_cannot_tell(void **state)
 	assert_int_equal(h->ears[0].frame_count, 2);
 }
 
+/* Presence is sure, but nobody could come back yet. */
+static void a_young_process_doubts(void **state)
+{
+	struct house *h = *state;
+	h->in->started = clock_mono();
+	subscribe(h, 0);
+	wait_frames(h, 0, 1);
+	assert_true(json_is_true(json_object_get(json_array_get(json_object_get(frame(h, 0, 0), "Peers"), 0), "Online")));
+	wait_frames(h, 0, 2);
+	assert_true(json_is_false(json_object_get(json_array_get(json_object_get(frame(h, 0, 1), "PeersChangedPatch"), 0), "Online")));
+}
+
 static void doubt_ends_with_the_grace(void **state)
 {
 	struct house *h = *state;
@@ -597,6 +610,7 @@ int main(void)
 		WITH_HOUSE(one_frame_when_one_is_wanted),
 		WITH_HOUSE(offline_with_last_seen),
 		WITH_HOUSE(nobody_is_offline_while_presence_cannot_tell),
+		WITH_HOUSE(a_young_process_doubts),
 		WITH_HOUSE(doubt_ends_with_the_grace),
 		WITH_HOUSE(drain_ends_streams),
 		WITH_HOUSE(an_idle_keeper_goes),

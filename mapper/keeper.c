@@ -63,10 +63,10 @@ static bool is_online(const struct keeper *k, uint32_t slot)
 		place->doubtful = false;
 		return true;
 	}
+	if (place->doubtful)
+		return k->doubting;
 	/* Absence means nothing while presence is not known. */
-	if (presence_certain(k->in->presence, k->tailnet))
-		return false;
-	return place->online && (!place->doubtful || k->doubting);
+	return place->online && !presence_certain(k->in->presence, k->tailnet);
 }
 
 static void look_online(struct keeper *k, uint32_t slot)
@@ -74,10 +74,18 @@ static void look_online(struct keeper *k, uint32_t slot)
 	snapshot_set_online(k->snapshot, slot, is_online(k, slot));
 }
 
-/* A keeper that starts while presence cannot tell (everything was restarted) does not call those offline who are about to come back. */
+/* Whether absence from presence may mean no more than that everything was restarted: presence cannot tell, or this process is itself so young that
+ * clients may not have come back yet. */
+static bool is_doubtful(const struct keeper *k)
+{
+	return !k->certain || loop_now(k->in->loop).ms - k->in->started.ms < k->in->options->presence_grace_ms;
+}
+
+/* A keeper that starts in doubt does not call those offline who may be about to come back. */
 static void doubt(struct keeper *k)
 {
-	k->doubting = !presence_certain(k->in->presence, k->tailnet);
+	k->certain = presence_certain(k->in->presence, k->tailnet);
+	k->doubting = is_doubtful(k);
 	k->doubt_until = (struct mono){loop_now(k->in->loop).ms + k->in->options->presence_grace_ms};
 	for (uint32_t slot = 0; slot < k->snapshot->place_count && k->doubting; slot++)
 		if (snapshot_node(k->snapshot, slot) && !wall_is_zero(snapshot_node(k->snapshot, slot)->first_polled)) {
@@ -330,17 +338,25 @@ static uint64_t told_floor(const struct keeper *k)
 	return floor;
 }
 
+/* Presence can tell again, or the time of doubt is over: who was kept online without proof is looked at. */
+static void look_again(struct keeper *k, struct mono now)
+{
+	bool was = k->certain, over = k->doubting && now.ms >= k->doubt_until.ms;
+	k->certain = presence_certain(k->in->presence, k->tailnet);
+	if (was == k->certain && !over)
+		return;
+	k->doubting = k->doubting && !over;
+	look_all_online(k);
+	keeper_touch(k);
+}
+
 void keeper_housekeep(struct keeper *k, struct mono now)
 {
 	if (k->state != KEEPER_WARM)
 		return;
 	if (wall_passed(k->snapshot->next_expiry, clock_wall()))
 		keeper_touch(k);
-	if (k->doubting && (now.ms >= k->doubt_until.ms || presence_certain(k->in->presence, k->tailnet))) {
-		k->doubting = false;
-		look_all_online(k);
-		keeper_touch(k);
-	}
+	look_again(k, now);
 	if (k->snapshot->resting_count && now.ms - k->floor_at.ms >= FLOOR_TICKS_MS) {
 		snapshot_settle(k->snapshot, k->floor);
 		k->floor = told_floor(k);

@@ -34,6 +34,7 @@ struct keeper {
 	struct mono idle_since, asked_since;
 	bool doubting;                  /* some are shown online only because presence could not say otherwise yet */
 	struct mono doubt_until;
+	bool certain;                   /* presence was, when it was looked at last */
 	uint64_t floor;                 /* no stream stood before it at floor_at */
 	struct mono floor_at;
 	size_t unsent;
