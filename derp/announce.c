@@ -9,9 +9,11 @@
 #include "metrics_relay.h"
 
 enum {
-	ANNOUNCE_MS = 3000,             /* timeout of one */
-	BACKOFF_LEAST_MS = 250, BACKOFF_MOST_MS = 5000,
-	LEASE_DEFAULT_S = 15, LEASE_MOST_S = 3600,
+	ANNOUNCE_MS = 3000, /* timeout of one */
+	BACKOFF_LEAST_MS = 250,
+	BACKOFF_MOST_MS = 5000,
+	LEASE_DEFAULT_S = 15,
+	LEASE_MOST_S = 3600,
 	ANSWER_MAX = 16384,
 };
 
@@ -21,7 +23,7 @@ struct announce {
 	struct timer next;
 	unsigned coordinator;
 	int64_t backoff_ms;
-	bool known;                     /* the region was logged */
+	bool known; /* the region was logged */
 	bool asking, ending;
 };
 

@@ -14,26 +14,26 @@ struct announce_config {
 	struct fetcher *fetcher;
 	struct coordinators *coordinators;
 	const char *token;
-	struct bytes body;                      /* JSON, copied */
-	void (*on_taken)(void *context);        /* a coordinator took it; each time */
-	void (*on_refused)(void *context);      /* our token, or what we say, is not good there; each time */
+	struct bytes body;                 /* JSON, copied */
+	void (*on_taken)(void *context);   /* a coordinator took it; each time */
+	void (*on_refused)(void *context); /* our token, or what we say, is not good there; each time */
 	void *context;
 };
 
 /* What a relay says about itself. */
 struct announcement {
-	const char *name;                       /* "": the coordinator knows */
+	const char *name; /* "": the coordinator knows */
 	const char *host_name, *ipv4, *ipv6, *cert_name;
 	unsigned relay_port;
-	int stun_port;                          /* -1: none */
+	int stun_port; /* -1: none */
 	bool insecure_for_tests, can_port80;
-	const char *instance;                   /* random, of this process */
+	const char *instance; /* random, of this process */
 };
 
 /* Wire: POST /relay/v1/announce, docs/protocol/derp.md. */
 MUST_USE enum err announcement_encode(const struct announcement *announcement, struct buffer *out);
 
-struct announce *announce_new(const struct announce_config *config);    /* the first one goes at the end of this turn */
-void announce_free(struct announce **announce);                 /* before the fetcher */
+struct announce *announce_new(const struct announce_config *config); /* the first one goes at the end of this turn */
+void announce_free(struct announce **announce);                      /* before the fetcher */
 
 #endif

@@ -9,13 +9,16 @@
 #include "relay.h"
 
 enum {
-	KEEP_ALIVE_MS = 60000, KEEP_ALIVE_JITTER_MS = 5000,     /* clients give up after 120 s without a frame */
-	STALL_TICK_MS = 250,            /* how finely the write timeout is watched */
-	OUT_WINDOW = 256 * 1024,        /* bytes given to the pipe before the rest waits in the queues, where the oldest can be dropped */
-	NOT_HERE_PER_S = 1, NOT_HERE_BURST = 3,
-	HOME_SETTLES_MS = 5000,         /* a home noted so early is not a move */
-	DUPLICATES_MAX = 32,            /* connections of one key; beyond it the one that was silent longest ends */
-	UNACKED_MS = 15000, IDLE_PROBE_MS = 600000,     /* rarely: every probe wakes a phone */
+	KEEP_ALIVE_MS = 60000,
+	KEEP_ALIVE_JITTER_MS = 5000, /* clients give up after 120 s without a frame */
+	STALL_TICK_MS = 250,         /* how finely the write timeout is watched */
+	OUT_WINDOW = 256 * 1024,     /* bytes given to the pipe before the rest waits in the queues, where the oldest can be dropped */
+	NOT_HERE_PER_S = 1,
+	NOT_HERE_BURST = 3,
+	HOME_SETTLES_MS = 5000, /* a home noted so early is not a move */
+	DUPLICATES_MAX = 32,    /* connections of one key; beyond it the one that was silent longest ends */
+	UNACKED_MS = 15000,
+	IDLE_PROBE_MS = 600000, /* rarely: every probe wakes a phone */
 	CONTROL_CAP = (HEARD_MAX + 64) * DERPFRAME_PEER_GONE_LEN,
 };
 
@@ -31,19 +34,19 @@ struct client {
 	struct member member;
 	struct hearer hearer;
 
-	struct packet *incoming;        /* being read; filled up to incoming_len */
+	struct packet *incoming; /* being read; filled up to incoming_len */
 	uint32_t incoming_len;
-	uint64_t skip;                  /* bytes of the current frame that nobody wants */
+	uint64_t skip; /* bytes of the current frame that nobody wants */
 
 	struct queue disco, other;
-	struct buffer control;          /* small frames of our own, before all packets */
+	struct buffer control; /* small frames of our own, before all packets */
 	bool pong_waits;
 	bool preferred;
 	struct limit not_here;
 	struct timer keep_alive, stall;
 	int64_t keep_alive_ms;
-	uint64_t given, taken;          /* bytes given to the pipe; of those, gone to the kernel when last looked */
-	struct mono moved, begun;       /* when `taken` grew last; when it became live */
+	uint64_t given, taken;    /* bytes given to the pipe; of those, gone to the kernel when last looked */
+	struct mono moved, begun; /* when `taken` grew last; when it became live */
 	struct defer flushing, ending;
 };
 

@@ -11,9 +11,9 @@ struct client;
 struct shard;
 
 enum client_state {
-	CLIENT_ASKING,          /* a coordinator is asked about its key; nothing is read */
-	CLIENT_LIVE,            /* in the directory, ServerInfo sent */
-	CLIENT_ENDED,           /* until the end of the turn */
+	CLIENT_ASKING, /* a coordinator is asked about its key; nothing is read */
+	CLIENT_LIVE,   /* in the directory, ServerInfo sent */
+	CLIENT_ENDED,  /* until the end of the turn */
 	CLIENT_STATE_COUNT
 };
 

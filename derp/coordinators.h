@@ -11,7 +11,7 @@
 enum { COORDINATORS_MAX = 16 };
 
 struct coordinators {
-	char *url[COORDINATORS_MAX];    /* without a slash at the end */
+	char *url[COORDINATORS_MAX]; /* without a slash at the end */
 	unsigned count;
 	atomic_uint preferred;
 };

@@ -14,9 +14,11 @@ static void urls_are_read(void **state)
 		enum err want;
 		unsigned count;
 	} cases[] = {
-		{"http://a", ERR_NONE, 1},         {" https://a:1/ , http://b/x ,", ERR_NONE, 2}, {"", ERR_MALFORMED, 0},  {",", ERR_MALFORMED, 0},
-		{"ftp://a", ERR_MALFORMED, 0},     {"http://", ERR_MALFORMED, 0},                 {"a:80", ERR_MALFORMED, 0},
-		{"http://a\tb", ERR_MALFORMED, 0}, {"http://a b", ERR_MALFORMED, 0},
+		{"http://a", ERR_NONE, 1},        {" https://a:1/ , http://b/x ,", ERR_NONE, 2},
+		{"", ERR_MALFORMED, 0},           {",", ERR_MALFORMED, 0},
+		{"ftp://a", ERR_MALFORMED, 0},    {"http://", ERR_MALFORMED, 0},
+		{"a:80", ERR_MALFORMED, 0},       {"http://a\tb", ERR_MALFORMED, 0},
+		{"http://a b", ERR_MALFORMED, 0},
 	};
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		struct coordinators c = {0};

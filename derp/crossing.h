@@ -12,9 +12,9 @@
 struct shard;
 
 enum letter_kind {
-	LETTER_PACKET,          /* to the shard where `to` lives */
-	LETTER_NOT_HERE,        /* back to the shard it came from: `to` is not connected here */
-	LETTER_LEFT             /* to all: the key `to` has no connection any more */
+	LETTER_PACKET,   /* to the shard where `to` lives */
+	LETTER_NOT_HERE, /* back to the shard it came from: `to` is not connected here */
+	LETTER_LEFT      /* to all: the key `to` has no connection any more */
 };
 
 struct outbox {
@@ -24,9 +24,9 @@ struct outbox {
 };
 
 struct crossing {
-	struct outbox *to;              /* one per shard */
+	struct outbox *to; /* one per shard */
 	struct defer posting;
-	atomic_size_t waiting;          /* payload bytes posted to this shard and not yet taken out */
+	atomic_size_t waiting; /* payload bytes posted to this shard and not yet taken out */
 };
 
 void crossing_open(struct shard *shard, unsigned count);

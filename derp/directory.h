@@ -13,8 +13,8 @@ struct directory;
 
 struct member {
 	struct list link;
-	struct seat *seat;      /* NULL: not in the directory */
-	uint64_t spoke;         /* turn of its last frame within its seat; 0: silent since it came as the second one */
+	struct seat *seat; /* NULL: not in the directory */
+	uint64_t spoke;    /* turn of its last frame within its seat; 0: silent since it came as the second one */
 };
 
 /* How the connections of one directory stand, for metrics. */
@@ -23,7 +23,7 @@ struct directory_count {
 };
 
 struct directory *directory_new(void);
-void directory_free(struct directory **directory);              /* must be empty of members */
+void directory_free(struct directory **directory); /* must be empty of members */
 struct directory_count directory_count(const struct directory *directory);
 
 /* The member becomes the active one of its key. Returns how many its key has now. */

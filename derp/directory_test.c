@@ -80,6 +80,7 @@ static void fallback_follows_history(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(one_connection), cmocka_unit_test(last_writer_is_active), cmocka_unit_test(fallback_follows_history)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(one_connection), cmocka_unit_test(last_writer_is_active),
+					   cmocka_unit_test(fallback_follows_history)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,7 +10,9 @@
 
 enum {
 	HANDSHAKE_MS = 10000,
-	IN_CAP = 2 * DERPFRAME_INFO_MAX,        /* the largest ClientInfo, and what a hasty client sends behind it */
+	IN_CAP = DERPFRAME_INFO_MAX + 131072, /* the largest ClientInfo, and what a hasty client sends behind it */
+	MODEST = 4096,                        /* no client in life says more about itself */
+	HELD_MAX = 64 << 20,                  /* of all guests of a shard; beyond it only modest ones are heard out */
 };
 
 struct guest {
@@ -19,6 +21,7 @@ struct guest {
 	struct list link;
 	struct timer deadline;
 	struct defer ending;
+	size_t held; /* bytes it has sent that wait for more */
 	bool ended;
 };
 
@@ -41,6 +44,7 @@ static void retire(struct guest *g)
 		return;
 	g->ended = true;
 	g->shard->guest_count--;
+	g->shard->guest_held -= g->held;
 	list_remove(&g->link);
 	timer_cancel(&g->deadline);
 	pipe_close(&g->pipe);
@@ -87,6 +91,15 @@ static void hand_over(struct guest *g, const struct derpframe_client_info *info)
 	retire(g);
 }
 
+/* False when it must go: strangers may not fill the memory. */
+static bool hold(struct guest *g, size_t len)
+{
+	struct shard *s = g->shard;
+	s->guest_held += len - g->held;
+	g->held = len;
+	return len <= MODEST || s->guest_held <= HELD_MAX;
+}
+
 static void on_data(void *context, struct buffer *in)
 {
 	struct guest *g = context;
@@ -98,8 +111,11 @@ static void on_data(void *context, struct buffer *in)
 		return;
 	}
 	/* Our own first words must be out before the connection may move; they are, unless the client does not read them. */
-	if (in->len < DERPFRAME_HEADER_LEN + h.len || pipe_busy(g->pipe))
+	if (in->len < DERPFRAME_HEADER_LEN + h.len || pipe_busy(g->pipe)) {
+		if (!hold(g, in->len))
+			fail(g, ERR_EXHAUSTED);
 		return;
+	}
 	struct derpframe_client_info info;
 	struct bytes payload = bytes_of(in->at + DERPFRAME_HEADER_LEN, h.len);
 	enum err e = derpframe_decode_client_info(payload, &g->shard->relay->key, &info);

@@ -8,19 +8,19 @@
 #include "list.h"
 #include "table.h"
 
-enum { HEARD_MAX = 8192 };      /* sources remembered per connection: about 250 bytes each; the largest tailnets have more, but not all send at once */
+enum { HEARD_MAX = 8192 }; /* sources remembered per connection: about 250 bytes each; the largest tailnets have more, but not all send at once */
 
 struct heard;
 
 struct hearer {
 	struct list sources;
 	unsigned count;
-	uint64_t id;            /* unique among the hearers of one loop */
-	struct node_key last;   /* the source noted last: most packets come in runs */
+	uint64_t id;          /* unique among the hearers of one loop */
+	struct node_key last; /* the source noted last: most packets come in runs */
 };
 
 struct heard *heard_new(void);
-void heard_free(struct heard **heard);                          /* must be empty of hearers */
+void heard_free(struct heard **heard); /* must be empty of hearers */
 void hearer_init(struct hearer *hearer, uint64_t id);
 
 /* A packet from `source` goes to `hearer`. */

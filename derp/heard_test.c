@@ -105,6 +105,7 @@ static void hearers_may_end_while_told(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(each_hearer_is_told_once), cmocka_unit_test(memory_is_bounded), cmocka_unit_test(hearers_may_end_while_told)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(each_hearer_is_told_once), cmocka_unit_test(memory_is_bounded),
+					   cmocka_unit_test(hearers_may_end_while_told)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,8 +7,8 @@
 #include "clock.h"
 
 struct limit {
-	int64_t thousandths;    /* tokens there are, in thousandths */
-	int64_t at_ms;          /* when that was */
+	int64_t thousandths; /* tokens there are, in thousandths */
+	int64_t at_ms;       /* when that was */
 };
 
 /* Starts full. */

@@ -38,12 +38,25 @@ enum relay_metric {
 enum relay_kind { RELAY_KIND_OTHER, RELAY_KIND_DISCO };
 enum relay_drop { RELAY_DROP_UNKNOWN_DEST, RELAY_DROP_GONE, RELAY_DROP_QUEUE_HEAD, RELAY_DROP_QUEUE_TAIL, RELAY_DROP_CROSSING };
 enum relay_gone { RELAY_GONE_DISCONNECTED, RELAY_GONE_NOT_HERE };
-enum relay_verdict { RELAY_VERDICT_ALLOWED, RELAY_VERDICT_REFUSED, RELAY_VERDICT_GRACE, RELAY_VERDICT_FAIL_OPEN, RELAY_VERDICT_NO_ANSWER, RELAY_VERDICT_OVERLOAD };
+enum relay_verdict {
+	RELAY_VERDICT_ALLOWED,
+	RELAY_VERDICT_REFUSED,
+	RELAY_VERDICT_GRACE,
+	RELAY_VERDICT_FAIL_OPEN,
+	RELAY_VERDICT_NO_ANSWER,
+	RELAY_VERDICT_OVERLOAD
+};
 enum relay_stun { RELAY_STUN_SUCCESS, RELAY_STUN_NOT_STUN, RELAY_STUN_READ_ERROR, RELAY_STUN_WRITE_ERROR };
 
 extern struct metric relay_metrics[RELAY_METRIC_COUNT + 1];
 
-static inline void relay_count(enum relay_metric metric, int64_t amount) { metric_add(&relay_metrics[metric], amount); }
-static inline void relay_count_at(enum relay_metric metric, unsigned value, int64_t amount) { metric_add_at(&relay_metrics[metric], value, amount); }
+static inline void relay_count(enum relay_metric metric, int64_t amount)
+{
+	metric_add(&relay_metrics[metric], amount);
+}
+static inline void relay_count_at(enum relay_metric metric, unsigned value, int64_t amount)
+{
+	metric_add_at(&relay_metrics[metric], value, amount);
+}
 
 #endif

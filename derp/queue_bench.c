@@ -32,6 +32,7 @@ int main(void)
 	for (size_t i = 0; i < COUNT_OF(cases); i++)
 		printf("%-8u %-8u %.0f\n", cases[i].burst, cases[i].len, run(cases[i].burst, cases[i].len, 200000));
 	for (size_t i = 0; i < COUNT_OF(cases); i++)
-		printf("{\"bench\":\"queue\",\"burst\":%u,\"bytes\":%u,\"packets_per_s\":%.0f}\n", cases[i].burst, cases[i].len, run(cases[i].burst, cases[i].len, 200000));
+		printf("{\"bench\":\"queue\",\"burst\":%u,\"bytes\":%u,\"packets_per_s\":%.0f}\n", cases[i].burst, cases[i].len,
+		       run(cases[i].burst, cases[i].len, 200000));
 	return 0;
 }

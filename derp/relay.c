@@ -16,8 +16,9 @@
 #include "text.h"
 
 enum {
-	REQUEST_MS = 30000,             /* slow heads and idle keep-alive before the upgrade */
-	ALLOWED_MAX = 100000, REFUSED_MAX = 10000,      /* remembered keys of the whole process */
+	REQUEST_MS = 30000, /* slow heads and idle keep-alive before the upgrade */
+	ALLOWED_MAX = 100000,
+	REFUSED_MAX = 10000, /* remembered keys of the whole process */
 };
 
 /* ---- the process ---- */
@@ -31,6 +32,19 @@ static struct endpoint bound(int fd)
 	return endpoint_from_sockaddr((struct sockaddr *)&sa);
 }
 
+/* Shards share a port, so the kernel would let another process of ours share it too: this one must be alone. */
+static bool is_taken(const struct sockaddr_storage *sa, socklen_t len, int type)
+{
+	int fd = socket(sa->ss_family, type | SOCK_CLOEXEC, 0), one = 1;
+	if (fd < 0)
+		return false;
+	if (type == SOCK_STREAM)
+		(void)!setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+	bool taken = bind(fd, (const struct sockaddr *)sa, len) < 0 && errno == EADDRINUSE;
+	close(fd);
+	return taken;
+}
+
 /* Holds a port for listeners that come: bound, but not listening, it takes no connections from them. */
 static enum err reserve(const char *text, const char *option, int *fd, struct endpoint *at, struct diag *why)
 {
@@ -42,6 +56,8 @@ static enum err reserve(const char *text, const char *option, int *fd, struct en
 		return diag_set(why, ERR_MALFORMED, "%s: \"%s\" is not an address and a port", option, text);
 	struct sockaddr_storage sa;
 	socklen_t len = endpoint_to_sockaddr(*at, &sa);
+	if (at->port && is_taken(&sa, len, SOCK_STREAM))
+		return diag_set(why, ERR_EXISTS, "%s: somebody listens on %s already", option, text);
 	*fd = socket(sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int one = 1, only = !ip_equal(at->ip, (struct ip){.family = IP_V6});
 	if (*fd >= 0 && sa.ss_family == AF_INET6)
@@ -60,6 +76,10 @@ static enum err reserve_stun(struct relay *r, struct diag *why)
 		return ERR_NONE;
 	if (endpoint_parse(bytes_text(text), &r->stun_at))
 		return diag_set(why, ERR_MALFORMED, "listen.stun: \"%s\" is not an address and a port", text);
+	struct sockaddr_storage sa;
+	socklen_t len = endpoint_to_sockaddr(r->stun_at, &sa);
+	if (r->stun_at.port && is_taken(&sa, len, SOCK_DGRAM))
+		return diag_set(why, ERR_EXISTS, "listen.stun: somebody uses %s already", text);
 	r->reserved_stun = stundoor_bind(r->stun_at, why);
 	if (r->reserved_stun < 0)
 		return ERR_IO;
@@ -117,6 +137,8 @@ enum err relay_open(struct relay *r, const struct relay_options *options, struct
 	uint8_t instance[8];
 	random_fill(instance, sizeof instance);
 	hex_encode(r->instance, bytes_of(instance, sizeof instance));
+	if (!relay_certificate(r))
+		log_warning(SUBJECT("relay"), "no certificate: clients cannot use a relay without TLS, unless something before it provides that");
 	if (options->relay_unsafe_self_signed)
 		log_warning(SUBJECT("relay"), "unsafe: clients are told not to verify this relay's certificate");
 	return ERR_NONE;

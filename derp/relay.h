@@ -26,22 +26,22 @@ struct stundoor;
 struct shard {
 	struct relay *relay;
 	struct loop *loop;
-	unsigned index, crew;                   /* which of how many */
-	bool closing;                           /* no new clients */
+	unsigned index, crew; /* which of how many */
+	bool closing;         /* no new clients */
 	struct directory *directory;
 	struct heard *heard;
 	struct fetcher *fetcher;
 	struct verify *verify;
 	struct server *server;
 	struct stundoor *stun;
-	struct announce *announce;              /* on the first shard only */
-	struct table *clients;                  /* connection number -> client */
+	struct announce *announce; /* on the first shard only */
+	struct table *clients;     /* connection number -> client */
 	struct list in_state[CLIENT_STATE_COUNT];
-	struct list guests;                     /* handshakes on their way */
-	size_t guest_count;
+	struct list guests;             /* handshakes on their way */
+	size_t guest_count, guest_held; /* how many, and what they have sent that is not complete */
 	uint64_t last_number;
-	size_t queued_bytes;                    /* in the queues of all clients here */
-	struct directory_count counted;         /* as last told to the metrics */
+	size_t queued_bytes;            /* in the queues of all clients here */
+	struct directory_count counted; /* as last told to the metrics */
 	struct limit refusal_log;
 	struct crossing crossing;
 };
@@ -49,16 +49,16 @@ struct shard {
 struct relay {
 	const struct relay_options *options;
 	struct coordinators coordinators;
-	struct private_key key;                 /* of this process: clients learn it anew with each connection */
+	struct private_key key; /* of this process: clients learn it anew with each connection */
 	struct public_key public_key;
-	uint64_t seed;                          /* of the home of keys, so that nobody can aim at one shard */
+	uint64_t seed; /* of the home of keys, so that nobody can aim at one shard */
 	char instance[17];
-	struct endpoint at, stun_at, plain_at;  /* bound; IP_NONE: off */
-	int reserved, reserved_stun, reserved_plain;    /* sockets that hold the ports until the shards listen */
-	int certificate_fd, key_fd;             /* of the self-signed pair, in memory */
-	char certificate[64], certificate_key[64];      /* their paths */
+	struct endpoint at, stun_at, plain_at;       /* bound; IP_NONE: off */
+	int reserved, reserved_stun, reserved_plain; /* sockets that hold the ports until the shards listen */
+	int certificate_fd, key_fd;                  /* of the self-signed pair, in memory */
+	char certificate[64], certificate_key[64];   /* their paths */
 	atomic_bool announced, refused, draining;
-	atomic_uint opened;                     /* shards that are there; `count` and `shard` may be read once it says all */
+	atomic_uint opened; /* shards that are there; `count` and `shard` may be read once it says all */
 	unsigned count;
 	struct shard *shard[RELAY_SHARDS_MAX];
 };
@@ -69,7 +69,7 @@ void relay_close(struct relay *relay);
 const char *relay_not_ready(const struct relay *relay);
 /* Which shard a key lives on. */
 unsigned relay_home(const struct relay *relay, const struct node_key *key);
-const char *relay_certificate(const struct relay *relay);       /* PEM paths; NULL: plain */
+const char *relay_certificate(const struct relay *relay); /* PEM paths; NULL: plain */
 const char *relay_certificate_key(const struct relay *relay);
 
 /* All shards are there. */

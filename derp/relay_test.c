@@ -27,7 +27,7 @@ static struct worker *workers;
 
 /* ---- coordinators ---- */
 
-static atomic_int answer_status = 200;          /* 0: nobody answers */
+static atomic_int answer_status = 200; /* 0: nobody answers */
 static atomic_uint questions, announcements;
 static struct node_key foreign;
 static pthread_mutex_t foreign_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -380,9 +380,15 @@ static void breaches_end_the_connection(void **state)
 		uint8_t type;
 		uint32_t len;
 	} cases[] = {
-		{DERPFRAME_SEND_PACKET, 31},   {DERPFRAME_SEND_PACKET, KEY_LEN + DERPFRAME_PACKET_MAX + 1}, {DERPFRAME_NOTE_PREFERRED, 0},
-		{DERPFRAME_NOTE_PREFERRED, 2}, {DERPFRAME_PING, 7},                                         {DERPFRAME_PING, 1001},
-		{DERPFRAME_WATCH_CONNS, 0},    {DERPFRAME_CLOSE_PEER, 32},                                  {DERPFRAME_FORWARD_PACKET, 70},
+		{DERPFRAME_SEND_PACKET, 31},
+		{DERPFRAME_SEND_PACKET, KEY_LEN + DERPFRAME_PACKET_MAX + 1},
+		{DERPFRAME_NOTE_PREFERRED, 0},
+		{DERPFRAME_NOTE_PREFERRED, 2},
+		{DERPFRAME_PING, 7},
+		{DERPFRAME_PING, 1001},
+		{DERPFRAME_WATCH_CONNS, 0},
+		{DERPFRAME_CLOSE_PEER, 32},
+		{DERPFRAME_FORWARD_PACKET, 70},
 	};
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		struct peer a;
@@ -417,6 +423,13 @@ static void bad_handshakes_end(void **state)
 	expect_end(a.fd);
 	begin(&a, &key, &secret, 0);
 	write_all(a.fd, "\x02\x00\x04\x00\x01", 5);
+	expect_end(a.fd);
+	/* The largest that is allowed, in pieces; its box is none. */
+	begin(&a, &key, &secret, 0);
+	static uint8_t large[DERPFRAME_INFO_MAX];
+	derpframe_encode(large, DERPFRAME_CLIENT_INFO, sizeof large - DERPFRAME_HEADER_LEN);
+	for (size_t i = 0; i < sizeof large; i += 32768)
+		write_all(a.fd, large + i, 32768);
 	expect_end(a.fd);
 	begin(&a, &key, &secret, 0);
 	write_all(a.fd, "GET / HTTP/1.1\r\n\r\n", 18);
@@ -483,7 +496,7 @@ static void duplicates_share_a_key(void **state)
 	b = old;
 	send_packet(&a, &b.key, "1", 1);
 	expect_packet(&new, &a.key, "1", 1);
-	expect_quiet(&old);     /* a frame of it makes it the active one */
+	expect_quiet(&old); /* a frame of it makes it the active one */
 	send_packet(&a, &b.key, "2", 1);
 	expect_packet(&old, &a.key, "2", 1);
 	expect_quiet(&new);
@@ -530,7 +543,7 @@ static void without_coordinators_known_keys_stay(void **state)
 	mint(&unknown, &unknown_secret, 0);
 	join_as(&a, &key, &secret);
 	close(a.fd);
-	usleep(250000);         /* past verify.cache */
+	usleep(250000); /* past verify.cache */
 	static const int silences[] = {0, 503};
 	for (size_t i = 0; i < COUNT_OF(silences); i++) {
 		atomic_store(&answer_status, silences[i]);
@@ -626,8 +639,8 @@ static void pages(void **state)
 static void stun_is_answered(void **state)
 {
 	(void)state;
-	static const uint8_t request[] = {0,    1,    0,    0x14, 0x21, 0x12, 0xa4, 0x42, 1,    2,    3,    4,    5,    6,    7,    8,    9,    10,   11,   12,
-					  0x80, 0x22, 0,    8,    't',  'a',  'i',  'l',  'n',  'o',  'd',  'e',  0x80, 0x28, 0,    4,    0xb3, 0x2c, 0x37, 0x0f};
+	static const uint8_t request[] = {0,    1,    0, 0x14, 0x21, 0x12, 0xa4, 0x42, 1,   2,   3,   4,   5,    6,    7, 8, 9,    10,   11,   12,
+					  0x80, 0x22, 0, 8,    't',  'a',  'i',  'l',  'n', 'o', 'd', 'e', 0x80, 0x28, 0, 4, 0xb3, 0x2c, 0x37, 0x0f};
 	struct sockaddr_storage sa;
 	socklen_t len = endpoint_to_sockaddr(relay.stun_at, &sa);
 	for (unsigned i = 0; i < 16; i++) {
@@ -647,9 +660,23 @@ static void stun_is_answered(void **state)
 	}
 }
 
+/* Announced, and alone on its ports. */
 static void it_announces_itself(void **state)
 {
 	(void)state;
+	char taken[ENDPOINT_TEXT_MAX];
+	struct relay second;
+	struct relay_options same = options;
+	struct diag why = {0};
+	endpoint_format(taken, relay.at);
+	same.listen_relay = taken;
+	assert_int_equal(relay_open(&second, &same, &why), ERR_EXISTS);
+	relay_close(&second);
+	endpoint_format(taken, relay.stun_at);
+	same.listen_relay = "127.0.0.1:0";
+	same.listen_stun = taken;
+	assert_int_equal(relay_open(&second, &same, &why), ERR_EXISTS);
+	relay_close(&second);
 	assert_true(atomic_load(&announcements) >= 1);
 	assert_null(relay_not_ready(&relay));
 }
@@ -670,10 +697,25 @@ static int open_all(void **state)
 	(void)state;
 	struct diag why = {0};
 	options = (struct relay_options){
-		.listen_relay = "127.0.0.1:0", .listen_stun = "127.0.0.1:0", .listen_plain = "", .tls_certificate = "", .tls_key = "",
-		.coordinators = "http://127.0.0.1:1,http://127.0.0.1:2", .relay_token = "hskey-relay-x", .relay_name = "", .relay_hostname = "127.0.0.1",
-		.relay_ipv4 = "127.0.0.1", .relay_ipv6 = "none", .relay_cert_name = "", .verify_cache_ms = 200, .verify_refused_ms = 5000,
-		.verify_grace_ms = 60000, .limit_connections = 1000, .limit_handshakes = 100, .limit_queued = 64 << 20, .limit_write_ms = 1000,
+		.listen_relay = "127.0.0.1:0",
+		.listen_stun = "127.0.0.1:0",
+		.listen_plain = "",
+		.tls_certificate = "",
+		.tls_key = "",
+		.coordinators = "http://127.0.0.1:1,http://127.0.0.1:2",
+		.relay_token = "hskey-relay-x",
+		.relay_name = "",
+		.relay_hostname = "127.0.0.1",
+		.relay_ipv4 = "127.0.0.1",
+		.relay_ipv6 = "none",
+		.relay_cert_name = "",
+		.verify_cache_ms = 200,
+		.verify_refused_ms = 5000,
+		.verify_grace_ms = 60000,
+		.limit_connections = 1000,
+		.limit_handshakes = 100,
+		.limit_queued = 64 << 20,
+		.limit_write_ms = 1000,
 	};
 	log_setup("relay_test", LOG_ERROR, LOG_TEXT);
 	metric_register(relay_metrics);

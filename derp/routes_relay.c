@@ -75,11 +75,13 @@ static void serve_redirect(struct exchange *x)
 	exchange_reply(x, 302, NULL, BYTES_NONE);
 }
 
-#define ANY_METHOD(path_, doors_, handler_)                                                                                                                    \
-	{METHOD_GET, path_, doors_, NULL, handler_, 4096}, {METHOD_HEAD, path_, doors_, NULL, handler_, 4096},                                                  \
-		{METHOD_POST, path_, doors_, NULL, handler_, 4096}, {METHOD_PUT, path_, doors_, NULL, handler_, 4096},                                          \
-		{METHOD_PATCH, path_, doors_, NULL, handler_, 4096}, {METHOD_DELETE, path_, doors_, NULL, handler_, 4096},                                      \
-		{METHOD_OTHER, path_, doors_, NULL, handler_, 4096}
+#define ANY_METHOD(path_, doors_, handler_) \
+	{METHOD_GET, path_, doors_, NULL, handler_, 4096}, {METHOD_HEAD, path_, doors_, NULL, handler_, 4096}, \
+		{METHOD_POST, path_, doors_, NULL, handler_, 4096}, {METHOD_PUT, path_, doors_, NULL, handler_, 4096}, \
+		{METHOD_PATCH, path_, doors_, NULL, handler_, 4096}, {METHOD_DELETE, path_, doors_, NULL, handler_, 4096}, \
+	{ \
+		METHOD_OTHER, path_, doors_, NULL, handler_, 4096 \
+	}
 
 const struct route relay_routes[] = {
 	ANY_METHOD("/derp", DOOR_RELAY, handshake_begin),

@@ -7,7 +7,7 @@ enum {
 	ATTR_SOFTWARE = 0x8022,
 	ATTR_FINGERPRINT = 0x8028,
 	ATTR_XOR_MAPPED_ADDRESS = 0x0020,
-	FINGERPRINT_LEN = 8,            /* with its attribute header */
+	FINGERPRINT_LEN = 8, /* with its attribute header */
 };
 
 static const uint8_t cookie[4] = {0x21, 0x12, 0xa4, 0x42};
@@ -42,8 +42,7 @@ static bool next_attribute(struct bytes *rest, uint16_t *type, struct bytes *val
 
 enum err stun_decode(struct bytes datagram, uint8_t id[static STUN_ID_LEN])
 {
-	if (datagram.len < HEADER_LEN || datagram.at[0] & 0xc0 || memcmp(datagram.at + 4, cookie, sizeof cookie) ||
-	    get_be16(datagram.at) != BINDING_REQUEST)
+	if (datagram.len < HEADER_LEN || datagram.at[0] & 0xc0 || memcmp(datagram.at + 4, cookie, sizeof cookie) || get_be16(datagram.at) != BINDING_REQUEST)
 		return ERR_UNSUPPORTED;
 	bool ours = false;
 	uint16_t last = 0;

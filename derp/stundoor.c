@@ -9,8 +9,8 @@
 #include "stun.h"
 
 enum {
-	BATCH = 64,             /* datagrams per system call */
-	ROUNDS = 4,             /* batches per turn, so that packets are not kept waiting */
+	BATCH = 64, /* datagrams per system call */
+	ROUNDS = 4, /* batches per turn, so that packets are not kept waiting */
 	DATAGRAM_MAX = 1500,
 	CONTROL_MAX = 128,
 	RECEIVE_BUFFER = 1 << 20

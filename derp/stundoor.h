@@ -13,6 +13,6 @@ struct stundoor;
 int stundoor_bind(struct endpoint at, struct diag *why);
 /* Takes the socket. */
 struct stundoor *stundoor_open(struct loop *loop, int fd);
-void stundoor_close(struct stundoor **door);                    /* accepts NULL */
+void stundoor_close(struct stundoor **door); /* accepts NULL */
 
 #endif

@@ -15,7 +15,7 @@ struct answer {
 struct verdicts {
 	struct verdicts_limits limits;
 	struct table *answers;
-	struct list by_age[2];          /* [allowed], oldest first */
+	struct list by_age[2]; /* [allowed], oldest first */
 	size_t count[2];
 };
 

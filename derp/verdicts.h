@@ -8,17 +8,17 @@
 #include "key.h"
 
 enum verdict {
-	VERDICT_UNKNOWN,        /* ask */
+	VERDICT_UNKNOWN, /* ask */
 	VERDICT_ALLOWED,
 	VERDICT_REFUSED,
-	VERDICT_STALE,          /* ask; when nobody answers: it was allowed not long ago, and may stay so */
+	VERDICT_STALE, /* ask; when nobody answers: it was allowed not long ago, and may stay so */
 };
 
 struct verdicts;
 
 struct verdicts_limits {
-	int64_t allowed_ms, refused_ms;         /* how long an answer is good */
-	int64_t grace_ms;                       /* how long after an admission the key is VERDICT_STALE instead of unknown */
+	int64_t allowed_ms, refused_ms; /* how long an answer is good */
+	int64_t grace_ms;               /* how long after an admission the key is VERDICT_STALE instead of unknown */
 	size_t allowed_max, refused_max;
 };
 

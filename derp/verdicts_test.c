@@ -20,7 +20,7 @@ static void answers_age(void **state)
 		int64_t age_ms;
 		enum verdict want;
 	} cases[] = {
-		{true, 0, VERDICT_ALLOWED},   {true, 999, VERDICT_ALLOWED}, {true, 1000, VERDICT_STALE},  {true, 4999, VERDICT_STALE},
+		{true, 0, VERDICT_ALLOWED},    {true, 999, VERDICT_ALLOWED}, {true, 1000, VERDICT_STALE},   {true, 4999, VERDICT_STALE},
 		{true, 5000, VERDICT_UNKNOWN}, {false, 99, VERDICT_REFUSED}, {false, 100, VERDICT_UNKNOWN},
 	};
 	struct node_key key = numbered(1);
@@ -69,6 +69,7 @@ static void strangers_push_out_only_strangers(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(answers_age), cmocka_unit_test(the_last_word_counts), cmocka_unit_test(strangers_push_out_only_strangers)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(answers_age), cmocka_unit_test(the_last_word_counts),
+					   cmocka_unit_test(strangers_push_out_only_strangers)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,10 +10,10 @@
 #include "table.h"
 
 enum {
-	ASK_MS = 2000,                  /* per coordinator: with the two that are tried below the 5 s that stock relays allow */
-	ASK_AT_MOST = 2,                /* coordinators asked about one key */
+	ASK_MS = 2000,   /* per coordinator: with the two that are tried below the 5 s that stock relays allow */
+	ASK_AT_MOST = 2, /* coordinators asked about one key */
 	WAITS_PER_KEY = 32,
-	QUESTIONS_MAX = 4096,           /* open at once on one loop */
+	QUESTIONS_MAX = 4096, /* open at once on one loop */
 	ANSWER_MAX = 4096,
 };
 
@@ -31,7 +31,7 @@ struct question {
 	struct list waits;
 	unsigned wait_count;
 	unsigned coordinator, asked;
-	bool stale;                     /* known good of old */
+	bool stale; /* known good of old */
 };
 
 struct verify *verify_new(const struct verify_config *config)
@@ -162,7 +162,8 @@ static void ask(struct question *q)
 	int len = snprintf(body, sizeof body, "{\"NodePublic\":\"%s\",\"Source\":\"%s\"}", key, source);
 	char *url = coordinators_url(v->config.coordinators, q->coordinator, "/relay/v1/verify");
 	q->asked++;
-	const struct fetch_request request = {.method = "POST", .url = url, .bearer = v->config.token, .body = bytes_of(body, (size_t)len), .timeout_ms = ASK_MS};
+	const struct fetch_request request = {
+		.method = "POST", .url = url, .bearer = v->config.token, .body = bytes_of(body, (size_t)len), .timeout_ms = ASK_MS};
 	fetch_start(v->config.fetcher, &request, on_answer, q);
 	free(url);
 }

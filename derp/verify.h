@@ -35,6 +35,6 @@ void verify_free(struct verify **verify);
  * Too many that wait are refused at once. Wire: POST /relay/v1/verify, docs/protocol/derp.md, admission. */
 enum verdict verify_ask(struct verify *verify, const struct node_key *key, struct ip source, struct verify_wait *wait);
 void verify_wait_init(struct verify_wait *wait, void (*on_verdict)(void *context, bool allowed), void *context);
-void verify_cancel(struct verify_wait *wait);                   /* legal when it does not wait */
+void verify_cancel(struct verify_wait *wait); /* legal when it does not wait */
 
 #endif

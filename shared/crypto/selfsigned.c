@@ -52,8 +52,7 @@ static enum err write_both(X509 *x, EVP_PKEY *pair, struct buffer *certificate, 
 {
 	BIO *public_part = BIO_new(BIO_s_mem()), *private_part = BIO_new(BIO_s_secmem());
 	enum err e = ERR_CRYPTO;
-	if (public_part && private_part && PEM_write_bio_X509(public_part, x) &&
-	    PEM_write_bio_PKCS8PrivateKey(private_part, pair, NULL, NULL, 0, NULL, NULL)) {
+	if (public_part && private_part && PEM_write_bio_X509(public_part, x) && PEM_write_bio_PKCS8PrivateKey(private_part, pair, NULL, NULL, 0, NULL, NULL)) {
 		e = take(public_part, certificate);
 		if (!e)
 			e = take(private_part, key);

@@ -8,11 +8,11 @@
 #include "key.h"
 
 enum {
-	DERPFRAME_HEADER_LEN = 5,       /* type, then the payload's length in big endian */
+	DERPFRAME_HEADER_LEN = 5, /* type, then the payload's length in big endian */
 	DERPFRAME_VERSION = 2,
-	DERPFRAME_PACKET_MAX = 65536,   /* of one relayed packet, without keys */
+	DERPFRAME_PACKET_MAX = 65536, /* of one relayed packet, without keys */
 	DERPFRAME_INFO_LEAST = KEY_LEN + 24,
-	DERPFRAME_INFO_MAX = 262144,    /* of a ClientInfo frame */
+	DERPFRAME_INFO_MAX = 262144, /* of a ClientInfo frame */
 	DERPFRAME_SERVER_KEY_LEN = DERPFRAME_HEADER_LEN + 8 + KEY_LEN,
 	DERPFRAME_RECV_HEADER_LEN = DERPFRAME_HEADER_LEN + KEY_LEN,
 	DERPFRAME_PING_LEN = 8,
@@ -42,8 +42,8 @@ enum derpframe_type {
 enum derpframe_gone { DERPFRAME_GONE_DISCONNECTED = 0x00, DERPFRAME_GONE_NOT_HERE = 0x01 };
 
 struct derpframe_header {
-	uint8_t type;           /* enum derpframe_type, or a value that we do not know */
-	uint32_t len;           /* of the payload */
+	uint8_t type; /* enum derpframe_type, or a value that we do not know */
+	uint32_t len; /* of the payload */
 };
 
 /* ERR_AGAIN when fewer than five bytes are there. */
@@ -67,7 +67,7 @@ void derpframe_encode_peer_gone(uint8_t out[static DERPFRAME_PEER_GONE_LEN], con
 MUST_USE enum err derpframe_encode_server_info(const struct private_key *relay, const struct node_key *client, struct buffer *out);
 
 struct derpframe_client_info {
-	struct node_key key;            /* proven by the box */
+	struct node_key key; /* proven by the box */
 	int64_t version;
 	bool can_ack_pings, is_prober;
 	bool has_mesh_key;

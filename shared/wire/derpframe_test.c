@@ -14,8 +14,7 @@ static const char server_key_frame[] = "010000002844455250f09f94917b4e909bbe7ffe
 static const char client_info_frame[] = "02000000680faa684ed28867b97f4a6a2dee5df8ce974e76b7018e3f22a1c4cf2678570f20000102030405060708090a0b"
 					"0c0d0e0f1011121314151617a858a062bb55fbd0e565bf952225b5e220ae6ff32ce093a7548f0f9efd7331db8b94711fe4"
 					"546f1ed0d738121d94abe3";
-static const char server_info_frame[] =
-	"03000000356465666768696a6b6c6d6e6f707172737475767778797a7b8d01d95db1af44189d5e325fedd3da75cfc25e09be8d771ad932a3e8a2";
+static const char server_info_frame[] = "03000000356465666768696a6b6c6d6e6f707172737475767778797a7b8d01d95db1af44189d5e325fedd3da75cfc25e09be8d771ad932a3e8a2";
 static const char client_public[] = "0faa684ed28867b97f4a6a2dee5df8ce974e76b7018e3f22a1c4cf2678570f20";
 
 static struct private_key secret_of(uint8_t byte)
@@ -212,9 +211,8 @@ static void small_frames_are_encoded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(header_needs_five_bytes), cmocka_unit_test(server_key_is_the_vector),
-		cmocka_unit_test(client_info_is_read),     cmocka_unit_test(server_info_opens),
-		cmocka_unit_test(lengths_have_rules),      cmocka_unit_test(disco_is_recognised),
+		cmocka_unit_test(header_needs_five_bytes), cmocka_unit_test(server_key_is_the_vector), cmocka_unit_test(client_info_is_read),
+		cmocka_unit_test(server_info_opens),       cmocka_unit_test(lengths_have_rules),       cmocka_unit_test(disco_is_recognised),
 		cmocka_unit_test(client_json_is_judged),   cmocka_unit_test(small_frames_are_encoded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
