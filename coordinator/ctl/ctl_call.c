@@ -209,6 +209,16 @@ static void refused(struct ctl *c, const struct server *server, long status, con
 		ctl_fail(c, "%s", text);
 }
 
+static void unanswered(struct ctl *c, CURL *curl, const struct server *server, const char *reason)
+{
+	long number = 0;
+
+	/* libcurl's own words are about a port where there is a socket. */
+	if (server->socket && !curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &number) && number)
+		reason = strerror((int)number);
+	ctl_fail(c, "no answer from %s (%s): is a coordinator running there? Name another with --server URL or --socket PATH", server_name(c, server), reason);
+}
+
 static const json_t *judge(struct ctl *c, const struct server *server, long status, struct buffer *out)
 {
 	const json_t *answer = ctl_keep(c, json_loadb((const char *)out->at, out->len, 0, NULL));
@@ -234,8 +244,7 @@ static const json_t *exchange(struct ctl *c, CURL *curl, const struct server *se
 		code = run(curl, method, body, headers, &out, error);
 		curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
 		if (code)
-			ctl_fail(c, "no answer from %s (%s): is a coordinator running there? Name another with --server URL or --socket PATH", server_name(c, server),
-			         *error ? error : curl_easy_strerror(code));
+			unanswered(c, curl, server, *error ? error : curl_easy_strerror(code));
 		else
 			answer = judge(c, server, status, &out);
 	}

@@ -208,10 +208,14 @@ const char *ctl_flags_when(const struct ctl_flags *f, const char *name, struct a
 
 	if (!text)
 		return NULL;
-	if (!duration_parse(bytes_text(text), &ms))
-		wall = wall_add_ms(clock_wall(), ms / 1000 > INT32_MAX * INT64_C(4) ? INT32_MAX * INT64_C(4000) : ms);
-	else if (time_parse(bytes_text(text), &wall))
+	if (!duration_parse(bytes_text(text), &ms)) {
+		struct wall now = clock_wall();
+		int64_t most = (INT64_MAX - now.ns) / 1000000;
+
+		wall = wall_add_ms(now, ms < most ? ms : most);
+	} else if (time_parse(bytes_text(text), &wall)) {
 		return NULL;
+	}
 	return arena_text(arena, bytes_of(out, time_format(out, wall)));
 }
 

@@ -41,7 +41,9 @@ static void create_by_sql(struct ctl *c, const char *url)
 		e = insert_key(p, &secret, expiry, &why);
 	pgblock_close(&p);
 	if (e) {
-		ctl_fail(c, "writing to the database: %s; was `fleetscale migrate` run, and is this role the owner or fleetscale_coordinator?", *why.text ? why.text : err_text(e));
+		const char *hint = e == ERR_UNAVAILABLE ? "" : "; was `fleetscale migrate` run, and is this role the owner or fleetscale_coordinator?";
+
+		ctl_fail(c, "writing to the database: %s%s", *why.text ? why.text : err_text(e), hint);
 	} else {
 		const json_t *key = ctl_keep(c, json_string(secret.text));
 

@@ -118,8 +118,12 @@ static void print_row(FILE *out, const struct layout *l, const char *const *cell
 	for (unsigned i = 0; i < l->count; i++) {
 		if (l->hidden[i])
 			continue;
-		fprintf(out, "%*s", (int)owed, "");
-		owed = l->widths[i] + GAP - print_cell(out, cells[i], l->widths[i]);
+		/* Nothing is printed behind the last cell that is not empty. */
+		if (*cells[i]) {
+			fprintf(out, "%*s", (int)owed, "");
+			owed = 0;
+		}
+		owed += l->widths[i] + GAP - print_cell(out, cells[i], l->widths[i]);
 	}
 	putc('\n', out);
 }
@@ -144,7 +148,7 @@ void ctl_table_print_one(FILE *out, const struct ctl_heading *headings, unsigned
 	unsigned widest = 0;
 
 	for (unsigned i = 0; i < count; i++)
-		if (width_of(headings[i].title) > widest)
+		if (*cells[i] && width_of(headings[i].title) > widest)
 			widest = width_of(headings[i].title);
 	for (unsigned i = 0; i < count; i++) {
 		if (!*cells[i])

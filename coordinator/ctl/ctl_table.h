@@ -18,7 +18,7 @@ enum { CTL_COLUMNS_MAX = 24 };
 
 /* cells[row * count + column]. Width 0: nothing is cut. Control characters and broken UTF-8 in cells are shown as `?`: a name must not steer a terminal. */
 void ctl_table_print(FILE *out, unsigned width, const struct ctl_heading *headings, unsigned count, const char *const *cells, size_t rows);
-/* One thing: a line per cell. */
+/* One thing: a line per cell that is not empty. */
 void ctl_table_print_one(FILE *out, const struct ctl_heading *headings, unsigned count, const char *const *cells);
 
 #endif

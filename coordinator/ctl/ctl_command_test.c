@@ -1,0 +1,233 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "ctl_command.h"
+#include "text.h"
+
+enum { WORDS_MAX = 12 };
+
+struct told {
+	int status;
+	char *out, *err;
+};
+
+static struct told run(const char *const *words)
+{
+	char *argv[WORDS_MAX + 2] = {(char[]){"fleetscale"}};
+	size_t out_len, err_len;
+	struct told told;
+	FILE *out = open_memstream(&told.out, &out_len), *err = open_memstream(&told.err, &err_len);
+	int argc = 1;
+
+	while (words[argc - 1]) {
+		argv[argc] = (char *)words[argc - 1];
+		argc++;
+	}
+	told.status = ctl_command(argc, argv, out, err);
+	fclose(out);
+	fclose(err);
+	return told;
+}
+
+static void told_clear(struct told *told)
+{
+	free(told->out);
+	free(told->err);
+}
+
+/* Every word that may stand at one place means one thing. */
+struct words {
+	struct bytes list[128];
+	size_t count;
+};
+
+static void add_word(struct words *w, struct bytes word)
+{
+	for (size_t i = 0; i < w->count; i++)
+		assert_false(bytes_equal(w->list[i], word));
+	assert_true(w->count < COUNT_OF(w->list));
+	w->list[w->count++] = word;
+}
+
+static void add_words(struct words *w, const char *name, const char *aliases)
+{
+	struct bytes rest = bytes_text(aliases);
+
+	add_word(w, bytes_text(name));
+	while (rest.len)
+		add_word(w, bytes_split(rest, ' ', &rest));
+}
+
+static void names_mean_one_thing(void **state)
+{
+	struct words nouns = {0};
+
+	(void)state;
+	for (const struct ctl_noun *const *noun = ctl_nouns; *noun; noun++) {
+		struct words verbs = {0};
+
+		add_words(&nouns, (*noun)->name, (*noun)->aliases);
+		assert_true(((*noun)->verbs == NULL) != ((*noun)->whole == NULL));
+		for (const struct ctl_verb *verb = (*noun)->verbs; verb && verb->name; verb++) {
+			add_words(&verbs, verb->name, verb->aliases);
+			assert_true(verb->args_least <= verb->args_most && verb->args_most <= CTL_ARGS_MAX);
+			assert_true((verb->args != NULL) == (verb->args_most > 0));
+			assert_ptr_equal(*verb->name ? ctl_verb_find(*noun, verb->name) : verb, verb);
+		}
+		assert_ptr_equal(ctl_noun_find((*noun)->name), *noun);
+	}
+	assert_ptr_equal(ctl_noun_find("authkeys"), ctl_noun_find("preauthkeys"));
+	assert_ptr_equal(ctl_verb_find(ctl_noun_find("nodes"), "ls"), ctl_verb_find(ctl_noun_find("node"), "list"));
+}
+
+static void add_flags(struct words *names, char *letters, const struct ctl_flag *flags)
+{
+	for (; flags && flags->name; flags++) {
+		add_word(names, bytes_text(flags->name));
+		assert_true((flags->type == CTL_SWITCH) == (flags->value == NULL));
+		assert_non_null(flags->help);
+		if (!flags->letter)
+			continue;
+		assert_null(strchr(letters, flags->letter));
+		letters[strlen(letters)] = flags->letter;
+	}
+}
+
+static void flags_mean_one_thing(void **state)
+{
+	(void)state;
+	for (const struct ctl_noun *const *noun = ctl_nouns; *noun; noun++) {
+		for (const struct ctl_verb *verb = (*noun)->verbs; verb && verb->name; verb++) {
+			struct words names = {0};
+			char letters[CTL_FLAGS_MAX + 1] = "";
+
+			add_flags(&names, letters, ctl_global_flags);
+			add_flags(&names, letters, verb->flags);
+			assert_true(names.count <= CTL_FLAGS_MAX);
+		}
+	}
+}
+
+static void expect_help(const char *const *words, const char *usage)
+{
+	struct told told = run(words);
+
+	assert_int_equal(told.status, CTL_DONE);
+	assert_non_null(strstr(told.out, usage));
+	assert_string_equal(told.err, "");
+	told_clear(&told);
+}
+
+static void everything_helps(void **state)
+{
+	char usage[128];
+
+	(void)state;
+	expect_help((const char *const[]){"--help", NULL}, "usage: fleetscale");
+	for (const struct ctl_noun *const *noun = ctl_nouns; *noun; noun++) {
+		if ((*noun)->whole)
+			continue;       /* prints to the process's own streams */
+		snprintf(usage, sizeof usage, "usage: fleetscale %s", (*noun)->name);
+		expect_help((const char *const[]){(*noun)->name, "-h", NULL}, usage);
+		for (const struct ctl_verb *verb = (*noun)->verbs; verb->name; verb++) {
+			if (!*verb->name)
+				continue;
+			snprintf(usage, sizeof usage, "usage: fleetscale %s %s", (*noun)->name, verb->name);
+			expect_help((const char *const[]){(*noun)->name, verb->name, "--help", NULL}, usage);
+			expect_help((const char *const[]){"-h", (*noun)->name, verb->name, NULL}, usage);
+		}
+	}
+}
+
+static void wrong_use_is_told(void **state)
+{
+	static const char *const cases[][WORDS_MAX] = {
+		{NULL},
+		{"nonsense"},
+		{"nodes"},
+		{"nodes", "nonsense"},
+		{"nodes", "list", "one-too-many"},
+		{"nodes", "list", "--no-such-flag"},
+		{"--user", "x", "nodes", "list"},
+		{"-o", "xml", "nodes", "list"},
+		{"-o"},
+		{"users", "create"},
+		{"users", "rename", "zoe"},
+		{"users", "list", "-i", "1", "-n", "zoe"},
+		{"nodes", "get"},
+		{"nodes", "get", "seven"},
+		{"nodes", "get", "--identifier", "seven"},
+		{"nodes", "rename", "other"},
+		{"nodes", "expire", "7", "-d", "-e", "1h"},
+		{"preauthkeys", "create"},
+		{"apikeys", "expire"},
+		{"apikeys", "expire", "-i", "1", "-p", "abc"},
+		{"relays", "create"},
+		{"--server", "http://127.0.0.1:1", "--socket", "/nowhere", "nodes", "list"},
+		{"--server", "http://127.0.0.1:1", "nodes", "list"},    /* no API key */
+		{"--socket", "/nowhere", "--tailnet", "a\nb", "nodes", "list"},
+		{"nodes", "get", "\xff"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct told told = run(cases[i]);
+
+		assert_int_equal(told.status, CTL_MISUSE);
+		assert_string_equal(told.out, "");
+		assert_true(strlen(told.err) > 10);
+		told_clear(&told);
+	}
+}
+
+static void complaints_take_the_wanted_form(void **state)
+{
+	struct told told = run((const char *const[]){"-o", "json-line", "nodes", "nonsense", NULL});
+
+	(void)state;
+	assert_string_equal(told.err, "{\"error\":\"there is no command \\\"nodes nonsense\\\": see `fleetscale nodes --help`\"}\n");
+	told_clear(&told);
+	told = run((const char *const[]){"nodes", "-o", "table", "nonsense", NULL});
+	assert_string_equal(told.err, "Error: there is no command \"nodes nonsense\": see `fleetscale nodes --help`\n");
+	told_clear(&told);
+}
+
+static void version_has_both_forms(void **state)
+{
+	struct told told = run((const char *const[]){"version", NULL});
+
+	(void)state;
+	assert_string_equal(told.out, "fleetscale " FLEETSCALE_VERSION "\n");
+	told_clear(&told);
+	told = run((const char *const[]){"version", "-o", "json-line", NULL});
+	assert_string_equal(told.out, "{\"version\":\"" FLEETSCALE_VERSION "\"}\n");
+	assert_int_equal(told.status, CTL_DONE);
+	told_clear(&told);
+}
+
+/* What the surroundings say must not decide what these tests see. */
+static int forget_environment(void **state)
+{
+	static const char *const names[] = {"URL", "SOCKET", "API_KEY", "API_KEY_FILE", "TAILNET", "CA_FILE", "DATABASE_URL", "DATABASE_URL_FILE"};
+	char name[64];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		snprintf(name, sizeof name, "FLEETSCALE_%s", names[i]);
+		unsetenv(name);
+	}
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_mean_one_thing), cmocka_unit_test(flags_mean_one_thing),            cmocka_unit_test(everything_helps),
+		cmocka_unit_test(wrong_use_is_told),    cmocka_unit_test(complaints_take_the_wanted_form), cmocka_unit_test(version_has_both_forms),
+	};
+
+	return cmocka_run_group_tests(tests, forget_environment, NULL);
+}
