@@ -12,10 +12,17 @@ struct body {
 	uint8_t at[];
 };
 
-struct body *body_new(struct bytes content);                    /* copies; one reference, the caller's */
-struct body *body_room(size_t len);                             /* to be filled by the caller before it is shared */
-static inline struct body *body_take(struct body *b) { b->refs++; return b; }
-void body_drop(struct body **b);                                /* accepts NULL, leaves NULL */
-static inline struct bytes body_bytes(const struct body *b) { return (struct bytes){b->at, b->len}; }
+struct body *body_new(struct bytes content); /* copies; one reference, the caller's */
+struct body *body_room(size_t len);          /* to be filled by the caller before it is shared */
+static inline struct body *body_take(struct body *b)
+{
+	b->refs++;
+	return b;
+}
+void body_drop(struct body **b); /* accepts NULL, leaves NULL */
+static inline struct bytes body_bytes(const struct body *b)
+{
+	return (struct bytes){b->at, b->len};
+}
 
 #endif

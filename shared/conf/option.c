@@ -28,7 +28,7 @@ enum source { SOURCE_NONE, SOURCE_DEFAULT, SOURCE_FILE, SOURCE_ENVIRONMENT };
 struct reading {
 	const struct option *const *tables;
 	void *config;
-	enum source *from;              /* by the option's number */
+	enum source *from; /* by the option's number */
 	struct diag *why;
 };
 
@@ -105,11 +105,11 @@ static enum err out_of_range(const struct option *o, const char *said, struct di
 
 static enum err set_number(const struct option *o, void *config, const char *said, struct bytes text, struct diag *why)
 {
-	static const char *const FORMS[] = {[OPTION_INT] = "a whole number", [OPTION_DURATION] = "a duration such as 10s, 1m30s or 250ms",
+	static const char *const FORMS[] = {[OPTION_INT] = "a whole number",
+					    [OPTION_DURATION] = "a duration such as 10s, 1m30s or 250ms",
 					    [OPTION_SIZE] = "a size such as 4096, 64KiB or 1MiB"};
 	int64_t value;
-	enum err e = o->type == OPTION_INT ? text_parse_i64(text, &value)
-					   : o->type == OPTION_SIZE ? parse_size(text, &value) : duration_parse(text, &value);
+	enum err e = o->type == OPTION_INT ? text_parse_i64(text, &value) : o->type == OPTION_SIZE ? parse_size(text, &value) : duration_parse(text, &value);
 	if (e != ERR_NONE)
 		return diag_set(why, ERR_MALFORMED, "%s must be %s", said, FORMS[o->type]);
 	if ((o->least || o->most) && (value < o->least || value > o->most))
@@ -209,7 +209,8 @@ static void spell(const struct option *o, bool environment, bool file, char out[
 static const struct option *find(const struct reading *r, struct bytes name, bool environment, bool *file, size_t *number)
 {
 	size_t i = 0;
-	EACH_OPTION(r->tables, o) {
+	EACH_OPTION(r->tables, o)
+	{
 		char spelled[NAME_MAX_LEN];
 		for (int as_file = 0; as_file <= (o->type == OPTION_SECRET); as_file++) {
 			spell(o, environment, as_file, spelled);
@@ -228,7 +229,8 @@ static enum err unknown(const struct reading *r, struct bytes name, bool environ
 {
 	char spelled[NAME_MAX_LEN], nearest[NAME_MAX_LEN] = "";
 	unsigned best = DISTANCE_MAX + 1;
-	EACH_OPTION(r->tables, o) {
+	EACH_OPTION(r->tables, o)
+	{
 		for (int as_file = 0; as_file <= (o->type == OPTION_SECRET); as_file++) {
 			spell(o, environment, as_file, spelled);
 			unsigned distance = text_distance(name, bytes_text(spelled), DISTANCE_MAX + 1);
@@ -264,7 +266,8 @@ static enum err give(struct reading *r, struct bytes name, struct bytes value, e
 static enum err read_defaults(struct reading *r)
 {
 	size_t i = 0;
-	EACH_OPTION(r->tables, o) {
+	EACH_OPTION(r->tables, o)
+	{
 		if (o->fallback) {
 			r->from[i] = SOURCE_DEFAULT;
 			enum err e = set_value(o, r->config, o->name, bytes_text(o->fallback), r->why);
@@ -305,7 +308,8 @@ static enum err read_environment(struct reading *r, char *const *environment)
 static enum err check_required(const struct reading *r)
 {
 	size_t i = 0;
-	EACH_OPTION(r->tables, o) {
+	EACH_OPTION(r->tables, o)
+	{
 		char variable[NAME_MAX_LEN];
 		environment_name(o->name, variable);
 		if (!r->from[i++])
@@ -329,7 +333,7 @@ enum err options_read(const struct option *const *tables, void *config, const ch
 	if (why)
 		*why = (struct diag){0};
 	EACH_OPTION(tables, o)
-		count++;
+	count++;
 	r.from = x_zalloc(sizeof(*r.from) * (count + 1));
 	enum err e = read_defaults(&r);
 	if (!file)
@@ -346,7 +350,8 @@ enum err options_read(const struct option *const *tables, void *config, const ch
 
 void options_clear(const struct option *const *tables, void *config)
 {
-	EACH_OPTION(tables, o) {
+	EACH_OPTION(tables, o)
+	{
 		if (!is_text(o))
 			continue;
 		char **at = field(o, config);
@@ -359,9 +364,9 @@ void options_clear(const struct option *const *tables, void *config)
 
 /* ---- for people ---- */
 
-static const char *const TYPE_TEXT[] = {[OPTION_TEXT] = "text", [OPTION_SECRET] = "secret", [OPTION_BOOL] = "true or false",
-					[OPTION_INT] = "number", [OPTION_DURATION] = "duration", [OPTION_SIZE] = "size",
-					[OPTION_LISTEN] = "address:port", [OPTION_CHOICE] = "choice"};
+static const char *const TYPE_TEXT[] = {
+	[OPTION_TEXT] = "text",         [OPTION_SECRET] = "secret", [OPTION_BOOL] = "true or false",  [OPTION_INT] = "number",
+	[OPTION_DURATION] = "duration", [OPTION_SIZE] = "size",     [OPTION_LISTEN] = "address:port", [OPTION_CHOICE] = "choice"};
 
 static enum err write_type(const struct option *o, struct buffer *out)
 {
@@ -394,8 +399,8 @@ enum err options_write_docs(const struct option *const *tables, const char *prog
 {
 	enum err e = buffer_format(out, "## %s\n\n| option | environment | value | default | meaning |\n| --- | --- | --- | --- | --- |\n", program);
 	EACH_OPTION(tables, o)
-		if (e == ERR_NONE)
-			e = write_row(o, out);
+	if (e == ERR_NONE)
+		e = write_row(o, out);
 	return e;
 }
 
@@ -405,7 +410,8 @@ enum err options_write_help(const struct option *const *tables, const char *prog
 				   "Usage: %s [--config FILE]\n       %s --help | --version | --docs options | --docs metrics\n\n"
 				   "Options stand in the YAML file (dots nest) or in the environment (`log.level` is FLEETSCALE_LOG_LEVEL).\n\n",
 				   program, program);
-	EACH_OPTION(tables, o) {
+	EACH_OPTION(tables, o)
+	{
 		if (e == ERR_NONE)
 			e = buffer_format(out, "  %s: ", o->name);
 		if (e == ERR_NONE)

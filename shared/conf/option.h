@@ -10,31 +10,31 @@
 #include "buffer.h"
 
 enum option_type {
-	OPTION_TEXT,                    /* char * */
-	OPTION_SECRET,                  /* char *; also from NAME_FILE / `name_file`; never printed */
-	OPTION_BOOL,                    /* bool */
-	OPTION_INT,                     /* int64_t, with range */
-	OPTION_DURATION,                /* int64_t milliseconds, with range in ms */
-	OPTION_SIZE,                    /* int64_t bytes: "64KiB", "1MiB" */
-	OPTION_LISTEN,                  /* char *: "host:port" or "" = off; checked */
-	OPTION_CHOICE                   /* int64_t: index into `choices` */
+	OPTION_TEXT,     /* char * */
+	OPTION_SECRET,   /* char *; also from NAME_FILE / `name_file`; never printed */
+	OPTION_BOOL,     /* bool */
+	OPTION_INT,      /* int64_t, with range */
+	OPTION_DURATION, /* int64_t milliseconds, with range in ms */
+	OPTION_SIZE,     /* int64_t bytes: "64KiB", "1MiB" */
+	OPTION_LISTEN,   /* char *: "host:port" or "" = off; checked */
+	OPTION_CHOICE    /* int64_t: index into `choices` */
 };
 
 struct option {
-	const char *name;               /* "listen.clients"; environment FLEETSCALE_LISTEN_CLIENTS; YAML nested by dots */
+	const char *name; /* "listen.clients"; environment FLEETSCALE_LISTEN_CLIENTS; YAML nested by dots */
 	enum option_type type;
-	size_t offset;                  /* into the program's struct */
-	const char *fallback;           /* default, as text; NULL: required */
+	size_t offset;        /* into the program's struct */
+	const char *fallback; /* default, as text; NULL: required */
 	int64_t least, most;
-	const char *const *choices;     /* NULL-terminated */
-	const char *help;               /* one sentence */
+	const char *const *choices; /* NULL-terminated */
+	const char *help;           /* one sentence */
 };
 
 /* Fill `config` (zeroed by the caller): defaults, then the file (may be NULL), then the environment. Tables end with name NULL; `tables` is NULL-terminated.
  * Unknown keys are errors that name the nearest known one: ERR_MALFORMED with line and column in `why`. Unknown FLEETSCALE_ variables too. */
 MUST_USE enum err options_read(const struct option *const *tables, void *config, const char *file, char *const *environment, struct diag *why);
 void options_clear(const struct option *const *tables, void *config);
-MUST_USE enum err options_write_docs(const struct option *const *tables, const char *program, struct buffer *out);      /* Markdown */
+MUST_USE enum err options_write_docs(const struct option *const *tables, const char *program, struct buffer *out); /* Markdown */
 MUST_USE enum err options_write_help(const struct option *const *tables, const char *program, struct buffer *out);
 
 #endif

@@ -13,7 +13,7 @@ struct walk {
 	optionfile_pair_fn on_pair;
 	void *context;
 	struct diag *why;
-	unsigned pairs;                 /* aliases let a small file name very many */
+	unsigned pairs; /* aliases let a small file name very many */
 };
 
 static enum err at_mark(struct diag *why, enum err e, yaml_mark_t mark)

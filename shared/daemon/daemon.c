@@ -32,8 +32,8 @@ static const struct option OPTIONS[] = {
 };
 
 struct beat {
-	_Atomic int64_t seen_ms;        /* when the worker's loop last ran a message */
-	bool drained;                   /* main thread only */
+	_Atomic int64_t seen_ms; /* when the worker's loop last ran a message */
+	bool drained;            /* main thread only */
 };
 
 /* One process, one daemon. Everything but the atomics belongs to the main thread. */
@@ -41,7 +41,7 @@ static struct {
 	const struct daemon_spec *spec;
 	struct daemon_options *options;
 	struct loop *loop;
-	_Atomic(struct worker *) workers;       /* workers read it too */
+	_Atomic(struct worker *) workers; /* workers read it too */
 	unsigned count, drained;
 	struct beat *beats;
 	struct watch *signals;
@@ -134,7 +134,7 @@ static void on_signal(void *context, unsigned ready)
 	(void)context, (void)ready;
 	while (read(d.signal_fd, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGHUP)
-			continue;       /* certificates are looked at anyway */
+			continue; /* certificates are looked at anyway */
 		if (!d.draining) {
 			drain();
 			continue;
@@ -178,8 +178,7 @@ enum err daemon_describe(struct buffer *out)
 				   FLEETSCALE_VERSION, (int)getpid(), (long long)(now - d.begun.ms), reason ? "false" : "true");
 	for (unsigned i = 0; i < d.count && d.running && e == ERR_NONE; i++)
 		e = buffer_format(out, "%s{\"index\":%u,\"silent_ms\":%lld,\"drained\":%s}", i ? "," : "", i,
-				  (long long)(now - atomic_load_explicit(&d.beats[i].seen_ms, memory_order_relaxed)),
-				  d.beats[i].drained ? "true" : "false");
+				  (long long)(now - atomic_load_explicit(&d.beats[i].seen_ms, memory_order_relaxed)), d.beats[i].drained ? "true" : "false");
 	return e == ERR_NONE ? buffer_add_text(out, "]}\n") : e;
 }
 

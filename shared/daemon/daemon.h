@@ -8,16 +8,16 @@
 #include "worker.h"
 
 struct daemon_options {
-	char *listen_operations;        /* "" = off */
+	char *listen_operations; /* "" = off */
 	int64_t log_level, log_format;
-	int64_t threads;                /* 0: one per core */
-	int64_t drain_ms;               /* after SIGTERM, at most so long */
+	int64_t threads;  /* 0: one per core */
+	int64_t drain_ms; /* after SIGTERM, at most so long */
 };
 
 struct daemon_spec {
-	const char *name;               /* "fleetscale-mapper" */
-	const struct option *options;   /* the program's own table; daemon_options come before it by themselves */
-	void *config;                   /* static, zeroed; begins with struct daemon_options */
+	const char *name;             /* "fleetscale-mapper" */
+	const struct option *options; /* the program's own table; daemon_options come before it by themselves */
+	void *config;                 /* static, zeroed; begins with struct daemon_options */
 	struct metric *metrics;
 	/* Once, main thread, before the workers: check options, open what all share. */
 	enum err (*on_start)(void *config, struct diag *why);
@@ -27,7 +27,7 @@ struct daemon_spec {
 	void (*on_drain)(struct worker *w);
 	/* After all drained or the drain time passed: free everything of this worker (leak-clean). Also when on_worker failed, here or elsewhere. */
 	void (*on_stop)(struct worker *w);
-	void (*on_end)(void *config);   /* main thread, last */
+	void (*on_end)(void *config); /* main thread, last */
 	/* Why this process is not ready now, or NULL. Any thread; must be cheap. */
 	const char *(*not_ready)(void);
 };

@@ -9,7 +9,7 @@
 enum { CONNECTIONS = 64, REQUEST_MS = 10000, TEXT_MAX = 4 << 20 };
 
 struct daemon_door {
-	struct server *server;          /* NULL: closed */
+	struct server *server; /* NULL: closed */
 };
 
 static void serve_live(struct exchange *x)

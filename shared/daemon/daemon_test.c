@@ -2,8 +2,9 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <cmocka.h>
+
 #include <arpa/inet.h>
+#include <cmocka.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,7 +20,7 @@ struct config {
 };
 
 static struct config config;
-static int notes[2];                    /* the child's callbacks write a letter each */
+static int notes[2]; /* the child's callbacks write a letter each */
 static uint16_t port;
 
 static const struct option OWN[] = {
@@ -274,12 +275,9 @@ static void wrong_use_is_two(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(it_lives_is_ready_and_drains),
-		cmocka_unit_test(it_says_why_it_is_not_ready),
-		cmocka_unit_test(a_second_signal_ends_at_once),
-		cmocka_unit_test(drain_time_ends),
-		cmocka_unit_test(failed_starts_are_told),
-		cmocka_unit_test(wrong_use_is_two),
+		cmocka_unit_test(it_lives_is_ready_and_drains), cmocka_unit_test(it_says_why_it_is_not_ready),
+		cmocka_unit_test(a_second_signal_ends_at_once), cmocka_unit_test(drain_time_ends),
+		cmocka_unit_test(failed_starts_are_told),       cmocka_unit_test(wrong_use_is_two),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

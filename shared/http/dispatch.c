@@ -6,8 +6,8 @@
 
 enum { BODY_DEFAULT = 1 << 20 };
 
-static const char *const METHOD_TEXT[] = {[METHOD_OTHER] = NULL,       [METHOD_GET] = "GET", [METHOD_HEAD] = "HEAD",   [METHOD_POST] = "POST",
-					  [METHOD_PUT] = "PUT", [METHOD_PATCH] = "PATCH",   [METHOD_DELETE] = "DELETE"};
+static const char *const METHOD_TEXT[] = {[METHOD_OTHER] = NULL, [METHOD_GET] = "GET",     [METHOD_HEAD] = "HEAD",    [METHOD_POST] = "POST",
+					  [METHOD_PUT] = "PUT",  [METHOD_PATCH] = "PATCH", [METHOD_DELETE] = "DELETE"};
 
 /* Does the path fit the pattern? Raw parameters are stored in the order of the pattern's {names}. */
 static bool fits(const char *pattern, struct bytes path, struct bytes params[EXCHANGE_PARAMS_MAX])
@@ -40,8 +40,8 @@ static bool takes(const struct route *r, enum method method)
 }
 
 /* NULL when none fits; *allowed then has a bit for each method that the path knows. */
-static const struct route *find(const struct route *table, enum door door, enum method method, struct bytes path,
-				struct bytes params[EXCHANGE_PARAMS_MAX], unsigned *allowed)
+static const struct route *find(const struct route *table, enum door door, enum method method, struct bytes path, struct bytes params[EXCHANGE_PARAMS_MAX],
+				unsigned *allowed)
 {
 	*allowed = 0;
 	for (const struct route *r = table; r->path; r++) {

@@ -7,12 +7,12 @@
 
 struct route {
 	enum method method;
-	const char *path;                       /* "/api/v1/node/{id}/rename/{name}"; a last "{*}" takes the rest */
-	unsigned doors;                         /* enum door, ored */
+	const char *path; /* "/api/v1/node/{id}/rename/{name}"; a last "{*}" takes the rest */
+	unsigned doors;   /* enum door, ored */
 	/* NULL: open. Answers a refusal itself, or calls dispatch_pass(x), at once or later. */
 	void (*guard)(struct exchange *x);
 	void (*handler)(struct exchange *x);
-	size_t body_max;                        /* 0: the default of 1 MiB */
+	size_t body_max; /* 0: the default of 1 MiB */
 };
 
 /* Finds the route, the first in the table that fits, and runs it; replies 404 or 405 (with Allow) by itself. HEAD falls to GET. */

@@ -55,24 +55,12 @@ void exchange_reply_text(struct exchange *x, unsigned status, const char *text)
 unsigned exchange_status_of(enum err e)
 {
 	static const unsigned short STATUS[ERR_COUNT] = {
-		[ERR_NONE] = 200,
-		[ERR_AGAIN] = 503,
-		[ERR_MALFORMED] = 400,
-		[ERR_TOO_BIG] = 413,
-		[ERR_NOT_FOUND] = 404,
-		[ERR_EXISTS] = 409,
-		[ERR_CONFLICT] = 409,
-		[ERR_DENIED] = 403,
-		[ERR_UNAUTHENTICATED] = 401,
-		[ERR_EXHAUSTED] = 409,
-		[ERR_UNSUPPORTED] = 400,
-		[ERR_CRYPTO] = 400,
-		[ERR_NO_HISTORY] = 500,
-		[ERR_UNAVAILABLE] = 503,
-		[ERR_TIMEOUT] = 504,
-		[ERR_CLOSED] = 503,
-		[ERR_CANCELED] = 503,
-		[ERR_IO] = 500,
+		[ERR_NONE] = 200,       [ERR_AGAIN] = 503,       [ERR_MALFORMED] = 400,
+		[ERR_TOO_BIG] = 413,    [ERR_NOT_FOUND] = 404,   [ERR_EXISTS] = 409,
+		[ERR_CONFLICT] = 409,   [ERR_DENIED] = 403,      [ERR_UNAUTHENTICATED] = 401,
+		[ERR_EXHAUSTED] = 409,  [ERR_UNSUPPORTED] = 400, [ERR_CRYPTO] = 400,
+		[ERR_NO_HISTORY] = 500, [ERR_UNAVAILABLE] = 503, [ERR_TIMEOUT] = 504,
+		[ERR_CLOSED] = 503,     [ERR_CANCELED] = 503,    [ERR_IO] = 500,
 		[ERR_BUG] = 500,
 	};
 	return (unsigned)e < ERR_COUNT && STATUS[e] ? STATUS[e] : 500;

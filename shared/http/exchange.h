@@ -21,20 +21,20 @@ struct exchange {
 	const struct carrier *carrier;
 	struct arena *arena;
 	struct loop *loop;
-	void *program;                          /* the worker's program state */
-	void *owner;                            /* the carrier's own (session, h2o request) */
+	void *program; /* the worker's program state */
+	void *owner;   /* the carrier's own (session, h2o request) */
 	enum door door;
 	enum method method;
-	struct bytes path, query, body;         /* path raw, without query */
-	struct bytes params[EXCHANGE_PARAMS_MAX];       /* of the route's {names}, percent-decoded */
+	struct bytes path, query, body;           /* path raw, without query */
+	struct bytes params[EXCHANGE_PARAMS_MAX]; /* of the route's {names}, percent-decoded */
 	struct endpoint peer;
-	const struct machine_key *machine;      /* proven by Noise; NULL elsewhere */
-	uint16_t capver;                        /* of the Noise initiation */
+	const struct machine_key *machine; /* proven by Noise; NULL elsewhere */
+	uint16_t capver;                   /* of the Noise initiation */
 	const struct route *route;
-	void *guard;                            /* what the guard found (who is asking); in the arena */
-	bool gone;                              /* the client is not there any more */
+	void *guard; /* what the guard found (who is asking); in the arena */
+	bool gone;   /* the client is not there any more */
 	bool answered;
-	uint64_t id;                            /* for logs and audits; random */
+	uint64_t id; /* for logs and audits; random */
 };
 
 /* A request header by lower-case name; BYTES_NONE when absent. */
@@ -48,13 +48,13 @@ void exchange_add_header(struct exchange *x, const char *name, struct bytes valu
 void exchange_reply(struct exchange *x, unsigned status, const char *type, struct bytes body);
 void exchange_reply_json(struct exchange *x, unsigned status, struct bytes json);
 void exchange_reply_text(struct exchange *x, unsigned status, const char *text);
-void exchange_reply_error(struct exchange *x, enum err e, const struct diag *why);      /* plain text, status by the code */
+void exchange_reply_error(struct exchange *x, enum err e, const struct diag *why); /* plain text, status by the code */
 unsigned exchange_status_of(enum err e);
 
 /* A reply without a known end. Events come on the loop; none before exchange_stream returned. */
 struct exchange_events {
-	void (*on_room)(void *context);         /* all pieces were taken (sealed and given to the connection): the next may come */
-	void (*on_gone)(void *context, enum err why);   /* reset or lost: the exchange ends after this returns; never after exchange_end */
+	void (*on_room)(void *context);               /* all pieces were taken (sealed and given to the connection): the next may come */
+	void (*on_gone)(void *context, enum err why); /* reset or lost: the exchange ends after this returns; never after exchange_end */
 };
 /* Status and headers go out at once. */
 void exchange_stream(struct exchange *x, unsigned status, const char *type, const struct exchange_events *events, void *context);

@@ -13,7 +13,7 @@ struct fetcher {
 	struct loop *loop;
 	CURLM *multi;
 	struct timer timer;
-	struct list open;               /* not answered yet */
+	struct list open; /* not answered yet */
 	bool closing;
 };
 

@@ -7,17 +7,17 @@
 #include "buffer.h"
 #include "loop.h"
 
-struct fetcher;                                 /* one per loop: connections are kept and reused */
+struct fetcher; /* one per loop: connections are kept and reused */
 struct fetcher *fetcher_new(struct loop *loop);
-void fetcher_free(struct fetcher **fetcher);    /* answers what is open with ERR_CANCELED first */
+void fetcher_free(struct fetcher **fetcher); /* answers what is open with ERR_CANCELED first */
 
 struct fetch_request {
-	const char *method, *url;               /* copied */
-	const char *bearer;                     /* NULL: none */
-	const char *unix_socket;                /* path, or NULL */
-	const char *content_type;               /* NULL: application/json when there is a body */
-	struct bytes body;                      /* copied */
-	const char *header;                     /* one more header line, or NULL */
+	const char *method, *url; /* copied */
+	const char *bearer;       /* NULL: none */
+	const char *unix_socket;  /* path, or NULL */
+	const char *content_type; /* NULL: application/json when there is a body */
+	struct bytes body;        /* copied */
+	const char *header;       /* one more header line, or NULL */
 	int64_t timeout_ms;
 	bool unsafe_skip_tls_verify;
 };

@@ -2,6 +2,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+
 #include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,9 +26,9 @@ static struct diag why;
 
 static void serve_echo(struct exchange *x)
 {
-	exchange_reply_text(x, 201, arena_format(x->arena, "%.*s|%.*s|%.*s|%.*s", BYTES_ARG(exchange_header(x, "authorization")),
-						 BYTES_ARG(exchange_header(x, "content-type")), BYTES_ARG(exchange_header(x, "x-more")),
-						 BYTES_ARG(x->body)));
+	exchange_reply_text(x, 201,
+			    arena_format(x->arena, "%.*s|%.*s|%.*s|%.*s", BYTES_ARG(exchange_header(x, "authorization")),
+					 BYTES_ARG(exchange_header(x, "content-type")), BYTES_ARG(exchange_header(x, "x-more")), BYTES_ARG(x->body)));
 }
 
 static void serve_large(struct exchange *x)
@@ -45,12 +46,9 @@ static void serve_redirect(struct exchange *x)
 }
 
 static const struct route TABLE[] = {
-	{METHOD_POST, "/echo", DOOR_ADMIN | DOOR_SOCKET, NULL, serve_echo, 0},
-	{METHOD_GET, "/echo", DOOR_ADMIN | DOOR_SOCKET, NULL, serve_echo, 0},
-	{METHOD_PATCH, "/echo", DOOR_ADMIN | DOOR_SOCKET, NULL, serve_echo, 0},
-	{METHOD_GET, "/large", DOOR_ADMIN, NULL, serve_large, 0},
-	{METHOD_GET, "/redirect", DOOR_ADMIN, NULL, serve_redirect, 0},
-	{0},
+	{METHOD_POST, "/echo", DOOR_ADMIN | DOOR_SOCKET, NULL, serve_echo, 0},  {METHOD_GET, "/echo", DOOR_ADMIN | DOOR_SOCKET, NULL, serve_echo, 0},
+	{METHOD_PATCH, "/echo", DOOR_ADMIN | DOOR_SOCKET, NULL, serve_echo, 0}, {METHOD_GET, "/large", DOOR_ADMIN, NULL, serve_large, 0},
+	{METHOD_GET, "/redirect", DOOR_ADMIN, NULL, serve_redirect, 0},         {0},
 };
 
 static void on_answer(void *context, enum err error, unsigned code, struct bytes text)

@@ -10,18 +10,18 @@
 /* One accepted connection, until its socket closes: as HTTP, or as a pipe after an upgrade. */
 struct front_connection {
 	struct list link;
-	struct server_door *door;       /* NULL when the server is gone */
+	struct server_door *door; /* NULL when the server is gone */
 	h2o_socket_t *sock;
-	bool served;                    /* at least one request came */
+	bool served; /* at least one request came */
 	bool upgraded;
 };
 
 struct front_exchange {
 	struct exchange x;
-	h2o_generator_t generator;      /* streams */
-	h2o_req_t *req;                 /* NULL when h2o has disposed of it, or when it was answered */
+	h2o_generator_t generator; /* streams */
+	h2o_req_t *req;            /* NULL when h2o has disposed of it, or when it was answered */
 	struct front_tether *tether;
-	struct list link;               /* among the server's open exchanges */
+	struct list link; /* among the server's open exchanges */
 	struct defer ending;
 	/* Streams: what is being sent, and what is wanted next. */
 	const struct exchange_events *events;
@@ -50,7 +50,7 @@ const char *front_reason(unsigned status);
 
 /* ---- TLS of a door ---- */
 struct front_tls {
-	char *certificate, *key;        /* files */
+	char *certificate, *key; /* files */
 	struct front_stamp {
 		int64_t mtime_ns[2];
 		uint64_t inode[2], size[2];

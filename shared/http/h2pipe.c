@@ -5,14 +5,14 @@
 #include "h2stream.h"
 
 enum {
-	STREAMS_MAX = 100,              /* fewer make clients open further connections; control.md 1.10 */
-	OWED_MAX = 2 * STREAMS_MAX,     /* with exchanges whose stream was reset while their handler still works */
+	STREAMS_MAX = 100,          /* fewer make clients open further connections; control.md 1.10 */
+	OWED_MAX = 2 * STREAMS_MAX, /* with exchanges whose stream was reset while their handler still works */
 	HEADER_LIST_MAX = 16 * 1024,
-	FRAME_DATA_MAX = 4068,          /* one DATA frame fits one Noise record */
-	BODIES_MAX = 8 << 20,           /* request bodies held at once */
-	BODY_MS = 30000,                /* a request must be complete by then */
-	RESETS_PER_SECOND = 100,        /* rapid reset (CVE-2023-44487); a client resets a handful of streams in its life */
-	CONTROLS_PER_SECOND = 1000      /* pings, settings, priorities, empty frames */
+	FRAME_DATA_MAX = 4068,     /* one DATA frame fits one Noise record */
+	BODIES_MAX = 8 << 20,      /* request bodies held at once */
+	BODY_MS = 30000,           /* a request must be complete by then */
+	RESETS_PER_SECOND = 100,   /* rapid reset (CVE-2023-44487); a client resets a handful of streams in its life */
+	CONTROLS_PER_SECOND = 1000 /* pings, settings, priorities, empty frames */
 };
 
 void h2pipe_note_output(struct h2pipe *h2)
@@ -67,8 +67,8 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
 	return 0;
 }
 
-static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_len, const uint8_t *value,
-		     size_t value_len, uint8_t flags, void *context)
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_len, const uint8_t *value, size_t value_len,
+		     uint8_t flags, void *context)
 {
 	struct h2stream *s = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
 	(void)flags, (void)context;
@@ -186,8 +186,8 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
 	return 0;
 }
 
-static ssize_t on_data_length(nghttp2_session *session, uint8_t type, int32_t id, int32_t session_window, int32_t stream_window,
-			      uint32_t frame_max, void *context)
+static ssize_t on_data_length(nghttp2_session *session, uint8_t type, int32_t id, int32_t session_window, int32_t stream_window, uint32_t frame_max,
+			      void *context)
 {
 	int32_t most = FRAME_DATA_MAX;
 	(void)session, (void)type, (void)id, (void)context;
@@ -238,8 +238,7 @@ static nghttp2_session *session_new(struct h2pipe *h2)
 	nghttp2_option_set_max_deflate_dynamic_table_size(option, 0);
 	nghttp2_option_set_no_closed_streams(option, 1);
 	nghttp2_option_set_max_settings(option, 32);
-	if (nghttp2_session_server_new2(&session, callbacks, h2, option) ||
-	    nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, SETTINGS, COUNT_OF(SETTINGS)))
+	if (nghttp2_session_server_new2(&session, callbacks, h2, option) || nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, SETTINGS, COUNT_OF(SETTINGS)))
 		abort();
 	nghttp2_option_del(option);
 	nghttp2_session_callbacks_del(callbacks);

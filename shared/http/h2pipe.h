@@ -13,16 +13,16 @@ struct h2pipe_config {
 	struct loop *loop;
 	const struct route *table;
 	enum door door;
-	void *program, *owner;                  /* into each exchange */
+	void *program, *owner; /* into each exchange */
 	struct endpoint peer;
-	const struct machine_key *machine;      /* lives as long as the h2pipe */
+	const struct machine_key *machine; /* lives as long as the h2pipe */
 	uint16_t capver;
 	/* There may be something to take: at most once per turn, deferred by the user as it likes. */
 	void (*on_output)(void *context);
 	void *context;
 };
 
-struct h2pipe *h2pipe_new(const struct h2pipe_config *config);  /* SETTINGS are ready to take at once */
+struct h2pipe *h2pipe_new(const struct h2pipe_config *config); /* SETTINGS are ready to take at once */
 void h2pipe_free(struct h2pipe **h2);
 /* ERR_MALFORMED or ERR_TOO_BIG: a protocol breach; take what is left (GOAWAY), then end the connection. ERR_CLOSED: the peer said goodbye and nothing is open. */
 MUST_USE enum err h2pipe_feed(struct h2pipe *h2, struct bytes in);

@@ -2,6 +2,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+
 #include <cmocka.h>
 #include <nghttp2/nghttp2.h>
 #include <stdio.h>
@@ -109,8 +110,8 @@ static struct answer *answer_of(int32_t id)
 	abort();
 }
 
-static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_len, const uint8_t *value,
-		     size_t value_len, uint8_t flags, void *context)
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_len, const uint8_t *value, size_t value_len,
+		     uint8_t flags, void *context)
 {
 	struct answer *a = answer_of(frame->hd.stream_id);
 	struct bytes n = bytes_of(name, name_len);

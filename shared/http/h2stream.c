@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 enum {
-	REPLIES_MAX = 64 << 20,         /* whole answers waiting for the peer's window */
+	REPLIES_MAX = 64 << 20, /* whole answers waiting for the peer's window */
 	SEND_PIECES_MAX = 64
 };
 
@@ -318,7 +318,7 @@ static void end(struct exchange *x, bool broken)
 	assert(s->streaming && !s->end_wanted);
 	s->end_wanted = true;
 	if (s->told_gone)
-		return;                 /* inside on_gone: the stream is freed when that returns */
+		return; /* inside on_gone: the stream is freed when that returns */
 	if (s->closed || !s->h2)
 		stream_free(s);
 	else if (broken)

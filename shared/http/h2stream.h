@@ -22,7 +22,7 @@ struct h2piece {
 
 struct h2stream {
 	struct exchange x;
-	struct h2pipe *h2;              /* NULL when the h2pipe is gone */
+	struct h2pipe *h2; /* NULL when the h2pipe is gone */
 	int32_t id;
 	struct list link;
 	int64_t begun_ms;
@@ -41,11 +41,11 @@ struct h2pipe {
 	struct h2pipe_config config;
 	nghttp2_session *session;
 	struct list streams;
-	size_t open, known;             /* not closed; in the list */
+	size_t open, known; /* not closed; in the list */
 	size_t bodies_held, replies_held;
 	struct timer slow;
 	struct defer output;
-	struct buffer carry;            /* a frame that did not fit its taker */
+	struct buffer carry; /* a frame that did not fit its taker */
 	int64_t second;
 	unsigned resets, controls;
 	bool draining, peer_goaway, broken;

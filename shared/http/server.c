@@ -11,9 +11,10 @@
 #include "pipe.h"
 
 enum {
-	LOOK_MS = 5000,                 /* how often certificate files are looked at */
+	LOOK_MS = 5000, /* how often certificate files are looked at */
 	UNIX_BACKLOG = 1024,
-	FAREWELL_TURNS = 200, FAREWELL_WAIT_MS = 5,
+	FAREWELL_TURNS = 200,
+	FAREWELL_WAIT_MS = 5,
 	BODY_DEFAULT = 1 << 20
 };
 
@@ -23,7 +24,7 @@ struct server_door {
 	enum door door;
 	struct listener *listener;
 	struct endpoint at;
-	char *path;                     /* unix socket */
+	char *path; /* unix socket */
 	bool tls_on;
 	struct front_tls tls;
 	struct timer look;
@@ -40,7 +41,7 @@ struct server {
 	void *program;
 	h2o_globalconf_t config;
 	h2o_context_t context;
-	struct list doors, open;        /* open: exchanges that are not answered, and streams */
+	struct list doors, open; /* open: exchanges that are not answered, and streams */
 };
 
 struct front_handler {

@@ -9,8 +9,8 @@
 struct server;
 
 struct server_limits {
-	size_t connections;             /* per door and loop; more are closed at once */
-	int64_t request_ms;             /* slow heads, slow bodies, idle keep-alive */
+	size_t connections; /* per door and loop; more are closed at once */
+	int64_t request_ms; /* slow heads, slow bodies, idle keep-alive */
 };
 
 struct server *server_new(struct loop *loop, const struct route *table, const struct server_limits *limits, void *program);
@@ -21,7 +21,7 @@ MUST_USE enum err server_listen_unix(struct server *server, enum door door, cons
 struct endpoint server_endpoint(const struct server *server, enum door door);
 /* With those that were handed over by upgrade_take and still live on this loop; they count against the limit too. */
 size_t server_connections(const struct server *server, enum door door);
-void server_stop_listening(struct server *server);      /* drain: accept what waits, then close the listeners; requests finish, idle connections end */
+void server_stop_listening(struct server *server); /* drain: accept what waits, then close the listeners; requests finish, idle connections end */
 /* Breaks what is open: streams hear on_gone, an answer that is still owed is then given to nobody. Handed-over pipes live on.
  * Runs the loop's I/O for a moment, hence not from within a handler. */
 void server_free(struct server **server);

@@ -2,9 +2,10 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <cmocka.h>
+
 #include <arpa/inet.h>
 #include <assert.h>
+#include <cmocka.h>
 #include <netinet/tcp.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -40,8 +41,7 @@ static void serve_hello(struct exchange *x)
 static void serve_echo(struct exchange *x)
 {
 	struct bytes name = exchange_query(x, "name"), header = exchange_header(x, "x-thing");
-	char *text = arena_format(x->arena, "[%.*s][%.*s][%.*s][%.*s]", BYTES_ARG(x->params[0]), BYTES_ARG(name), BYTES_ARG(header),
-				  BYTES_ARG(x->body));
+	char *text = arena_format(x->arena, "[%.*s][%.*s][%.*s][%.*s]", BYTES_ARG(x->params[0]), BYTES_ARG(name), BYTES_ARG(header), BYTES_ARG(x->body));
 	exchange_reply_text(x, 200, text);
 }
 
@@ -306,8 +306,7 @@ static void answers_come_whole(void **state)
 static void requests_arrive_whole(void **state)
 {
 	(void)state;
-	assert_says(ask("POST /echo/a%2fb/x?name=J+%26&name=2 HTTP/1.1\r\n" CLOSE "X-Thing: t\r\nContent-Length: 3\r\n\r\nxyz"),
-		    "[a/b][J &][t][xyz]");
+	assert_says(ask("POST /echo/a%2fb/x?name=J+%26&name=2 HTTP/1.1\r\n" CLOSE "X-Thing: t\r\nContent-Length: 3\r\n\r\nxyz"), "[a/b][J &][t][xyz]");
 	assert_says(ask("POST /echo/1/x HTTP/1.1\r\n" CLOSE "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"), "[1][][][abcde]");
 	assert_says(ask("GET /files/a/b%20c HTTP/1.1\r\n" CLOSE "\r\n"), "[a/b c]");
 }

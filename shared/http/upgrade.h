@@ -11,6 +11,7 @@
 struct bytes upgrade_wanted(struct exchange *x);
 /* Sends 101 with `Upgrade: protocol` (byte for byte), added headers, and `first` right behind the head in the same write.
  * on_pipe(context, pipe) once: NULL when the client was gone. Bytes the client sent past its head are in the pipe's input and shown by on_data. */
-void upgrade_take(struct exchange *x, const char *protocol, struct bytes first, size_t in_cap, void (*on_pipe)(void *context, struct pipe *pipe), void *context);
+void upgrade_take(struct exchange *x, const char *protocol, struct bytes first, size_t in_cap, void (*on_pipe)(void *context, struct pipe *pipe),
+		  void *context);
 
 #endif

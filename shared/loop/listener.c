@@ -7,12 +7,14 @@
 #include "loop_h2o.h"
 
 enum {
-	BACKLOG = 4096,                 /* the kernel clips it to net.core.somaxconn */
-	ACCEPTS_PER_TURN = 64,          /* so that a storm of connections does not starve those that are there */
+	BACKLOG = 4096,        /* the kernel clips it to net.core.somaxconn */
+	ACCEPTS_PER_TURN = 64, /* so that a storm of connections does not starve those that are there */
 	EMPTY_MAX = 65536,
-	REST_MS = 100,                  /* pause when descriptors have run out */
-	KEEP_IDLE_S = 60, KEEP_INTERVAL_S = 10, KEEP_PROBES = 3,
-	UNACKED_MS = 30000              /* sent bytes may stay so long without an acknowledgement */
+	REST_MS = 100, /* pause when descriptors have run out */
+	KEEP_IDLE_S = 60,
+	KEEP_INTERVAL_S = 10,
+	KEEP_PROBES = 3,
+	UNACKED_MS = 30000 /* sent bytes may stay so long without an acknowledgement */
 };
 
 struct listener {
@@ -55,7 +57,7 @@ static void on_waiting(void *context, unsigned ready)
 		if (fd >= 0) {
 			l->on_accept(l->context, fd);
 			if (!l->watch)
-				return;         /* closed meanwhile */
+				return; /* closed meanwhile */
 		} else if (lacks_resources(errno)) {
 			watch_want(l->watch, 0);
 			timer_set(&l->rest, REST_MS);

@@ -48,7 +48,7 @@ struct loop {
 	struct mono now;
 	struct wheel wheel;
 	struct list deferred;
-	_Atomic(struct post *) posted;          /* newest first */
+	_Atomic(struct post *) posted; /* newest first */
 	atomic_bool stop;
 	int wake_fd;
 	struct watch *wake;

@@ -14,10 +14,10 @@ struct loop;
 struct loop *loop_new(void);
 /* After loop_run returned, on its thread. Deferred and posted work is run first, and answers of task_run are waited for. */
 void loop_free(struct loop **loop);
-void loop_run(struct loop *loop);                               /* until loop_stop */
-void loop_turn(struct loop *loop, int64_t wait_ms);             /* one turn, waiting at most so long (tests) */
-void loop_stop(struct loop *loop);                              /* from any thread */
-struct mono loop_now(const struct loop *loop);                  /* as of the start of this turn */
+void loop_run(struct loop *loop);                   /* until loop_stop */
+void loop_turn(struct loop *loop, int64_t wait_ms); /* one turn, waiting at most so long (tests) */
+void loop_stop(struct loop *loop);                  /* from any thread */
+struct mono loop_now(const struct loop *loop);      /* as of the start of this turn */
 
 /* Timers: a wheel on the monotonic clock; 1 ms resolution, O(1) set and cancel. A timer fires once; set it again to repeat. */
 typedef void (*timer_fn)(void *context);
@@ -29,9 +29,12 @@ struct timer {
 	struct loop *loop;
 };
 void timer_init(struct timer *t, struct loop *loop, timer_fn on_due, void *context);
-void timer_set(struct timer *t, int64_t in_ms);                 /* sets anew if it was set */
-void timer_cancel(struct timer *t);                             /* legal when not set */
-static inline bool timer_is_set(const struct timer *t) { return list_linked(&t->link); }
+void timer_set(struct timer *t, int64_t in_ms); /* sets anew if it was set */
+void timer_cancel(struct timer *t);             /* legal when not set */
+static inline bool timer_is_set(const struct timer *t)
+{
+	return list_linked(&t->link);
+}
 
 /* At the end of this turn, once. */
 typedef void (*defer_fn)(void *context);
@@ -41,7 +44,7 @@ struct defer {
 	void *context;
 };
 void defer_init(struct defer *d, defer_fn on_turn_end, void *context);
-void loop_defer(struct loop *loop, struct defer *d);            /* legal again while already deferred: still once */
+void loop_defer(struct loop *loop, struct defer *d); /* legal again while already deferred: still once */
 void defer_cancel(struct defer *d);
 
 /* From any thread: run fn(context) on the loop's thread, in order of posting. Never lost while the loop runs. */
@@ -52,7 +55,7 @@ enum { WATCH_READ = 1, WATCH_WRITE = 2 };
 struct watch;
 typedef void (*watch_fn)(void *context, unsigned ready);
 struct watch *watch_open(struct loop *loop, int fd, watch_fn on_ready, void *context);
-void watch_want(struct watch *w, unsigned events);              /* level: on_ready comes as long as it is wanted and so */
-void watch_close(struct watch **w);                             /* accepts NULL; no on_ready afterwards */
+void watch_want(struct watch *w, unsigned events); /* level: on_ready comes as long as it is wanted and so */
+void watch_close(struct watch **w);                /* accepts NULL; no on_ready afterwards */
 
 #endif

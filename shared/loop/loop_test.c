@@ -2,6 +2,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+
 #include <cmocka.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -81,7 +82,7 @@ static void timers_are_exact_at_every_distance(void **state)
 		assert_int_equal(fired[0], before + 1);
 		step(loop, rand() % 700);
 	}
-	timer_set(&t, INT64_C(5000000000));             /* past the wheel's horizon */
+	timer_set(&t, INT64_C(5000000000)); /* past the wheel's horizon */
 	step(loop, INT64_C(4999999999));
 	assert_int_equal(fired[0], 2000);
 	step(loop, 1);

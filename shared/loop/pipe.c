@@ -10,9 +10,9 @@
 #include "loop_h2o.h"
 
 enum {
-	READ_CHUNK = 64 * 1024,         /* bytes taken from a socket per turn, so that no peer holds the loop */
-	WRITE_VECTORS = 256,            /* pieces gathered into one write */
-	TLS_CHUNK = 64 * 1024,          /* plaintext encrypted at once: h2o keeps the ciphertext until the kernel has it */
+	READ_CHUNK = 64 * 1024, /* bytes taken from a socket per turn, so that no peer holds the loop */
+	WRITE_VECTORS = 256,    /* pieces gathered into one write */
+	TLS_CHUNK = 64 * 1024,  /* plaintext encrypted at once: h2o keeps the ciphertext until the kernel has it */
 	OUT_CAP = 4 << 20
 };
 
@@ -27,16 +27,16 @@ struct chunk {
 
 struct pipe {
 	struct loop *loop;
-	h2o_socket_t *sock;             /* NULL: connecting failed at once */
+	h2o_socket_t *sock; /* NULL: connecting failed at once */
 	const struct pipe_events *events;
 	void *context;
 	struct buffer in;
 	struct chunk *out, **out_end;
 	size_t out_len, out_cap;
 	struct defer flushing, showing, ending;
-	struct timer *connecting;       /* only while connecting */
-	struct endpoint peer;           /* where it was connected to */
-	enum err why;                   /* the end that is still to be told */
+	struct timer *connecting; /* only while connecting */
+	struct endpoint peer;     /* where it was connected to */
+	enum err why;             /* the end that is still to be told */
 	bool plain, reading, paused, ended, closed, told_written;
 };
 

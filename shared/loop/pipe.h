@@ -33,8 +33,8 @@ void pipe_close(struct pipe **pipe);
 MUST_USE enum err pipe_write(struct pipe *pipe, struct buffer *out);
 /* Takes a reference; sent without a copy on plain sockets. */
 MUST_USE enum err pipe_write_body(struct pipe *pipe, struct body *body);
-void pipe_set_out_cap(struct pipe *pipe, size_t cap);           /* default 4 MiB */
-bool pipe_busy(const struct pipe *pipe);                        /* something is in flight or waiting */
+void pipe_set_out_cap(struct pipe *pipe, size_t cap); /* default 4 MiB */
+bool pipe_busy(const struct pipe *pipe);              /* something is in flight or waiting */
 size_t pipe_unsent(const struct pipe *pipe);
 void pipe_read_pause(struct pipe *pipe);
 void pipe_read_resume(struct pipe *pipe);

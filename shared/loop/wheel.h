@@ -9,8 +9,8 @@
 enum { WHEEL_LEVELS = 4, WHEEL_SLOTS = 256 };
 
 struct wheel {
-	int64_t now_ms;                         /* everything due until here has been taken out */
-	struct list ready;                      /* due already when they were set */
+	int64_t now_ms;    /* everything due until here has been taken out */
+	struct list ready; /* due already when they were set */
 	/* A timer leaves by list_remove alone: the bit of a slot emptied so stays until the wheel passes it, and costs one early look. */
 	uint64_t used[WHEEL_LEVELS][WHEEL_SLOTS / 64];
 	struct list slot[WHEEL_LEVELS][WHEEL_SLOTS];

@@ -8,7 +8,7 @@ enum { FAREWELL_TURNS = 4 };
 
 /* What the threads of one worker_start share; freed by worker_join. */
 struct crew {
-	pthread_barrier_t begun, met;           /* with the creator; among themselves */
+	pthread_barrier_t begun, met; /* with the creator; among themselves */
 	void (*on_start)(struct worker *w);
 };
 

@@ -8,8 +8,8 @@
 struct worker {
 	struct loop *loop;
 	unsigned index;
-	void *program;                          /* the program's state of this thread */
-	void *thread;                           /* private */
+	void *program; /* the program's state of this thread */
+	void *thread;  /* private */
 };
 
 /* Starts `count` threads; each runs on_start(worker) on itself, then its loop. Signals are blocked in them.
