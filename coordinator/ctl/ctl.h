@@ -11,8 +11,8 @@
 
 enum ctl_exit {
 	CTL_DONE,
-	CTL_FAILED,             /* refused, or it did not work */
-	CTL_MISUSE              /* wrong use: nothing was tried */
+	CTL_FAILED, /* refused, or it did not work */
+	CTL_MISUSE  /* wrong use: nothing was tried */
 };
 
 enum ctl_form { CTL_TABLE, CTL_JSON, CTL_JSON_LINE };
@@ -22,7 +22,7 @@ enum { CTL_ARGS_MAX = 8 };
 struct ctl {
 	struct arena *arena;
 	struct ctl_flags flags;
-	const char *args[CTL_ARGS_MAX];         /* positional words behind the verb */
+	const char *args[CTL_ARGS_MAX]; /* positional words behind the verb */
 	unsigned arg_count;
 	enum ctl_form form;
 	enum ctl_exit status;
@@ -30,28 +30,28 @@ struct ctl {
 	json_t *kept;
 };
 
-typedef void (*ctl_verb_fn)(struct ctl *c);     /* what goes wrong is told by ctl_fail or ctl_misuse, which set the status */
+typedef void (*ctl_verb_fn)(struct ctl *c); /* what goes wrong is told by ctl_fail or ctl_misuse, which set the status */
 
 struct ctl_verb {
-	const char *name;                       /* "" when the noun is the whole command */
-	const char *aliases;                    /* separated by spaces; may be NULL */
-	const char *args;                       /* "NAME", "[ID]"; NULL: none */
+	const char *name;    /* "" when the noun is the whole command */
+	const char *aliases; /* separated by spaces; may be NULL */
+	const char *args;    /* "NAME", "[ID]"; NULL: none */
 	unsigned args_least, args_most;
-	const char *help;                       /* a sentence */
-	const struct ctl_flag *flags;           /* ended by name NULL; may be NULL */
+	const char *help;             /* a sentence */
+	const struct ctl_flag *flags; /* ended by name NULL; may be NULL */
 	ctl_verb_fn run;
 };
 
 struct ctl_noun {
 	const char *name, *aliases, *help;
-	const struct ctl_verb *verbs;           /* ended by name NULL */
-	int (*whole)(int argc, char **argv);    /* instead of verbs: reads its words itself, argv[0] being the noun */
+	const struct ctl_verb *verbs;        /* ended by name NULL */
+	int (*whole)(int argc, char **argv); /* instead of verbs: reads its words itself, argv[0] being the noun */
 };
 
 /* "Error: ..." (or {"error": ...} with -o json) and the status. */
 void ctl_fail(struct ctl *c, const char *format, ...) PRINTF(2, 3);
 void ctl_misuse(struct ctl *c, const char *format, ...) PRINTF(2, 3);
-const json_t *ctl_keep(struct ctl *c, json_t *json);            /* ends with the run */
+const json_t *ctl_keep(struct ctl *c, json_t *json); /* ends with the run */
 /* Asks a person, unless --force. False: no, or nobody is there to ask (told, wrong use). */
 bool ctl_confirm(struct ctl *c, const char *question, ...) PRINTF(2, 3);
 

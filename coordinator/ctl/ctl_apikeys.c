@@ -12,7 +12,7 @@ static const struct ctl_column columns[] = {
 };
 
 static const struct ctl_flag create_flags[] = {
-	{"expiration", 'e', CTL_WHEN, "WHEN", "90d", false, "good for that duration, or until that time"},
+	{"expiration", 'e', false, CTL_WHEN, "WHEN", "90d", "good for that duration, or until that time"},
 	{0},
 };
 
@@ -30,8 +30,8 @@ static void apikeys_list(struct ctl *c)
 }
 
 static const struct ctl_flag one_flags[] = {
-	{"id", 'i', CTL_NUMBER, "ID", NULL, false, "which key"},
-	{"prefix", 'p', CTL_TEXT, "PREFIX", NULL, false, "which key"},
+	{"id", 'i', false, CTL_NUMBER, "ID", NULL, "which key"},
+	{"prefix", 'p', false, CTL_TEXT, "PREFIX", NULL, "which key"},
 	{0},
 };
 
@@ -50,8 +50,8 @@ static void apikeys_expire(struct ctl *c)
 	const char *id, *prefix;
 
 	if (find_one(c, &id, &prefix))
-		ctl_show_done(c, ctl_call(c, "POST", "/api/v1/apikey/expire", json_pack("{s:s}", id ? "id" : "prefix", id ? id : prefix)), "API key %s is good for nothing any more.",
-		              id ? id : prefix);
+		ctl_show_done(c, ctl_call(c, "POST", "/api/v1/apikey/expire", json_pack("{s:s}", id ? "id" : "prefix", id ? id : prefix)),
+			      "API key %s is good for nothing any more.", id ? id : prefix);
 }
 
 /* The API wants a prefix in the path. */
@@ -60,7 +60,8 @@ static const char *prefix_of_id(struct ctl *c, const char *id)
 	const json_t *answer = ctl_call(c, "GET", "/api/v1/apikey", NULL), *key;
 	size_t i;
 
-	json_array_foreach(json_object_get(answer, "apiKeys"), i, key) {
+	json_array_foreach(json_object_get(answer, "apiKeys"), i, key)
+	{
 		const char *known = json_string_value(json_object_get(key, "id"));
 
 		if (known && strcmp(known, id) == 0)
@@ -91,4 +92,5 @@ static const struct ctl_verb verbs[] = {
 	{0},
 };
 
-const struct ctl_noun ctl_noun_apikeys = {"apikeys", "apikey api", "The keys of programs that administer: a tailnet's with --tailnet, else the operator's", verbs, NULL};
+const struct ctl_noun ctl_noun_apikeys = {"apikeys", "apikey api", "The keys of programs that administer: a tailnet's with --tailnet, else the operator's",
+					  verbs, NULL};

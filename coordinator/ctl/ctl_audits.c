@@ -13,19 +13,26 @@ static const char *text_detail(struct arena *arena, const json_t *detail)
 	return text;
 }
 
+static const char *text_subject(struct arena *arena, const json_t *subject)
+{
+	const char *id = json_string_value(subject);
+
+	return id && strcmp(id, "0") != 0 ? arena_text(arena, bytes_text(id)) : "-";
+}
+
 static const struct ctl_column columns[] = {
 	{"ID", "id", NULL, 0, 0},
 	{"At", "at", ctl_text_time, 0, 0},
 	{"Who", "actor", NULL, 12, 0},
 	{"Did", "action", NULL, 0, 0},
-	{"To", "subject", NULL, 0, 0},
+	{"To", "subject", text_subject, 0, 0},
 	{"Detail", "detail", text_detail, 10, 1},
 	{0},
 };
 
 static const struct ctl_flag list_flags[] = {
-	{"before", 0, CTL_NUMBER, "ID", "0", false, "only lines older than this one; 0: the newest"},
-	{"limit", 'n', CTL_NUMBER, "NUMBER", "100", false, "at most so many"},
+	{"before", 0, false, CTL_NUMBER, "ID", "0", "only lines older than this one; 0: the newest"},
+	{"limit", 'n', false, CTL_NUMBER, "NUMBER", "100", "at most so many"},
 	{0},
 };
 

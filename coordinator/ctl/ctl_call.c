@@ -9,15 +9,15 @@
 #include "text.h"
 
 enum {
-	ANSWER_MAX = 256 << 20,         /* a list of 100,000 nodes */
+	ANSWER_MAX = 256 << 20, /* a list of 100,000 nodes */
 	SECRET_FILE_MAX = 4096,
 	CONNECT_MS = 5000,
 	ANSWER_MS = 60000
 };
 
 struct server {
-	const char *url;                /* without a slash at its end */
-	const char *socket;             /* NULL: TCP */
+	const char *url;    /* without a slash at its end */
+	const char *socket; /* NULL: TCP */
 };
 
 /* --- where, and as whom ---------------------------------------------------------------------------------------------------------------------- */
@@ -143,7 +143,7 @@ static void set_where(struct ctl *c, CURL *curl, const struct server *server, co
 	const char *ca = ctl_flags_text(&c->flags, "ca-file");
 
 	curl_easy_setopt(curl, CURLOPT_URL, arena_format(c->arena, "%s%s", server->url, path));
-	curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);         /* a name may be ".." */
+	curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L); /* a name may be ".." */
 	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
 	if (server->socket) {
 		curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, server->socket);
@@ -185,7 +185,8 @@ static const char *problem_text(struct ctl *c, const json_t *problem)
 	const json_t *item;
 	size_t i;
 
-	json_array_foreach(json_object_get(problem, "errors"), i, item) {
+	json_array_foreach(json_object_get(problem, "errors"), i, item)
+	{
 		message = json_string_value(json_object_get(item, "message"));
 		if (message && text && strcmp(text, message) != 0)
 			text = arena_format(c->arena, "%s: %s", text, message);
@@ -203,8 +204,10 @@ static void refused(struct ctl *c, const struct server *server, long status, con
 	if (!text)
 		ctl_fail(c, "%s answered %ld, and not as the admin API does: is this the admin door of a coordinator?", server_name(c, server), status);
 	else if (status == 401)
-		ctl_fail(c, "%s: the API key is not known to %s, or has expired; mint one with `fleetscale apikeys create` (or `operator create`) through the unix socket", text,
-		         server_name(c, server));
+		ctl_fail(c,
+			 "%s: the API key is not known to %s, or has expired; mint one with `fleetscale apikeys create` (or `operator create`) through the "
+			 "unix socket",
+			 text, server_name(c, server));
 	else
 		ctl_fail(c, "%s", text);
 }

@@ -7,21 +7,23 @@
 #include "ctl_nouns.h"
 #include "text.h"
 
-static const struct ctl_noun noun_migrate = {"migrate", NULL, "Create or update the database: roles, schema, the server's key, tailnet and user default", NULL, ctl_migrate};
+static const struct ctl_noun noun_migrate = {"migrate", NULL, "Create or update the database: roles, schema, the server's key, tailnet and user default", NULL,
+					     ctl_migrate};
 
 const struct ctl_noun *const ctl_nouns[] = {
-	&ctl_noun_tailnets, &ctl_noun_users, &ctl_noun_nodes, &ctl_noun_preauthkeys, &ctl_noun_apikeys, &ctl_noun_relays, &ctl_noun_audits, &ctl_noun_operator, &noun_migrate,
-	&ctl_noun_health, &ctl_noun_version, NULL,
+	&ctl_noun_tailnets, &ctl_noun_users,    &ctl_noun_nodes, &ctl_noun_preauthkeys, &ctl_noun_apikeys, &ctl_noun_relays,
+	&ctl_noun_audits,   &ctl_noun_operator, &noun_migrate,   &ctl_noun_health,      &ctl_noun_version, NULL,
 };
 
 const struct ctl_flag ctl_global_flags[] = {
-	{"output", 'o', CTL_TEXT, "FORM", NULL, false, "table (usual), json or json-line"},
-	{"tailnet", 0, CTL_TEXT, "NAME", NULL, false, "the tailnet to act on (FLEETSCALE_TAILNET, else default); for the operator's key and the socket"},
-	{"server", 0, CTL_TEXT, "URL", NULL, false, "the admin door of a coordinator (FLEETSCALE_URL); the key is in FLEETSCALE_API_KEY or FLEETSCALE_API_KEY_FILE"},
-	{"socket", 0, CTL_TEXT, "PATH", NULL, false, "its unix socket (FLEETSCALE_SOCKET, else /run/fleetscale/admin.sock); wants no key"},
-	{"ca-file", 0, CTL_TEXT, "FILE", NULL, false, "certificates to trust for https (FLEETSCALE_CA_FILE)"},
-	{"force", 0, CTL_SWITCH, NULL, NULL, false, "do not ask"},
-	{"help", 'h', CTL_SWITCH, NULL, NULL, false, "this"},
+	{"output", 'o', false, CTL_TEXT, "FORM", NULL, "table (usual), json or json-line"},
+	{"tailnet", 0, false, CTL_TEXT, "NAME", NULL, "the tailnet to act on (FLEETSCALE_TAILNET, else default); for the operator's key and the socket"},
+	{"server", 0, false, CTL_TEXT, "URL", NULL,
+	 "the admin door of a coordinator (FLEETSCALE_URL); the key is in FLEETSCALE_API_KEY or FLEETSCALE_API_KEY_FILE"},
+	{"socket", 0, false, CTL_TEXT, "PATH", NULL, "its unix socket (FLEETSCALE_SOCKET, else /run/fleetscale/admin.sock); wants no key"},
+	{"ca-file", 0, false, CTL_TEXT, "FILE", NULL, "certificates to trust for https (FLEETSCALE_CA_FILE)"},
+	{"force", 0, false, CTL_SWITCH, NULL, NULL, "do not ask"},
+	{"help", 'h', false, CTL_SWITCH, NULL, NULL, "this"},
 	{0},
 };
 
@@ -154,7 +156,7 @@ static void act(struct reading *r)
 	struct diag why = {0};
 	bool wants_help = ctl_flags_on(&c->flags, "help");
 
-	if (wants_help || !r->verb) {
+	if (wants_help || !r->noun || !r->verb) {
 		ctl_help(wants_help ? c->out : c->err, c->arena, r->noun, r->verb);
 		c->status = wants_help ? CTL_DONE : CTL_MISUSE;
 	} else if (ctl_flags_finish(&c->flags, &why)) {

@@ -6,8 +6,8 @@
 
 #include "ctl.h"
 
-extern const struct ctl_noun *const ctl_nouns[];        /* ended by NULL */
-extern const struct ctl_flag ctl_global_flags[];        /* taken before and behind the noun */
+extern const struct ctl_noun *const ctl_nouns[]; /* ended by NULL */
+extern const struct ctl_flag ctl_global_flags[]; /* taken before and behind the noun */
 
 int ctl_command(int argc, char **argv, FILE *out, FILE *err);
 

@@ -129,7 +129,7 @@ static void everything_helps(void **state)
 	expect_help((const char *const[]){"--help", NULL}, "usage: fleetscale");
 	for (const struct ctl_noun *const *noun = ctl_nouns; *noun; noun++) {
 		if ((*noun)->whole)
-			continue;       /* prints to the process's own streams */
+			continue; /* prints to the process's own streams */
 		snprintf(usage, sizeof usage, "usage: fleetscale %s", (*noun)->name);
 		expect_help((const char *const[]){(*noun)->name, "-h", NULL}, usage);
 		for (const struct ctl_verb *verb = (*noun)->verbs; verb->name; verb++) {
@@ -167,7 +167,7 @@ static void wrong_use_is_told(void **state)
 		{"apikeys", "expire", "-i", "1", "-p", "abc"},
 		{"relays", "create"},
 		{"--server", "http://127.0.0.1:1", "--socket", "/nowhere", "nodes", "list"},
-		{"--server", "http://127.0.0.1:1", "nodes", "list"},    /* no API key */
+		{"--server", "http://127.0.0.1:1", "nodes", "list"}, /* no API key */
 		{"--socket", "/nowhere", "--tailnet", "a\nb", "nodes", "list"},
 		{"nodes", "get", "\xff"},
 	};
@@ -225,8 +225,12 @@ static int forget_environment(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(names_mean_one_thing), cmocka_unit_test(flags_mean_one_thing),            cmocka_unit_test(everything_helps),
-		cmocka_unit_test(wrong_use_is_told),    cmocka_unit_test(complaints_take_the_wanted_form), cmocka_unit_test(version_has_both_forms),
+		cmocka_unit_test(names_mean_one_thing),
+		cmocka_unit_test(flags_mean_one_thing),
+		cmocka_unit_test(everything_helps),
+		cmocka_unit_test(wrong_use_is_told),
+		cmocka_unit_test(complaints_take_the_wanted_form),
+		cmocka_unit_test(version_has_both_forms),
 	};
 
 	return cmocka_run_group_tests(tests, forget_environment, NULL);

@@ -8,12 +8,9 @@
 #include "ctl_flags.h"
 
 static const struct ctl_flag table[] = {
-	{"user", 'u', CTL_TEXT, "USER", NULL, false, "text"},
-	{"id", 'i', CTL_NUMBER, "ID", NULL, false, "number"},
-	{"tags", 't', CTL_LIST, "TAGS", NULL, false, "list"},
-	{"expiration", 'e', CTL_WHEN, "WHEN", "1h", false, "time"},
-	{"force", 0, CTL_SWITCH, NULL, NULL, false, "switch"},
-	{0},
+	{"user", 'u', false, CTL_TEXT, "USER", NULL, "text"},  {"id", 'i', false, CTL_NUMBER, "ID", NULL, "number"},
+	{"tags", 't', false, CTL_LIST, "TAGS", NULL, "list"},  {"expiration", 'e', false, CTL_WHEN, "WHEN", "1h", "time"},
+	{"force", 0, false, CTL_SWITCH, NULL, NULL, "switch"}, {0},
 };
 
 static enum err read_words(struct ctl_flags *f, int argc, const char *const *words, struct diag *why)
@@ -33,21 +30,10 @@ static void values_come_in_every_form(void **state)
 	static const struct {
 		const char *words[4], *name, *want;
 	} cases[] = {
-		{{"--user", "zoe"}, "user", "zoe"},
-		{{"--user=zoe"}, "user", "zoe"},
-		{{"--user="}, "user", ""},
-		{{"--user", ""}, "user", ""},
-		{{"--user=a=b"}, "user", "a=b"},
-		{{"-u", "zoe"}, "user", "zoe"},
-		{{"-uzoe"}, "user", "zoe"},
-		{{"-u=zoe"}, "user", "zoe"},
-		{{"-u", "-x"}, "user", "-x"},
-		{{"-u", "a", "-u", "b"}, "user", "b"},
-		{{"--id", "18"}, "id", "18"},
-		{{"--force"}, "force", "true"},
-		{{"--force=false"}, "force", "false"},
-		{{"--force"}, "expiration", "1h"},
-		{{"--force"}, "user", NULL},
+		{{"--user", "zoe"}, "user", "zoe"},    {{"--user=zoe"}, "user", "zoe"},       {{"--user="}, "user", ""},    {{"--user", ""}, "user", ""},
+		{{"--user=a=b"}, "user", "a=b"},       {{"-u", "zoe"}, "user", "zoe"},        {{"-uzoe"}, "user", "zoe"},   {{"-u=zoe"}, "user", "zoe"},
+		{{"-u", "-x"}, "user", "-x"},          {{"-u", "a", "-u", "b"}, "user", "b"}, {{"--id", "18"}, "id", "18"}, {{"--force"}, "force", "true"},
+		{{"--force=false"}, "force", "false"}, {{"--force"}, "expiration", "1h"},     {{"--force"}, "user", NULL},
 	};
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -133,7 +119,7 @@ static void times_are_absolute(void **state)
 		{"90d", "2023-06-05T00:00:00Z"},
 		{"1h30m", "2023-03-07T01:30:00Z"},
 		{"2030-01-31T12:00:00+01:00", "2030-01-31T11:00:00Z"},
-		{"100000d", "2262-04-11T23:47:16.854Z"},           /* no farther than a time can be */
+		{"100000d", "2262-04-11T23:47:16.854Z"}, /* no farther than a time can be */
 	};
 	struct arena *arena = arena_new();
 
@@ -152,7 +138,7 @@ static void times_are_absolute(void **state)
 
 static void required_flags_are_missed(void **state)
 {
-	static const struct ctl_flag needy[] = {{"id", 'i', CTL_NUMBER, "ID", NULL, true, "number"}, {0}};
+	static const struct ctl_flag needy[] = {{"id", 'i', true, CTL_NUMBER, "ID", NULL, "number"}, {0}};
 	const char *const words[] = {"-i", "1"};
 	struct ctl_flags f = {0};
 	struct diag why = {0};
@@ -170,7 +156,7 @@ static void required_flags_are_missed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(values_come_in_every_form), cmocka_unit_test(wrong_words_are_named),      cmocka_unit_test(lists_add_up),
+		cmocka_unit_test(values_come_in_every_form), cmocka_unit_test(wrong_words_are_named),     cmocka_unit_test(lists_add_up),
 		cmocka_unit_test(lists_have_an_end),         cmocka_unit_test(required_flags_are_missed), cmocka_unit_test(times_are_absolute),
 	};
 

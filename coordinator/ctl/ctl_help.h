@@ -5,6 +5,6 @@
 
 #include "ctl.h"
 
-void ctl_help(FILE *out, struct arena *arena, const struct ctl_noun *noun, const struct ctl_verb *verb);      /* either may be NULL */
+void ctl_help(FILE *out, struct arena *arena, const struct ctl_noun *noun, const struct ctl_verb *verb); /* either may be NULL */
 
 #endif

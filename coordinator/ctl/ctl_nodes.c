@@ -65,7 +65,7 @@ static void show_node(struct ctl *c, const json_t *answer)
 }
 
 static const struct ctl_flag list_flags[] = {
-	{"user", 'u', CTL_TEXT, "USER", NULL, false, "only nodes of this user (name or id)"},
+	{"user", 'u', false, CTL_TEXT, "USER", NULL, "only nodes of this user (name or id)"},
 	{0},
 };
 
@@ -84,7 +84,7 @@ static void nodes_list(struct ctl *c)
 }
 
 static const struct ctl_flag one_flags[] = {
-	{"identifier", 'i', CTL_NUMBER, "ID", NULL, false, "which node"},
+	{"identifier", 'i', false, CTL_NUMBER, "ID", NULL, "which node"},
 	{0},
 };
 
@@ -105,9 +105,9 @@ static void nodes_delete(struct ctl *c)
 }
 
 static const struct ctl_flag expire_flags[] = {
-	{"identifier", 'i', CTL_NUMBER, "ID", NULL, false, "which node"},
-	{"expiry", 'e', CTL_WHEN, "WHEN", NULL, false, "at that time or after that duration, instead of now"},
-	{"disable", 'd', CTL_SWITCH, NULL, NULL, false, "never"},
+	{"identifier", 'i', false, CTL_NUMBER, "ID", NULL, "which node"},
+	{"expiry", 'e', false, CTL_WHEN, "WHEN", NULL, "at that time or after that duration, instead of now"},
+	{"disable", 'd', false, CTL_SWITCH, NULL, NULL, "never"},
 	{0},
 };
 
@@ -131,7 +131,7 @@ static void nodes_expire(struct ctl *c)
 }
 
 static const struct ctl_flag required_flags[] = {
-	{"identifier", 'i', CTL_NUMBER, "ID", NULL, true, "which node"},
+	{"identifier", 'i', true, CTL_NUMBER, "ID", NULL, "which node"},
 	{0},
 };
 
@@ -141,8 +141,8 @@ static void nodes_rename(struct ctl *c)
 }
 
 static const struct ctl_flag tag_flags[] = {
-	{"identifier", 'i', CTL_NUMBER, "ID", NULL, true, "which node"},
-	{"tags", 't', CTL_LIST, "TAGS", NULL, true, "tag:a,tag:b: all the tags that it shall have; its user is taken off it"},
+	{"identifier", 'i', true, CTL_NUMBER, "ID", NULL, "which node"},
+	{"tags", 't', true, CTL_LIST, "TAGS", NULL, "tag:a,tag:b: all the tags that it shall have; its user is taken off it"},
 	{0},
 };
 
@@ -154,8 +154,8 @@ static void nodes_tag(struct ctl *c)
 }
 
 static const struct ctl_flag approve_flags[] = {
-	{"identifier", 'i', CTL_NUMBER, "ID", NULL, true, "which node"},
-	{"routes", 'r', CTL_LIST, "PREFIXES", NULL, true, "10.0.0.0/8,::/0: all that shall be approved; \"\" for none"},
+	{"identifier", 'i', true, CTL_NUMBER, "ID", NULL, "which node"},
+	{"routes", 'r', true, CTL_LIST, "PREFIXES", NULL, "10.0.0.0/8,::/0: all that shall be approved; \"\" for none"},
 	{0},
 };
 
@@ -180,7 +180,8 @@ static void nodes_list_routes(struct ctl *c)
 	size_t i;
 
 	ctl_keep(c, some);
-	json_array_foreach(json_object_get(answer, "nodes"), i, node) {
+	json_array_foreach(json_object_get(answer, "nodes"), i, node)
+	{
 		node_id = json_string_value(json_object_get(node, "id"));
 		if (id && (!node_id || strcmp(id, node_id) != 0))
 			continue;

@@ -5,7 +5,7 @@
 
 #include "ctl.h"
 
-extern const struct ctl_noun ctl_noun_apikeys, ctl_noun_audits, ctl_noun_health, ctl_noun_nodes, ctl_noun_operator, ctl_noun_preauthkeys, ctl_noun_relays, ctl_noun_tailnets,
-	ctl_noun_users, ctl_noun_version;
+extern const struct ctl_noun ctl_noun_apikeys, ctl_noun_audits, ctl_noun_health, ctl_noun_nodes, ctl_noun_operator, ctl_noun_preauthkeys, ctl_noun_relays,
+	ctl_noun_tailnets, ctl_noun_users, ctl_noun_version;
 
 #endif

@@ -8,8 +8,8 @@
 #include "text.h"
 
 static const struct ctl_flag create_flags[] = {
-	{"expiration", 'e', CTL_WHEN, "WHEN", "90d", false, "good for that duration, or until that time"},
-	{"database", 0, CTL_TEXT, "URL", NULL, false, "write it into PostgreSQL, without a coordinator (or \"env\": FLEETSCALE_DATABASE_URL)"},
+	{"expiration", 'e', false, CTL_WHEN, "WHEN", "90d", "good for that duration, or until that time"},
+	{"database", 0, false, CTL_TEXT, "URL", NULL, "write it into PostgreSQL, without a coordinator (or \"env\": FLEETSCALE_DATABASE_URL)"},
 	{0},
 };
 
@@ -22,8 +22,11 @@ static enum err insert_key(struct pgblock *p, const struct secret *secret, const
 
 	hex_encode(hash + 2, bytes_of(secret->hash, SECRET_HASH_LEN));
 	if ((e = pgblock_run(p, "BEGIN", 0, NULL, why)) || (e = pgblock_run(p, "SELECT set_config('fleetscale.tailnet', '0', true)", 0, NULL, why)) ||
-	    (e = pgblock_run(p, "INSERT INTO fleetscale.apikeys (tailnet_id, prefix, hash, description, expiry) VALUES (NULL, $1, $2::bytea, '', $3::timestamptz)", 3, args, why)) ||
-	    (e = pgblock_run(p, "INSERT INTO fleetscale.audits (tailnet_id, actor, action, subject, detail) VALUES (0, 'sql', 'apikey.create', NULL, '')", 0, NULL, why)))
+	    (e = pgblock_run(p,
+			     "INSERT INTO fleetscale.apikeys (tailnet_id, prefix, hash, description, expiry) VALUES (NULL, $1, $2::bytea, '', $3::timestamptz)",
+			     3, args, why)) ||
+	    (e = pgblock_run(p, "INSERT INTO fleetscale.audits (tailnet_id, actor, action, subject, detail) VALUES (0, 'sql', 'apikey.create', NULL, '')", 0,
+			     NULL, why)))
 		return e;
 	return pgblock_run(p, "COMMIT", 0, NULL, why);
 }
@@ -66,7 +69,9 @@ static void operator_create(struct ctl *c)
 		create_by_sql(c, url);
 		return;
 	}
-	key = json_object_get(ctl_call(c, "POST", "/api/fleetscale/v1/operator/keys", json_pack("{s:s}", "expiration", ctl_flags_when(&c->flags, "expiration", c->arena))), "apiKey");
+	key = json_object_get(
+		ctl_call(c, "POST", "/api/fleetscale/v1/operator/keys", json_pack("{s:s}", "expiration", ctl_flags_when(&c->flags, "expiration", c->arena))),
+		"apiKey");
 	ctl_show_text(c, key, key);
 }
 

@@ -30,7 +30,14 @@ static int tear_down(void **state)
 
 static int create(const char *url, char **text)
 {
-	char *argv[] = {(char[]){"fleetscale"}, (char[]){"operator"}, (char[]){"create"}, (char[]){"--database"}, (char *)url, (char[]){"--expiration"}, (char[]){"7d"}, NULL};
+	char *argv[] = {(char[]){"fleetscale"},
+			(char[]){"operator"},
+			(char[]){"create"},
+			(char[]){"--database"},
+			(char *)url,
+			(char[]){"--expiration"},
+			(char[]){"7d"},
+			NULL};
 	char *complaint;
 	size_t len, complaint_len;
 	FILE *out = open_memstream(text, &len), *err = open_memstream(&complaint, &complaint_len);
@@ -57,8 +64,9 @@ static void keys_are_as_the_api_makes_them(void **state)
 		for (size_t k = 0; k < SECRET_HASH_LEN; k++)
 			snprintf(hash + 2 * k, 3, "%02x", secret.hash[k]);
 		snprintf(sql, sizeof sql,
-		         "SELECT count(*) FROM fleetscale.apikeys WHERE tailnet_id IS NULL AND prefix = '%s' AND hash = '\\x%s' AND expiry BETWEEN now() + '6 days' AND now() + '8 days'",
-		         secret.prefix, hash);
+			 "SELECT count(*) FROM fleetscale.apikeys WHERE tailnet_id IS NULL AND prefix = '%s' AND hash = '\\x%s' AND expiry BETWEEN now() + '6 "
+			 "days' AND now() + '8 days'",
+			 secret.prefix, hash);
 		assert_string_equal(fixture_sql(fx, sql), "1");
 		free(text);
 	}

@@ -23,11 +23,11 @@ static const struct ctl_column columns[] = {
 };
 
 static const struct ctl_flag create_flags[] = {
-	{"user", 'u', CTL_TEXT, "USER", NULL, false, "whose nodes it makes (name or id); needed unless there are tags"},
-	{"reusable", 0, CTL_SWITCH, NULL, NULL, false, "more than one node may join with it"},
-	{"ephemeral", 0, CTL_SWITCH, NULL, NULL, false, "its nodes are removed when they fall silent"},
-	{"expiration", 'e', CTL_WHEN, "WHEN", "1h", false, "good for that duration, or until that time"},
-	{"tags", 't', CTL_LIST, "TAGS", NULL, false, "its nodes belong to these tags (tag:a,tag:b) instead of a user"},
+	{"user", 'u', false, CTL_TEXT, "USER", NULL, "whose nodes it makes (name or id); needed unless there are tags"},
+	{"reusable", 0, false, CTL_SWITCH, NULL, NULL, "more than one node may join with it"},
+	{"ephemeral", 0, false, CTL_SWITCH, NULL, NULL, "its nodes are removed when they fall silent"},
+	{"expiration", 'e', false, CTL_WHEN, "WHEN", "1h", "good for that duration, or until that time"},
+	{"tags", 't', false, CTL_LIST, "TAGS", NULL, "its nodes belong to these tags (tag:a,tag:b) instead of a user"},
 	{0},
 };
 
@@ -45,8 +45,9 @@ static void preauthkeys_create(struct ctl *c)
 	if (who && !(user = ctl_user_find(c, who)))
 		return;
 	answer = ctl_call(c, "POST", "/api/v1/preauthkey",
-	                  json_pack("{s:s, s:b, s:b, s:s, s:O}", "user", user ? ctl_user_id(user) : "", "reusable", ctl_flags_on(&c->flags, "reusable"), "ephemeral",
-	                            ctl_flags_on(&c->flags, "ephemeral"), "expiration", ctl_flags_when(&c->flags, "expiration", c->arena), "aclTags", tags));
+			  json_pack("{s:s, s:b, s:b, s:s, s:O}", "user", user ? ctl_user_id(user) : "", "reusable", ctl_flags_on(&c->flags, "reusable"),
+				    "ephemeral", ctl_flags_on(&c->flags, "ephemeral"), "expiration", ctl_flags_when(&c->flags, "expiration", c->arena),
+				    "aclTags", tags));
 	answer = json_object_get(answer, "preAuthKey");
 	ctl_show_text(c, json_object_get(answer, "key"), answer);
 }
@@ -57,7 +58,7 @@ static void preauthkeys_list(struct ctl *c)
 }
 
 static const struct ctl_flag one_flags[] = {
-	{"id", 'i', CTL_NUMBER, "ID", NULL, false, "which key"},
+	{"id", 'i', false, CTL_NUMBER, "ID", NULL, "which key"},
 	{0},
 };
 

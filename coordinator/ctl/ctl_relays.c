@@ -31,10 +31,10 @@ static const struct ctl_column columns[] = {
 };
 
 static const struct ctl_flag create_flags[] = {
-	{"name", 'n', CTL_TEXT, "NAME", NULL, false, "another way to say NAME"},
-	{"region-id", 0, CTL_NUMBER, "NUMBER", "900", false, "its region; 900 to 999 are ours by custom"},
-	{"region-code", 0, CTL_TEXT, "CODE", "fl", false, "the region's short name"},
-	{"region-name", 0, CTL_TEXT, "TEXT", "fleet", false, "the region's name for people"},
+	{"name", 'n', false, CTL_TEXT, "NAME", NULL, "another way to say NAME"},
+	{"region-id", 0, false, CTL_NUMBER, "NUMBER", "900", "its region; 900 to 999 are ours by custom"},
+	{"region-code", 0, false, CTL_TEXT, "CODE", "fl", "the region's short name"},
+	{"region-name", 0, false, CTL_TEXT, "TEXT", "fleet", "the region's name for people"},
 	{0},
 };
 
@@ -46,8 +46,8 @@ static void relays_create(struct ctl *c)
 	if (!name)
 		return;
 	answer = ctl_call(c, "POST", "/api/fleetscale/v1/relays",
-	                  json_pack("{s:s, s:s, s:s, s:s}", "name", name, "regionId", ctl_flags_text(&c->flags, "region-id"), "regionCode",
-	                            ctl_flags_text(&c->flags, "region-code"), "regionName", ctl_flags_text(&c->flags, "region-name")));
+			  json_pack("{s:s, s:s, s:s, s:s}", "name", name, "regionId", ctl_flags_text(&c->flags, "region-id"), "regionCode",
+				    ctl_flags_text(&c->flags, "region-code"), "regionName", ctl_flags_text(&c->flags, "region-name")));
 	ctl_show_text(c, json_object_get(answer, "token"), answer);
 }
 
@@ -57,7 +57,7 @@ static void relays_list(struct ctl *c)
 }
 
 static const struct ctl_flag one_flags[] = {
-	{"id", 'i', CTL_NUMBER, "ID", NULL, false, "which relay"},
+	{"id", 'i', false, CTL_NUMBER, "ID", NULL, "which relay"},
 	{0},
 };
 

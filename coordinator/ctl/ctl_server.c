@@ -25,7 +25,8 @@ static void version(struct ctl *c)
 		ctl_show_one(c, answer, (const struct ctl_column[]){{0}});
 }
 
-static const struct ctl_verb health_verbs[] = {{"", NULL, NULL, 0, 0, "Ask whether the coordinator answers and reaches its database; silent when it does", NULL, health}, {0}};
+static const struct ctl_verb health_verbs[] = {
+	{"", NULL, NULL, 0, 0, "Ask whether the coordinator answers and reaches its database; silent when it does", NULL, health}, {0}};
 static const struct ctl_verb version_verbs[] = {{"", NULL, NULL, 0, 0, "Print this program's version", NULL, version}, {0}};
 
 const struct ctl_noun ctl_noun_health = {"health", NULL, "Whether the coordinator answers and reaches its database", health_verbs, NULL};

@@ -50,8 +50,7 @@ const char *ctl_text_list(struct arena *arena, const json_t *value)
 	const json_t *item;
 	size_t i;
 
-	json_array_foreach(value, i, item)
-		text = arena_format(arena, "%s%s%s", text, i ? ", " : "", plain(arena, item));
+	json_array_foreach(value, i, item) text = arena_format(arena, "%s%s%s", text, i ? ", " : "", plain(arena, item));
 	return text;
 }
 
@@ -122,8 +121,7 @@ void ctl_show_list(struct ctl *c, const json_t *list, const struct ctl_column *c
 		return;
 	}
 	cells = x_alloc(json_array_size(list) * count * sizeof *cells + 1);
-	json_array_foreach(list, i, item)
-		take_cells(c, item, columns, cells + i * count);
+	json_array_foreach(list, i, item) take_cells(c, item, columns, cells + i * count);
 	ctl_table_print(c->out, terminal_width(c->out), headings, count, cells, json_array_size(list));
 	free(cells);
 }

@@ -7,9 +7,9 @@
 
 struct ctl_column {
 	const char *title;
-	const char *member;                                             /* "user.name"; NULL: the whole object */
-	const char *(*text)(struct arena *arena, const json_t *value);  /* NULL: as it is */
-	unsigned least, rank;                                           /* ctl_table.h */
+	const char *member;                                            /* "user.name"; NULL: the whole object */
+	const char *(*text)(struct arena *arena, const json_t *value); /* NULL: as it is */
+	unsigned least, rank;                                          /* ctl_table.h */
 };
 
 /* Columns end with title NULL. A list is printed as a bare array. */
@@ -20,9 +20,9 @@ void ctl_show_text(struct ctl *c, const json_t *text, const json_t *answer);
 void ctl_show_done(struct ctl *c, const json_t *answer, const char *sentence, ...) PRINTF(3, 4);
 
 /* For columns. */
-const char *ctl_text_time(struct arena *arena, const json_t *value);    /* YYYY-MM-DD HH:MM:SS, UTC; "-" when not set */
-const char *ctl_text_list(struct arena *arena, const json_t *value);    /* a, b */
-const char *ctl_text_yes(struct arena *arena, const json_t *value);     /* yes, no */
+const char *ctl_text_time(struct arena *arena, const json_t *value); /* YYYY-MM-DD HH:MM:SS, UTC; "-" when not set */
+const char *ctl_text_list(struct arena *arena, const json_t *value); /* a, b */
+const char *ctl_text_yes(struct arena *arena, const json_t *value);  /* yes, no */
 bool ctl_time_passed(const json_t *value);
 
 #endif

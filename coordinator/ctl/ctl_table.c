@@ -15,9 +15,9 @@ static size_t next_char(struct bytes text, struct bytes *shown)
 {
 	size_t len = bytes_utf8_len(text);
 	bool steers = len == 0 || (len == 1 && (text.at[0] < 0x20 || text.at[0] == 0x7f)) || (len == 2 && text.at[0] == 0xc2 && text.at[1] < 0xa0) ||
-	              /* bidirectional overrides and isolates */
-	              (len == 3 && text.at[0] == 0xe2 && ((text.at[1] == 0x80 && text.at[2] >= 0xaa && text.at[2] <= 0xae) ||
-	                                                  (text.at[1] == 0x81 && text.at[2] >= 0xa6 && text.at[2] <= 0xa9)));
+		      /* bidirectional overrides and isolates */
+		      (len == 3 && text.at[0] == 0xe2 &&
+		       ((text.at[1] == 0x80 && text.at[2] >= 0xaa && text.at[2] <= 0xae) || (text.at[1] == 0x81 && text.at[2] >= 0xa6 && text.at[2] <= 0xa9)));
 
 	*shown = steers ? BYTES("?") : bytes_take(text, len);
 	return len ? len : 1;
@@ -136,8 +136,8 @@ void ctl_table_print(FILE *out, unsigned width, const struct ctl_heading *headin
 	assert(count && count <= CTL_COLUMNS_MAX);
 	measure(&l, headings, cells, rows);
 	fit(&l, width, headings);
-	for (unsigned i = 0; i < count; i++)
-		titles[i] = headings[i].title;
+	for (unsigned i = 0; i < CTL_COLUMNS_MAX; i++)
+		titles[i] = i < count ? headings[i].title : "";
 	print_row(out, &l, titles);
 	for (size_t row = 0; row < rows; row++)
 		print_row(out, &l, cells + row * count);

@@ -10,8 +10,8 @@
 
 struct ctl_heading {
 	const char *title;
-	unsigned least;         /* characters that it may be cut down to; 0: never cut */
-	unsigned rank;          /* 0: always shown; the highest is left out first */
+	unsigned least; /* characters that it may be cut down to; 0: never cut */
+	unsigned rank;  /* 0: always shown; the highest is left out first */
 };
 
 enum { CTL_COLUMNS_MAX = 24 };

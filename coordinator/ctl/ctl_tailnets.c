@@ -14,10 +14,10 @@ static const struct ctl_column columns[] = {
 };
 
 static const struct ctl_flag create_flags[] = {
-	{"domain", 0, CTL_TEXT, "DOMAIN", NULL, false, "MagicDNS domain (NAME.base_domain unless given)"},
-	{"display-name", 'd', CTL_TEXT, "TEXT", NULL, false, "the name that people read"},
-	{"ipv4-range", 0, CTL_TEXT, "PREFIX", NULL, false, "where its addresses come from (100.64.0.0/10 unless given)"},
-	{"ipv6-range", 0, CTL_TEXT, "PREFIX", NULL, false, "likewise (fd7a:115c:a1e0::/48 unless given)"},
+	{"domain", 0, false, CTL_TEXT, "DOMAIN", NULL, "MagicDNS domain (NAME.base_domain unless given)"},
+	{"display-name", 'd', false, CTL_TEXT, "TEXT", NULL, "the name that people read"},
+	{"ipv4-range", 0, false, CTL_TEXT, "PREFIX", NULL, "where its addresses come from (100.64.0.0/10 unless given)"},
+	{"ipv6-range", 0, false, CTL_TEXT, "PREFIX", NULL, "likewise (fd7a:115c:a1e0::/48 unless given)"},
 	{0},
 };
 

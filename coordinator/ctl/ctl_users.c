@@ -53,9 +53,9 @@ static void put_text(struct ctl *c, json_t *body, const char *member, const char
 }
 
 static const struct ctl_flag create_flags[] = {
-	{"display-name", 'd', CTL_TEXT, "TEXT", NULL, false, "the name that people read"},
-	{"email", 'e', CTL_TEXT, "ADDRESS", NULL, false, "mail address"},
-	{"picture-url", 'p', CTL_TEXT, "URL", NULL, false, "profile picture"},
+	{"display-name", 'd', false, CTL_TEXT, "TEXT", NULL, "the name that people read"},
+	{"email", 'e', false, CTL_TEXT, "ADDRESS", NULL, "mail address"},
+	{"picture-url", 'p', false, CTL_TEXT, "URL", NULL, "profile picture"},
 	{0},
 };
 
@@ -70,9 +70,9 @@ static void users_create(struct ctl *c)
 }
 
 static const struct ctl_flag list_flags[] = {
-	{"identifier", 'i', CTL_NUMBER, "ID", NULL, false, "only this one"},
-	{"name", 'n', CTL_TEXT, "NAME", NULL, false, "only this one"},
-	{"email", 'e', CTL_TEXT, "ADDRESS", NULL, false, "only who has this address"},
+	{"identifier", 'i', false, CTL_NUMBER, "ID", NULL, "only this one"},
+	{"name", 'n', false, CTL_TEXT, "NAME", NULL, "only this one"},
+	{"email", 'e', false, CTL_TEXT, "ADDRESS", NULL, "only who has this address"},
 	{0},
 };
 
@@ -105,8 +105,8 @@ static const json_t *find_named(struct ctl *c)
 }
 
 static const struct ctl_flag one_flags[] = {
-	{"identifier", 'i', CTL_NUMBER, "ID", NULL, false, "which user"},
-	{"name", 'n', CTL_TEXT, "NAME", NULL, false, "which user"},
+	{"identifier", 'i', false, CTL_NUMBER, "ID", NULL, "which user"},
+	{"name", 'n', false, CTL_TEXT, "NAME", NULL, "which user"},
 	{0},
 };
 
@@ -119,9 +119,9 @@ static void users_destroy(struct ctl *c)
 }
 
 static const struct ctl_flag rename_flags[] = {
-	{"identifier", 'i', CTL_NUMBER, "ID", NULL, false, "which user"},
-	{"name", 'n', CTL_TEXT, "NAME", NULL, false, "which user"},
-	{"new-name", 'r', CTL_TEXT, "NAME", NULL, true, "the new name"},
+	{"identifier", 'i', false, CTL_NUMBER, "ID", NULL, "which user"},
+	{"name", 'n', false, CTL_TEXT, "NAME", NULL, "which user"},
+	{"new-name", 'r', true, CTL_TEXT, "NAME", NULL, "the new name"},
 	{0},
 };
 
