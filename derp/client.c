@@ -431,8 +431,9 @@ static void enter(struct client *c)
 	move(c, CLIENT_LIVE);
 	c->begun = loop_now(s->loop);
 	limit_init(&c->not_here, NOT_HERE_BURST, c->begun);
-	if (directory_add(s->directory, &c->key, &c->member) > DUPLICATES_MAX)
-		client_end(OWNER_OF(directory_stalest(&c->member), struct client, member), ERR_EXHAUSTED);
+	struct member *stale = directory_add(s->directory, &c->key, &c->member) > DUPLICATES_MAX ? directory_stalest(&c->member) : NULL;
+	if (stale)
+		client_end(OWNER_OF(stale, struct client, member), ERR_EXHAUSTED);
 	count_keys(s);
 	relay_count(RELAY_CONNECTIONS, 1);
 	c->given += info.len;
@@ -556,7 +557,7 @@ void client_end(struct client *c, enum err why)
 void client_end_all(struct shard *s)
 {
 	for (unsigned state = CLIENT_ASKING; state < CLIENT_ENDED; state++) {
-		while (!list_empty(&s->in_state[state]))
-			client_end(LIST_FIRST(&s->in_state[state], struct client, in_state), ERR_CANCELED);
+		LIST_EACH(&s->in_state[state], c, struct client, in_state)
+			client_end(c, ERR_CANCELED);
 	}
 }

@@ -126,8 +126,7 @@ void heard_gone(struct heard *h, const struct node_key *source, void (*on_gone)(
 
 void heard_forget(struct heard *h, struct hearer *hearer)
 {
-	struct pair *p;
-	while ((p = LIST_FIRST(&hearer->sources, struct pair, by_hearer))) {
+	LIST_EACH(&hearer->sources, p, struct pair, by_hearer) {
 		struct source *s = p->source;
 		bool reachable = table_find(h->sources, bytes_of(s->key.raw, KEY_LEN)) == s;
 		end_pair(h, p);

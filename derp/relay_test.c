@@ -151,7 +151,7 @@ static void read_head(int fd, char *head, size_t room)
 		assert_true(len < room - 1);
 		assert_true(read_all(fd, head + len, 1));
 		head[++len] = '\0';
-	} while (len < 4 || memcmp(head + len - 4, "\r\n\r\n", 4));
+	} while (len < 4 || memcmp(head + len - 4, "\r\n\r\n", 4) != 0);
 }
 
 static int http(const char *request, char *answer, size_t room)
@@ -199,7 +199,7 @@ static const char upgrade_request[] = "GET /derp HTTP/1.1\r\nHost: relay\r\nUser
 static void begin(struct peer *p, const struct node_key *key, const struct private_key *secret, int receive_buffer)
 {
 	char head[1024];
-	uint32_t len;
+	uint32_t len = 0;
 	p->key = *key;
 	p->secret = *secret;
 	p->fd = dial(receive_buffer);
@@ -225,7 +225,7 @@ static void send_info(struct peer *p, const char *json)
 
 static bool server_info_comes(struct peer *p)
 {
-	uint32_t len;
+	uint32_t len = 0;
 	struct buffer plain;
 	if (read_frame(p->fd, &len) != DERPFRAME_SERVER_INFO)
 		return false;
@@ -271,7 +271,7 @@ static void send_packet(struct peer *from, const struct node_key *to, const void
 
 static void expect_packet(struct peer *at, const struct node_key *from, const void *want, uint32_t len)
 {
-	uint32_t got;
+	uint32_t got = 0;
 	assert_int_equal(read_frame(at->fd, &got), DERPFRAME_RECV_PACKET);
 	assert_int_equal(got, KEY_LEN + len);
 	assert_memory_equal(payload_in, from->raw, KEY_LEN);
@@ -282,7 +282,7 @@ static void expect_packet(struct peer *at, const struct node_key *from, const vo
 /* A pong shows that everything before was handled by the shard, and nothing else was to be said. */
 static void expect_quiet(struct peer *p)
 {
-	uint32_t len;
+	uint32_t len = 0;
 	send_frame(p->fd, DERPFRAME_PING, "abcdefgh", 8);
 	assert_int_equal(read_frame(p->fd, &len), DERPFRAME_PONG);
 	assert_memory_equal(payload_in, "abcdefgh", 8);
@@ -290,7 +290,7 @@ static void expect_quiet(struct peer *p)
 
 static void expect_end(int fd)
 {
-	uint32_t len;
+	uint32_t len = 0;
 	assert_int_equal(read_frame(fd, &len), 0);
 	close(fd);
 }
@@ -335,7 +335,7 @@ static void a_stream_arrives_whole(void **state)
 			send_packet(&a, &b.key, packet, sizeof packet);
 			if (n < 30)
 				continue;
-			uint32_t len;
+			uint32_t len = 0;
 			assert_int_equal(read_frame(b.fd, &len), DERPFRAME_RECV_PACKET);
 			assert_int_equal(get_be32(payload_in + KEY_LEN), n - 30);
 			assert_int_equal(payload_in[len - 1], (n - 30) & 0xff);
@@ -345,31 +345,42 @@ static void a_stream_arrives_whole(void **state)
 	}
 }
 
+static void add_frame(struct buffer *out, unsigned type, struct bytes payload)
+{
+	uint8_t header[DERPFRAME_HEADER_LEN];
+	derpframe_encode(header, (enum derpframe_type)type, (uint32_t)payload.len);
+	assert_int_equal(buffer_add(out, bytes_of(header, sizeof header)), ERR_NONE);
+	assert_int_equal(buffer_add(out, payload), ERR_NONE);
+}
+
 static void frames_may_come_byte_by_byte(void **state)
 {
 	(void)state;
 	struct peer a;
 	join(&a, 1);
-	uint8_t bytes[200];
-	size_t len = 0;
+	struct buffer said;
+	buffer_init(&said, 4096);
 	/* An unknown frame, a late ClientInfo, a pong, NotePreferred, a long ping, a packet to itself. */
-	derpframe_encode(bytes, (enum derpframe_type)0x77, 3), len += 8;
-	derpframe_encode(bytes + len, DERPFRAME_CLIENT_INFO, 1), len += 6;
-	derpframe_encode(bytes + len, DERPFRAME_PONG, 0), len += 5;
-	derpframe_encode(bytes + len, DERPFRAME_NOTE_PREFERRED, 1), bytes[len + 5] = 1, len += 6;
-	derpframe_encode(bytes + len, DERPFRAME_PING, 10), memcpy(bytes + len + 5, "12345678xx", 10), len += 15;
-	derpframe_encode(bytes + len, DERPFRAME_SEND_PACKET, KEY_LEN + 3), memcpy(bytes + len + 5, a.key.raw, KEY_LEN), len += 5 + KEY_LEN;
-	memcpy(bytes + len, "abc", 3), len += 3;
+	add_frame(&said, 0x77, BYTES("xyz"));
+	add_frame(&said, DERPFRAME_CLIENT_INFO, BYTES("x"));
+	add_frame(&said, DERPFRAME_PONG, BYTES(""));
+	add_frame(&said, DERPFRAME_NOTE_PREFERRED, BYTES("\1"));
+	add_frame(&said, DERPFRAME_PING, BYTES("12345678xx"));
+	uint8_t packet[KEY_LEN + 3];
+	memcpy(packet, a.key.raw, KEY_LEN);
+	memset(packet + KEY_LEN, 'a', 3);
+	add_frame(&said, DERPFRAME_SEND_PACKET, bytes_of(packet, sizeof packet));
 	int one = 1;
 	setsockopt(a.fd, IPPROTO_TCP, 1 /* TCP_NODELAY */, &one, sizeof one);
-	for (size_t i = 0; i < len; i++) {
-		write_all(a.fd, bytes + i, 1);
+	for (size_t i = 0; i < said.len; i++) {
+		write_all(a.fd, said.at + i, 1);
 		usleep(200);
 	}
-	uint32_t got;
+	buffer_clear(&said);
+	uint32_t got = 0;
 	assert_int_equal(read_frame(a.fd, &got), DERPFRAME_PONG);
 	assert_memory_equal(payload_in, "12345678", 8);
-	expect_packet(&a, &a.key, "abc", 3);
+	expect_packet(&a, &a.key, "aaa", 3);
 	close(a.fd);
 }
 
@@ -444,7 +455,7 @@ static void unknown_peers(void **state)
 		struct node_key nobody;
 		struct private_key secret;
 		uint8_t disco[62] = {'T', 'S', 0xf0, 0x9f, 0x92, 0xac};
-		uint32_t len;
+		uint32_t len = 0;
 		join(&a, 0);
 		mint(&nobody, &secret, home);
 		send_packet(&a, &nobody, "data", 4);
@@ -468,7 +479,7 @@ static void who_heard_is_told_of_leaving(void **state)
 	(void)state;
 	for (unsigned home = 0; home < SHARDS; home++) {
 		struct peer a, b, c;
-		uint32_t len;
+		uint32_t len = 0;
 		join(&a, home);
 		join(&b, 0);
 		join(&c, 0);
@@ -489,7 +500,7 @@ static void duplicates_share_a_key(void **state)
 {
 	(void)state;
 	struct peer a, b, old, new;
-	uint32_t len;
+	uint32_t len = 0;
 	join(&a, 0);
 	join(&old, 1);
 	join_as(&new, &old.key, &old.secret);
@@ -646,9 +657,9 @@ static void stun_is_answered(void **state)
 	for (unsigned i = 0; i < 16; i++) {
 		int fd = socket(AF_INET, SOCK_DGRAM, 0);
 		struct timeval wait = {.tv_sec = 5};
-		struct sockaddr_in here;
+		struct sockaddr_in here = {0};
 		socklen_t here_len = sizeof here;
-		uint8_t answer[100];
+		uint8_t answer[100] = {0};
 		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
 		assert_int_equal(connect(fd, (struct sockaddr *)&sa, len), 0);
 		assert_int_equal(getsockname(fd, (struct sockaddr *)&here, &here_len), 0);

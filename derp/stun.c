@@ -42,7 +42,8 @@ static bool next_attribute(struct bytes *rest, uint16_t *type, struct bytes *val
 
 enum err stun_decode(struct bytes datagram, uint8_t id[static STUN_ID_LEN])
 {
-	if (datagram.len < HEADER_LEN || datagram.at[0] & 0xc0 || memcmp(datagram.at + 4, cookie, sizeof cookie) || get_be16(datagram.at) != BINDING_REQUEST)
+	if (datagram.len < HEADER_LEN || datagram.at[0] & 0xc0 || memcmp(datagram.at + 4, cookie, sizeof cookie) != 0 ||
+	    get_be16(datagram.at) != BINDING_REQUEST)
 		return ERR_UNSUPPORTED;
 	bool ours = false;
 	uint16_t last = 0;

@@ -44,8 +44,8 @@ void verdicts_free(struct verdicts **verdicts)
 	if (!v)
 		return;
 	for (unsigned i = 0; i < 2; i++) {
-		while (!list_empty(&v->by_age[i]))
-			end(v, LIST_FIRST(&v->by_age[i], struct answer, by_age));
+		LIST_EACH(&v->by_age[i], a, struct answer, by_age)
+			end(v, a);
 	}
 	table_free(&v->answers);
 	free(v);

@@ -16,12 +16,12 @@ static void answers_age(void **state)
 {
 	(void)state;
 	static const struct {
-		bool allowed;
 		int64_t age_ms;
 		enum verdict want;
+		bool allowed;
 	} cases[] = {
-		{true, 0, VERDICT_ALLOWED},    {true, 999, VERDICT_ALLOWED}, {true, 1000, VERDICT_STALE},   {true, 4999, VERDICT_STALE},
-		{true, 5000, VERDICT_UNKNOWN}, {false, 99, VERDICT_REFUSED}, {false, 100, VERDICT_UNKNOWN},
+		{0, VERDICT_ALLOWED, true},    {999, VERDICT_ALLOWED, true}, {1000, VERDICT_STALE, true},   {4999, VERDICT_STALE, true},
+		{5000, VERDICT_UNKNOWN, true}, {99, VERDICT_REFUSED, false}, {100, VERDICT_UNKNOWN, false},
 	};
 	struct node_key key = numbered(1);
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {

@@ -1,7 +1,5 @@
 #include "derpframe.h"
 
-#include <strings.h>
-
 #include "box.h"
 #include "jsonr.h"
 #include "text.h"
@@ -164,7 +162,7 @@ static enum err read_object(json_t *object, struct derpframe_client_info *info)
 	json_object_foreach(object, name, value)
 	{
 		for (size_t i = 0; i < COUNT_OF(members); i++) {
-			if (strcasecmp(name, members[i].name))
+			if (!bytes_equal_nocase(bytes_text(name), members[i].name))
 				continue;
 			enum err e = read_member(members[i].kind, value, info, members[i].offset);
 			if (e)
