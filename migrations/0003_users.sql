@@ -9,13 +9,14 @@ CREATE TABLE fleetscale.users (
 	picture_url text NOT NULL DEFAULT '',
 	provider text NOT NULL DEFAULT '',
 	created timestamptz NOT NULL DEFAULT now(),
-	CONSTRAINT users_name UNIQUE (tailnet_id, name),
+	CONSTRAINT users_name UNIQUE (name, tailnet_id),
 	-- Target of references that must not leave the tailnet.
 	UNIQUE (tailnet_id, id)
 );
 
 ALTER TABLE fleetscale.users ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
-CREATE POLICY own ON fleetscale.users USING (tailnet_id = fleetscale.current_tailnet());
+-- (+ 0: a barrier, not a way to find rows: 0005_nodes.sql.)
+CREATE POLICY own ON fleetscale.users USING (tailnet_id + 0 = fleetscale.current_tailnet());
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON fleetscale.users TO fleetscale_coordinator;
 GRANT SELECT ON fleetscale.users TO fleetscale_mapper, fleetscale_lookup;

@@ -21,9 +21,10 @@ CREATE TABLE fleetscale.authkeys (
 	CONSTRAINT authkeys_user FOREIGN KEY (tailnet_id, user_id) REFERENCES fleetscale.users (tailnet_id, id) ON DELETE CASCADE,
 	CONSTRAINT authkeys_owner CHECK (user_id IS NOT NULL OR cardinality(tags) > 0)
 );
+CREATE INDEX authkeys_user_id ON fleetscale.authkeys (user_id);
 
 ALTER TABLE fleetscale.authkeys ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
-CREATE POLICY own ON fleetscale.authkeys USING (tailnet_id = fleetscale.current_tailnet());
+CREATE POLICY own ON fleetscale.authkeys USING (tailnet_id + 0 = fleetscale.current_tailnet());
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON fleetscale.authkeys TO fleetscale_coordinator;
 GRANT SELECT ON fleetscale.authkeys TO fleetscale_lookup;

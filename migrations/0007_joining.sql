@@ -93,17 +93,10 @@ BEGIN
 END $$;
 
 -- base, base-1, base-2 ...: the n-th candidate. The same as hostname_candidate in shared/fleet/hostname.c; a test compares them.
+-- (A base begins with a letter or digit, so that trimming never takes all.)
 CREATE FUNCTION fleetscale.label_candidate(base text, n bigint) RETURNS text
-LANGUAGE plpgsql IMMUTABLE AS $$
-DECLARE
-	suffix text := CASE WHEN n > 0 THEN '-' || n ELSE '' END;
-	stem text := left(base, 63 - length(suffix));
-BEGIN
-	WHILE length(stem) > 1 AND right(stem, 1) = '-' LOOP
-		stem := left(stem, -1);
-	END LOOP;
-	RETURN stem || suffix;
-END $$;
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN n = 0 THEN rtrim(left(base, 63), '-') ELSE rtrim(left(base, 62 - length(n::text)), '-') || '-' || n END;
 
 -- A free label of this tailnet for a base. The least suffix, found by doubling and halving: a storm of equal names must not ask for each one taken.
 -- (Where names were freed in between, a free one that may not be the least.)
@@ -111,20 +104,24 @@ CREATE FUNCTION fleetscale.label_take(base text) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
 	mine bigint := fleetscale.current_tailnet();
+	candidate text := fleetscale.label_candidate(base, 0);
 	taken bigint := 0;
 	free bigint := 1;
 	middle bigint;
 BEGIN
-	IF NOT EXISTS (SELECT FROM fleetscale.nodes n WHERE n.tailnet_id = mine AND n.label = fleetscale.label_candidate(base, 0)) THEN
-		RETURN fleetscale.label_candidate(base, 0);
+	IF NOT EXISTS (SELECT FROM fleetscale.nodes n WHERE n.tailnet_id = mine AND n.label = candidate) THEN
+		RETURN candidate;
 	END IF;
-	WHILE EXISTS (SELECT FROM fleetscale.nodes n WHERE n.tailnet_id = mine AND n.label = fleetscale.label_candidate(base, free)) LOOP
+	LOOP
+		candidate := fleetscale.label_candidate(base, free);
+		EXIT WHEN NOT EXISTS (SELECT FROM fleetscale.nodes n WHERE n.tailnet_id = mine AND n.label = candidate);
 		taken := free;
 		free := free * 2;
 	END LOOP;
 	WHILE free - taken > 1 LOOP
 		middle := (taken + free) / 2;
-		IF EXISTS (SELECT FROM fleetscale.nodes n WHERE n.tailnet_id = mine AND n.label = fleetscale.label_candidate(base, middle)) THEN
+		candidate := fleetscale.label_candidate(base, middle);
+		IF EXISTS (SELECT FROM fleetscale.nodes n WHERE n.tailnet_id = mine AND n.label = candidate) THEN
 			taken := middle;
 		ELSE
 			free := middle;

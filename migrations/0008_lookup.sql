@@ -19,7 +19,7 @@ BEGIN
 		RETURN QUERY
 		SELECT 'm', n, u, t
 		FROM fleetscale.authkeys a
-		JOIN fleetscale.nodes n ON n.machine_key = machine AND n.tailnet_id = a.tailnet_id
+		JOIN fleetscale.nodes n ON n.machine_key = machine AND n.tailnet_id + 0 = a.tailnet_id
 			AND CASE WHEN cardinality(a.tags) > 0 THEN cardinality(n.tags) > 0 ELSE n.user_id = a.user_id END
 		JOIN fleetscale.tailnets t ON t.id = n.tailnet_id LEFT JOIN fleetscale.users u ON u.id = n.user_id
 		WHERE a.prefix = key_prefix

@@ -22,7 +22,7 @@ unsigned authkeys_insert(struct tx *tx, const struct authkey *key)
 
 unsigned authkeys_list(struct tx *tx)
 {
-	return tx_add(tx, "SELECT " ROWS_AUTHKEY " FROM fleetscale.authkeys a ORDER BY a.id");
+	return tx_add(tx, "SELECT " ROWS_AUTHKEY " FROM fleetscale.authkeys a WHERE a.tailnet_id = fleetscale.current_tailnet() ORDER BY a.id");
 }
 
 unsigned authkeys_get(struct tx *tx, uint64_t id)

@@ -47,8 +47,8 @@ void census_take(struct pg *pg, uint64_t tailnet, struct arena *arena, census_fn
 	*take = (struct take){arena, on_read, context};
 	tx_add(tx, STANDS);
 	tx_add(tx, "SELECT " ROWS_TAILNET " FROM fleetscale.tailnets t WHERE t.id = fleetscale.current_tailnet()");
-	tx_add(tx, "SELECT " ROWS_USER " FROM fleetscale.users u ORDER BY u.id");
-	tx_add(tx, "SELECT " ROWS_NODE " FROM fleetscale.nodes n ORDER BY n.id");
+	tx_add(tx, "SELECT " ROWS_USER " FROM fleetscale.users u WHERE u.tailnet_id = fleetscale.current_tailnet() ORDER BY u.id");
+	tx_add(tx, "SELECT " ROWS_NODE " FROM fleetscale.nodes n WHERE n.tailnet_id = fleetscale.current_tailnet() ORDER BY n.id");
 	tx_run(tx, on_taken, take);
 }
 

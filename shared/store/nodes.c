@@ -201,9 +201,9 @@ unsigned nodes_delete_silent(struct tx *tx, const uint64_t *nodes, size_t count,
 unsigned nodes_list(struct tx *tx, uint64_t user)
 {
 	if (!user)
-		return tx_add(tx, "SELECT " ROWS_NODE " FROM fleetscale.nodes n ORDER BY n.id");
+		return tx_add(tx, "SELECT " ROWS_NODE " FROM fleetscale.nodes n WHERE n.tailnet_id = fleetscale.current_tailnet() ORDER BY n.id");
 	tx_arg_u64(tx, user);
-	return tx_add(tx, "SELECT " ROWS_NODE " FROM fleetscale.nodes n WHERE n.tailnet_id = fleetscale.current_tailnet() AND n.user_id = $1 ORDER BY n.id");
+	return tx_add(tx, "SELECT " ROWS_NODE " FROM fleetscale.nodes n WHERE n.user_id = $1 ORDER BY n.id");
 }
 
 unsigned nodes_get(struct tx *tx, uint64_t node)

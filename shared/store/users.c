@@ -16,7 +16,7 @@ unsigned users_insert(struct tx *tx, const struct user *user)
 
 unsigned users_list(struct tx *tx)
 {
-	return tx_add(tx, "SELECT " ROWS_USER " FROM fleetscale.users u ORDER BY u.id");
+	return tx_add(tx, "SELECT " ROWS_USER " FROM fleetscale.users u WHERE u.tailnet_id = fleetscale.current_tailnet() ORDER BY u.id");
 }
 
 unsigned users_get(struct tx *tx, uint64_t id)
@@ -44,7 +44,7 @@ unsigned users_rename(struct tx *tx, uint64_t id, struct bytes name)
 unsigned users_delete(struct tx *tx, uint64_t id)
 {
 	tx_arg_u64(tx, id);
-	tx_add(tx, "SELECT fleetscale.want(NOT EXISTS (SELECT FROM fleetscale.nodes WHERE tailnet_id = fleetscale.current_tailnet() AND user_id = $1), 'FS003', 'the user still has nodes')");
+	tx_add(tx, "SELECT fleetscale.want(NOT EXISTS (SELECT FROM fleetscale.nodes WHERE user_id = $1), 'FS003', 'the user still has nodes')");
 	tx_arg_u64(tx, id);
 	tx_journal(tx, CHANGE_USER, id);
 	return tx_add(tx, "WITH u AS (DELETE FROM fleetscale.users WHERE id = $1 RETURNING id) "
