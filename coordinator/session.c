@@ -85,6 +85,8 @@ static void on_flush(void *context)
 	buffer_clear(&sealed);
 	if (e)
 		session_end(s, e);
+	else if (!pipe_busy(s->pipe) && h2pipe_over(s->h2))
+		session_end(s, ERR_CLOSED);
 	else if (s->state == SESSION_DRAINING && h2pipe_idle(s->h2) && !pipe_busy(s->pipe))
 		session_end(s, ERR_NONE);
 }

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import itertools
 import os
 import shutil
 import sys
@@ -37,10 +38,7 @@ def pytest_sessionstart(session):
         pytest.exit("run the journeys by `./dev test`, or by `integration/inside pytest ...`", 2)
     TRACES.parent.mkdir(parents=True, exist_ok=True)
     session.config.alone = open(f"{TRACES}.lock", "w", encoding="utf-8")  # noqa: SIM115  (held until the end)
-    try:
-        fcntl.flock(session.config.alone, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        pytest.exit(f"another run has its traces in {TRACES}; set FLEETSCALE_TRACES for this one", 2)
+    fcntl.flock(session.config.alone, fcntl.LOCK_EX)  # another run in this clone is waited for
     shutil.rmtree(TRACES, ignore_errors=True)
     (TRACES / "shared").mkdir(parents=True, mode=0o700)
 
@@ -102,7 +100,7 @@ def tailnets(request, shared, traces):
     """Makes tailnets of the shared cluster: tailnets() or tailnets('suffix')."""
     with contextlib.ExitStack() as stack:
         def make(suffix=""):
-            name = label(f"{request.node.name[5:]}-{os.getpid()}{suffix}", 40)
+            name = label(f"{request.node.name[5:]}-{os.getpid()}-{next(COUNTER)}{suffix}", 40)
             net = Tailnet(shared, name, traces / (suffix or "net"))
             stack.callback(net.close)
             request.node.clusters = [shared]

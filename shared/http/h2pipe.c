@@ -331,6 +331,11 @@ bool h2pipe_idle(const struct h2pipe *h2)
 	return !h2->open && !h2->carry.len && !nghttp2_session_want_write(h2->session);
 }
 
+bool h2pipe_over(const struct h2pipe *h2)
+{
+	return !h2->carry.len && !nghttp2_session_want_write(h2->session) && !nghttp2_session_want_read(h2->session);
+}
+
 size_t h2pipe_streams(const struct h2pipe *h2)
 {
 	return h2->open;

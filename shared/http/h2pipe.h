@@ -31,6 +31,8 @@ MUST_USE enum err h2pipe_take(struct h2pipe *h2, size_t want, struct buffer *out
 /* GOAWAY(NO_ERROR); streams are their owners' to end. True from h2pipe_idle when all ended and all output was taken. */
 void h2pipe_drain(struct h2pipe *h2);
 bool h2pipe_idle(const struct h2pipe *h2);
+/* The last word was taken (a GOAWAY after which nothing goes on): end the connection once it has left. */
+bool h2pipe_over(const struct h2pipe *h2);
 size_t h2pipe_streams(const struct h2pipe *h2);
 
 #endif
