@@ -21,6 +21,8 @@ from fleet.cluster import Cluster  # noqa: E402
 BUILD = Path(os.environ.get("FLEETSCALE_BUILD", ROOT / "build/dev"))
 TRACES = Path(os.environ.get("FLEETSCALE_TRACES", ROOT / ".run/test"))  # logs of the last run stay here
 
+COUNTER = itertools.count(1)  # two files may have a test of one name
+
 # What the journeys wait for is shorter than in life: a node is offline two seconds after
 # its last stream, an ephemeral node gone five seconds later.
 SHARED = {"presence.grace": "2s", "ephemeral.inactivity": "5s"}
