@@ -6,13 +6,13 @@
 #include "nodejson.h"
 #include "secret.h"
 
-enum { PER_SEGMENT = 12 };      /* most variants of a segment: a few views times forms times encodings */
+enum { PER_SEGMENT = 12 }; /* most variants of a segment: a few views times forms times encodings */
 
 struct chunk_cache {
-	struct chunk **first;           /* by segment, newest first */
+	struct chunk **first; /* by segment, newest first */
 	uint32_t count;
 	size_t size;
-	struct buffer text;             /* scratch */
+	struct buffer text; /* scratch */
 };
 
 struct chunk_cache *chunk_cache_new(void)

@@ -12,8 +12,11 @@
 
 static struct chunk_key key_of(const struct madeup *m, enum chunk_kind kind, uint32_t segment, bool zstd)
 {
-	return (struct chunk_key){.kind = kind, .segment = segment, .mask = bitset_word(&m->views.of[VIEW_EVERYBODY].row, segment),
-				  .form = kind == CHUNK_PEERS ? CAPVER_HOME_DERP : 0, .zstd = zstd};
+	return (struct chunk_key){.kind = kind,
+				  .segment = segment,
+				  .mask = bitset_word(&m->views.of[VIEW_EVERYBODY].row, segment),
+				  .form = kind == CHUNK_PEERS ? CAPVER_HOME_DERP : 0,
+				  .zstd = zstd};
 }
 
 static void made_once_until_something_moves(void **state)
@@ -22,7 +25,8 @@ static void made_once_until_something_moves(void **state)
 	struct chunk_cache *c = chunk_cache_new();
 	(void)state;
 	madeup_new(&m, 150, 4096);
-	const struct chunk *first = chunk_get(c, m.snapshot, key_of(&m, CHUNK_PEERS, 0, true)), *other = chunk_get(c, m.snapshot, key_of(&m, CHUNK_PEERS, 1, true));
+	const struct chunk *first = chunk_get(c, m.snapshot, key_of(&m, CHUNK_PEERS, 0, true)),
+			   *other = chunk_get(c, m.snapshot, key_of(&m, CHUNK_PEERS, 1, true));
 	const struct chunk *profiles = chunk_get(c, m.snapshot, key_of(&m, CHUNK_PROFILES, 0, true));
 	uint8_t name[LINK_CHUNK_NAME_LEN];
 	memcpy(name, first->name, sizeof name);

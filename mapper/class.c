@@ -109,7 +109,7 @@ enum err view_at(const struct view *view, uint64_t version, struct bitset *row)
 	for (size_t i = view->undo_count; i && view->undo[i - 1].version > version; i--) {
 		const struct undo *undo = &view->undo[i - 1];
 		if (undo->word >= row->count)
-			bitset_add(row, (size_t)undo->word * 64);       /* makes room; the word is set below */
+			bitset_add(row, (size_t)undo->word * 64); /* makes room; the word is set below */
 		row->words[undo->word] = undo->before;
 	}
 	return ERR_NONE;

@@ -11,8 +11,8 @@
 #include "snapshot.h"
 
 enum view_kind {
-	VIEW_NOBODY,                    /* not approved */
-	VIEW_EVERYBODY,                 /* approved */
+	VIEW_NOBODY,    /* not approved */
+	VIEW_EVERYBODY, /* approved */
 	VIEW_COUNT
 };
 
@@ -24,16 +24,16 @@ struct undo {
 
 struct view {
 	enum view_kind kind;
-	struct bitset row;              /* visible slots now */
-	struct undo *undo;              /* oldest first */
+	struct bitset row; /* visible slots now */
+	struct undo *undo; /* oldest first */
 	size_t undo_count, undo_room;
-	uint64_t oldest;                /* rows can be told back to this version */
+	uint64_t oldest; /* rows can be told back to this version */
 };
 
 struct views {
 	struct view of[VIEW_COUNT];
-	uint64_t version;               /* the rows stand at this version of the snapshot */
-	size_t history;                 /* most undo lines of a view */
+	uint64_t version; /* the rows stand at this version of the snapshot */
+	size_t history;   /* most undo lines of a view */
 };
 
 void views_init(struct views *v, size_t history);
@@ -46,12 +46,16 @@ const struct view *view_of(const struct views *v, const struct snapshot *s, uint
 MUST_USE enum err view_at(const struct view *view, uint64_t version, struct bitset *row);
 
 /* What decides the bytes of a body. */
-struct class {
+struct class
+{
 	const struct view *view;
-	uint16_t band;                  /* capver_band */
+	uint16_t band; /* capver_band */
 	bool zstd;
 };
 
-static inline bool class_equal(struct class a, struct class b) { return a.view == b.view && a.band == b.band && a.zstd == b.zstd; }
+static inline bool class_equal(struct class a, struct class b)
+{
+	return a.view == b.view && a.band == b.band && a.zstd == b.zstd;
+}
 
 #endif

@@ -32,13 +32,13 @@ void deliver_init(struct deliver *d);
 void deliver_clear(struct deliver *d);
 
 enum {
-	DELIVER_FIRST_US = 50000,       /* first maps of one tick take so long: a storm must not keep the loop from its heartbeats (2 s) */
-	DELIVER_UNSENT_MAX = 8 << 20    /* a coordinator with more waiting is left alone: a few hundred first maps, an eighth of what the link holds */
+	DELIVER_FIRST_US = 50000,    /* first maps of one tick take so long: a storm must not keep the loop from its heartbeats (2 s) */
+	DELIVER_UNSENT_MAX = 8 << 20 /* a coordinator with more waiting is left alone: a few hundred first maps, an eighth of what the link holds */
 };
 
 struct delivered {
-	size_t unsent;                  /* bytes waiting at the busiest coordinator */
-	bool left;                      /* not all could be told now: come again soon */
+	size_t unsent; /* bytes waiting at the busiest coordinator */
+	bool left;     /* not all could be told now: come again soon */
 };
 
 /* The streams of a tailnet (struct stream by `link`), its snapshot closed and its views at the same version.

@@ -10,9 +10,9 @@
 /* A visible peer of which something must be said: all of it (`whole`), or the facets that moved. */
 struct delta_peer {
 	uint32_t slot;
-	uint16_t facets;                /* enum facet */
+	uint16_t facets; /* enum facet */
 	bool whole;
-	bool added;                     /* was not visible: its owner's profile goes along */
+	bool added; /* was not visible: its owner's profile goes along */
 };
 
 struct delta_gone {
@@ -21,15 +21,15 @@ struct delta_gone {
 };
 
 struct delta {
-	struct delta_peer *peers;       /* by slot */
-	struct delta_gone *gone;        /* by slot; never a slot that stands in peers */
+	struct delta_peer *peers; /* by slot */
+	struct delta_gone *gone;  /* by slot; never a slot that stands in peers */
 	size_t peer_count, gone_count;
 	size_t peer_room, gone_room;
-	unsigned sections;              /* enum section: moved as a whole */
-	struct bitset moved;            /* slots of which anything moved, visible or not: who stands here needs a look of its own */
-	uint16_t *facets;               /* of moved slots; what else lies in it means nothing */
+	unsigned sections;   /* enum section: moved as a whole */
+	struct bitset moved; /* slots of which anything moved, visible or not: who stands here needs a look of its own */
+	uint16_t *facets;    /* of moved slots; what else lies in it means nothing */
 	size_t facet_room;
-	struct bitset was;              /* scratch */
+	struct bitset was; /* scratch */
 };
 
 void delta_init(struct delta *d);
@@ -38,9 +38,18 @@ void delta_clear(struct delta *d);
  * Version 0 is a stream that was told nothing: every visible peer is added and every section moved, which is the full map.
  * ERR_NO_HISTORY: the ring or the view does not reach back so far. */
 MUST_USE enum err delta_compute(struct delta *d, const struct snapshot *s, const struct view *told, uint64_t version, const struct view *now);
-static inline bool delta_moved(const struct delta *d, uint32_t slot) { return bitset_has(&d->moved, slot); }
-static inline unsigned delta_facets(const struct delta *d, uint32_t slot) { return delta_moved(d, slot) ? d->facets[slot] : 0; }
+static inline bool delta_moved(const struct delta *d, uint32_t slot)
+{
+	return bitset_has(&d->moved, slot);
+}
+static inline unsigned delta_facets(const struct delta *d, uint32_t slot)
+{
+	return delta_moved(d, slot) ? d->facets[slot] : 0;
+}
 /* Nothing to say to a viewer that did not move itself. */
-static inline bool delta_empty(const struct delta *d) { return !d->peer_count && !d->gone_count && !d->sections; }
+static inline bool delta_empty(const struct delta *d)
+{
+	return !d->peer_count && !d->gone_count && !d->sections;
+}
 
 #endif

@@ -176,4 +176,3 @@ enum err fullmap_render(struct fullmap *f, const struct snapshot *s, struct chun
 	e = e ? e : buffer_add_text(&f->text, "}");
 	return e ? e : add_private(f, class.zstd);
 }
-

@@ -9,9 +9,9 @@
 #include "class.h"
 
 struct piece {
-	struct body *body;                      /* a reference of its own */
+	struct body *body; /* a reference of its own */
 	bool shared;
-	uint8_t name[LINK_CHUNK_NAME_LEN];      /* when shared */
+	uint8_t name[LINK_CHUNK_NAME_LEN]; /* when shared */
 };
 
 struct pieces {
@@ -19,12 +19,12 @@ struct pieces {
 	size_t count, room;
 };
 
-void pieces_clear(struct pieces *p);            /* drops the bodies, keeps the memory */
+void pieces_clear(struct pieces *p); /* drops the bodies, keeps the memory */
 void pieces_end(struct pieces *p);
 
 struct fullmap {
-	struct buffer text, packed;             /* scratch */
-	struct pieces pieces;                   /* of the last one rendered */
+	struct buffer text, packed; /* scratch */
+	struct pieces pieces;       /* of the last one rendered */
 };
 
 void fullmap_init(struct fullmap *f);

@@ -1,9 +1,9 @@
 #include "gather.h"
 
 enum {
-	CALM_MOVED = 16,                /* so many changes still go out at once */
-	CALM_UNSENT = 256 << 10,        /* a send buffer's worth: not yet a queue */
-	COST_SHARE = 4                  /* a tick may take a quarter of its loop's time */
+	CALM_MOVED = 16,         /* so many changes still go out at once */
+	CALM_UNSENT = 256 << 10, /* a send buffer's worth: not yet a queue */
+	COST_SHARE = 4           /* a tick may take a quarter of its loop's time */
 };
 
 static int64_t max(int64_t a, int64_t b)

@@ -6,9 +6,9 @@
 #include <stdint.h>
 
 struct gather_load {
-	size_t moved;                   /* node slots that moved since the last tick */
-	size_t unsent;                  /* bytes waiting at the busiest coordinator */
-	uint64_t cost_us;               /* what the last tick cost */
+	size_t moved;     /* node slots that moved since the last tick */
+	size_t unsent;    /* bytes waiting at the busiest coordinator */
+	uint64_t cost_us; /* what the last tick cost */
 };
 
 /* Milliseconds between `least` and `most`. */

@@ -23,7 +23,7 @@ static void longer_as_there_is_more(void **state)
 		{{1, 256 << 10, 0}, 5},
 		{{1, 1 << 20, 0}, 80},
 		{{1, 64 << 20, 0}, 500},
-		{{1, 0, 10000}, 40},            /* a tick of 10 ms: at most a quarter of the loop */
+		{{1, 0, 10000}, 40}, /* a tick of 10 ms: at most a quarter of the loop */
 		{{1, 0, UINT64_C(3600000000)}, 500},
 	};
 	(void)state;

@@ -13,8 +13,8 @@
 enum {
 	HOUSEKEEPING_MS = 1000,
 	RELAYS_RETRY_MS = 500,
-	DRAIN_LOOK_MS = 20,             /* ends are small: they leave within a turn or two */
-	PG_WAITING_MAX = 1 << 17,       /* every tailnet of a loop may want its census at once */
+	DRAIN_LOOK_MS = 20,       /* ends are small: they leave within a turn or two */
+	PG_WAITING_MAX = 1 << 17, /* every tailnet of a loop may want its census at once */
 	MEMBER_MAX = 64
 };
 

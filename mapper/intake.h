@@ -25,21 +25,21 @@ struct intake {
 	struct gate *gate;
 	struct roster_member *member;
 	struct deliver deliver;
-	struct table *keepers;          /* tailnet -> keeper */
+	struct table *keepers; /* tailnet -> keeper */
 	struct list keeper_list;
 	size_t stream_count;
-	struct body *relays;            /* DERPMap; NULL until read */
+	struct body *relays; /* DERPMap; NULL until read */
 	uint64_t relays_generation;
 	bool relays_reading, relays_again;
 	struct arena *relays_arena;
 	struct timer recheck, housekeeping, relays_retry, drained;
 	bool rechecking, draining;
-	uint64_t *asked;                /* tailnets of the re-check under way */
+	uint64_t *asked; /* tailnets of the re-check under way */
 	size_t asked_count;
 };
 
 MUST_USE enum err intake_new(struct worker *worker, const struct mapper_options *options, const char *process, struct diag *why, struct intake **intake);
-void intake_drain(struct intake *in);           /* ends all streams, then tells the daemon */
+void intake_drain(struct intake *in); /* ends all streams, then tells the daemon */
 void intake_free(struct intake **intake);
 /* link.advertise as an address and, when given, a port. ERR_MALFORMED for anything else. */
 MUST_USE enum err intake_check(const struct mapper_options *options, struct diag *why);

@@ -26,7 +26,7 @@ static struct {
 	struct journal_line lines[256];
 	size_t line_count;
 	bool no_history, gone, online[ROWS_MAX], certain;
-	unsigned fail;                          /* so many readings fail from now on */
+	unsigned fail; /* so many readings fail from now on */
 	unsigned censuses, reads;
 	struct endpoint announced;
 	void (*on_bell)(void *context, uint64_t tailnet, uint64_t generation);
@@ -36,11 +36,21 @@ static struct {
 	bool drained;
 } out;
 
-struct pg { int unused; };
-struct bus { int unused; };
-struct presence_view { int unused; };
-struct notice_listener { int unused; };
-struct roster_member { int unused; };
+struct pg {
+	int unused;
+};
+struct bus {
+	int unused;
+};
+struct presence_view {
+	int unused;
+};
+struct notice_listener {
+	int unused;
+};
+struct roster_member {
+	int unused;
+};
 
 struct asked {
 	struct defer defer;
@@ -64,8 +74,12 @@ static enum err failing(void)
 static void answer_census(struct asked *a)
 {
 	struct user user = {.id = 10, .tailnet = TAILNET_ID, .name = BYTES("ann")};
-	struct census census = {.generation = out.generation, .tailnet = {.id = TAILNET_ID, .domain = BYTES("a.example"), .magic_dns = true},
-				.users = &user, .user_count = 1, .nodes = out.rows, .node_count = out.row_count};
+	struct census census = {.generation = out.generation,
+				.tailnet = {.id = TAILNET_ID, .domain = BYTES("a.example"), .magic_dns = true},
+				.users = &user,
+				.user_count = 1,
+				.nodes = out.rows,
+				.node_count = out.row_count};
 	enum err e = failing();
 	a->on_census(a->context, e ? e : out.gone || a->tailnet != TAILNET_ID ? ERR_NOT_FOUND : ERR_NONE, e ? NULL : &census);
 }
@@ -113,9 +127,20 @@ static void ask(struct asked a)
 	loop_defer(out.loop, &copy->defer);
 }
 
-struct pg *pg_new(struct loop *loop, const struct pg_config *config) { (void)loop, (void)config; return x_zalloc(sizeof(struct pg)); }
-void pg_free(struct pg **pg) { free(*pg); *pg = NULL; }
-const char *pg_trouble(void) { return NULL; }
+struct pg *pg_new(struct loop *loop, const struct pg_config *config)
+{
+	(void)loop, (void)config;
+	return x_zalloc(sizeof(struct pg));
+}
+void pg_free(struct pg **pg)
+{
+	free(*pg);
+	*pg = NULL;
+}
+const char *pg_trouble(void)
+{
+	return NULL;
+}
 void census_take(struct pg *pg, uint64_t tailnet, struct arena *arena, census_fn on_read, void *context)
 {
 	(void)pg, (void)arena;
@@ -139,8 +164,16 @@ void journal_generations(struct pg *pg, const uint64_t *tailnets, size_t count, 
 	ask((struct asked){.on_generations = on_read, .context = context, .count = count});
 }
 
-struct bus *bus_new(struct loop *loop, const char *url, struct diag *why) { (void)loop, (void)url, (void)why; return x_zalloc(sizeof(struct bus)); }
-void bus_free(struct bus **bus) { free(*bus); *bus = NULL; }
+struct bus *bus_new(struct loop *loop, const char *url, struct diag *why)
+{
+	(void)loop, (void)url, (void)why;
+	return x_zalloc(sizeof(struct bus));
+}
+void bus_free(struct bus **bus)
+{
+	free(*bus);
+	*bus = NULL;
+}
 struct notice_listener *notice_listen(struct bus *bus, void (*on_bell)(void *context, uint64_t tailnet, uint64_t generation),
 				      void (*on_restored)(void *context), void *context)
 {
@@ -149,7 +182,11 @@ struct notice_listener *notice_listen(struct bus *bus, void (*on_bell)(void *con
 	out.bell_context = context;
 	return x_zalloc(sizeof(struct notice_listener));
 }
-void notice_unlisten(struct notice_listener **listener) { free(*listener); *listener = NULL; }
+void notice_unlisten(struct notice_listener **listener)
+{
+	free(*listener);
+	*listener = NULL;
+}
 struct presence_view *presence_view_new(struct bus *bus, int64_t grace_ms, void (*on_change)(void *context, uint64_t tailnet, uint64_t node), void *context)
 {
 	(void)bus, (void)grace_ms;
@@ -157,24 +194,50 @@ struct presence_view *presence_view_new(struct bus *bus, int64_t grace_ms, void 
 	out.presence_context = context;
 	return x_zalloc(sizeof(struct presence_view));
 }
-void presence_view_free(struct presence_view **view) { free(*view); *view = NULL; }
+void presence_view_free(struct presence_view **view)
+{
+	free(*view);
+	*view = NULL;
+}
 void presence_follow(struct presence_view *view, uint64_t tailnet, void (*on_known)(void *context, uint64_t tailnet), void *context)
 {
 	(void)view;
 	on_known(context, tailnet);
 }
-void presence_unfollow(struct presence_view *view, uint64_t tailnet) { (void)view, (void)tailnet; }
-bool presence_online(const struct presence_view *view, uint64_t tailnet, uint64_t node) { (void)view, (void)tailnet; return out.online[node - 1000]; }
-bool presence_certain(const struct presence_view *view, uint64_t tailnet) { (void)view, (void)tailnet; return out.certain; }
+void presence_unfollow(struct presence_view *view, uint64_t tailnet)
+{
+	(void)view, (void)tailnet;
+}
+bool presence_online(const struct presence_view *view, uint64_t tailnet, uint64_t node)
+{
+	(void)view, (void)tailnet;
+	return out.online[node - 1000];
+}
+bool presence_certain(const struct presence_view *view, uint64_t tailnet)
+{
+	(void)view, (void)tailnet;
+	return out.certain;
+}
 struct roster_member *roster_announce(struct bus *bus, const char *member, struct endpoint link)
 {
 	(void)bus, (void)member;
 	out.announced = link;
 	return x_zalloc(sizeof(struct roster_member));
 }
-void roster_withdraw(struct roster_member **member) { free(*member); *member = NULL; }
-void daemon_drained(struct worker *w) { (void)w; out.drained = true; }
-unsigned daemon_worker_count(void) { return 1; }
+void roster_withdraw(struct roster_member **member)
+{
+	free(*member);
+	*member = NULL;
+}
+void daemon_drained(struct worker *w)
+{
+	(void)w;
+	out.drained = true;
+}
+unsigned daemon_worker_count(void)
+{
+	return 1;
+}
 
 /* ---- rows ---- */
 
@@ -192,8 +255,17 @@ static struct node *join(void)
 {
 	static const char *const labels[ROWS_MAX] = {"n0", "n1", "n2", "n3", "n4", "n5", "n6", "n7"};
 	struct node *n = &out.rows[out.row_count];
-	*n = (struct node){.id = 1000 + out.row_count, .tailnet = TAILNET_ID, .user = 10, .approved = true, .expiry = WALL_ZERO, .created = {1},
-			   .last_seen = WALL_ZERO, .first_polled = {1}, .capver = 142, .hostinfo = BYTES("{}"), .label = bytes_text(labels[out.row_count])};
+	*n = (struct node){.id = 1000 + out.row_count,
+			   .tailnet = TAILNET_ID,
+			   .user = 10,
+			   .approved = true,
+			   .expiry = WALL_ZERO,
+			   .created = {1},
+			   .last_seen = WALL_ZERO,
+			   .first_polled = {1},
+			   .capver = 142,
+			   .hostinfo = BYTES("{}"),
+			   .label = bytes_text(labels[out.row_count])};
 	n->ip4 = (struct ip){.family = IP_V4, .byte = {100, 64, 0, (uint8_t)(1 + out.row_count)}};
 	n->node_key.raw[0] = (uint8_t)(1 + out.row_count++);
 	write_line(CHANGE_NODE_ADDED, n->id);
@@ -245,8 +317,15 @@ struct house {
 	struct ear ears[8];
 };
 
-static struct mapper_options options = {.listen_link = "127.0.0.1:0", .link_advertise = "", .cluster_secret = "a cluster secret of some length",
-	.presence_grace_ms = 300, .tick_least_ms = 5, .tick_most_ms = 500, .recheck_ms = 200, .keeper_idle_ms = 100, .history = 1024};
+static struct mapper_options options = {.listen_link = "127.0.0.1:0",
+					.link_advertise = "",
+					.cluster_secret = "a cluster secret of some length",
+					.presence_grace_ms = 300,
+					.tick_least_ms = 5,
+					.tick_most_ms = 500,
+					.recheck_ms = 200,
+					.keeper_idle_ms = 100,
+					.history = 1024};
 
 static int open_house(void **state)
 {
@@ -258,7 +337,7 @@ static int open_house(void **state)
 	out.certain = true;
 	h.worker = (struct worker){.loop = h.loop};
 	assert_int_equal(intake_new(&h.worker, &options, "test", &why, &h.in), ERR_NONE);
-	h.in->started.ms -= options.presence_grace_ms;  /* not young any more */
+	h.in->started.ms -= options.presence_grace_ms; /* not young any more */
 	h.dial = dial_new(h.loop, bytes_text(options.cluster_secret), NULL, NULL);
 	join();
 	join();
@@ -577,12 +656,8 @@ static void advertised_addresses_are_checked(void **state)
 		const char *listen, *advertise;
 		enum err e;
 	} cases[] = {
-		{"127.0.0.1:4000", "", ERR_NONE},
-		{"127.0.0.1:4000", "10.0.0.1", ERR_NONE},
-		{"0.0.0.0:4000", "10.0.0.1:4000", ERR_NONE},
-		{"0.0.0.0:4000", "", ERR_MALFORMED},
-		{"[::]:4000", "", ERR_MALFORMED},
-		{"127.0.0.1:4000", "mapper.example", ERR_MALFORMED},
+		{"127.0.0.1:4000", "", ERR_NONE},           {"127.0.0.1:4000", "10.0.0.1", ERR_NONE}, {"0.0.0.0:4000", "10.0.0.1:4000", ERR_NONE},
+		{"0.0.0.0:4000", "", ERR_MALFORMED},        {"[::]:4000", "", ERR_MALFORMED},         {"127.0.0.1:4000", "mapper.example", ERR_MALFORMED},
 		{"mapper.example:4000", "", ERR_MALFORMED},
 	};
 	struct diag why;

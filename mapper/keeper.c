@@ -9,9 +9,9 @@
 
 enum {
 	RETRY_LEAST_MS = 100,
-	RETRY_MOST_MS = 5000,           /* as the re-check */
-	CHUNKS_IDLE_MS = 60000,         /* storms of first maps are shorter */
-	FLOOR_TICKS_MS = 5000           /* a slot rests so much longer than its last stream needs: "stands at" may still be under way */
+	RETRY_MOST_MS = 5000,   /* as the re-check */
+	CHUNKS_IDLE_MS = 60000, /* storms of first maps are shorter */
+	FLOOR_TICKS_MS = 5000   /* a slot rests so much longer than its last stream needs: "stands at" may still be under way */
 };
 
 static void read_start(struct keeper *k);

@@ -7,9 +7,9 @@
 #include "intake.h"
 
 enum keeper_state {
-	KEEPER_COLD,                    /* no census or no presence yet: streams wait */
+	KEEPER_COLD, /* no census or no presence yet: streams wait */
 	KEEPER_WARM,
-	KEEPER_GONE                     /* the tailnet is no more: streams are turned away */
+	KEEPER_GONE /* the tailnet is no more: streams are turned away */
 };
 
 struct keeper {
@@ -23,19 +23,19 @@ struct keeper {
 	struct list streams;
 	size_t stream_count;
 	uint64_t generation, stamp;
-	bool counted;                   /* a census came in */
-	bool known;                     /* presence was read */
+	bool counted; /* a census came in */
+	bool known;   /* presence was read */
 	bool census_wanted;
-	bool again;                     /* something was heard while a reading was under way */
-	struct arena *reading;          /* of the reading under way; NULL: none */
-	uint64_t reads_begun, reads_done;       /* numbers: a first map waits for one that began after its subscription */
+	bool again;                       /* something was heard while a reading was under way */
+	struct arena *reading;            /* of the reading under way; NULL: none */
+	uint64_t reads_begun, reads_done; /* numbers: a first map waits for one that began after its subscription */
 	struct timer tick, retry;
 	int64_t retry_ms;
 	struct mono idle_since, asked_since;
-	bool doubting;                  /* some are shown online only because presence could not say otherwise yet */
+	bool doubting; /* some are shown online only because presence could not say otherwise yet */
 	struct mono doubt_until;
-	bool certain;                   /* presence was, when it was looked at last */
-	uint64_t floor;                 /* no stream stood before it at floor_at */
+	bool certain;   /* presence was, when it was looked at last */
+	uint64_t floor; /* no stream stood before it at floor_at */
 	struct mono floor_at;
 	size_t unsent;
 	uint64_t cost_us;
@@ -45,16 +45,19 @@ struct keeper {
 struct keeper *keeper_new(struct intake *in, uint64_t tailnet);
 /* No reading may be under way (keeper_busy), no stream open. */
 void keeper_free(struct keeper **keeper);
-static inline bool keeper_busy(const struct keeper *k) { return k->reading != NULL; }
+static inline bool keeper_busy(const struct keeper *k)
+{
+	return k->reading != NULL;
+}
 
 void keeper_subscribe(struct keeper *k, struct gate_stream *gate);
 void keeper_unsubscribe(struct keeper *k, struct stream *stream);
 /* The tailnet reached `generation`, as a bell or the re-check says. */
 void keeper_hear(struct keeper *k, uint64_t generation);
-void keeper_presence(struct keeper *k, uint64_t node);  /* online(node) may differ */
+void keeper_presence(struct keeper *k, uint64_t node); /* online(node) may differ */
 void keeper_presence_known(struct keeper *k);
-void keeper_relays(struct keeper *k);                   /* the relay map is another */
-void keeper_touch(struct keeper *k);                    /* something may have to be told: a tick comes */
+void keeper_relays(struct keeper *k); /* the relay map is another */
+void keeper_touch(struct keeper *k);  /* something may have to be told: a tick comes */
 /* Once a second: keys that run out, slots that rested, memory nobody asks for. */
 void keeper_housekeep(struct keeper *k, struct mono now);
 

@@ -48,15 +48,16 @@ static const char *not_ready(void)
 
 int main(int argc, char **argv)
 {
-	return daemon_main(argc, argv, &(struct daemon_spec){
-		.name = "fleetscale-mapper",
-		.options = mapper_option_table,
-		.config = &options,
-		.metrics = mapper_metrics,
-		.on_start = on_start,
-		.on_worker = on_worker,
-		.on_drain = on_drain,
-		.on_stop = on_stop,
-		.not_ready = not_ready,
-	});
+	return daemon_main(argc, argv,
+			   &(struct daemon_spec){
+				   .name = "fleetscale-mapper",
+				   .options = mapper_option_table,
+				   .config = &options,
+				   .metrics = mapper_metrics,
+				   .on_start = on_start,
+				   .on_worker = on_worker,
+				   .on_drain = on_drain,
+				   .on_stop = on_stop,
+				   .not_ready = not_ready,
+			   });
 }

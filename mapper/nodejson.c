@@ -180,7 +180,7 @@ void nodejson_farewell(struct jsonw *w, const char *name, const struct node *n, 
 {
 	jsonw_object(w, name);
 	write_identity(w, n, domain);
-	jsonw_time(w, "KeyExpiry", (struct wall){1000000000});  /* a second after 1970: the zero time would mean never */
+	jsonw_time(w, "KeyExpiry", (struct wall){1000000000}); /* a second after 1970: the zero time would mean never */
 	jsonw_array(w, "Addresses");
 	write_own_addresses(w, n);
 	jsonw_array_end(w);

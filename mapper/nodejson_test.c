@@ -53,7 +53,9 @@ static void what_a_client_is_told(void **state)
 		unsigned how;
 		const char *has[5], *has_not[4];
 	} cases[] = {
-		{PEER, NEW, ONLINE,
+		{PEER,
+		 NEW,
+		 ONLINE,
 		 {"\"ID\":1001,\"StableID\":\"1001\",\"Name\":\"host-1.made-up.example.\"", "\"HomeDERP\":900", "\"Online\":true", "\"MachineAuthorized\":true",
 		  "\"Addresses\":[\"100.64.0.1/32\",\"fd7a:115c:a1e0::1/128\"]"},
 		 {"AllowedIPs", "LastSeen", "PrimaryRoutes", "\"DERP\""}},
@@ -107,7 +109,8 @@ static void strange_rows(void **state)
 	struct node *n = &m.rows[1];
 	n->routes_advertised = n->routes_approved = routes;
 	n->advertised_count = n->approved_count = 3;
-	check(&m, PEER, NEW, true, "\"AllowedIPs\":[\"100.64.0.1/32\",\"fd7a:115c:a1e0::1/128\",\"0.0.0.0/0\",\"10.1.0.0/16\",\"::/0\"],\"PrimaryRoutes\":[\"10.1.0.0/16\"]", NULL);
+	check(&m, PEER, NEW, true,
+	      "\"AllowedIPs\":[\"100.64.0.1/32\",\"fd7a:115c:a1e0::1/128\",\"0.0.0.0/0\",\"10.1.0.0/16\",\"::/0\"],\"PrimaryRoutes\":[\"10.1.0.0/16\"]", NULL);
 	n->approved_count = 2;
 	check(&m, PEER, NEW, true, "\"PrimaryRoutes\":[\"10.1.0.0/16\"]", "0.0.0.0/0");
 	n->tags = tags;

@@ -13,9 +13,23 @@ static struct node row(void)
 	static struct endpoint endpoints[] = {{.ip = {.family = IP_V4, .byte = {1, 2, 3, 4}}, .port = 5}};
 	static struct bytes tags[] = {{(const uint8_t *)"tag:a", 5}, {(const uint8_t *)"tag:bb", 6}};
 	static struct prefix routes[] = {{.ip = {.family = IP_V4, .byte = {10}}, .bits = 8}};
-	return (struct node){.id = 1, .tailnet = 7, .user = 9, .label = BYTES("a"), .hostinfo = BYTES("{}"), .approved = true, .expiry = WALL_ZERO,
-			     .last_seen = WALL_ZERO, .endpoints = endpoints, .endpoint_count = 1, .tags = tags, .tag_count = 0, .routes_approved = routes,
-			     .routes_advertised = routes, .home_relay = 1, .capver = 100, .disco_key = {{1}}};
+	return (struct node){.id = 1,
+			     .tailnet = 7,
+			     .user = 9,
+			     .label = BYTES("a"),
+			     .hostinfo = BYTES("{}"),
+			     .approved = true,
+			     .expiry = WALL_ZERO,
+			     .last_seen = WALL_ZERO,
+			     .endpoints = endpoints,
+			     .endpoint_count = 1,
+			     .tags = tags,
+			     .tag_count = 0,
+			     .routes_approved = routes,
+			     .routes_advertised = routes,
+			     .home_relay = 1,
+			     .capver = 100,
+			     .disco_key = {{1}}};
 }
 
 static void a_packed_row_stands_alone(void **state)
@@ -45,7 +59,20 @@ static void what_differs_moves_and_nothing_else(void **state)
 		unsigned how, must, must_not;
 	} cases[] = {
 #define CASE(what, change_old, change_now, how, must, must_not) \
-		{what, ({ struct node n = row(); change_old; n; }), ({ struct node n = row(); change_now; n; }), how, must, must_not}
+	{what, \
+	 ({ \
+		 struct node n = row(); \
+		 change_old; \
+		 n; \
+	 }), \
+	 ({ \
+		 struct node n = row(); \
+		 change_now; \
+		 n; \
+	 }), \
+	 how, \
+	 must, \
+	 must_not}
 		CASE("nothing", , , 0, 0, FACETS_ALL),
 		CASE("name", , n.label = BYTES("b"), 0, FACET_PEER | FACET_SELF, FACET_VISIBLE | FACET_ENDPOINTS),
 		CASE("owner", , n.user = 10, 0, FACET_PEER | FACET_PROFILE | FACET_VISIBLE | FACET_SELF, FACET_KEY),

@@ -1,8 +1,8 @@
 #include "options.h"
 
 #define AT(member) offsetof(struct mapper_options, member)
-#define SECONDS(n) ((n) * INT64_C(1000))
-#define MINUTES(n) SECONDS((n) * 60)
+#define SECONDS(n) ((n)*INT64_C(1000))
+#define MINUTES(n) SECONDS((n)*60)
 
 const struct option mapper_option_table[] = {
 	{"listen.link", OPTION_LISTEN, AT(listen_link), "127.0.0.1:0", 0, 0, NULL,
@@ -11,15 +11,18 @@ const struct option mapper_option_table[] = {
 	 "Address, or address:port, at which coordinators reach listen.link; empty: listen.link itself."},
 	{"database.url", OPTION_SECRET, AT(database_url), NULL, 0, 0, NULL, "PostgreSQL, as libpq takes it; role fleetscale_mapper, which only reads."},
 	{"database.connections", OPTION_INT, AT(database_connections), "2", 1, 16, NULL, "Connections of each thread."},
-	{"database.timeout", OPTION_DURATION, AT(database_timeout_ms), "20s", SECONDS(1), MINUTES(5), NULL, "A reading must be answered within; a census of a huge tailnet takes seconds."},
+	{"database.timeout", OPTION_DURATION, AT(database_timeout_ms), "20s", SECONDS(1), MINUTES(5), NULL,
+	 "A reading must be answered within; a census of a huge tailnet takes seconds."},
 	{"redis.url", OPTION_SECRET, AT(redis_url), NULL, 0, 0, NULL, "redis://[:PASSWORD@]HOST:PORT[/N] or unix:/PATH."},
 	{"cluster.secret", OPTION_SECRET, AT(cluster_secret), NULL, 0, 0, NULL, "Shared with the coordinators: authenticates the link both ways."},
-	{"presence.grace", OPTION_DURATION, AT(presence_grace_ms), "10s", 0, MINUTES(10), NULL, "A node whose last session went stays online so long; the same for all programs."},
+	{"presence.grace", OPTION_DURATION, AT(presence_grace_ms), "10s", 0, MINUTES(10), NULL,
+	 "A node whose last session went stays online so long; the same for all programs."},
 	{"tick.least", OPTION_DURATION, AT(tick_least_ms), "5ms", 1, SECONDS(1), NULL, "Changes of a calm tailnet gather so long."},
 	{"tick.most", OPTION_DURATION, AT(tick_most_ms), "500ms", 1, SECONDS(10), NULL, "Changes of a churning tailnet gather at most so long."},
 	{"recheck", OPTION_DURATION, AT(recheck_ms), "5s", 100, MINUTES(10), NULL, "Generations are read again this often: lost bells, Redis gone."},
 	{"keeper.idle", OPTION_DURATION, AT(keeper_idle_ms), "3m", SECONDS(1), MINUTES(1440), NULL, "A tailnet without map streams is forgotten after."},
-	{"history", OPTION_INT, AT(history), "65536", 64, 1 << 24, NULL, "Most changes of a tailnet kept for slow streams; who stands before them polls again."},
+	{"history", OPTION_INT, AT(history), "65536", 64, 1 << 24, NULL,
+	 "Most changes of a tailnet kept for slow streams; who stands before them polls again."},
 	{0},
 };
 

@@ -10,7 +10,7 @@
 enum {
 	/* Clients that turn a changed peer into a patch lose a last seen of a peer that had none (control.md 5.6), so presence goes as a patch too. */
 	PRESENCE = FACET_ONLINE | FACET_SEEN,
-	RUNS_FROM = 2 * RENDER_RUN      /* entries; below, joining runs costs more than compressing all again */
+	RUNS_FROM = 2 * RENDER_RUN /* entries; below, joining runs costs more than compressing all again */
 };
 
 static void list_start(struct render_list *l, const char *name)

@@ -8,15 +8,15 @@
 
 #include "delta.h"
 
-enum { RENDER_RUN = 64 };       /* entries of a run: larger ones compress a few percent better and cost each mover more */
+enum { RENDER_RUN = 64 }; /* entries of a run: larger ones compress a few percent better and cost each mover more */
 
 struct render_entry {
 	uint32_t slot;
-	size_t at, end;                 /* in text, without the comma that follows */
+	size_t at, end; /* in text, without the comma that follows */
 };
 
 struct render_run {
-	size_t at, len;                 /* in packed; len 0: not made yet */
+	size_t at, len; /* in packed; len 0: not made yet */
 };
 
 /* The entries of one member of the message, by slot. */
@@ -34,10 +34,10 @@ struct render {
 	const struct delta *delta;
 	struct class class;
 	struct render_list changed, patches;
-	struct buffer profiles;         /* the member, or empty */
-	uint64_t *owners;               /* scratch */
+	struct buffer profiles; /* the member, or empty */
+	uint64_t *owners;       /* scratch */
 	size_t owner_room;
-	struct buffer text, packed;     /* the body that is being made */
+	struct buffer text, packed; /* the body that is being made */
 };
 
 void render_init(struct render *r);

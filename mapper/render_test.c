@@ -39,7 +39,7 @@ struct client {
 	uint32_t slot;
 	struct class class;
 	uint64_t version, view_since;
-	json_t *peers, *profiles, *sections, *self;     /* objects by id or name */
+	json_t *peers, *profiles, *sections, *self; /* objects by id or name */
 };
 
 struct world {
@@ -116,8 +116,15 @@ static void add_node(struct world *w, size_t i)
 {
 	uint64_t id = w->next_id++;
 	struct node *n = &w->nodes[i];
-	*n = (struct node){.id = id, .tailnet = w->tailnet.id, .user = w->users[dice(USERS_MAX)].id, .approved = chance(90), .expiry = WALL_ZERO,
-			   .created = w->now, .last_seen = WALL_ZERO, .first_polled = WALL_ZERO, .capver = 90 + (unsigned)dice(60)};
+	*n = (struct node){.id = id,
+			   .tailnet = w->tailnet.id,
+			   .user = w->users[dice(USERS_MAX)].id,
+			   .approved = chance(90),
+			   .expiry = WALL_ZERO,
+			   .created = w->now,
+			   .last_seen = WALL_ZERO,
+			   .first_polled = WALL_ZERO,
+			   .capver = 90 + (unsigned)dice(60)};
 	n->label = text(w, "node-%llu", id);
 	n->hostinfo = text(w, "{\"OS\":\"linux\",\"Hostname\":\"h%llu\"}", id);
 	n->ip4 = (struct ip){.family = IP_V4, .byte = {100, 64, (uint8_t)(id >> 8), (uint8_t)id}};
@@ -225,7 +232,8 @@ static void hand_over(struct world *w, bool census)
 				rows[j] = rows[j - 1];
 				rows[j - 1] = swap;
 			}
-		snapshot_load(w->s, &(struct census){.tailnet = w->tailnet, .users = w->users, .user_count = USERS_MAX, .nodes = rows, .node_count = count}, w->now);
+		snapshot_load(w->s, &(struct census){.tailnet = w->tailnet, .users = w->users, .user_count = USERS_MAX, .nodes = rows, .node_count = count},
+			      w->now);
 	} else {
 		w->read.lines = w->lines;
 		w->read.nodes = rows;
@@ -289,12 +297,8 @@ static bool differs_only_patchably(json_t *old, json_t *now)
 {
 	const char *name;
 	json_t *value;
-	json_object_foreach(old, name, value)
-		if (!is_patchable(name) && !json_equal(value, json_object_get(now, name)))
-			return false;
-	json_object_foreach(now, name, value)
-		if (!is_patchable(name) && !json_object_get(old, name))
-			return false;
+	json_object_foreach(old, name, value) if (!is_patchable(name) && !json_equal(value, json_object_get(now, name))) return false;
+	json_object_foreach(now, name, value) if (!is_patchable(name) && !json_object_get(old, name)) return false;
 	return true;
 }
 
@@ -307,9 +311,8 @@ static void apply_changed(struct client *c, json_t *peer)
 		json_object_set_new(c->peers, key, json_deep_copy(peer));
 		return;
 	}
-	json_object_foreach(peer, name, value)
-		if (is_patchable(name) && (json_object_get(old, name) || (strcmp(name, "Online") && strcmp(name, "LastSeen"))))
-			json_object_set(old, name, value);
+	json_object_foreach(peer, name, value) if (is_patchable(name) && (json_object_get(old, name) || (strcmp(name, "Online") && strcmp(name, "LastSeen"))))
+		json_object_set(old, name, value);
 	if (!json_object_get(peer, "KeyExpiry"))
 		json_object_del(old, "KeyExpiry");
 }
@@ -318,8 +321,9 @@ static void apply_patch(struct client *c, json_t *patch)
 {
 	json_t *peer = json_object_get(c->peers, id_key(patch, "NodeID")), *value;
 	const char *name;
-	assert_non_null(peer);          /* never a patch for a peer that the reader does not have */
-	json_object_foreach(patch, name, value) {
+	assert_non_null(peer); /* never a patch for a peer that the reader does not have */
+	json_object_foreach(patch, name, value)
+	{
 		char relay[32];
 		if (!strcmp(name, "NodeID"))
 			continue;
@@ -341,8 +345,7 @@ static void check_strangers(const struct client *c, json_t *list, const char *me
 {
 	size_t i;
 	json_t *item;
-	json_array_foreach(list, i, item)
-		assert_int_not_equal(json_integer_value(member ? json_object_get(item, member) : item), c->node);
+	json_array_foreach(list, i, item) assert_int_not_equal(json_integer_value(member ? json_object_get(item, member) : item), c->node);
 }
 
 static void apply(struct client *c, json_t *message, bool first)
@@ -356,23 +359,19 @@ static void apply(struct client *c, json_t *message, bool first)
 	check_strangers(c, peers, "ID");
 	check_strangers(c, patches, "NodeID");
 	check_strangers(c, removed, NULL);
-	json_array_foreach(removed, i, item) {
+	json_array_foreach(removed, i, item)
+	{
 		char key[24];
 		snprintf(key, sizeof key, "%lld", (long long)json_integer_value(item));
-		assert_int_equal(json_object_del(c->peers, key), 0);    /* it was known */
+		assert_int_equal(json_object_del(c->peers, key), 0); /* it was known */
 		size_t j;
 		json_t *other;
-		json_array_foreach(changed, j, other)
-			assert_int_not_equal(json_integer_value(json_object_get(other, "ID")), json_integer_value(item));
+		json_array_foreach(changed, j, other) assert_int_not_equal(json_integer_value(json_object_get(other, "ID")), json_integer_value(item));
 	}
-	json_array_foreach(peers, i, item)
-		json_object_set(c->peers, id_key(item, "ID"), item);
-	json_array_foreach(changed, i, item)
-		apply_changed(c, item);
-	json_array_foreach(patches, i, item)
-		apply_patch(c, item);
-	json_array_foreach(json_object_get(message, "UserProfiles"), i, item)
-		json_object_set(c->profiles, id_key(item, "ID"), item);
+	json_array_foreach(peers, i, item) json_object_set(c->peers, id_key(item, "ID"), item);
+	json_array_foreach(changed, i, item) apply_changed(c, item);
+	json_array_foreach(patches, i, item) apply_patch(c, item);
+	json_array_foreach(json_object_get(message, "UserProfiles"), i, item) json_object_set(c->profiles, id_key(item, "ID"), item);
 	for (i = 0; sections[i]; i++)
 		if (json_object_get(message, sections[i]))
 			json_object_set(c->sections, sections[i], json_object_get(message, sections[i]));
@@ -401,9 +400,7 @@ static void forget_the_needless(struct client *c)
 	static const char *const own[] = {"DiscoKey", "HomeDERP", "DERP", "Cap", NULL};
 	const char *key;
 	json_t *peer;
-	json_object_foreach(c->peers, key, peer)
-		if (json_is_true(json_object_get(peer, "Online")))
-			json_object_del(peer, "LastSeen");
+	json_object_foreach(c->peers, key, peer) if (json_is_true(json_object_get(peer, "Online"))) json_object_del(peer, "LastSeen");
 	for (size_t i = 0; own[i]; i++)
 		json_object_del(c->self, own[i]);
 }
@@ -428,15 +425,12 @@ static void check_client(struct world *w, struct client *c)
 	json_decref(message);
 	forget_the_needless(&fresh);
 	forget_the_needless(c);
-	json_object_foreach(fresh.peers, key, peer)
-		check_equal(json_object_get(c->peers, key), peer, "peers");
+	json_object_foreach(fresh.peers, key, peer) check_equal(json_object_get(c->peers, key), peer, "peers");
 	assert_int_equal(json_object_size(c->peers), json_object_size(fresh.peers));
 	check_equal(c->sections, fresh.sections, "sections");
 	check_equal(c->self, fresh.self, "own nodes");
-	json_object_foreach(fresh.profiles, key, peer)
-		check_equal(json_object_get(c->profiles, key), peer, "profiles");
-	json_object_foreach(c->peers, key, peer)
-		assert_non_null(json_object_get(c->profiles, id_key(peer, "User")));
+	json_object_foreach(fresh.profiles, key, peer) check_equal(json_object_get(c->profiles, key), peer, "profiles");
+	json_object_foreach(c->peers, key, peer) assert_non_null(json_object_get(c->profiles, id_key(peer, "User")));
 	client_reset(&fresh);
 	json_decref(fresh.peers);
 	json_decref(fresh.profiles);
@@ -461,8 +455,15 @@ static void client_open(struct world *w, struct client *c)
 	uint32_t slot = (uint32_t)dice(w->s->place_count);
 	if (!snapshot_node(w->s, slot))
 		return;
-	*c = (struct client){.open = true, .slot = slot, .node = w->s->places[slot].id, .capver = versions[dice(COUNT_OF(versions))], .zstd = chance(70),
-			     .peers = c->peers, .profiles = c->profiles, .sections = c->sections, .self = c->self};
+	*c = (struct client){.open = true,
+			     .slot = slot,
+			     .node = w->s->places[slot].id,
+			     .capver = versions[dice(COUNT_OF(versions))],
+			     .zstd = chance(70),
+			     .peers = c->peers,
+			     .profiles = c->profiles,
+			     .sections = c->sections,
+			     .self = c->self};
 	client_reset(c);
 	struct class class = class_now(w, c);
 	json_t *message = full_map(w, c, class);
@@ -603,7 +604,7 @@ static void a_mover_is_left_out_of_joined_runs(void **state)
 		struct class class = {.view = &w.views.of[VIEW_EVERYBODY], .band = (uint16_t)capver_band(142), .zstd = true};
 		assert_int_equal(delta_compute(&w.delta, w.s, class.view, before, class.view), ERR_NONE);
 		assert_int_equal(render_start(&w.render, w.s, &w.delta, class), ERR_NONE);
-		for (size_t i = 0; i < counts[c]; i += counts[c] > 130 ? 7 : 1) {
+		for (size_t i = 0; i<counts[c]; i += counts[c]> 130 ? 7 : 1) {
 			struct bytes body;
 			size_t j;
 			json_t *patch;
@@ -615,8 +616,7 @@ static void a_mover_is_left_out_of_joined_runs(void **state)
 			}
 			json_t *message = load(body, true), *patches = json_object_get(message, "PeersChangedPatch");
 			assert_int_equal(json_array_size(patches), counts[c] - 1);
-			json_array_foreach(patches, j, patch)
-				assert_int_not_equal(json_integer_value(json_object_get(patch, "NodeID")), w.nodes[i].id);
+			json_array_foreach(patches, j, patch) assert_int_not_equal(json_integer_value(json_object_get(patch, "NodeID")), w.nodes[i].id);
 			json_decref(message);
 		}
 		world_clear(&w);

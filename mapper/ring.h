@@ -15,10 +15,10 @@ struct ring_entry {
 };
 
 struct ring {
-	struct ring_entry *entries;     /* room is a power of two */
+	struct ring_entry *entries; /* room is a power of two */
 	size_t first, count, room;
-	size_t cap;                     /* most entries ever kept */
-	uint64_t oldest;                /* a reader that stands at `oldest` or later misses nothing */
+	size_t cap;      /* most entries ever kept */
+	uint64_t oldest; /* a reader that stands at `oldest` or later misses nothing */
 };
 
 void ring_init(struct ring *r, size_t cap);
@@ -28,8 +28,14 @@ void ring_restart(struct ring *r, uint64_t version);
 /* Appends; versions never decrease. A slot that moves twice in one version may stand twice. */
 void ring_push(struct ring *r, uint64_t version, uint32_t slot, uint32_t facets);
 
-static inline const struct ring_entry *ring_at(const struct ring *r, size_t n) { return &r->entries[(r->first + n) & (r->room - 1)]; }
-static inline bool ring_reaches(const struct ring *r, uint64_t version) { return version >= r->oldest; }
+static inline const struct ring_entry *ring_at(const struct ring *r, size_t n)
+{
+	return &r->entries[(r->first + n) & (r->room - 1)];
+}
+static inline bool ring_reaches(const struct ring *r, uint64_t version)
+{
+	return version >= r->oldest;
+}
 
 /* Entries younger than `version_`, newest first. */
 #define RING_EACH(ring_, entry, version_) \

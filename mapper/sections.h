@@ -8,7 +8,7 @@
 
 enum section {
 	SECTION_RELAYS = 1 << 0,
-	SECTION_SETTINGS = 1 << 1,      /* DNS, domain */
+	SECTION_SETTINGS = 1 << 1, /* DNS, domain */
 	SECTION_FILTER = 1 << 2,
 	SECTIONS_ALL = (1 << 3) - 1
 };

@@ -16,15 +16,15 @@
 enum { SLOT_NONE = UINT32_MAX, SEGMENT_SLOTS = 64 };
 
 struct place {
-	struct node *node;              /* NULL: empty or resting. Its hostinfo is already cut for peers. */
-	struct node *ghost;             /* of a resting place: the row as it was, while the node has streams that must be told */
-	uint64_t id;                    /* of the node, also while it rests */
-	uint64_t gone;                  /* version at which it went; 0: not resting */
-	uint64_t hostinfo_hash;         /* of the row's text, to skip cutting it again */
-	uint32_t subscribed;            /* own live map streams of this node */
-	uint32_t pending;               /* facets moved in the version to come */
+	struct node *node;      /* NULL: empty or resting. Its hostinfo is already cut for peers. */
+	struct node *ghost;     /* of a resting place: the row as it was, while the node has streams that must be told */
+	uint64_t id;            /* of the node, also while it rests */
+	uint64_t gone;          /* version at which it went; 0: not resting */
+	uint64_t hostinfo_hash; /* of the row's text, to skip cutting it again */
+	uint32_t subscribed;    /* own live map streams of this node */
+	uint32_t pending;       /* facets moved in the version to come */
 	bool online, expired;
-	bool doubtful;                  /* online only because nothing contrary is known yet (keeper) */
+	bool doubtful; /* online only because nothing contrary is known yet (keeper) */
 };
 
 struct profile {
@@ -38,27 +38,27 @@ struct segment {
 };
 
 struct snapshot {
-	uint64_t id;                    /* of the tailnet */
-	uint64_t version;               /* the present one; 0: nothing was loaded yet */
-	bool pending;                   /* something moved since */
-	uint32_t moved;                 /* slots that moved since */
+	uint64_t id;      /* of the tailnet */
+	uint64_t version; /* the present one; 0: nothing was loaded yet */
+	bool pending;     /* something moved since */
+	uint32_t moved;   /* slots that moved since */
 	struct place *places;
 	uint32_t place_count, place_room;
 	uint32_t node_count;
-	struct segment *segments;       /* place_room / SEGMENT_SLOTS */
-	struct table *slots;            /* node id -> slot + 1 */
-	struct table *users;            /* user id -> struct profile */
+	struct segment *segments; /* place_room / SEGMENT_SLOTS */
+	struct table *slots;      /* node id -> slot + 1 */
+	struct table *users;      /* user id -> struct profile */
 	struct bytes domain, display_name;
 	bool magic_dns;
-	struct body *relays;            /* DERPMap as JSON text; NULL before the first reading */
-	uint64_t settings_moved, relays_moved;  /* versions */
-	struct wall next_expiry;        /* of a node not yet expired; WALL_ZERO: none */
+	struct body *relays;                   /* DERPMap as JSON text; NULL before the first reading */
+	uint64_t settings_moved, relays_moved; /* versions */
+	struct wall next_expiry;               /* of a node not yet expired; WALL_ZERO: none */
 	struct ring ring;
-	uint32_t *empty, *resting;      /* slots */
+	uint32_t *empty, *resting; /* slots */
 	uint32_t empty_count, resting_count;
 };
 
-struct snapshot *snapshot_new(uint64_t tailnet, size_t history);        /* history: most ring entries */
+struct snapshot *snapshot_new(uint64_t tailnet, size_t history); /* history: most ring entries */
 void snapshot_free(struct snapshot **snapshot);
 
 /* All rows as they stand: what differs moves, what is not there goes. */
@@ -68,15 +68,21 @@ void snapshot_apply(struct snapshot *s, const struct journal_read *read, struct 
 /* Marks nodes whose key has run out by now. Cheap when there is none. */
 void snapshot_expire(struct snapshot *s, struct wall now);
 void snapshot_set_online(struct snapshot *s, uint32_t slot, bool online);
-void snapshot_set_relays(struct snapshot *s, struct body *relays);      /* takes a reference; equal bytes move nothing */
+void snapshot_set_relays(struct snapshot *s, struct body *relays); /* takes a reference; equal bytes move nothing */
 /* The present version, after what gathered became part of it. */
 uint64_t snapshot_close(struct snapshot *s);
 /* Slots that rest since `floor` or longer may be used again: no stream stands before it. */
 void snapshot_settle(struct snapshot *s, uint64_t floor);
 
-uint32_t snapshot_find(const struct snapshot *s, uint64_t node);        /* SLOT_NONE when it is not there now */
-const struct profile *snapshot_user(const struct snapshot *s, uint64_t user);   /* NULL when absent */
-static inline const struct node *snapshot_node(const struct snapshot *s, uint32_t slot) { return slot < s->place_count ? s->places[slot].node : NULL; }
-static inline uint32_t snapshot_segments(const struct snapshot *s) { return (s->place_count + SEGMENT_SLOTS - 1) / SEGMENT_SLOTS; }
+uint32_t snapshot_find(const struct snapshot *s, uint64_t node);              /* SLOT_NONE when it is not there now */
+const struct profile *snapshot_user(const struct snapshot *s, uint64_t user); /* NULL when absent */
+static inline const struct node *snapshot_node(const struct snapshot *s, uint32_t slot)
+{
+	return slot < s->place_count ? s->places[slot].node : NULL;
+}
+static inline uint32_t snapshot_segments(const struct snapshot *s)
+{
+	return (s->place_count + SEGMENT_SLOTS - 1) / SEGMENT_SLOTS;
+}
 
 #endif

@@ -32,7 +32,8 @@ static void price_size(struct price *p, size_t nodes)
 	madeup_new(&m, nodes, 65536);
 	struct census census = {.tailnet = m.tailnet, .users = m.users, .user_count = m.user_count, .nodes = m.rows, .node_count = nodes};
 	PRICE(p, "census that moves nothing", nodes, 100, 0, snapshot_load(m.snapshot, &census, (struct wall){1800000000000000000}));
-	PRICE(p, "one node moves (endpoints)", nodes, 10000, 0, (madeup_move(&m, at), madeup_hand_over(&m, at, 1, CHANGE_NODE_ENDPOINTS), at = (at + 1) % nodes));
+	PRICE(p, "one node moves (endpoints)", nodes, 10000, 0,
+	      (madeup_move(&m, at), madeup_hand_over(&m, at, 1, CHANGE_NODE_ENDPOINTS), at = (at + 1) % nodes));
 	PRICE(p, "100 nodes move in one reading", nodes, 1000, 0, {
 		for (size_t i = 0; i < 100; i++)
 			madeup_move(&m, i);

@@ -27,7 +27,7 @@ static void a_version_holds_what_gathered(void **state)
 	assert_int_equal(snapshot_close(s), 1);
 	snapshot_set_online(s, 3, false);
 	snapshot_set_online(s, 3, true);
-	snapshot_set_online(s, 4, true);        /* as it was */
+	snapshot_set_online(s, 4, true); /* as it was */
 	assert_int_equal(s->moved, 1);
 	assert_int_equal(snapshot_close(s), 2);
 	assert_int_equal(s->moved, 0);
@@ -73,7 +73,7 @@ static void a_slot_rests_until_all_are_told(void **state)
 	uint32_t slot = madeup_slot(&m, 2);
 	uint64_t id = m.rows[2].id;
 	madeup_hand_over(&m, 2, 1, CHANGE_NODE_REMOVED);
-	assert_int_equal(s->places[slot].id, id);       /* who was told of it must be told that it went */
+	assert_int_equal(s->places[slot].id, id); /* who was told of it must be told that it went */
 	snapshot_settle(s, s->version - 1);
 	m.rows[2].id = 5000;
 	madeup_hand_over(&m, 2, 1, CHANGE_NODE_ADDED);
@@ -144,12 +144,9 @@ static void strange_rows_are_left_out(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_version_holds_what_gathered),
-		cmocka_unit_test(a_census_moves_only_what_differs),
-		cmocka_unit_test(a_slot_rests_until_all_are_told),
-		cmocka_unit_test(a_node_that_comes_back_finds_its_slot),
-		cmocka_unit_test(keys_run_out_by_the_clock),
-		cmocka_unit_test(strange_rows_are_left_out),
+		cmocka_unit_test(a_version_holds_what_gathered),   cmocka_unit_test(a_census_moves_only_what_differs),
+		cmocka_unit_test(a_slot_rests_until_all_are_told), cmocka_unit_test(a_node_that_comes_back_finds_its_slot),
+		cmocka_unit_test(keys_run_out_by_the_clock),       cmocka_unit_test(strange_rows_are_left_out),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
