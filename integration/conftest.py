@@ -18,8 +18,8 @@ from actors.front import Front  # noqa: E402
 from actors.tailnet import Tailnet, label  # noqa: E402
 from fleet.cluster import Cluster  # noqa: E402
 
-BUILD = Path(os.environ.get("FLEETSCALE_BUILD", ROOT / "build/dev"))
-TRACES = Path(os.environ.get("FLEETSCALE_TRACES", ROOT / ".run/test"))  # logs of the last run stay here
+BUILD = Path(os.environ.get("FLEET_BUILD", ROOT / "build/dev"))
+TRACES = Path(os.environ.get("FLEET_TRACES", ROOT / ".run/test"))  # logs of the last run stay here
 
 COUNTER = itertools.count(1)  # two files may have a test of one name
 

@@ -20,8 +20,8 @@ LINES = [r"login-server: http://[0-9.]+:\d+", r"login-server: http://[0-9.]+:\d+
 def stage(traces, address):
     """./dev up without its installing and building, in a folder of the test's own."""
     run = traces / "run"
-    env = {**os.environ, "FLEETSCALE_RUN": str(run), "PYTHONPATH": str(ROOT / "deploy/dev"),
-           "FLEETSCALE_BUILD": os.environ.get("FLEETSCALE_BUILD", str(ROOT / "build/dev"))}
+    env = {**os.environ, "FLEET_RUN": str(run), "PYTHONPATH": str(ROOT / "deploy/dev"),
+           "FLEET_BUILD": os.environ.get("FLEET_BUILD", str(ROOT / "build/dev"))}
 
     def dev(*words, check=True):
         return subprocess.run([sys.executable, "-m", "fleet.up", *words], env=env, stdin=subprocess.DEVNULL,

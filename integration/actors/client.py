@@ -10,7 +10,7 @@ import threading
 import time
 from pathlib import Path
 
-CLIENTS = Path(os.environ.get("FLEETSCALE_CLIENTS", Path(__file__).parents[2] / "build/clients"))
+CLIENTS = Path(os.environ.get("FLEET_CLIENTS", Path(__file__).parents[2] / "build/clients"))
 NEWEST, OLDEST = "1.102.5", "1.64.2"
 
 

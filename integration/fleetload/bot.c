@@ -258,6 +258,26 @@ static bool bot_upgrade(struct bot *b, struct buffer *in)
 	return true;
 }
 
+/* ff ff ff "TS", a big-endian length and JSON may come before HTTP/2 (control.md 1.9). False: more must come first. */
+static bool bot_skip_early(struct bot *b)
+{
+	static const uint8_t magic[] = {0xff, 0xff, 0xff, 'T', 'S'};
+
+	if (b->heard)
+		return true;
+	if (b->plain.len < 9)
+		return false;
+	b->heard = true;
+	if (memcmp(b->plain.at, magic, sizeof magic) != 0)
+		return true;
+	if (b->plain.len < 9 + (size_t)get_be32(b->plain.at + 5)) {
+		b->heard = false;
+		return false;
+	}
+	buffer_consume(&b->plain, 9 + get_be32(b->plain.at + 5));
+	return true;
+}
+
 static void on_pipe_data(void *context, struct buffer *in)
 {
 	struct bot *b = context;
@@ -276,6 +296,8 @@ static void on_pipe_data(void *context, struct buffer *in)
 		}
 		buffer_consume(in, used);
 	}
+	if (!bot_skip_early(b))
+		return;
 	if (b->plain.len && nghttp2_session_mem_recv(b->h2, b->plain.at, b->plain.len) < 0)
 		bot_fail(b, "bad HTTP/2");
 	buffer_clear(&b->plain);
@@ -352,7 +374,7 @@ void bot_stop(struct bot *b)
 	buffer_clear(&b->plain);
 	buffer_clear(&b->frame);
 	buffer_clear(&b->answer);
-	b->upgraded = b->told = b->report_waits = false;
+	b->upgraded = b->heard = b->told = b->report_waits = false;
 	b->register_stream = b->map_stream = b->report_stream = 0;
 	b->state = BOT_IDLE;
 }

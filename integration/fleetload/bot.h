@@ -47,7 +47,7 @@ struct bot {
 	struct buffer plain, frame, answer;     /* opened records; a part of a frame; a short answer */
 	int32_t register_stream, map_stream, report_stream;
 	struct defer flush;
-	bool upgraded, told, report_waits;
+	bool upgraded, heard, told, report_waits;
 	struct endpoint endpoint;               /* what it says of itself */
 	uint64_t wire_bytes, frames;
 	uint64_t started_us, served_us;

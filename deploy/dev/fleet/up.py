@@ -9,7 +9,7 @@ from pathlib import Path
 from .cluster import AUTH_KEY, ROOT, Cluster, secret_file
 from .servers import Failure
 
-RUN = Path(os.environ.get("FLEETSCALE_RUN", ROOT / ".run"))
+RUN = Path(os.environ.get("FLEET_RUN", ROOT / ".run"))
 
 
 def parse():
@@ -49,7 +49,7 @@ def mint_authkey(cluster):
 def up(args):
     os.umask(0o077)
     RUN.mkdir(mode=0o700, parents=True, exist_ok=True)
-    cluster = Cluster(RUN, os.environ["FLEETSCALE_BUILD"], args.host, args.coordinators, args.mappers, careful=True)
+    cluster = Cluster(RUN, os.environ["FLEET_BUILD"], args.host, args.coordinators, args.mappers, careful=True)
     try:
         cluster.start()
         authkey = mint_authkey(cluster)
