@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "capver.h"
+#include "early.h"
 #include "log.h"
 #include "routes.h"
 #include "text.h"
@@ -12,6 +13,7 @@
 enum {
 	PIPE_IN_MAX = 64 << 10,         /* a few records; a client that sends more before we read waits in its kernel */
 	PLAIN_MAX = 64 << 10,
+	EARLY_MAX = 1024,
 	TAKE_AT_ONCE = 64 << 10         /* sealed and written per turn: bounds memory of a slow reader */
 };
 
@@ -259,6 +261,24 @@ static void on_pipe(void *context, struct pipe *pipe)
 	free(o);
 }
 
+/* The response and, in its first record, the early payload. Its challenge is a fresh point that nobody holds the key of: no client answers it. */
+static enum err opening_welcome(struct opening *o, const uint8_t response[static NOISE_RESPONSE_LEN], struct buffer *first)
+{
+	struct public_key challenge;
+	struct buffer early;
+	enum err e;
+
+	random_fill(challenge.raw, sizeof challenge.raw);
+	buffer_init(&early, EARLY_MAX);
+	e = early_encode(&challenge, &early);
+	if (!e)
+		e = buffer_add(first, bytes_of(response, NOISE_RESPONSE_LEN));
+	if (!e)
+		e = noise_seal(&o->noise.tx, buffer_bytes(&early), first);
+	buffer_clear(&early);
+	return e;
+}
+
 /* Checks the initiation and makes what follows the 101: the answer, or an error frame with the sentence a client logs. */
 static void opening_accept(struct opening *o, struct bytes initiation, struct buffer *first)
 {
@@ -273,10 +293,8 @@ static void opening_accept(struct opening *o, struct bytes initiation, struct bu
 		refusal = capver_refusal();
 	else
 		e = noise_accept(o->worker->noise_key, initiation, response, &o->noise);
-	if (!e && !refusal) {
+	if (!e && !refusal && !opening_welcome(o, response, first)) {
 		metric_add_at(metric_handshakes, 0, 1);
-		e = buffer_add(first, bytes_of(response, sizeof response));
-		assert(!e);
 		return;
 	}
 	o->refused = true;
