@@ -247,15 +247,10 @@ static void finish(struct front_exchange *f)
 		h2o_send(req, NULL, 0, broken ? H2O_SEND_STATE_ERROR : H2O_SEND_STATE_FINAL);
 }
 
-static void on_read_nothing(h2o_socket_t *sock, const char *err)
-{
-	(void)sock, (void)err;
-}
-
 static void on_proceed(h2o_generator_t *generator, h2o_req_t *req)
 {
 	struct front_exchange *f = OWNER_OF(generator, struct front_exchange, generator);
-	socket_settle(req->conn->callbacks->get_socket(req->conn), on_read_nothing);
+	(void)req;
 	f->in_flight = false;
 	release_sent(f);
 	if (f->end_wanted)

@@ -123,6 +123,83 @@ static void guard_word(struct exchange *x)
 		exchange_reply_error(x, ERR_DENIED, NULL);
 }
 
+/* Upgraded connections that talk: a flood that fills the socket, a word from a deferral as soon as it is through, then silence for a moment. The word may
+ * still go out at once while h2o does not think that there is room. */
+enum { TALK_ROUNDS = 60, FLOOD = 700000, WORD = 60000 };
+
+struct talk {
+	struct pipe *pipe;
+	struct loop *loop;
+	unsigned said;
+	struct defer again;
+	struct timer silence;
+};
+
+static void say_len(struct talk *t, size_t len)
+{
+	struct buffer out;
+	buffer_init(&out, 4 << 20);
+	memset(buffer_reserve(&out, len), 't', len);
+	buffer_filled(&out, len);
+	assert(pipe_write(t->pipe, &out) == ERR_NONE);
+}
+
+static void on_again(void *context)
+{
+	struct talk *t = context;
+	say_len(t, WORD);
+}
+
+static void on_silence(void *context)
+{
+	struct talk *t = context;
+	say_len(t, FLOOD);
+}
+
+static void on_talk_written(void *context)
+{
+	struct talk *t = context;
+	if (++t->said % 2)
+		loop_defer(t->loop, &t->again);
+	else if (t->said < 2 * TALK_ROUNDS)
+		timer_set(&t->silence, 5);
+}
+
+static void on_talk_data(void *context, struct buffer *in)
+{
+	(void)context;
+	buffer_consume(in, in->len);
+}
+
+static void on_talk_end(void *context, enum err e)
+{
+	struct talk *t = context;
+	(void)e;
+	pipe_close(&t->pipe);
+	defer_cancel(&t->again);
+	timer_cancel(&t->silence);
+	free(t);
+}
+
+static const struct pipe_events TALK_EVENTS = {.on_data = on_talk_data, .on_written = on_talk_written, .on_end = on_talk_end};
+
+static void on_talk_pipe(void *context, struct pipe *pipe)
+{
+	struct talk *t = context;
+	t->pipe = pipe;
+	pipe_set_events(pipe, &TALK_EVENTS, t);
+	defer_init(&t->again, on_again, t);
+	timer_init(&t->silence, t->loop, on_silence, t);
+	say_len(t, FLOOD);
+}
+
+static void serve_talk(struct exchange *x)
+{
+	struct talk *t = x_zalloc(sizeof(*t));
+	t->loop = x->loop;
+	upgrade_take(x, "talk", BYTES_NONE, 1000, on_talk_pipe, t);
+}
+
 /* Upgraded connections: everything comes back in upper case, over another pipe object after a voyage to the same loop. */
 struct shout {
 	struct pipe *pipe;
@@ -196,6 +273,7 @@ static const struct route TABLE[] = {
 	{METHOD_GET, "/empty", DOOR_CLIENTS, NULL, serve_empty, 0},
 	{METHOD_GET, "/guarded", DOOR_CLIENTS, guard_word, serve_hello, 0},
 	{METHOD_POST, "/up", DOOR_CLIENTS | DOOR_RELAY, NULL, serve_upgrade, 0},
+	{METHOD_POST, "/talk", DOOR_CLIENTS | DOOR_RELAY, NULL, serve_talk, 0},
 	{METHOD_GET, "/files/{*}", DOOR_CLIENTS, NULL, serve_echo, 0},
 	{0},
 };
@@ -398,6 +476,22 @@ static const char *get_plain(void *handle, const char *until)
 	return read_until(*(int *)handle, until);
 }
 
+static void hear_out(ssize_t (*put)(void *, const char *, size_t), const char *(*get)(void *, const char *), void *handle)
+{
+	static const char REQUEST[] = "POST /talk HTTP/1.1\r\nHost: x\r\nUpgrade: talk\r\nConnection: upgrade\r\nContent-Length: 0\r\n\r\n";
+	assert_true(put(handle, REQUEST, sizeof(REQUEST) - 1) > 0);
+	usleep(50000);
+	get(handle, "\r\n\r\n");
+	size_t seen = strlen(strstr(answer, "\r\n\r\n") + 4);
+	while (seen < (size_t)TALK_ROUNDS * (FLOOD + WORD)) {
+		get(handle, "t");
+		assert_true(*answer);
+		seen += strlen(answer);
+		usleep(300);
+	}
+	assert_int_equal(seen, (size_t)TALK_ROUNDS * (FLOOD + WORD));
+}
+
 static void connections_are_handed_over(void **state)
 {
 	(void)state;
@@ -407,6 +501,9 @@ static void connections_are_handed_over(void **state)
 	int idle = 0;
 	socklen_t len = sizeof(idle);
 	assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, &len), 0);
+	close(fd);
+	fd = dial(at);
+	hear_out(put_plain, get_plain, &fd);
 	close(fd);
 }
 
@@ -467,6 +564,10 @@ static void tls_speaks_http1_only_and_reloads(void **state)
 	put_tls(ssl, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n", strlen("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"));
 	assert_says(get_tls(ssl, "hello\n"), "200 OK");
 	upgrade_over(fd, put_tls, get_tls, ssl);
+	SSL_free(ssl);
+	close(fd);
+	ssl = dial_tls(context, &fd);
+	hear_out(put_tls, get_tls, ssl);
 	SSL_free(ssl);
 	close(fd);
 

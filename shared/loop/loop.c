@@ -11,7 +11,7 @@
 #include "wheel.h"
 
 /* Rounds of deferred work in one turn: a deferral may defer further work, but not for ever. */
-enum { DEFER_ROUNDS = 64, LINGER_TURNS = 16 };
+enum { DEFER_ROUNDS = 64, SETTLE_ROUNDS = 4, LINGER_TURNS = 16 };
 
 #if defined(__SANITIZE_ADDRESS__)
 #define WITH_LEAK_CHECK 1
@@ -142,11 +142,18 @@ static void run_deferred(struct loop *loop)
 	}
 }
 
-/* h2o finds completed writes by looking at its pending lists, which it does not do before it waits. */
 static bool work_waits(const struct loop *loop)
 {
 	return !list_empty(&loop->deferred) || loop->h2o->_pending_as_client || loop->h2o->_pending_as_server ||
 	       atomic_load_explicit(&loop->posted, memory_order_relaxed);
+}
+
+/* Lets h2o call back for writes that were begun outside of its callbacks and were done at once. Left for the next turn, h2o would look at what it has to
+ * wait for while such a write still counts as open, go on waiting for room without a writer, and abort when room comes (2.2.5, write_pending). */
+static void settle(struct loop *loop)
+{
+	if (loop->h2o->_pending_as_client || loop->h2o->_pending_as_server)
+		h2o_timeout__do_post_callback(loop->h2o);
 }
 
 static int32_t wait_until_next(const struct loop *loop, int64_t most)
@@ -171,6 +178,11 @@ void loop_turn(struct loop *loop, int64_t wait_ms)
 	run_posted(loop);
 	run_timers(loop);
 	run_deferred(loop);
+	settle(loop);
+	for (unsigned round = 0; round < SETTLE_ROUNDS && !list_empty(&loop->deferred); round++) {
+		run_deferred(loop);
+		settle(loop);
+	}
 }
 
 void loop_run(struct loop *loop)

@@ -13,9 +13,6 @@ h2o_loop_t *loop_h2o(struct loop *loop);
 struct pipe *pipe_adopt(struct loop *loop, h2o_socket_t *sock, size_t in_cap, const struct pipe_events *events, void *context);
 /* Keep-alive, no delay, and how long sent bytes may stay unacknowledged. Accepted sockets inherit it from their listener. */
 void socket_tune(int fd);
-/* To be called when a write has ended and the next one may come from a deferral: lets h2o look again at what it waits for. By itself it does not when that
- * write is done at once: it goes on waiting for room without a writer, and aborts when room comes (2.2.5, write_pending). `on_read` is not called. */
-void socket_settle(h2o_socket_t *sock, h2o_socket_cb on_read);
 /* A task_run was begun, or answered: loop_free waits for all. */
 void loop_task_begun(struct loop *loop);
 void loop_task_answered(struct loop *loop);

@@ -257,19 +257,10 @@ static void out_consume(struct pipe *p, size_t count)
 static void on_sendable(h2o_socket_t *sock, const char *err)
 {
 	struct pipe *p = sock->data;
-	socket_settle(sock, on_readable);
 	if (err)
 		tell_end(p, ERR_IO);
 	else
 		on_flush(p);
-}
-
-void socket_settle(h2o_socket_t *sock, h2o_socket_cb on_read)
-{
-	bool reading = h2o_socket_is_reading(sock);
-	h2o_socket_read_start(sock, reading ? sock->_cb.read : on_read);
-	if (!reading)
-		h2o_socket_read_stop(sock);
 }
 
 /* Writes what the kernel takes now. False when the socket is broken; that is told by reading or by the caller. */
