@@ -99,8 +99,8 @@ static void reach(struct chunk_cache *c, uint32_t segments)
 {
 	if (segments <= c->count)
 		return;
-	c->first = x_realloc(c->first, segments * sizeof *c->first);
-	memset(c->first + c->count, 0, (segments - c->count) * sizeof *c->first);
+	c->first = x_realloc(c->first, segments * sizeof(struct chunk *));
+	memset(c->first + c->count, 0, (segments - c->count) * sizeof(struct chunk *));
 	c->count = segments;
 }
 

@@ -94,7 +94,7 @@ static void group_add(struct delivery *group, struct stream *stream)
 {
 	if (group->count == group->room) {
 		group->room = group->room ? group->room * 2 : 16;
-		group->streams = x_realloc(group->streams, group->room * sizeof *group->streams);
+		group->streams = x_realloc(group->streams, group->room * sizeof(struct stream *));
 	}
 	group->streams[group->count++] = stream;
 }
@@ -112,7 +112,7 @@ static enum err tell_bystanders(struct deliver *d, struct gate *gate, const stru
 	size_t count = 0;
 	if (d->gate_room < group->count) {
 		d->gate_room = group->room;
-		d->gates = x_realloc(d->gates, d->gate_room * sizeof *d->gates);
+		d->gates = x_realloc(d->gates, d->gate_room * sizeof(struct gate_stream *));
 	}
 	for (size_t i = 0; i < group->count; i++)
 		if (!delta_moved(&d->delta, group->streams[i]->slot))

@@ -311,7 +311,8 @@ static void apply_changed(struct client *c, json_t *peer)
 		json_object_set_new(c->peers, key, json_deep_copy(peer));
 		return;
 	}
-	json_object_foreach(peer, name, value) if (is_patchable(name) && (json_object_get(old, name) || (strcmp(name, "Online") && strcmp(name, "LastSeen"))))
+	json_object_foreach(peer, name,
+			    value) if (is_patchable(name) && (json_object_get(old, name) || (strcmp(name, "Online") != 0 && strcmp(name, "LastSeen") != 0)))
 		json_object_set(old, name, value);
 	if (!json_object_get(peer, "KeyExpiry"))
 		json_object_del(old, "KeyExpiry");
