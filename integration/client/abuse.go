@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -78,18 +79,46 @@ func rawAbuse(name string, args json.RawMessage) (object, error) {
 	}
 	defer ab.noise.Close()
 	ab.framer = http2.NewFramer(ab.noise, nil)
+	var heard frameLog
 	ended := make(chan error, 1)
-	go func() { // the server's side is read, or its window would hold it
-		_, err := io.Copy(io.Discard, ab.noise)
-		ended <- err
-	}()
+	go func() { ended <- heard.listen(ab.noise) }() // the server's side is read, or its window would hold it
 	said := do(ab)
 	select {
 	case err := <-ended:
-		return object{"ended": true, "why": fmt.Sprint(err), "said": fmt.Sprint(said)}, nil
+		return object{"ended": true, "why": fmt.Sprint(err), "said": fmt.Sprint(said), "heard": heard.last()}, nil
 	case <-time.After(time.Duration(a.Wait * float64(time.Second))):
-		return object{"ended": false, "said": fmt.Sprint(said)}, nil
+		return object{"ended": false, "said": fmt.Sprint(said), "heard": heard.last()}, nil
 	}
+}
+
+// frameLog keeps the last frames that the server sent.
+type frameLog struct {
+	sync.Mutex
+	frames []string
+}
+
+func (l *frameLog) listen(in io.Reader) error {
+	framer := http2.NewFramer(io.Discard, in)
+	for {
+		f, err := framer.ReadFrame()
+		if err != nil {
+			io.Copy(io.Discard, in)
+			return err
+		}
+		text := f.Header().String()
+		if g, ok := f.(*http2.GoAwayFrame); ok {
+			text += " " + g.ErrCode.String()
+		}
+		l.Lock()
+		l.frames = append(l.frames, text)
+		l.Unlock()
+	}
+}
+
+func (l *frameLog) last() []string {
+	l.Lock()
+	defer l.Unlock()
+	return append([]string{}, l.frames[max(0, len(l.frames)-5):]...)
 }
 
 // tamper holds back what is written while it is told to.
