@@ -81,12 +81,24 @@ int ctl_migrate(int argc, char **argv)
 	optind = 1;
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (c) {
-		case 'd': plan.url = optarg; break;
-		case 'b': plan.base_domain = optarg; break;
-		case 'c': coordinator_file = optarg; break;
-		case 'm': mapper_file = optarg; break;
-		case 'h': fputs(usage, stdout); return DONE;
-		default: fputs(usage, stderr); return WRONG_USE;
+		case 'd':
+			plan.url = optarg;
+			break;
+		case 'b':
+			plan.base_domain = optarg;
+			break;
+		case 'c':
+			coordinator_file = optarg;
+			break;
+		case 'm':
+			mapper_file = optarg;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return DONE;
+		default:
+			fputs(usage, stderr);
+			return WRONG_USE;
 		}
 	}
 	if (optind < argc || !plan.url || !*plan.url) {

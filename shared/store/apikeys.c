@@ -13,10 +13,13 @@ unsigned apikeys_insert(struct tx *tx, const struct apikey *key)
 	tx_arg_text(tx, key->description);
 	tx_arg_time(tx, key->expiry);
 	return tx_add(tx, "INSERT INTO fleetscale.apikeys AS k (tailnet_id, prefix, hash, description, expiry) "
-	                  "VALUES (NULLIF(fleetscale.current_tailnet(), 0), $1, $2, $3, $4) RETURNING " COLUMNS);
+			  "VALUES (NULLIF(fleetscale.current_tailnet(), 0), $1, $2, $3, $4) RETURNING " COLUMNS);
 }
 
-unsigned apikeys_list(struct tx *tx) { return tx_add(tx, "SELECT " COLUMNS " FROM fleetscale.apikeys k ORDER BY k.id"); }
+unsigned apikeys_list(struct tx *tx)
+{
+	return tx_add(tx, "SELECT " COLUMNS " FROM fleetscale.apikeys k ORDER BY k.id");
+}
 
 unsigned apikeys_get(struct tx *tx, uint64_t id)
 {
@@ -34,14 +37,14 @@ unsigned apikeys_expire(struct tx *tx, uint64_t id)
 {
 	tx_arg_u64(tx, id);
 	return tx_add(tx, "WITH k AS (UPDATE fleetscale.apikeys SET revoked = coalesce(revoked, now()) WHERE id = $1 RETURNING id) "
-	                  "SELECT fleetscale.want(EXISTS (SELECT FROM k), 'FS001', 'no such API key')");
+			  "SELECT fleetscale.want(EXISTS (SELECT FROM k), 'FS001', 'no such API key')");
 }
 
 unsigned apikeys_delete(struct tx *tx, uint64_t id)
 {
 	tx_arg_u64(tx, id);
 	return tx_add(tx, "WITH k AS (DELETE FROM fleetscale.apikeys WHERE id = $1 RETURNING id) "
-	                  "SELECT fleetscale.want(EXISTS (SELECT FROM k), 'FS001', 'no such API key')");
+			  "SELECT fleetscale.want(EXISTS (SELECT FROM k), 'FS001', 'no such API key')");
 }
 
 static void read_row(struct tx *tx, unsigned statement, size_t row, struct arena *arena, struct apikey *out)

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+
 #include <cmocka.h>
 
 #include "apikeys.h"
@@ -44,8 +45,14 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static struct tx *in(uint64_t id) { return tx_begin(pg, id, TX_WRITE); }
-static enum err run(struct tx *tx, void (*inside)(void *, struct tx *), void *context) { return fixture_run(loop, tx, inside, context, NULL); }
+static struct tx *in(uint64_t id)
+{
+	return tx_begin(pg, id, TX_WRITE);
+}
+static enum err run(struct tx *tx, void (*inside)(void *, struct tx *), void *context)
+{
+	return fixture_run(loop, tx, inside, context, NULL);
+}
 
 static void see_tailnets(void *context, struct tx *tx)
 {
@@ -122,8 +129,9 @@ static void users_come_and_go(void **state)
 	tx = in(tailnet);
 	users_find(tx, BYTES("anna"));
 	assert_int_equal(run(tx, see_user, NULL), ERR_NONE);
-	fixture_sql(fx, "INSERT INTO fleetscale.nodes (tailnet_id, user_id, machine_key, node_key, label, ip4, ip6) SELECT tailnet_id, id, sha256('a'), sha256('b'), 'x', '100.64.0.9', "
-	                "'fd7a:115c:a1e0::9' FROM fleetscale.users WHERE name = 'anna'");
+	fixture_sql(fx, "INSERT INTO fleetscale.nodes (tailnet_id, user_id, machine_key, node_key, label, ip4, ip6) SELECT tailnet_id, id, sha256('a'), "
+			"sha256('b'), 'x', '100.64.0.9', "
+			"'fd7a:115c:a1e0::9' FROM fleetscale.users WHERE name = 'anna'");
 	tx = in(tailnet);
 	users_delete(tx, id);
 	assert_int_equal(run(tx, NULL, NULL), ERR_CONFLICT);
@@ -195,7 +203,10 @@ struct found {
 	const struct apikey *key;
 };
 
-static void on_found(void *context, enum err e, const struct apikey *key) { *(struct found *)context = (struct found){true, e, key}; }
+static void on_found(void *context, enum err e, const struct apikey *key)
+{
+	*(struct found *)context = (struct found){true, e, key};
+}
 
 static const struct apikey *find(const char *prefix)
 {
@@ -230,7 +241,8 @@ static void api_keys_belong_to_a_tailnet_or_the_operator(void **state)
 	}
 	for (int i = 0; i < 2; i++) {
 		const struct apikey *key = find(secrets[i].prefix);
-		assert_true(key && key->tailnet == owners[i] && secret_matches(&secrets[i], key->hash) && wall_is_zero(key->last_used) && wall_is_zero(key->expiry));
+		assert_true(key && key->tailnet == owners[i] && secret_matches(&secrets[i], key->hash) && wall_is_zero(key->last_used) &&
+			    wall_is_zero(key->expiry));
 		apikeys_touch(pg, key);
 		fixture_wait(loop, &never, 100);
 		key = find(secrets[i].prefix);

@@ -16,8 +16,9 @@ unsigned authkeys_insert(struct tx *tx, const struct authkey *key)
 	tx_arg_bool(tx, key->preapproved);
 	tx_arg_texts(tx, key->tags, key->tag_count);
 	tx_arg_time(tx, key->expiry);
-	return tx_add(tx, "INSERT INTO fleetscale.authkeys AS a (tailnet_id, user_id, prefix, hash, description, reusable, ephemeral, preapproved, tags, expiry) "
-	                  "VALUES (fleetscale.current_tailnet(), $1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING " ROWS_AUTHKEY);
+	return tx_add(tx,
+		      "INSERT INTO fleetscale.authkeys AS a (tailnet_id, user_id, prefix, hash, description, reusable, ephemeral, preapproved, tags, expiry) "
+		      "VALUES (fleetscale.current_tailnet(), $1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING " ROWS_AUTHKEY);
 }
 
 unsigned authkeys_list(struct tx *tx)
@@ -35,14 +36,14 @@ unsigned authkeys_expire(struct tx *tx, uint64_t id)
 {
 	tx_arg_u64(tx, id);
 	return tx_add(tx, "WITH a AS (UPDATE fleetscale.authkeys SET revoked = coalesce(revoked, now()) WHERE id = $1 RETURNING id) "
-	                  "SELECT fleetscale.want(EXISTS (SELECT FROM a), 'FS001', 'no such auth key')");
+			  "SELECT fleetscale.want(EXISTS (SELECT FROM a), 'FS001', 'no such auth key')");
 }
 
 unsigned authkeys_delete(struct tx *tx, uint64_t id)
 {
 	tx_arg_u64(tx, id);
 	return tx_add(tx, "WITH a AS (DELETE FROM fleetscale.authkeys WHERE id = $1 RETURNING id) "
-	                  "SELECT fleetscale.want(EXISTS (SELECT FROM a), 'FS001', 'no such auth key')");
+			  "SELECT fleetscale.want(EXISTS (SELECT FROM a), 'FS001', 'no such auth key')");
 }
 
 size_t authkeys_read(struct tx *tx, unsigned statement, struct arena *arena, struct authkey **out)

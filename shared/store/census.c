@@ -125,6 +125,6 @@ void census_take_relays(struct pg *pg, struct arena *arena, census_relays_fn on_
 	tx_add(tx, STANDS);
 	tx_add(tx, "SELECT id, code, name, latitude, longitude, no_measure_no_home FROM fleetscale.regions ORDER BY id");
 	tx_add(tx, "SELECT region_id, name, host_name, cert_name, ipv4, ipv6, stun_port, relay_port, stun_only, insecure_for_tests, can_port80 "
-	           "FROM fleetscale.relays WHERE last_seen IS NOT NULL AND revoked IS NULL ORDER BY region_id, name");
+		   "FROM fleetscale.relays WHERE last_seen IS NOT NULL AND revoked IS NULL ORDER BY region_id, name");
 	tx_run(tx, on_relays_taken, take);
 }

@@ -11,7 +11,7 @@ struct census {
 	struct tailnet tailnet;
 	struct user *users;
 	size_t user_count;
-	struct node *nodes;                     /* by id */
+	struct node *nodes; /* by id */
 	size_t node_count;
 };
 

@@ -8,16 +8,17 @@
 #include "sqlstate.h"
 
 enum {
-	CONNECT_MS = 5000,                      /* libpq's own connect_timeout does not hold for connects that do not block */
-	BACKOFF_LEAST_MS = 50, BACKOFF_MOST_MS = 2000   /* a restart of PostgreSQL is noticed within two seconds */
+	CONNECT_MS = 5000, /* libpq's own connect_timeout does not hold for connects that do not block */
+	BACKOFF_LEAST_MS = 50,
+	BACKOFF_MOST_MS = 2000 /* a restart of PostgreSQL is noticed within two seconds */
 };
 
 enum conn_state {
-	CONN_DOWN,                              /* waits for its next try */
+	CONN_DOWN, /* waits for its next try */
 	CONN_CONNECTING,
 	CONN_FREE,
-	CONN_BUSY,                              /* a pipeline is on its way */
-	CONN_CLEANING                           /* a failed transaction is being rolled back */
+	CONN_BUSY,    /* a pipeline is on its way */
+	CONN_CLEANING /* a failed transaction is being rolled back */
 };
 
 struct conn {
@@ -25,18 +26,21 @@ struct conn {
 	enum conn_state state;
 	PGconn *c;
 	struct watch *watch;
-	struct timer timer;                     /* the next try, or the end of a try's patience */
+	struct timer timer; /* the next try, or the end of a try's patience */
 	unsigned failures;
 	struct tx *tx;
-	unsigned step;                          /* whose result comes next */
-	bool refused;                           /* a step failed: what follows was skipped */
-	bool broken;                            /* could not even be sent; the timer tells */
+	unsigned step; /* whose result comes next */
+	bool refused;  /* a step failed: what follows was skipped */
+	bool broken;   /* could not even be sent; the timer tells */
 };
 
 static void on_ready(void *context, unsigned ready);
 static void try_connect(void *context);
 
-struct tx *conn_tx(const struct conn *conn) { return conn->tx; }
+struct tx *conn_tx(const struct conn *conn)
+{
+	return conn->tx;
+}
 
 static void disconnect(struct conn *conn)
 {
@@ -278,7 +282,7 @@ static void on_ready(void *context, unsigned ready)
 	if (read_results(conn))
 		return;
 	if (conn->state == CONN_FREE)
-		(void)PQisBusy(conn->c);                /* reads what comes unasked: notices, parameters, the server's goodbye */
+		(void)PQisBusy(conn->c); /* reads what comes unasked: notices, parameters, the server's goodbye */
 	if (!alive || PQstatus(conn->c) == CONNECTION_BAD)
 		lose_and_answer(conn, PQerrorMessage(conn->c));
 	else

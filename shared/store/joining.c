@@ -25,10 +25,10 @@ struct joining {
 };
 
 struct group {
-	struct list link;                       /* in pg->joins */
+	struct list link; /* in pg->joins */
 	struct pg *pg;
 	uint64_t tailnet;
-	struct list waiting, members;           /* struct joining; members: of the transaction on its way */
+	struct list waiting, members; /* struct joining; members: of the transaction on its way */
 	struct defer start;
 	bool in_flight;
 };
@@ -87,8 +87,9 @@ static unsigned add_statement(struct tx *tx, const struct enrollment *e)
 		tx_arg_null(tx);
 	tx_arg_bool(tx, e->consume_key);
 	tx_arg_u64(tx, e->register_method);
-	return tx_add(tx, "SELECT r.code, r.sentence, r.broken, " ROWS_NODE " FROM fleetscale.node_enroll($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) r, "
-	                  "LATERAL (SELECT (r.node).*) n");
+	return tx_add(tx, "SELECT r.code, r.sentence, r.broken, " ROWS_NODE
+			  " FROM fleetscale.node_enroll($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) r, "
+			  "LATERAL (SELECT (r.node).*) n");
 }
 
 static void answer_by_row(struct joining *join, struct tx *tx)
@@ -103,7 +104,8 @@ static void answer_by_row(struct joining *join, struct tx *tx)
 		return;
 	}
 	const char *broken = tx_text(tx, join->statement, 0, BROKEN).len ? arena_text(arena, tx_text(tx, join->statement, 0, BROKEN)) : NULL;
-	enum err e = sqlstate_judge(arena_text(arena, tx_text(tx, join->statement, 0, CODE)), arena_text(arena, tx_text(tx, join->statement, 0, SENTENCE)), broken, &why);
+	enum err e = sqlstate_judge(arena_text(arena, tx_text(tx, join->statement, 0, CODE)), arena_text(arena, tx_text(tx, join->statement, 0, SENTENCE)),
+				    broken, &why);
 	answer(join, e, NULL, 0, &why);
 }
 
@@ -144,7 +146,7 @@ static void drop_stale(struct group *group)
 static bool is_storable(const struct enrollment *e)
 {
 	bool good = bytes_is_utf8(e->hostinfo) && bytes_is_utf8(e->label) && !(e->hostinfo.len && memchr(e->hostinfo.at, 0, e->hostinfo.len)) &&
-	            !(e->label.len && memchr(e->label.at, 0, e->label.len));
+		    !(e->label.len && memchr(e->label.at, 0, e->label.len));
 	for (size_t i = 0; i < e->tag_count; i++)
 		good = good && bytes_is_utf8(e->tags[i]) && !(e->tags[i].len && memchr(e->tags[i].at, 0, e->tags[i].len));
 	return good;
@@ -239,9 +241,10 @@ void joins_free(struct pg *pg)
 {
 	struct diag why;
 	diag_set(&why, ERR_CANCELED, "the program ends");
-	while (!list_empty(&pg->joins)) {
-		struct group *group = LIST_FIRST(&pg->joins, struct group, link);
+	for (struct list *at = pg->joins.next, *next; at != &pg->joins; at = next) {
+		struct group *group = OWNER_OF(at, struct group, link);
 		answer_all(group, &group->waiting, ERR_CANCELED, &why);
+		next = at->next;
 		group_free(group);
 	}
 }

@@ -14,7 +14,7 @@ struct since {
 	void *context;
 };
 
-enum { STAND, LINES, NODES, USERS, TAILNET };   /* the statements, in order */
+enum { STAND, LINES, NODES, USERS, TAILNET }; /* the statements, in order */
 
 static void read_lines(struct tx *tx, struct arena *arena, struct journal_read *read)
 {
@@ -68,7 +68,8 @@ static void on_read(void *context, enum err e, struct tx *tx, const struct diag 
 	since->on_read(since->context, ERR_NONE, read);
 }
 
-#define OF_LINES(kind) "(SELECT j.subject FROM fleetscale.journal j WHERE j.tailnet_id = fleetscale.current_tailnet() AND j.generation > $1 AND j.kind " kind ")"
+#define OF_LINES(kind) \
+	"(SELECT j.subject FROM fleetscale.journal j WHERE j.tailnet_id = fleetscale.current_tailnet() AND j.generation > $1 AND j.kind " kind ")"
 
 void journal_since(struct pg *pg, uint64_t tailnet, uint64_t generation, uint64_t stamp, struct arena *arena, journal_fn read, void *context)
 {
@@ -77,13 +78,13 @@ void journal_since(struct pg *pg, uint64_t tailnet, uint64_t generation, uint64_
 	*since = (struct since){arena, generation, stamp, tailnet, read, context};
 	tx_arg_u64(tx, generation);
 	tx_add(tx, "SELECT g.generation, "
-	           "(SELECT j.stamp FROM fleetscale.journal j WHERE j.tailnet_id = g.tailnet_id AND j.generation = g.generation LIMIT 1), "
-	           "(SELECT j.stamp FROM fleetscale.journal j WHERE j.tailnet_id = g.tailnet_id AND j.generation = $1 LIMIT 1) "
-	           "FROM fleetscale.generations g WHERE g.tailnet_id = fleetscale.current_tailnet()");
+		   "(SELECT j.stamp FROM fleetscale.journal j WHERE j.tailnet_id = g.tailnet_id AND j.generation = g.generation LIMIT 1), "
+		   "(SELECT j.stamp FROM fleetscale.journal j WHERE j.tailnet_id = g.tailnet_id AND j.generation = $1 LIMIT 1) "
+		   "FROM fleetscale.generations g WHERE g.tailnet_id = fleetscale.current_tailnet()");
 	tx_arg_u64(tx, generation);
 	tx_arg_u64(tx, LINES_MAX + 1);
 	tx_add(tx, "SELECT j.generation, j.kind, j.subject FROM fleetscale.journal j WHERE j.tailnet_id = fleetscale.current_tailnet() AND j.generation > $1 "
-	           "ORDER BY j.generation, j.seq LIMIT $2");
+		   "ORDER BY j.generation, j.seq LIMIT $2");
 	tx_arg_u64(tx, generation);
 	tx_add(tx, "SELECT " ROWS_NODE " FROM fleetscale.nodes n WHERE n.id IN " OF_LINES("LIKE 'node-%'") " ORDER BY n.id");
 	tx_arg_u64(tx, generation);

@@ -17,15 +17,15 @@ struct journal_line {
 
 /* Lines after the known generation in order, and the rows they name: a subject without a row is gone. */
 struct journal_read {
-	uint64_t generation;                    /* where the tailnet stands */
-	uint64_t stamp;                         /* random stamp of its last line; goes with the generation */
+	uint64_t generation; /* where the tailnet stands */
+	uint64_t stamp;      /* random stamp of its last line; goes with the generation */
 	struct journal_line *lines;
 	size_t line_count;
-	struct node *nodes;                     /* each node named by a line that still exists */
+	struct node *nodes; /* each node named by a line that still exists */
 	size_t node_count;
 	struct user *users;
 	size_t user_count;
-	struct tailnet *tailnet;                /* when a line names it, else NULL */
+	struct tailnet *tailnet; /* when a line names it, else NULL */
 	bool tailnet_gone;
 };
 

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+
 #include <cmocka.h>
 
 #include "census.h"
@@ -66,9 +67,18 @@ struct taken {
 	const struct journal_read *read;
 };
 
-static void on_census(void *context, enum err e, const struct census *census) { *(struct taken *)context = (struct taken){.done = true, .e = e, .census = census}; }
-static void on_relays(void *context, enum err e, const struct census_relays *relays) { *(struct taken *)context = (struct taken){.done = true, .e = e, .relays = relays}; }
-static void on_read(void *context, enum err e, const struct journal_read *read) { *(struct taken *)context = (struct taken){.done = true, .e = e, .read = read}; }
+static void on_census(void *context, enum err e, const struct census *census)
+{
+	*(struct taken *)context = (struct taken){.done = true, .e = e, .census = census};
+}
+static void on_relays(void *context, enum err e, const struct census_relays *relays)
+{
+	*(struct taken *)context = (struct taken){.done = true, .e = e, .relays = relays};
+}
+static void on_read(void *context, enum err e, const struct journal_read *read)
+{
+	*(struct taken *)context = (struct taken){.done = true, .e = e, .read = read};
+}
 
 static struct taken census(uint64_t of)
 {
@@ -114,7 +124,10 @@ static void join(uint8_t n)
 	assert_int_equal(t.e, ERR_NONE);
 }
 
-static void write_all(struct tx *tx) { assert_int_equal(fixture_run(loop, tx, NULL, NULL, NULL), ERR_NONE); }
+static void write_all(struct tx *tx)
+{
+	assert_int_equal(fixture_run(loop, tx, NULL, NULL, NULL), ERR_NONE);
+}
 
 static void increments_add_up_to_the_census(void **state)
 {
@@ -230,7 +243,10 @@ static void see_relay(void *context, struct tx *tx)
 	assert_true(wall_is_zero(made->last_seen));
 }
 
-static void see_generation(void *context, struct tx *tx) { *(uint64_t *)context = tx_generation(tx); }
+static void see_generation(void *context, struct tx *tx)
+{
+	*(uint64_t *)context = tx_generation(tx);
+}
 
 static uint64_t announce(const struct relay *relay)
 {

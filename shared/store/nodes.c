@@ -36,7 +36,8 @@ unsigned nodes_set_expiry(struct tx *tx, uint64_t node, struct wall expiry)
 	tx_arg_time(tx, expiry);
 	tx_journal(tx, CHANGE_NODE_EXPIRY, node);
 	/* A past one is told by this very line. */
-	return tx_add(tx, GUARDED("UPDATE fleetscale.nodes AS n SET expiry = $2::timestamptz, expiry_told = CASE WHEN $2 <= now() THEN $2 END WHERE n.id = $1"));
+	return tx_add(tx,
+		      GUARDED("UPDATE fleetscale.nodes AS n SET expiry = $2::timestamptz, expiry_told = CASE WHEN $2 <= now() THEN $2 END WHERE n.id = $1"));
 }
 
 unsigned nodes_delete(struct tx *tx, uint64_t node)
@@ -62,8 +63,8 @@ unsigned nodes_relabel(struct tx *tx, uint64_t node, struct bytes base)
 	tx_arg_u64(tx, node);
 	tx_arg_text(tx, base);
 	return tx_add(tx, "WITH n AS (UPDATE fleetscale.nodes AS n SET label = fleetscale.label_take($2) "
-	                  "WHERE n.id = $1 AND NOT n.renamed AND NOT fleetscale.label_is_of(n.label, $2) RETURNING n.id) "
-	                  "SELECT fleetscale.note('node-name', n.id) FROM n");
+			  "WHERE n.id = $1 AND NOT n.renamed AND NOT fleetscale.label_is_of(n.label, $2) RETURNING n.id) "
+			  "SELECT fleetscale.note('node-name', n.id) FROM n");
 }
 
 unsigned nodes_tag(struct tx *tx, uint64_t node, const struct bytes *tags, size_t count)
@@ -93,7 +94,8 @@ unsigned nodes_approve(struct tx *tx, uint64_t node, bool approved)
 /* --- many nodes, soft ------------------------------------------------------------------------------------------------------------------------------- */
 
 /* "=" and each member with a space behind it; "" = nothing is told of it. */
-static struct bytes list_of(struct arena *arena, bool told, size_t count, size_t text_max, size_t (*format)(char *at, const void *list, size_t i), const void *list)
+static struct bytes list_of(struct arena *arena, bool told, size_t count, size_t text_max, size_t (*format)(char *at, const void *list, size_t i),
+			    const void *list)
 {
 	if (!told)
 		return BYTES("");
@@ -106,8 +108,14 @@ static struct bytes list_of(struct arena *arena, bool told, size_t count, size_t
 	return bytes_of(text, (size_t)(at - text));
 }
 
-static size_t format_endpoint(char *at, const void *list, size_t i) { return endpoint_format(at, ((const struct endpoint *)list)[i]); }
-static size_t format_route(char *at, const void *list, size_t i) { return prefix_format(at, prefix_masked(((const struct prefix *)list)[i])); }
+static size_t format_endpoint(char *at, const void *list, size_t i)
+{
+	return endpoint_format(at, ((const struct endpoint *)list)[i]);
+}
+static size_t format_route(char *at, const void *list, size_t i)
+{
+	return prefix_format(at, prefix_masked(((const struct prefix *)list)[i]));
+}
 
 static struct bytes disco_of(struct arena *arena, const struct disco_key *key)
 {
@@ -163,17 +171,20 @@ unsigned nodes_seen(struct tx *tx, const uint64_t *nodes, size_t count, struct w
 	tx_arg_time(tx, at);
 	tx_arg_bool(tx, told);
 	/* Locked by id, so that two batches never wait for each other in a circle. */
-	return tx_add(tx, "WITH held AS MATERIALIZED (SELECT n.id FROM fleetscale.nodes n WHERE n.id = ANY ($1) AND n.last_seen < $2 ORDER BY n.id FOR NO KEY UPDATE), "
-	                  "moved AS (UPDATE fleetscale.nodes n SET last_seen = greatest(n.last_seen, $2) FROM held WHERE n.id = held.id RETURNING n.id) "
-	                  "SELECT CASE WHEN $3 THEN fleetscale.note('node-seen', moved.id) END FROM moved");
+	return tx_add(
+		tx,
+		"WITH held AS MATERIALIZED (SELECT n.id FROM fleetscale.nodes n WHERE n.id = ANY ($1) AND n.last_seen < $2 ORDER BY n.id FOR NO KEY UPDATE), "
+		"moved AS (UPDATE fleetscale.nodes n SET last_seen = greatest(n.last_seen, $2) FROM held WHERE n.id = held.id RETURNING n.id) "
+		"SELECT CASE WHEN $3 THEN fleetscale.note('node-seen', moved.id) END FROM moved");
 }
 
 unsigned nodes_polled(struct tx *tx, const uint64_t *nodes, size_t count, struct wall at)
 {
 	tx_arg_u64s(tx, nodes, count);
 	tx_arg_time(tx, at);
-	return tx_add(tx, "WITH held AS MATERIALIZED (SELECT n.id FROM fleetscale.nodes n WHERE n.id = ANY ($1) AND n.first_polled IS NULL ORDER BY n.id FOR NO KEY UPDATE) "
-	                  "UPDATE fleetscale.nodes n SET first_polled = $2 FROM held WHERE n.id = held.id");
+	return tx_add(tx, "WITH held AS MATERIALIZED (SELECT n.id FROM fleetscale.nodes n WHERE n.id = ANY ($1) AND n.first_polled IS NULL ORDER BY n.id FOR "
+			  "NO KEY UPDATE) "
+			  "UPDATE fleetscale.nodes n SET first_polled = $2 FROM held WHERE n.id = held.id");
 }
 
 unsigned nodes_tell_expired(struct tx *tx, const uint64_t *nodes, size_t count, struct wall now)
@@ -181,9 +192,9 @@ unsigned nodes_tell_expired(struct tx *tx, const uint64_t *nodes, size_t count, 
 	tx_arg_u64s(tx, nodes, count);
 	tx_arg_time(tx, now);
 	return tx_add(tx, "WITH held AS MATERIALIZED (SELECT n.id FROM fleetscale.nodes n WHERE n.id = ANY ($1) AND n.expiry <= $2 "
-	                  "AND n.expiry_told IS DISTINCT FROM n.expiry ORDER BY n.id FOR NO KEY UPDATE), "
-	                  "told AS (UPDATE fleetscale.nodes n SET expiry_told = n.expiry FROM held WHERE n.id = held.id RETURNING n.id) "
-	                  "SELECT told.id, fleetscale.note('node-expiry', told.id) FROM told");
+			  "AND n.expiry_told IS DISTINCT FROM n.expiry ORDER BY n.id FOR NO KEY UPDATE), "
+			  "told AS (UPDATE fleetscale.nodes n SET expiry_told = n.expiry FROM held WHERE n.id = held.id RETURNING n.id) "
+			  "SELECT told.id, fleetscale.note('node-expiry', told.id) FROM told");
 }
 
 unsigned nodes_delete_silent(struct tx *tx, const uint64_t *nodes, size_t count, struct wall before)
@@ -191,9 +202,9 @@ unsigned nodes_delete_silent(struct tx *tx, const uint64_t *nodes, size_t count,
 	tx_arg_u64s(tx, nodes, count);
 	tx_arg_time(tx, before);
 	return tx_add(tx, "WITH held AS MATERIALIZED (SELECT n.id FROM fleetscale.nodes n WHERE n.id = ANY ($1) AND n.ephemeral AND n.last_seen < $2 "
-	                  "ORDER BY n.id FOR UPDATE), "
-	                  "gone AS (DELETE FROM fleetscale.nodes n USING held WHERE n.id = held.id RETURNING n.id) "
-	                  "SELECT gone.id, fleetscale.note('node-removed', gone.id) FROM gone");
+			  "ORDER BY n.id FOR UPDATE), "
+			  "gone AS (DELETE FROM fleetscale.nodes n USING held WHERE n.id = held.id RETURNING n.id) "
+			  "SELECT gone.id, fleetscale.note('node-removed', gone.id) FROM gone");
 }
 
 /* --- reading ----------------------------------------------------------------------------------------------------------------------------------------- */

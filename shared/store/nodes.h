@@ -26,17 +26,17 @@ struct nodes_place {
 };
 
 struct nodes_known {
-	struct known known;                     /* ready for admission_decide */
-	struct nodes_place by_node_key, by_old_key, by_owner;   /* the same nodes with owner and tailnet; node NULL where absent */
-	struct user *key_user;                  /* owner of known.authkey, or NULL */
-	struct tailnet *key_tailnet;            /* tailnet of known.authkey, or NULL */
-	int64_t lifetime_ms;                    /* for admission_decide: of the key's tailnet, else of the node's; 0 = never */
+	struct known known;                                   /* ready for admission_decide */
+	struct nodes_place by_node_key, by_old_key, by_owner; /* the same nodes with owner and tailnet; node NULL where absent */
+	struct user *key_user;                                /* owner of known.authkey, or NULL */
+	struct tailnet *key_tailnet;                          /* tailnet of known.authkey, or NULL */
+	int64_t lifetime_ms;                                  /* for admission_decide: of the key's tailnet, else of the node's; 0 = never */
 };
 typedef void (*nodes_known_fn)(void *context, enum err e, const struct nodes_known *known);
 void nodes_find_for_register(struct pg *pg, const struct nodes_question *question, struct arena *arena, nodes_known_fn on_known, void *context);
 
-/* The node of a node key, whatever machine asks: compare machine keys. place->node is NULL when there is none. with_epoch: also draw the number that this
- * Noise connection's reports carry, greater than all drawn before (else *epoch = 0). */
+/* The node of a node key, whatever machine asks: compare machine keys. place->node is NULL when there is none. with_epoch: also draw a number for the report that
+ * follows (node_report.epoch), greater than all drawn before; else epoch is 0. */
 typedef void (*nodes_place_fn)(void *context, enum err e, const struct nodes_place *place, uint64_t epoch);
 void nodes_find(struct pg *pg, const struct node_key *key, bool with_epoch, struct arena *arena, nodes_place_fn on_found, void *context);
 
@@ -47,22 +47,22 @@ void nodes_verify(struct pg *pg, const struct node_key *key, nodes_verify_fn on_
 /* --- joining --------------------------------------------------------------------------------------------------------------------------------- */
 
 struct enrollment {
-	uint64_t user;                          /* 0 when tags are given */
+	uint64_t user; /* 0 when tags are given */
 	const struct bytes *tags;
 	size_t tag_count;
 	struct machine_key machine_key;
 	struct node_key node_key;
 	struct lock_key lock_key;
-	struct bytes label;                     /* base, by hostname_label; the node gets it, or base-1, base-2 ... */
+	struct bytes label; /* base, by hostname_label; the node gets it, or base-1, base-2 ... */
 	struct bytes hostinfo;
 	unsigned capver;
-	const struct prefix *routes;            /* advertised */
+	unsigned register_method;
+	const struct prefix *routes; /* advertised */
 	size_t route_count;
 	struct wall expiry;
+	uint64_t authkey; /* 0: none */
 	bool ephemeral, approved;
-	uint64_t authkey;                       /* 0: none */
-	bool consume_key;                       /* one-shot: fails as a whole with ERR_EXHAUSTED when somebody was quicker or it was revoked meanwhile */
-	unsigned register_method;
+	bool consume_key; /* one-shot: fails as a whole with ERR_EXHAUSTED when somebody was quicker or it was revoked meanwhile */
 };
 
 /* `node` is the row as it stands now; borrowed until the answer returns, NULL unless e is ERR_NONE. generation: to ring for. why: a sentence. */
@@ -77,11 +77,13 @@ unsigned nodes_rekey(struct tx *tx, uint64_t node, const struct node_key *was, c
 
 /* --- one node, hard: each ERR_NOT_FOUND when it is gone ---------------------------------------------------------------------------------------- */
 
-unsigned nodes_set_expiry(struct tx *tx, uint64_t node, struct wall expiry);            /* WALL_ZERO: never. Renewal, expire, logout, expire sooner */
+unsigned nodes_set_expiry(struct tx *tx, uint64_t node, struct wall expiry); /* WALL_ZERO: never. Renewal, expire, logout, expire sooner */
 unsigned nodes_delete(struct tx *tx, uint64_t node);
-unsigned nodes_rename(struct tx *tx, uint64_t node, struct bytes label);                /* an administrator's choice, stays. ERR_EXISTS */
-unsigned nodes_relabel(struct tx *tx, uint64_t node, struct bytes base);                /* the host name changed: nothing when an administrator chose, or when it has that base already; takes the tailnet's lock */
-unsigned nodes_tag(struct tx *tx, uint64_t node, const struct bytes *tags, size_t count);       /* loses its user and its expiry; count >= 1 */
+unsigned nodes_rename(struct tx *tx, uint64_t node, struct bytes label); /* an administrator's choice, stays. ERR_EXISTS */
+unsigned
+nodes_relabel(struct tx *tx, uint64_t node,
+	      struct bytes base); /* the host name changed: nothing when an administrator chose, or when it has that base already; takes the tailnet's lock */
+unsigned nodes_tag(struct tx *tx, uint64_t node, const struct bytes *tags, size_t count);               /* loses its user and its expiry; count >= 1 */
 unsigned nodes_approve_routes(struct tx *tx, uint64_t node, const struct prefix *routes, size_t count); /* replaces */
 unsigned nodes_approve(struct tx *tx, uint64_t node, bool approved);
 
@@ -90,29 +92,29 @@ unsigned nodes_approve(struct tx *tx, uint64_t node, bool approved);
 /* A lite update. What is not present stays as it is. */
 struct node_report {
 	uint64_t node;
-	uint64_t epoch;                         /* of its Noise connection; a report older than what stands is passed over */
-	unsigned capver;                        /* 0: stays */
-	struct disco_key disco_key;             /* zero: stays */
-	struct bytes hostinfo;                  /* at NULL: stays */
+	uint64_t epoch;             /* drawn by nodes_find; a report older than what stands is passed over */
+	unsigned capver;            /* 0: stays */
+	struct disco_key disco_key; /* zero: stays */
+	struct bytes hostinfo;      /* at NULL: stays */
 	bool has_endpoints;
 	const struct endpoint *endpoints;
 	size_t endpoint_count;
-	unsigned home_relay;                    /* 0: stays */
+	unsigned home_relay; /* 0: stays */
 	bool has_routes;
-	const struct prefix *routes;            /* advertised */
+	const struct prefix *routes; /* advertised */
 	size_t route_count;
-	struct wall at;                         /* last seen */
+	struct wall at; /* last seen */
 };
 /* One statement for all; the journal tells only what differs. A node at most once per call. tx_rows counts those that stood; tx_generation is 0 when nothing differed. */
 unsigned nodes_report_add(struct tx *tx, const struct node_report *reports, size_t count);
 /* last_seen moves forward to `at`. told: others hear of it (a farewell); false: only the row (still here). */
 unsigned nodes_seen(struct tx *tx, const uint64_t *nodes, size_t count, struct wall at, bool told);
-unsigned nodes_polled(struct tx *tx, const uint64_t *nodes, size_t count, struct wall at);      /* first_polled, where it is not set; no journal line */
+unsigned nodes_polled(struct tx *tx, const uint64_t *nodes, size_t count, struct wall at); /* first_polled, where it is not set; no journal line */
 
 /* --- reading ---------------------------------------------------------------------------------------------------------------------------------- */
 
-unsigned nodes_list(struct tx *tx, uint64_t user);              /* by id; 0: all */
-unsigned nodes_get(struct tx *tx, uint64_t node);               /* one row or none */
+unsigned nodes_list(struct tx *tx, uint64_t user); /* by id; 0: all */
+unsigned nodes_get(struct tx *tx, uint64_t node);  /* one row or none */
 size_t nodes_read(struct tx *tx, unsigned statement, struct arena *arena, struct node **out);
 
 /* --- what time does (sweep) -------------------------------------------------------------------------------------------------------------------- */
@@ -121,7 +123,7 @@ struct nodes_due {
 	uint64_t tailnet, node;
 	struct wall last_seen;
 };
-typedef void (*nodes_due_fn)(void *context, enum err e, const struct nodes_due *due, size_t count);     /* by tailnet; borrowed until the answer returns */
+typedef void (*nodes_due_fn)(void *context, enum err e, const struct nodes_due *due, size_t count); /* by tailnet; borrowed until the answer returns */
 /* Nodes whose expiry passed and was not told yet; over all tailnets, at most `limit`. */
 void nodes_find_expired(struct pg *pg, struct wall now, unsigned limit, nodes_due_fn on_found, void *context);
 /* Marks as told, with a journal line each, those of `nodes` whose expiry has passed by `now` and was not told. */

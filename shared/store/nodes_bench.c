@@ -48,11 +48,13 @@ static void price(const char *what, void (*start)(unsigned n), unsigned count, u
 	while (now.started < now.wanted && now.started < AT_ONCE)
 		start(now.started++);
 	fixture_wait(loop, &now.done, 120000);
-	double n = (double)count * each, us = (double)(clock_mono_us() - wall) / n, here = (double)(own_cpu_us() - cpu) / n, server = (double)(fixture_cpu_us(fx) - there) / n;
+	double n = (double)count * each, us = (double)(clock_mono_us() - wall) / n, here = (double)(own_cpu_us() - cpu) / n,
+	       server = (double)(fixture_cpu_us(fx) - there) / n;
 	printf("%-34s %8u %12.1f %12.1f %12.1f %8u\n", what, count * each, us, here, server, now.failed);
 	size_t len = strlen(json);
-	snprintf(json + len, sizeof json - len, "{\"bench\":\"nodes\",\"what\":\"%s\",\"count\":%u,\"wall_us\":%.1f,\"own_cpu_us\":%.1f,\"server_cpu_us\":%.1f,\"failed\":%u}\n", what,
-	         count * each, us, here, server, now.failed);
+	snprintf(json + len, sizeof json - len,
+		 "{\"bench\":\"nodes\",\"what\":\"%s\",\"count\":%u,\"wall_us\":%.1f,\"own_cpu_us\":%.1f,\"server_cpu_us\":%.1f,\"failed\":%u}\n", what,
+		 count * each, us, here, server, now.failed);
 	arena_reset(arena);
 }
 
@@ -62,8 +64,14 @@ static struct enrollment join_of(unsigned n)
 {
 	static char label[16];
 	snprintf(label, sizeof label, label_each ? "pc%u" : "node", n);
-	struct enrollment e = {.user = user, .label = bytes_text(label), .capver = 113, .expiry = WALL_ZERO, .approved = true,
-	                       .hostinfo = BYTES("{\"OS\":\"linux\",\"Hostname\":\"node\",\"BackendLogID\":\"0123456789012345678901234567890123456789012345678901234567890123\"}")};
+	struct enrollment e = {
+		.user = user,
+		.label = bytes_text(label),
+		.capver = 113,
+		.expiry = WALL_ZERO,
+		.approved = true,
+		.hostinfo = BYTES(
+			"{\"OS\":\"linux\",\"Hostname\":\"node\",\"BackendLogID\":\"0123456789012345678901234567890123456789012345678901234567890123\"}")};
 	memcpy(e.machine_key.raw, &n, sizeof n);
 	memcpy(e.node_key.raw, &n, sizeof n);
 	return e;
@@ -122,13 +130,25 @@ static void report(unsigned n, unsigned batch)
 	struct endpoint endpoint = {{IP_V4, {192, 0, 2, 1}}, (uint16_t)(1 + report_round + n)};
 	struct tx *tx = tx_begin(pg, tailnet, TX_WRITE);
 	for (unsigned i = 0; i < batch; i++)
-		reports[i] = (struct node_report){.node = first_node + n * batch + i, .epoch = INT64_MAX, .disco_key = {{1}}, .has_endpoints = true, .endpoints = &endpoint,
-		                                  .endpoint_count = 1, .home_relay = 900, .at = clock_wall()};
+		reports[i] = (struct node_report){.node = first_node + n * batch + i,
+						  .epoch = INT64_MAX,
+						  .disco_key = {{1}},
+						  .has_endpoints = true,
+						  .endpoints = &endpoint,
+						  .endpoint_count = 1,
+						  .home_relay = 900,
+						  .at = clock_wall()};
 	nodes_report_add(tx, reports, batch);
 	tx_run(tx, on_tx, NULL);
 }
-static void start_report_1(unsigned n) { report(n, 1); }
-static void start_report_100(unsigned n) { report(n, 100); }
+static void start_report_1(unsigned n)
+{
+	report(n, 1);
+}
+static void start_report_100(unsigned n)
+{
+	report(n, 100);
+}
 
 static void on_census(void *context, enum err e, const struct census *census)
 {

@@ -26,7 +26,7 @@ struct register_find {
 	struct arena *arena;
 	struct secret secret;
 	bool has_secret;
-	unsigned nodes, key;                    /* statements */
+	unsigned nodes, key; /* statements */
 	nodes_known_fn on_known;
 	void *context;
 };
@@ -41,7 +41,13 @@ static void share(struct nodes_place *place, const struct nodes_place *others, s
 
 static void read_key(struct tx *tx, const struct register_find *find, struct nodes_known *k)
 {
-	enum { KEY_USER = ROWS_AUTHKEY_COUNT, KEY_TAILNET = KEY_USER + ROWS_USER_COUNT, KEY_LIFETIME = KEY_TAILNET + ROWS_TAILNET_COUNT, KEY_FROZEN, KEY_UNPOLLED };
+	enum {
+		KEY_USER = ROWS_AUTHKEY_COUNT,
+		KEY_TAILNET = KEY_USER + ROWS_USER_COUNT,
+		KEY_LIFETIME = KEY_TAILNET + ROWS_TAILNET_COUNT,
+		KEY_FROZEN,
+		KEY_UNPOLLED
+	};
 	struct authkey *authkey = ARENA_NEW(find->arena, struct authkey);
 	if (!find->has_secret || !tx_rows(tx, find->key))
 		return;
@@ -113,11 +119,12 @@ void nodes_find_for_register(struct pg *pg, const struct nodes_question *q, stru
 	else
 		tx_arg_null(tx);
 	find->nodes = tx_add(tx, "SELECT r.what, " PLACE " FROM fleetscale.register_nodes($1, $2, $3, $4) r, LATERAL (SELECT (r.node).*) n, "
-	                         "LATERAL (SELECT (r.owner).*) u, LATERAL (SELECT (r.tailnet).*) t");
+				 "LATERAL (SELECT (r.owner).*) u, LATERAL (SELECT (r.tailnet).*) t");
 	if (q->secret) {
 		tx_arg_text(tx, bytes_text(q->secret->prefix));
-		find->key = tx_add(tx, "SELECT " ROWS_AUTHKEY ", " ROWS_USER ", " ROWS_TAILNET ", t.key_lifetime_ms, t.frozen, r.unpolled FROM fleetscale.register_key($1) r, "
-		                       "LATERAL (SELECT (r.authkey).*) a, LATERAL (SELECT (r.owner).*) u, LATERAL (SELECT (r.tailnet).*) t");
+		find->key = tx_add(tx, "SELECT " ROWS_AUTHKEY ", " ROWS_USER ", " ROWS_TAILNET
+				       ", t.key_lifetime_ms, t.frozen, r.unpolled FROM fleetscale.register_key($1) r, "
+				       "LATERAL (SELECT (r.authkey).*) a, LATERAL (SELECT (r.owner).*) u, LATERAL (SELECT (r.tailnet).*) t");
 	}
 	tx_run(tx, on_register_found, find);
 }
@@ -148,7 +155,8 @@ void nodes_find(struct pg *pg, const struct node_key *key, bool with_epoch, stru
 	struct find *find = ARENA_NEW(tx_arena(tx), struct find);
 	*find = (struct find){.arena = arena, .with_epoch = with_epoch, .on_found = found, .context = context};
 	tx_arg_bytea(tx, bytes_of(key->raw, KEY_LEN));
-	tx_add(tx, "SELECT " PLACE " FROM fleetscale.node_of_key($1) r, LATERAL (SELECT (r.node).*) n, LATERAL (SELECT (r.owner).*) u, LATERAL (SELECT (r.tailnet).*) t");
+	tx_add(tx, "SELECT " PLACE
+		   " FROM fleetscale.node_of_key($1) r, LATERAL (SELECT (r.node).*) n, LATERAL (SELECT (r.owner).*) u, LATERAL (SELECT (r.tailnet).*) t");
 	if (with_epoch)
 		tx_add(tx, "SELECT nextval('fleetscale.report_epochs')");
 	tx_run(tx, on_found, find);

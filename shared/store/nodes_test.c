@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+
 #include <cmocka.h>
 
 #include "authkeys.h"
@@ -13,7 +14,7 @@
 
 static struct fixture *fx;
 static struct loop *loop;
-static struct pg *pg, *other;                   /* two pools: two coordinators */
+static struct pg *pg, *other; /* two pools: two coordinators */
 static struct arena *arena;
 static uint64_t tailnet, user;
 
@@ -59,8 +60,13 @@ static int end(void **state)
 
 static struct enrollment join_of(uint8_t n, const char *label)
 {
-	struct enrollment e = {.user = user, .label = bytes_text(label), .hostinfo = BYTES("{\"OS\":\"linux\"}"), .capver = 113, .expiry = WALL_ZERO, .approved = true,
-	                       .register_method = REGISTER_AUTH_KEY};
+	struct enrollment e = {.user = user,
+			       .label = bytes_text(label),
+			       .hostinfo = BYTES("{\"OS\":\"linux\"}"),
+			       .capver = 113,
+			       .expiry = WALL_ZERO,
+			       .approved = true,
+			       .register_method = REGISTER_AUTH_KEY};
 	memset(e.machine_key.raw, n, KEY_LEN);
 	memset(e.node_key.raw, n, KEY_LEN);
 	e.node_key.raw[0] = 0xee;
@@ -138,10 +144,13 @@ static void a_storm_gets_distinct_names_and_addresses(void **state)
 	assert_true(fixture_wait(loop, &all_done, 20000));
 	for (unsigned i = 0; i < JOINS; i++)
 		assert_int_equal(joined[i].e, ERR_NONE);
-	assert_string_equal(fixture_sql(fx, "SELECT count(DISTINCT label) || ' ' || count(DISTINCT ip4) || ' ' || count(DISTINCT ip6) FROM fleetscale.nodes"), "100 100 100");
+	assert_string_equal(fixture_sql(fx, "SELECT count(DISTINCT label) || ' ' || count(DISTINCT ip4) || ' ' || count(DISTINCT ip6) FROM fleetscale.nodes"),
+			    "100 100 100");
 	assert_string_equal(fixture_sql(fx, "SELECT count(*) FROM fleetscale.nodes WHERE label ~ '^node(-[1-9]|-[1-9][0-9])?$'"), "100");
 	/* Fewer commits than joins, and a line for each. */
-	assert_string_equal(fixture_sql(fx, "SELECT count(*) || ' ' || (count(DISTINCT generation) < 50)::text FROM fleetscale.journal WHERE kind = 'node-added'"), "100 true");
+	assert_string_equal(
+		fixture_sql(fx, "SELECT count(*) || ' ' || (count(DISTINCT generation) < 50)::text FROM fleetscale.journal WHERE kind = 'node-added'"),
+		"100 true");
 }
 
 static void one_bad_join_leaves_its_group_alone(void **state)
@@ -395,7 +404,8 @@ static void see_node(void *context, struct tx *tx)
 
 static const char *last_lines(void)
 {
-	return fixture_sql(fx, "SELECT string_agg(kind, ' ' ORDER BY seq) FROM fleetscale.journal j JOIN fleetscale.generations g USING (tailnet_id, generation) WHERE tailnet_id > 0");
+	return fixture_sql(fx, "SELECT string_agg(kind, ' ' ORDER BY seq) FROM fleetscale.journal j JOIN fleetscale.generations g USING (tailnet_id, "
+			       "generation) WHERE tailnet_id > 0");
 }
 
 static void a_rekeyed_node_keeps_its_identity(void **state)
@@ -457,13 +467,34 @@ static enum err change(unsigned (*add)(struct tx *tx, uint64_t id), uint64_t id)
 
 static const struct prefix ten = {{IP_V4, {10}}, 8};
 static const struct bytes a_tag = {(const uint8_t *)"tag:a", 5};
-static unsigned rename_it(struct tx *tx, uint64_t id) { return nodes_rename(tx, id, BYTES("chosen")); }
-static unsigned expire_it(struct tx *tx, uint64_t id) { return nodes_set_expiry(tx, id, wall_of_ms(1000)); }
-static unsigned renew_it(struct tx *tx, uint64_t id) { return nodes_set_expiry(tx, id, WALL_ZERO); }
-static unsigned tag_it(struct tx *tx, uint64_t id) { return nodes_tag(tx, id, &a_tag, 1); }
-static unsigned route_it(struct tx *tx, uint64_t id) { return nodes_approve_routes(tx, id, &ten, 1); }
-static unsigned hold_it(struct tx *tx, uint64_t id) { return nodes_approve(tx, id, false); }
-static unsigned relabel_it(struct tx *tx, uint64_t id) { return nodes_relabel(tx, id, BYTES("desk")); }
+static unsigned rename_it(struct tx *tx, uint64_t id)
+{
+	return nodes_rename(tx, id, BYTES("chosen"));
+}
+static unsigned expire_it(struct tx *tx, uint64_t id)
+{
+	return nodes_set_expiry(tx, id, wall_of_ms(1000));
+}
+static unsigned renew_it(struct tx *tx, uint64_t id)
+{
+	return nodes_set_expiry(tx, id, WALL_ZERO);
+}
+static unsigned tag_it(struct tx *tx, uint64_t id)
+{
+	return nodes_tag(tx, id, &a_tag, 1);
+}
+static unsigned route_it(struct tx *tx, uint64_t id)
+{
+	return nodes_approve_routes(tx, id, &ten, 1);
+}
+static unsigned hold_it(struct tx *tx, uint64_t id)
+{
+	return nodes_approve(tx, id, false);
+}
+static unsigned relabel_it(struct tx *tx, uint64_t id)
+{
+	return nodes_relabel(tx, id, BYTES("desk"));
+}
 
 static void each_change_has_its_line(void **state)
 {
@@ -539,9 +570,24 @@ static void reports_tell_only_what_differs(void **state)
 	struct endpoint endpoints[] = {{{IP_V4, {192, 0, 2, 1}}, 41641}, {{IP_V6, {0x20, 1, 0xd, 0xb8}}, 1}};
 	struct wall at = {1900000000123456000};
 	struct node_report reports[] = {
-		{.node = a, .epoch = 5, .capver = 113, .disco_key = {{7}}, .hostinfo = BYTES("{\"OS\":\"linux\"}"), .has_endpoints = true, .endpoints = endpoints, .endpoint_count = 2,
-		 .home_relay = 900, .at = at},
-		{.node = b, .epoch = 6, .capver = 113, .hostinfo = BYTES("{\"Hostname\":\"b \\\"x\\\" , }\"}"), .has_routes = true, .routes = &ten, .route_count = 1, .at = at},
+		{.node = a,
+		 .epoch = 5,
+		 .capver = 113,
+		 .disco_key = {{7}},
+		 .hostinfo = BYTES("{\"OS\":\"linux\"}"),
+		 .has_endpoints = true,
+		 .endpoints = endpoints,
+		 .endpoint_count = 2,
+		 .home_relay = 900,
+		 .at = at},
+		{.node = b,
+		 .epoch = 6,
+		 .capver = 113,
+		 .hostinfo = BYTES("{\"Hostname\":\"b \\\"x\\\" , }\"}"),
+		 .has_routes = true,
+		 .routes = &ten,
+		 .route_count = 1,
+		 .at = at},
 		{.node = 987654, .epoch = 7, .at = at},
 	};
 	(void)state;

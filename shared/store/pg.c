@@ -1,9 +1,9 @@
 #include "pg.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <pthread.h>
 
 #include "pgblock.h"
 #include "schema.h"
@@ -12,7 +12,7 @@
 
 enum {
 	CONNECTIONS_MAX = 16,
-	DOWN_MS = 3000          /* who asks while no connection stands hears "not now" before a relay or a client gives up by itself (5 s) */
+	DOWN_MS = 3000 /* who asks while no connection stands hears "not now" before a relay or a client gives up by itself (5 s) */
 };
 
 /* --- trouble, told for the whole process ------------------------------------------------------------------------------------------------------ */
@@ -68,7 +68,7 @@ struct pg *pg_new(struct loop *loop, const struct pg_config *config)
 	list_init(&pg->joins);
 	defer_init(&pg->refuse, on_refuse, pg);
 	pg->conn_count = config->connections < 1 ? 1 : config->connections > CONNECTIONS_MAX ? CONNECTIONS_MAX : config->connections;
-	pg->conns = x_zalloc(pg->conn_count * sizeof *pg->conns);
+	pg->conns = x_zalloc(pg->conn_count * sizeof(struct conn *));
 	for (unsigned i = 0; i < pg->conn_count; i++)
 		pg->conns[i] = conn_new(pg);
 	return pg;
@@ -187,11 +187,13 @@ PGconn *pg_connect_start(const struct pg *pg)
 static enum err compare(int64_t reached, int64_t least, struct diag *why)
 {
 	if (reached < (int64_t)schema_migration_count)
-		return diag_set(why, ERR_UNSUPPORTED, "the database is too old: its schema is at migration %" PRId64 ", this program needs %zu; run `fleetscale migrate`", reached,
-		                schema_migration_count);
+		return diag_set(why, ERR_UNSUPPORTED,
+				"the database is too old: its schema is at migration %" PRId64 ", this program needs %zu; run `fleetscale migrate`", reached,
+				schema_migration_count);
 	if (least > (int64_t)schema_migration_count)
-		return diag_set(why, ERR_UNSUPPORTED, "the database is too new: its schema wants programs that know migration %" PRId64 ", this one knows %zu; run a newer release",
-		                least, schema_migration_count);
+		return diag_set(why, ERR_UNSUPPORTED,
+				"the database is too new: its schema wants programs that know migration %" PRId64 ", this one knows %zu; run a newer release",
+				least, schema_migration_count);
 	return ERR_NONE;
 }
 

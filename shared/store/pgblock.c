@@ -54,8 +54,8 @@ static enum err judge(struct pgblock *p, struct diag *why)
 	if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_EMPTY_QUERY)
 		return ERR_NONE;
 	const char *sentence = PQresultErrorField(p->result, PG_DIAG_MESSAGE_PRIMARY);
-	return sqlstate_judge(PQresultErrorField(p->result, PG_DIAG_SQLSTATE), sentence ? sentence : "",
-	                      PQresultErrorField(p->result, PG_DIAG_CONSTRAINT_NAME), why);
+	return sqlstate_judge(PQresultErrorField(p->result, PG_DIAG_SQLSTATE), sentence ? sentence : "", PQresultErrorField(p->result, PG_DIAG_CONSTRAINT_NAME),
+			      why);
 }
 
 enum err pgblock_run(struct pgblock *p, const char *sql, int count, const char *const *args, struct diag *why)
@@ -72,7 +72,10 @@ enum err pgblock_script(struct pgblock *p, const char *sql, struct diag *why)
 	return judge(p, why);
 }
 
-size_t pgblock_rows(const struct pgblock *p) { return (size_t)PQntuples(p->result); }
+size_t pgblock_rows(const struct pgblock *p)
+{
+	return (size_t)PQntuples(p->result);
+}
 
 struct bytes pgblock_text(const struct pgblock *p, size_t row, int column)
 {

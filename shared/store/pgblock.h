@@ -15,8 +15,8 @@ MUST_USE enum err pgblock_run(struct pgblock *p, const char *sql, int count, con
 /* Several statements of a file, without arguments. */
 MUST_USE enum err pgblock_script(struct pgblock *p, const char *sql, struct diag *why);
 size_t pgblock_rows(const struct pgblock *p);
-struct bytes pgblock_text(const struct pgblock *p, size_t row, int column);     /* at NULL: SQL NULL */
-const char *pgblock_state(const struct pgblock *p);             /* SQLSTATE of the last failure, or "" */
+struct bytes pgblock_text(const struct pgblock *p, size_t row, int column); /* at NULL: SQL NULL */
+const char *pgblock_state(const struct pgblock *p);                         /* SQLSTATE of the last failure, or "" */
 /* What the server stores for a password, so that the password itself is in no statement. Freed with free(). */
 char *pgblock_verifier(struct pgblock *p, const char *password, const char *role);
 /* `name` or a text as an SQL literal; freed with free(). */

@@ -17,9 +17,10 @@ unsigned regions_insert(struct tx *tx, const struct relay_region *region)
 	tx_arg_text(tx, bytes_text(arena_format(tx_arena(tx), "%.9g", region->longitude)));
 	tx_arg_bool(tx, region->no_measure_no_home);
 	tx_journal(tx, CHANGE_RELAYS, region->id);
-	return tx_add(tx, "INSERT INTO fleetscale.regions (id, code, name, latitude, longitude, no_measure_no_home) VALUES ($1, $2, $3, $4, $5, $6) "
-	                  "ON CONFLICT (id) DO UPDATE SET code = excluded.code, name = excluded.name, latitude = excluded.latitude, longitude = excluded.longitude, "
-	                  "no_measure_no_home = excluded.no_measure_no_home");
+	return tx_add(
+		tx, "INSERT INTO fleetscale.regions (id, code, name, latitude, longitude, no_measure_no_home) VALUES ($1, $2, $3, $4, $5, $6) "
+		    "ON CONFLICT (id) DO UPDATE SET code = excluded.code, name = excluded.name, latitude = excluded.latitude, longitude = excluded.longitude, "
+		    "no_measure_no_home = excluded.no_measure_no_home");
 }
 
 unsigned regions_list(struct tx *tx)
@@ -63,7 +64,7 @@ unsigned relays_delete(struct tx *tx, uint64_t id)
 	tx_arg_u64(tx, id);
 	tx_journal(tx, CHANGE_RELAYS, id);
 	return tx_add(tx, "WITH r AS (DELETE FROM fleetscale.relays WHERE id = $1 RETURNING id) "
-	                  "SELECT fleetscale.want(EXISTS (SELECT FROM r), 'FS001', 'no such relay')");
+			  "SELECT fleetscale.want(EXISTS (SELECT FROM r), 'FS001', 'no such relay')");
 }
 
 static void read_row(struct tx *tx, unsigned statement, size_t row, struct arena *arena, struct relay *out)

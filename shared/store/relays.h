@@ -11,23 +11,23 @@
 struct relay {
 	uint64_t id;
 	unsigned region;
-	struct relay_node node;                 /* as the map shows it; name is unique in the installation, the rest comes from announcements */
-	char prefix[SECRET_PREFIX_LEN + 1];     /* of its token */
+	struct relay_node node;             /* as the map shows it; name is unique in the installation, the rest comes from announcements */
+	char prefix[SECRET_PREFIX_LEN + 1]; /* of its token */
 	uint8_t hash[SECRET_HASH_LEN];
-	struct bytes version;                   /* of the program that announced last */
-	struct wall created, last_seen;         /* last_seen: last announcement; WALL_ZERO: never, and not in the map */
-	struct wall revoked;                    /* WALL_ZERO: its token is good, and it is in the map */
+	struct bytes version;           /* of the program that announced last */
+	struct wall created, last_seen; /* last_seen: last announcement; WALL_ZERO: never, and not in the map */
+	struct wall revoked;            /* WALL_ZERO: its token is good, and it is in the map */
 };
 
 /* `nodes` is not looked at. Inserting an id again changes its code, name and place. */
 unsigned regions_insert(struct tx *tx, const struct relay_region *region);
-unsigned regions_list(struct tx *tx);                           /* by id */
+unsigned regions_list(struct tx *tx); /* by id */
 size_t regions_read(struct tx *tx, unsigned statement, struct arena *arena, struct relay_region **out);
 
 /* Takes region, node.name, prefix and hash; its row is the answer. ERR_NOT_FOUND: no such region. ERR_EXISTS: the name is taken. */
 unsigned relays_insert(struct tx *tx, const struct relay *relay);
-unsigned relays_list(struct tx *tx);                            /* by region, then name */
-unsigned relays_delete(struct tx *tx, uint64_t id);             /* ERR_NOT_FOUND */
+unsigned relays_list(struct tx *tx);                /* by region, then name */
+unsigned relays_delete(struct tx *tx, uint64_t id); /* ERR_NOT_FOUND */
 size_t relays_read(struct tx *tx, unsigned statement, struct arena *arena, struct relay **out);
 
 /* By its token's prefix (the caller compares the hash); relay is NULL when there is none. */

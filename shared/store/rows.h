@@ -13,11 +13,13 @@
 #define ROWS_TAILNET "t.id, t.name, t.domain, t.display_name, t.range4, t.range6, t.magic_dns, t.created"
 #define ROWS_USER "u.id, u.tailnet_id, u.name, u.display_name, u.email, u.picture_url, u.provider, u.created"
 #define ROWS_NODE \
-	"n.id, n.tailnet_id, n.user_id, n.machine_key, n.node_key, n.disco_key, n.lock_key, n.label, n.renamed, host(n.ip4), host(n.ip6), n.hostinfo, n.endpoints, " \
+	"n.id, n.tailnet_id, n.user_id, n.machine_key, n.node_key, n.disco_key, n.lock_key, n.label, n.renamed, host(n.ip4), host(n.ip6), n.hostinfo, " \
+	"n.endpoints, " \
 	"n.home_relay, n.capver, n.expiry, n.created, n.last_seen, n.first_polled, n.approved, n.ephemeral, n.tags, n.routes_advertised, n.routes_approved, " \
 	"n.authkey_id, n.register_method"
 #define ROWS_AUTHKEY \
-	"a.id, a.tailnet_id, a.user_id, a.prefix, a.hash, a.description, a.reusable, a.ephemeral, a.preapproved, a.tags, a.created, a.expiry, a.revoked, a.used_by"
+	"a.id, a.tailnet_id, a.user_id, a.prefix, a.hash, a.description, a.reusable, a.ephemeral, a.preapproved, a.tags, a.created, a.expiry, a.revoked, " \
+	"a.used_by"
 enum { ROWS_TAILNET_COUNT = 8, ROWS_USER_COUNT = 8, ROWS_NODE_COUNT = 26, ROWS_AUTHKEY_COUNT = 14 };
 
 void rows_tailnet(struct tx *tx, unsigned statement, size_t row, unsigned first, struct arena *arena, struct tailnet *out);
@@ -25,7 +27,7 @@ void rows_user(struct tx *tx, unsigned statement, size_t row, unsigned first, st
 void rows_node(struct tx *tx, unsigned statement, size_t row, unsigned first, struct arena *arena, struct node *out);
 void rows_authkey(struct tx *tx, unsigned statement, size_t row, unsigned first, struct arena *arena, struct authkey *out);
 
-struct bytes rows_text(struct tx *tx, unsigned statement, size_t row, unsigned column, struct arena *arena);    /* copied */
+struct bytes rows_text(struct tx *tx, unsigned statement, size_t row, unsigned column, struct arena *arena); /* copied */
 /* A bytea of exactly `len` bytes; zeroes when it is NULL or of another length. */
 void rows_raw(const struct tx *tx, unsigned statement, size_t row, unsigned column, uint8_t *out, size_t len);
 /* A prefix of a secret; `out` has room for SECRET_PREFIX_LEN + 1. */

@@ -6,8 +6,9 @@
 
 #include "arena.h"
 #include "key.h"
-#include "secret.h"
 #include "pgblock.h"
+#include "secret.h"
+#include "tailnet.h"
 #include "text.h"
 
 static const char default_base_domain[] = "tailnet.internal";
@@ -31,11 +32,20 @@ PRINTF(2, 3) static void say(const struct migrating *m, const char *format, ...)
 		m->plan->on_step(m->plan->context, sentence);
 }
 
-static enum err ask(struct migrating *m, const char *sql) { return pgblock_run(m->p, sql, 0, NULL, m->why); }
+static enum err ask(struct migrating *m, const char *sql)
+{
+	return pgblock_run(m->p, sql, 0, NULL, m->why);
+}
 
-static enum err ask_with(struct migrating *m, const char *sql, const char *arg) { return pgblock_run(m->p, sql, 1, &arg, m->why); }
+static enum err ask_with(struct migrating *m, const char *sql, const char *arg)
+{
+	return pgblock_run(m->p, sql, 1, &arg, m->why);
+}
 
-static bool is_true(const struct migrating *m) { return bytes_equal_text(pgblock_text(m->p, 0, 0), "t"); }
+static bool is_true(const struct migrating *m)
+{
+	return bytes_equal_text(pgblock_text(m->p, 0, 0), "t");
+}
 
 /* Each step is a transaction under the same lock: whoever comes second finds the work done. */
 static enum err step(struct migrating *m, enum err (*work)(struct migrating *m, const struct migration *next), const struct migration *next)
@@ -78,13 +88,13 @@ static enum err set_role(struct migrating *m, size_t i)
 static enum err make_role(struct migrating *m, size_t i)
 {
 	/* Another database of the same server may be migrating too: its lock is not ours. */
-	enum err e = ask(m, arena_format(m->arena, "DO $$ BEGIN CREATE ROLE %s %s; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$", roles[i].name,
-	                                 roles[i].attributes));
+	enum err e = ask(m, arena_format(m->arena, "DO $$ BEGIN CREATE ROLE %s %s; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$",
+					 roles[i].name, roles[i].attributes));
 	if (!e)
 		e = set_role(m, i);
 	if (e == ERR_DENIED)
 		return diag_set(m->why, e, "role %s does not exist and this role may not create it: let an administrator run CREATE ROLE %s %s", roles[i].name,
-		                roles[i].name, roles[i].attributes);
+				roles[i].name, roles[i].attributes);
 	if (!e)
 		say(m, "role %s created", roles[i].name);
 	return e;
@@ -92,18 +102,21 @@ static enum err make_role(struct migrating *m, size_t i)
 
 static enum err check_roles(struct migrating *m)
 {
-	enum err e = ask(m, "SELECT rolname FROM pg_roles WHERE rolname IN ('fleetscale_coordinator', 'fleetscale_mapper') AND (rolsuper OR rolbypassrls OR rolname = current_user)");
+	enum err e = ask(m, "SELECT rolname FROM pg_roles WHERE rolname IN ('fleetscale_coordinator', 'fleetscale_mapper') AND (rolsuper OR rolbypassrls OR "
+			    "rolname = current_user)");
 	if (!e && pgblock_rows(m->p))
-		return diag_set(m->why, ERR_DENIED, "role %.*s must neither be a superuser nor bypass row-level security nor own the schema", BYTES_ARG(pgblock_text(m->p, 0, 0)));
+		return diag_set(m->why, ERR_DENIED, "role %.*s must neither be a superuser nor bypass row-level security nor own the schema",
+				BYTES_ARG(pgblock_text(m->p, 0, 0)));
 	if (!e)
 		e = ask(m, "SELECT rolbypassrls FROM pg_roles WHERE rolname = 'fleetscale_lookup'");
 	if (!e && !is_true(m))
-		return diag_set(m->why, ERR_DENIED, "role fleetscale_lookup must bypass row-level security: let an administrator run ALTER ROLE fleetscale_lookup BYPASSRLS");
+		return diag_set(m->why, ERR_DENIED,
+				"role fleetscale_lookup must bypass row-level security: let an administrator run ALTER ROLE fleetscale_lookup BYPASSRLS");
 	if (!e)
 		e = ask(m, "SELECT pg_has_role('fleetscale_lookup', 'MEMBER'), current_user");
 	if (!e && !is_true(m))
 		return diag_set(m->why, ERR_DENIED, "this role must be a member of fleetscale_lookup: let an administrator run GRANT fleetscale_lookup TO %.*s",
-		                BYTES_ARG(pgblock_text(m->p, 0, 1)));
+				BYTES_ARG(pgblock_text(m->p, 0, 1)));
 	return e;
 }
 
@@ -125,11 +138,14 @@ static enum err prepare(struct migrating *m, const struct migration *next)
 	e = ask(m, "CREATE SCHEMA fleetscale");
 	if (e == ERR_DENIED)
 		return diag_set(m->why, e, "this role may not create a schema in this database: let an administrator run GRANT CREATE ON DATABASE ... TO it");
-	return e ? e : pgblock_script(m->p,
-		"GRANT USAGE ON SCHEMA fleetscale TO fleetscale_coordinator, fleetscale_mapper, fleetscale_lookup;"
-		"CREATE TABLE fleetscale.migrations (version integer PRIMARY KEY, name text NOT NULL, at timestamptz NOT NULL DEFAULT now(), checksum text NOT NULL,"
-		" least integer NOT NULL DEFAULT 0);"
-		"GRANT SELECT ON fleetscale.migrations TO fleetscale_coordinator, fleetscale_mapper", m->why);
+	return e ? e
+		 : pgblock_script(m->p,
+				  "GRANT USAGE ON SCHEMA fleetscale TO fleetscale_coordinator, fleetscale_mapper, fleetscale_lookup;"
+				  "CREATE TABLE fleetscale.migrations (version integer PRIMARY KEY, name text NOT NULL, at timestamptz NOT NULL DEFAULT now(), "
+				  "checksum text NOT NULL,"
+				  " least integer NOT NULL DEFAULT 0);"
+				  "GRANT SELECT ON fleetscale.migrations TO fleetscale_coordinator, fleetscale_mapper",
+				  m->why);
 }
 
 /* --- migrations --------------------------------------------------------------------------------------------------------------------------------------- */
@@ -152,7 +168,8 @@ static enum err apply(struct migrating *m, const struct migration *next)
 	if (pgblock_rows(m->p)) {
 		if (bytes_equal_text(pgblock_text(m->p, 0, 0), checksum))
 			return ERR_NONE;
-		return diag_set(m->why, ERR_UNSUPPORTED, "migration %u (%s) of this database is not the one that this program knows", next->version, next->name);
+		return diag_set(m->why, ERR_UNSUPPORTED, "migration %u (%s) of this database is not the one that this program knows", next->version,
+				next->name);
 	}
 	e = pgblock_script(m->p, next->sql, m->why);
 	if (e) {
@@ -220,7 +237,7 @@ static enum err set_password(struct migrating *m, const char *role, const char *
 	char *verifier = pgblock_verifier(m->p, password, role);
 	char *literal = verifier ? pgblock_literal(m->p, verifier) : NULL;
 	enum err e = literal ? ask(m, arena_format(m->arena, "ALTER ROLE %s PASSWORD %s", role, literal))
-	                     : diag_set(m->why, ERR_MALFORMED, "the password of %s cannot be stored", role);
+			     : diag_set(m->why, ERR_MALFORMED, "the password of %s cannot be stored", role);
 	free(verifier);
 	free(literal);
 	if (e == ERR_DENIED)
@@ -234,9 +251,11 @@ static enum err furnish(struct migrating *m, const struct migration *next)
 {
 	const char *base = m->plan->base_domain;
 	(void)next;
-	enum err e = ask_with(m, base ? "INSERT INTO fleetscale.installation (base_domain) VALUES ($1) ON CONFLICT (single) DO UPDATE SET base_domain = excluded.base_domain"
-	                              : "INSERT INTO fleetscale.installation (base_domain) VALUES ($1) ON CONFLICT (single) DO NOTHING",
-	                      base ? base : default_base_domain);
+	enum err e = ask_with(
+		m,
+		base ? "INSERT INTO fleetscale.installation (base_domain) VALUES ($1) ON CONFLICT (single) DO UPDATE SET base_domain = excluded.base_domain"
+		     : "INSERT INTO fleetscale.installation (base_domain) VALUES ($1) ON CONFLICT (single) DO NOTHING",
+		base ? base : default_base_domain);
 	if (!e)
 		e = mint_noise_key(m);
 	if (!e)
@@ -246,10 +265,23 @@ static enum err furnish(struct migrating *m, const struct migration *next)
 	return e ? e : set_password(m, "fleetscale_mapper", m->plan->mapper_password);
 }
 
+static enum err check_domain(const char *domain, struct diag *why)
+{
+	struct bytes rest = bytes_text(domain);
+	enum err e = rest.len + TAILNET_NAME_MAX < TAILNET_DOMAIN_MAX ? ERR_NONE : ERR_MALFORMED;
+	while (!e && rest.at)
+		e = tailnet_check_name(bytes_split(rest, '.', &rest), NULL);
+	return e ? diag_set(why, ERR_MALFORMED, "\"%.100s\" is no domain in lower-case letters, digits and inner hyphens, of at most %d characters", domain,
+			    TAILNET_DOMAIN_MAX - TAILNET_NAME_MAX - 1)
+		 : ERR_NONE;
+}
+
 enum err schema_migrate(const struct schema_plan *plan, struct diag *why)
 {
 	struct migrating m = {.plan = plan, .why = why};
-	enum err e = pgblock_open(plan->url, &m.p, why);
+	enum err e = plan->base_domain ? check_domain(plan->base_domain, why) : ERR_NONE;
+	if (!e)
+		e = pgblock_open(plan->url, &m.p, why);
 	if (e)
 		return e;
 	m.arena = arena_new();

@@ -1,10 +1,11 @@
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <pthread.h>
+
 #include <cmocka.h>
 
 #include "hostname.h"
@@ -68,15 +69,26 @@ static void several_migrate_at_once(void **state)
 	assert_int_equal(migrate_thread(&e[0]) == NULL && e[0], ERR_NONE);
 }
 
+static void a_base_domain_is_a_domain(void **state)
+{
+	static const char *const bad[] = {"", ".", "a..b", "a.b.", "Upper.test", "sp ace", "-x.test", "x_y.test"};
+	struct diag why;
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(bad); i++)
+		assert_int_equal(schema_migrate(&(struct schema_plan){.url = fixture_owner(fx), .base_domain = bad[i]}, &why), ERR_MALFORMED);
+}
+
 static void furnishes_once(void **state)
 {
 	(void)state;
-	assert_string_equal(fixture_sql(fx, "SELECT count(*) || ' ' || min(name) || ' ' || min(domain) FROM fleetscale.tailnets"), "1 default default.fleet.test");
+	assert_string_equal(fixture_sql(fx, "SELECT count(*) || ' ' || min(name) || ' ' || min(domain) FROM fleetscale.tailnets"),
+			    "1 default default.fleet.test");
 	assert_string_equal(fixture_sql(fx, "SELECT count(*) || ' ' || min(name) FROM fleetscale.users"), "1 default");
 	assert_string_equal(fixture_sql(fx, "SELECT count(*) FROM fleetscale.serverkeys"), "1");
 	/* Each begins with a line, hence with a stamp. */
 	assert_string_equal(fixture_sql(fx, "SELECT count(*) FROM fleetscale.generations g WHERE NOT EXISTS "
-	                                    "(SELECT FROM fleetscale.journal j WHERE j.tailnet_id = g.tailnet_id AND j.generation = g.generation)"), "0");
+					    "(SELECT FROM fleetscale.journal j WHERE j.tailnet_id = g.tailnet_id AND j.generation = g.generation)"),
+			    "0");
 }
 
 static void refuses_what_is_too_old_or_too_new(void **state)
@@ -137,25 +149,31 @@ static void two_tailnets(uint64_t *one, uint64_t *two)
 	fixture_database(fx);
 	*one = strtoull(fixture_sql(fx, "SELECT id FROM fleetscale.tailnets"), NULL, 10);
 	*two = strtoull(fixture_sql(fx, "SELECT set_config('fleetscale.tailnet', '0', false); "
-	                                "SELECT id FROM fleetscale.create_tailnet('other', '', '', NULL, NULL, true)"), NULL, 10);
+					"SELECT id FROM fleetscale.create_tailnet('other', '', '', NULL, NULL, true)"),
+			NULL, 10);
 	fixture_sql(fx, "INSERT INTO fleetscale.users (tailnet_id, name) SELECT id, 'ann' FROM fleetscale.tailnets");
-	fixture_sql(fx, "INSERT INTO fleetscale.authkeys (tailnet_id, user_id, prefix, hash) SELECT tailnet_id, id, 'p' || id, decode(repeat('00', 32), 'hex') FROM fleetscale.users WHERE name = 'ann'");
-	fixture_sql(fx, "INSERT INTO fleetscale.apikeys (tailnet_id, prefix, hash) SELECT id, 'p' || id, decode(repeat('00', 32), 'hex') FROM fleetscale.tailnets");
-	fixture_sql(fx, "INSERT INTO fleetscale.nodes (tailnet_id, user_id, machine_key, node_key, label, ip4, ip6) SELECT tailnet_id, id, decode(repeat('00', 32), 'hex'), "
-	                "sha256(id::text::bytea), 'pc', '100.64.0.1', 'fd7a:115c:a1e0::1' FROM fleetscale.users WHERE name = 'ann'");
-	fixture_sql(fx, "INSERT INTO fleetscale.logins (tailnet_id, hash, machine_key, node_key, ends) SELECT id, sha256(id::text::bytea), decode(repeat('00', 32), 'hex'), "
-	                "decode(repeat('00', 32), 'hex'), now() FROM fleetscale.tailnets");
+	fixture_sql(fx, "INSERT INTO fleetscale.authkeys (tailnet_id, user_id, prefix, hash) SELECT tailnet_id, id, 'p' || id, decode(repeat('00', 32), 'hex') "
+			"FROM fleetscale.users WHERE name = 'ann'");
+	fixture_sql(fx,
+		    "INSERT INTO fleetscale.apikeys (tailnet_id, prefix, hash) SELECT id, 'p' || id, decode(repeat('00', 32), 'hex') FROM fleetscale.tailnets");
+	fixture_sql(fx, "INSERT INTO fleetscale.nodes (tailnet_id, user_id, machine_key, node_key, label, ip4, ip6) SELECT tailnet_id, id, decode(repeat('00', "
+			"32), 'hex'), "
+			"sha256(id::text::bytea), 'pc', '100.64.0.1', 'fd7a:115c:a1e0::1' FROM fleetscale.users WHERE name = 'ann'");
+	fixture_sql(fx, "INSERT INTO fleetscale.logins (tailnet_id, hash, machine_key, node_key, ends) SELECT id, sha256(id::text::bytea), decode(repeat('00', "
+			"32), 'hex'), "
+			"decode(repeat('00', 32), 'hex'), now() FROM fleetscale.tailnets");
 	fixture_sql(fx, "INSERT INTO fleetscale.audits (tailnet_id, actor, action) SELECT id, 'x', 'y' FROM fleetscale.tailnets");
 }
 
 static const struct {
 	const char *table, *column;
-	bool mapper;                            /* may read it at all */
-	bool writable;                          /* by coordinators: UPDATE and DELETE */
+	bool mapper;   /* may read it at all */
+	bool writable; /* by coordinators: UPDATE and DELETE */
 } tables[] = {
-	{"tailnets", "id", true, true}, {"generations", "tailnet_id", true, true}, {"cursors", "tailnet_id", false, true}, {"users", "tailnet_id", true, true},
-	{"nodes", "tailnet_id", true, true}, {"authkeys", "tailnet_id", false, true}, {"apikeys", "tailnet_id", false, true}, {"logins", "tailnet_id", false, true},
-	{"journal", "tailnet_id", true, false}, {"audits", "tailnet_id", false, false},
+	{"tailnets", "id", true, true},         {"generations", "tailnet_id", true, true}, {"cursors", "tailnet_id", false, true},
+	{"users", "tailnet_id", true, true},    {"nodes", "tailnet_id", true, true},       {"authkeys", "tailnet_id", false, true},
+	{"apikeys", "tailnet_id", false, true}, {"logins", "tailnet_id", false, true},     {"journal", "tailnet_id", true, false},
+	{"audits", "tailnet_id", false, false},
 };
 
 static void no_tailnet_sees_or_touches_another(void **state)
@@ -181,10 +199,12 @@ static void no_tailnet_sees_or_touches_another(void **state)
 		snprintf(sql, sizeof sql, "SET fleetscale.tailnet = ''; SELECT count(*) FROM fleetscale.%s", t);
 		assert_string_equal(fixture_sql_as(fx, "fleetscale_coordinator", one, sql, &value), "");
 		assert_string_equal(value, "0");
-		snprintf(sql, sizeof sql, "WITH w AS (UPDATE fleetscale.%s SET %s = %s WHERE %s = %llu RETURNING 1) SELECT count(*) FROM w", t, c, c, c, (unsigned long long)two);
+		snprintf(sql, sizeof sql, "WITH w AS (UPDATE fleetscale.%s SET %s = %s WHERE %s = %llu RETURNING 1) SELECT count(*) FROM w", t, c, c, c,
+			 (unsigned long long)two);
 		assert_string_equal(fixture_sql_as(fx, "fleetscale_coordinator", one, sql, &value), bad);
 		assert_string_equal(value, *bad ? "" : "0");
-		snprintf(sql, sizeof sql, "WITH w AS (DELETE FROM fleetscale.%s WHERE %s = %llu RETURNING 1) SELECT count(*) FROM w", t, c, (unsigned long long)two);
+		snprintf(sql, sizeof sql, "WITH w AS (DELETE FROM fleetscale.%s WHERE %s = %llu RETURNING 1) SELECT count(*) FROM w", t, c,
+			 (unsigned long long)two);
 		assert_string_equal(fixture_sql_as(fx, "fleetscale_coordinator", one, sql, &value), bad);
 		assert_string_equal(value, *bad ? "" : "0");
 		/* Nor may a row wander over. */
@@ -206,7 +226,8 @@ static void insertions_stay_at_home(void **state)
 	two_tailnets(&one, &two);
 	snprintf(sql, sizeof sql, "INSERT INTO fleetscale.users (tailnet_id, name) VALUES (%llu, 'eve')", (unsigned long long)two);
 	assert_string_equal(fixture_sql_as(fx, "fleetscale_coordinator", one, sql, NULL), "42501");
-	snprintf(sql, sizeof sql, "INSERT INTO fleetscale.journal (tailnet_id, generation, seq, kind, subject, stamp) VALUES (%llu, 99, 1, 'user', 1, 1)", (unsigned long long)two);
+	snprintf(sql, sizeof sql, "INSERT INTO fleetscale.journal (tailnet_id, generation, seq, kind, subject, stamp) VALUES (%llu, 99, 1, 'user', 1, 1)",
+		 (unsigned long long)two);
 	assert_string_equal(fixture_sql_as(fx, "fleetscale_coordinator", one, sql, NULL), "42501");
 	/* An owner from another tailnet. */
 	snprintf(sql, sizeof sql, "UPDATE fleetscale.nodes SET user_id = %s", fixture_sql(fx, "SELECT max(id) FROM fleetscale.users WHERE name = 'ann'"));
@@ -216,9 +237,10 @@ static void insertions_stay_at_home(void **state)
 static void mappers_read_no_secrets(void **state)
 {
 	static const char *const forbidden[] = {
-		"SELECT 1 FROM fleetscale.serverkeys", "SELECT hash FROM fleetscale.relays", "SELECT prefix FROM fleetscale.relays", "SELECT 1 FROM fleetscale.installation",
-		"SELECT fleetscale.node_of_key('')", "SELECT fleetscale.register_key('x')", "SELECT fleetscale.journal_prune(now(), 1)", "SELECT nextval('fleetscale.ids')",
-		"SELECT fleetscale.apikey_of_prefix('x')", "CREATE TABLE fleetscale.mine ()",
+		"SELECT 1 FROM fleetscale.serverkeys",       "SELECT hash FROM fleetscale.relays", "SELECT prefix FROM fleetscale.relays",
+		"SELECT 1 FROM fleetscale.installation",     "SELECT fleetscale.node_of_key('')",  "SELECT fleetscale.register_key('x')",
+		"SELECT fleetscale.journal_prune(now(), 1)", "SELECT nextval('fleetscale.ids')",   "SELECT fleetscale.apikey_of_prefix('x')",
+		"CREATE TABLE fleetscale.mine ()",
 	};
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(forbidden); i++)
@@ -234,12 +256,35 @@ static void addresses_are_those_of_ipam(void **state)
 		const char *range;
 		uint64_t cursor;
 	} cases[] = {
-		{"100.64.0.0/10", 0}, {"100.64.0.0/10", 1}, {"100.64.0.0/10", 255}, {"100.64.0.0/10", 2385507}, {"100.64.0.0/10", 2385508}, {"100.64.0.0/10", 4194302},
-		{"100.64.0.0/10", 4194303}, {"100.115.92.0/22", 0}, {"100.115.92.0/23", 1}, {"100.115.0.0/16", 23551}, {"100.115.0.0/16", 23552}, {"100.64.0.0/29", 6},
-		{"100.64.0.0/29", 7}, {"100.64.0.0/30", 2}, {"100.64.0.0/31", 0}, {"100.64.0.0/32", 0}, {"100.100.100.96/28", 3}, {"100.100.100.96/28", 4},
-		{"fd7a:115c:a1e0::/48", 0}, {"fd7a:115c:a1e0::/48", 82}, {"fd7a:115c:a1e0::/48", 83}, {"fd7a:115c:a1e0:b1a::/64", 1}, {"fd7a:115c:a1e0::/64", 1},
-		{"fd7a:115c:a1e0:ab12::/64", 5208183364886593535u}, {"fd7a:115c:a1e0:ab12::/64", 5208183364886593536u}, {"fd7a:115c:a1e0:ab12:4843:cd96:6200::/112", 5},
-		{"fd7a:115c:a1e0::50/125", 2}, {"fd7a:115c:a1e0::50/125", 3}, {"fd7a:115c:a1e0::50/125", 7},
+		{"100.64.0.0/10", 0},
+		{"100.64.0.0/10", 1},
+		{"100.64.0.0/10", 255},
+		{"100.64.0.0/10", 2385507},
+		{"100.64.0.0/10", 2385508},
+		{"100.64.0.0/10", 4194302},
+		{"100.64.0.0/10", 4194303},
+		{"100.115.92.0/22", 0},
+		{"100.115.92.0/23", 1},
+		{"100.115.0.0/16", 23551},
+		{"100.115.0.0/16", 23552},
+		{"100.64.0.0/29", 6},
+		{"100.64.0.0/29", 7},
+		{"100.64.0.0/30", 2},
+		{"100.64.0.0/31", 0},
+		{"100.64.0.0/32", 0},
+		{"100.100.100.96/28", 3},
+		{"100.100.100.96/28", 4},
+		{"fd7a:115c:a1e0::/48", 0},
+		{"fd7a:115c:a1e0::/48", 82},
+		{"fd7a:115c:a1e0::/48", 83},
+		{"fd7a:115c:a1e0:b1a::/64", 1},
+		{"fd7a:115c:a1e0::/64", 1},
+		{"fd7a:115c:a1e0:ab12::/64", 5208183364886593535u},
+		{"fd7a:115c:a1e0:ab12::/64", 5208183364886593536u},
+		{"fd7a:115c:a1e0:ab12:4843:cd96:6200::/112", 5},
+		{"fd7a:115c:a1e0::50/125", 2},
+		{"fd7a:115c:a1e0::50/125", 3},
+		{"fd7a:115c:a1e0::50/125", 7},
 	};
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -252,15 +297,20 @@ static void addresses_are_those_of_ipam(void **state)
 			ip_format(text, ip);
 			snprintf(expected, sizeof expected, "%s %llu", text, (unsigned long long)next);
 		}
-		snprintf(sql, sizeof sql, "SELECT host(address) || ' ' || following FROM fleetscale.address_next('%s', %llu)", cases[i].range, (unsigned long long)cases[i].cursor);
+		snprintf(sql, sizeof sql, "SELECT host(address) || ' ' || following FROM fleetscale.address_next('%s', %llu)", cases[i].range,
+			 (unsigned long long)cases[i].cursor);
 		assert_string_equal(fixture_sql(fx, sql), expected);
 	}
 }
 
 static void labels_are_those_of_hostname(void **state)
 {
-	static const char *const bases[] = {"a", "laptop", "node", "x-y", "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffggg",
-	                                    "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff-gg"};
+	static const char *const bases[] = {"a",
+					    "laptop",
+					    "node",
+					    "x-y",
+					    "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffggg",
+					    "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff-gg"};
 	static const unsigned numbers[] = {0, 1, 9, 10, 99, 1000, 123456};
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(bases); i++)
@@ -281,6 +331,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(several_migrate_at_once),
 		cmocka_unit_test(furnishes_once),
+		cmocka_unit_test(a_base_domain_is_a_domain),
 		cmocka_unit_test(refuses_what_is_too_old_or_too_new),
 		cmocka_unit_test(an_owner_without_rights_hears_which),
 		cmocka_unit_test(no_tailnet_sees_or_touches_another),

@@ -11,8 +11,11 @@ enum err serverkeys_load(const char *url, struct serverkey keys[static SERVERKEY
 	if (e)
 		return e;
 	/* Times as whole microseconds since 1970. */
-	e = pgblock_run(p, "SELECT encode(private_key, 'hex'), (extract(epoch FROM valid_from) * 1000000)::bigint, (extract(epoch FROM valid_until) * 1000000)::bigint "
-	                   "FROM fleetscale.serverkeys WHERE kind = 'noise' AND (valid_until IS NULL OR valid_until > now()) ORDER BY valid_from DESC, id DESC", 0, NULL, why);
+	e = pgblock_run(
+		p,
+		"SELECT encode(private_key, 'hex'), (extract(epoch FROM valid_from) * 1000000)::bigint, (extract(epoch FROM valid_until) * 1000000)::bigint "
+		"FROM fleetscale.serverkeys WHERE kind = 'noise' AND (valid_until IS NULL OR valid_until > now()) ORDER BY valid_from DESC, id DESC",
+		0, NULL, why);
 	for (size_t i = 0; !e && i < pgblock_rows(p) && i < SERVERKEYS_MAX; i++) {
 		struct serverkey *key = &keys[i];
 		int64_t us;

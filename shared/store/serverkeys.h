@@ -12,7 +12,7 @@ enum { SERVERKEYS_MAX = 8 };
 struct serverkey {
 	struct private_key private_key;
 	struct public_key public_key;
-	struct wall from, until;                /* valid in between; until WALL_ZERO: no end */
+	struct wall from, until; /* valid in between; until WALL_ZERO: no end */
 };
 
 /* The Noise keys, newest first: the first is the one that /key shows. Blocking; before the workers start. ERR_NOT_FOUND: run `fleetscale migrate`. */

@@ -31,16 +31,12 @@ static const struct {
 	const char *state;
 	enum err e;
 } states[] = {
-	{"23505", ERR_EXISTS},
-	{"23503", ERR_NOT_FOUND},
-	{"23", ERR_MALFORMED},
-	{"22", ERR_MALFORMED},
-	{"42501", ERR_DENIED},
-	{"42P01", ERR_UNSUPPORTED}, {"42883", ERR_UNSUPPORTED}, {"42703", ERR_UNSUPPORTED}, {"3F000", ERR_UNSUPPORTED},
-	{"57014", ERR_TIMEOUT}, {"55P03", ERR_TIMEOUT}, {"25P03", ERR_TIMEOUT},
-	{"25006", ERR_UNAVAILABLE},     /* a standby: the primary moved */
-	{"08", ERR_UNAVAILABLE}, {"57", ERR_UNAVAILABLE}, {"53", ERR_UNAVAILABLE}, {"58", ERR_UNAVAILABLE},
-	{"40", ERR_UNAVAILABLE},        /* deadlock, serialization: nothing happened, ask again */
+	{"23505", ERR_EXISTS},      {"23503", ERR_NOT_FOUND},   {"23", ERR_MALFORMED},      {"22", ERR_MALFORMED},
+	{"42501", ERR_DENIED},      {"42P01", ERR_UNSUPPORTED}, {"42883", ERR_UNSUPPORTED}, {"42703", ERR_UNSUPPORTED},
+	{"3F000", ERR_UNSUPPORTED}, {"57014", ERR_TIMEOUT},     {"55P03", ERR_TIMEOUT},     {"25P03", ERR_TIMEOUT},
+	{"25006", ERR_UNAVAILABLE}, /* a standby: the primary moved */
+	{"08", ERR_UNAVAILABLE},    {"57", ERR_UNAVAILABLE},    {"53", ERR_UNAVAILABLE},    {"58", ERR_UNAVAILABLE},
+	{"40", ERR_UNAVAILABLE}, /* deadlock, serialization: nothing happened, ask again */
 	{"28", ERR_DENIED},
 };
 

@@ -24,9 +24,18 @@ struct tx *tx_begin(struct pg *pg, uint64_t tailnet, enum tx_mode mode)
 	return tx;
 }
 
-struct arena *tx_arena(struct tx *tx) { return tx->arena; }
-void tx_lock_tailnet(struct tx *tx) { tx->locks_tailnet = true; }
-uint64_t tx_tailnet(const struct tx *tx) { return tx->tailnet; }
+struct arena *tx_arena(struct tx *tx)
+{
+	return tx->arena;
+}
+void tx_lock_tailnet(struct tx *tx)
+{
+	tx->locks_tailnet = true;
+}
+uint64_t tx_tailnet(const struct tx *tx)
+{
+	return tx->tailnet;
+}
 
 /* Twice the room; what was there stays in the arena until the end. */
 static void *grow(struct arena *arena, const void *old, size_t size, unsigned count, unsigned *room)
@@ -45,10 +54,22 @@ static void arg_text(struct tx *tx, const char *text)
 	tx->args[tx->arg_count++] = text;
 }
 
-void tx_arg_null(struct tx *tx) { arg_text(tx, NULL); }
-void tx_arg_u64(struct tx *tx, uint64_t value) { arg_text(tx, arena_format(tx->arena, "%" PRIu64, value)); }
-void tx_arg_i64(struct tx *tx, int64_t value) { arg_text(tx, arena_format(tx->arena, "%" PRId64, value)); }
-void tx_arg_bool(struct tx *tx, bool value) { arg_text(tx, value ? "t" : "f"); }
+void tx_arg_null(struct tx *tx)
+{
+	arg_text(tx, NULL);
+}
+void tx_arg_u64(struct tx *tx, uint64_t value)
+{
+	arg_text(tx, arena_format(tx->arena, "%" PRIu64, value));
+}
+void tx_arg_i64(struct tx *tx, int64_t value)
+{
+	arg_text(tx, arena_format(tx->arena, "%" PRId64, value));
+}
+void tx_arg_bool(struct tx *tx, bool value)
+{
+	arg_text(tx, value ? "t" : "f");
+}
 
 void tx_arg_text(struct tx *tx, struct bytes value)
 {
@@ -60,7 +81,8 @@ void tx_arg_text(struct tx *tx, struct bytes value)
 void tx_arg_bytea(struct tx *tx, struct bytes value)
 {
 	char *text = arena_alloc(tx->arena, value.len * 2 + 3);
-	memcpy(text, "\\x", 2);
+	text[0] = '\\';
+	text[1] = 'x';
 	hex_encode(text + 2, value);
 	arg_text(tx, text);
 }
@@ -200,12 +222,16 @@ void tx_run(struct tx *tx, tx_fn on_done, void *context)
 	pg_submit(tx);
 }
 
-void tx_abandon(struct tx *tx) { end(tx); }
+void tx_abandon(struct tx *tx)
+{
+	end(tx);
+}
 
 void tx_refuse(struct tx *tx, const PGresult *result)
 {
 	const char *sentence = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-	tx->e = sqlstate_judge(PQresultErrorField(result, PG_DIAG_SQLSTATE), sentence ? sentence : "", PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME), &tx->why);
+	tx->e = sqlstate_judge(PQresultErrorField(result, PG_DIAG_SQLSTATE), sentence ? sentence : "", PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME),
+			       &tx->why);
 	if (tx->e == ERR_BUG || tx->e == ERR_UNSUPPORTED)
 		log_error(TAILNET(tx->tailnet), "statement refused", F_TEXT("why", tx->why.text));
 }

@@ -18,7 +18,7 @@ struct tx;
 enum tx_mode { TX_READ, TX_WRITE, TX_LOOKUP };
 
 struct tx *tx_begin(struct pg *pg, uint64_t tailnet, enum tx_mode mode);
-struct arena *tx_arena(struct tx *tx);                          /* lives until the answer was given */
+struct arena *tx_arena(struct tx *tx); /* lives until the answer was given */
 /* Takes the tailnet's generation row before the first statement: for what must see every earlier commit (names, addresses, limits). */
 void tx_lock_tailnet(struct tx *tx);
 
@@ -28,12 +28,12 @@ void tx_arg_i64(struct tx *tx, int64_t value);
 void tx_arg_bool(struct tx *tx, bool value);
 void tx_arg_text(struct tx *tx, struct bytes value);
 void tx_arg_bytea(struct tx *tx, struct bytes value);
-void tx_arg_time(struct tx *tx, struct wall value);             /* timestamptz; WALL_ZERO is NULL */
-void tx_arg_ip(struct tx *tx, struct ip value);                 /* inet; IP_NONE is NULL */
+void tx_arg_time(struct tx *tx, struct wall value); /* timestamptz; WALL_ZERO is NULL */
+void tx_arg_ip(struct tx *tx, struct ip value);     /* inet; IP_NONE is NULL */
 void tx_arg_prefix(struct tx *tx, struct prefix value);
-void tx_arg_u64s(struct tx *tx, const uint64_t *values, size_t count);          /* bigint[] */
-void tx_arg_texts(struct tx *tx, const struct bytes *values, size_t count);     /* text[] */
-void tx_arg_prefixes(struct tx *tx, const struct prefix *values, size_t count); /* cidr[] */
+void tx_arg_u64s(struct tx *tx, const uint64_t *values, size_t count);             /* bigint[] */
+void tx_arg_texts(struct tx *tx, const struct bytes *values, size_t count);        /* text[] */
+void tx_arg_prefixes(struct tx *tx, const struct prefix *values, size_t count);    /* cidr[] */
 void tx_arg_endpoints(struct tx *tx, const struct endpoint *values, size_t count); /* text[] */
 void tx_arg_null(struct tx *tx);
 /* Adds the statement; returns its number for tx_rows. */
@@ -45,10 +45,10 @@ void tx_journal(struct tx *tx, enum change_kind kind, uint64_t subject);
  * what SQL raised, mapped: unique violation ERR_EXISTS, foreign key ERR_NOT_FOUND or ERR_CONFLICT, guard functions their own code. why: a sentence. */
 typedef void (*tx_fn)(void *context, enum err e, struct tx *tx, const struct diag *why);
 void tx_run(struct tx *tx, tx_fn on_done, void *context);
-void tx_abandon(struct tx *tx);                                 /* before tx_run: forget it */
+void tx_abandon(struct tx *tx); /* before tx_run: forget it */
 
 /* Inside the answer. */
-uint64_t tx_generation(const struct tx *tx);                    /* TX_WRITE: the generation that this commit made; 0 when it had no journal line */
+uint64_t tx_generation(const struct tx *tx); /* TX_WRITE: the generation that this commit made; 0 when it had no journal line */
 uint64_t tx_tailnet(const struct tx *tx);
 size_t tx_rows(const struct tx *tx, unsigned statement);
 size_t tx_affected(const struct tx *tx, unsigned statement);
@@ -56,7 +56,7 @@ bool tx_null(const struct tx *tx, unsigned statement, size_t row, unsigned colum
 uint64_t tx_u64(const struct tx *tx, unsigned statement, size_t row, unsigned column);
 int64_t tx_i64(const struct tx *tx, unsigned statement, size_t row, unsigned column);
 bool tx_bool(const struct tx *tx, unsigned statement, size_t row, unsigned column);
-struct bytes tx_text(const struct tx *tx, unsigned statement, size_t row, unsigned column);             /* borrowed until the answer returns */
+struct bytes tx_text(const struct tx *tx, unsigned statement, size_t row, unsigned column); /* borrowed until the answer returns */
 struct bytes tx_bytea(struct tx *tx, unsigned statement, size_t row, unsigned column, struct arena *arena);
 struct wall tx_time(const struct tx *tx, unsigned statement, size_t row, unsigned column);
 struct ip tx_ip(const struct tx *tx, unsigned statement, size_t row, unsigned column);

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+
 #include <cmocka.h>
 
 #include "log.h"
@@ -92,8 +93,9 @@ static void values_keep_their_shape(void **state)
 	tx_arg_u64s(tx, (uint64_t[]){1, 2}, 2);
 	tx_arg_endpoints(tx, endpoints, 2);
 	tx_arg_null(tx);
-	tx_add(tx, "SELECT $1::bigint, $2::bigint, $3::bool, $4::text, $5::bytea, $6::timestamptz, $7::timestamptz, host($8::inet), $9::text[], $10::cidr[], $11::bigint[], "
-	           "$12::text[], $13::text, timestamptz '2023-11-15 03:43:20+05:30'");
+	tx_add(tx, "SELECT $1::bigint, $2::bigint, $3::bool, $4::text, $5::bytea, $6::timestamptz, $7::timestamptz, host($8::inet), $9::text[], $10::cidr[], "
+		   "$11::bigint[], "
+		   "$12::text[], $13::text, timestamptz '2023-11-15 03:43:20+05:30'");
 	tx_arg_u64(tx, 2);
 	tx_add(tx, "SELECT $1::int");
 	assert_int_equal(fixture_run(loop, tx, see_values, NULL, NULL), ERR_NONE);
@@ -155,10 +157,15 @@ static void errors_have_their_kind(void **state)
 		const char *sql;
 		enum err e;
 	} cases[] = {
-		{"SELECT fleetscale.refuse('FS001', 'x')", ERR_NOT_FOUND}, {"SELECT fleetscale.want(NULL, 'FS003', 'x')", ERR_CONFLICT},
-		{"SELECT fleetscale.want(false, 'FS005', 'x')", ERR_EXHAUSTED}, {"SELECT fleetscale.want(false, 'FS007', 'x')", ERR_AGAIN},
-		{"SELECT fleetscale.want(true, 'FS007', 'x')", ERR_NONE}, {"SELECT 'x'::int", ERR_MALFORMED}, {"SELECT 1 / 0", ERR_MALFORMED},
-		{"INSERT INTO fleetscale.authkeys (tailnet_id, user_id, prefix, hash) VALUES (fleetscale.current_tailnet(), 999999, 'x', sha256(''))", ERR_NOT_FOUND},
+		{"SELECT fleetscale.refuse('FS001', 'x')", ERR_NOT_FOUND},
+		{"SELECT fleetscale.want(NULL, 'FS003', 'x')", ERR_CONFLICT},
+		{"SELECT fleetscale.want(false, 'FS005', 'x')", ERR_EXHAUSTED},
+		{"SELECT fleetscale.want(false, 'FS007', 'x')", ERR_AGAIN},
+		{"SELECT fleetscale.want(true, 'FS007', 'x')", ERR_NONE},
+		{"SELECT 'x'::int", ERR_MALFORMED},
+		{"SELECT 1 / 0", ERR_MALFORMED},
+		{"INSERT INTO fleetscale.authkeys (tailnet_id, user_id, prefix, hash) VALUES (fleetscale.current_tailnet(), 999999, 'x', sha256(''))",
+		 ERR_NOT_FOUND},
 		{"INSERT INTO fleetscale.users (tailnet_id, name) VALUES (0, 'x')", ERR_DENIED},
 		{"DELETE FROM fleetscale.audits", ERR_DENIED},
 	};
@@ -190,8 +197,10 @@ static void lines_are_told_once_and_in_order(void **state)
 	tx_journal(tx, CHANGE_NODE_OWNER, 5);
 	tx_journal(tx, CHANGE_NODE_NAME, 5);
 	assert_int_equal(fixture_run(loop, tx, NULL, NULL, NULL), ERR_NONE);
-	assert_string_equal(fixture_sql(fx, "SELECT string_agg(kind || ' ' || subject, ', ' ORDER BY seq) || ' ' || count(DISTINCT stamp) FROM fleetscale.journal j JOIN fleetscale.generations g "
-	                                    "USING (tailnet_id, generation) WHERE tailnet_id > 0"), "node-name 5, node-seen 6, node-owner 5 1");
+	assert_string_equal(fixture_sql(fx, "SELECT string_agg(kind || ' ' || subject, ', ' ORDER BY seq) || ' ' || count(DISTINCT stamp) FROM "
+					    "fleetscale.journal j JOIN fleetscale.generations g "
+					    "USING (tailnet_id, generation) WHERE tailnet_id > 0"),
+			    "node-name 5, node-seen 6, node-owner 5 1");
 	/* The collection does not outlive its transaction, on whatever connection. */
 	for (int i = 0; i < 4; i++) {
 		uint64_t generation = 9;

@@ -10,8 +10,8 @@ unsigned users_insert(struct tx *tx, const struct user *user)
 	tx_arg_text(tx, user->picture_url);
 	tx_arg_text(tx, user->provider);
 	return tx_add(tx, "WITH u AS (INSERT INTO fleetscale.users (tailnet_id, name, display_name, email, picture_url, provider) "
-	                  "VALUES (fleetscale.current_tailnet(), $1, $2, $3, $4, $5) RETURNING *) "
-	                  "SELECT " ROWS_USER ", fleetscale.note('user', u.id) FROM u");
+			  "VALUES (fleetscale.current_tailnet(), $1, $2, $3, $4, $5) RETURNING *) "
+			  "SELECT " ROWS_USER ", fleetscale.note('user', u.id) FROM u");
 }
 
 unsigned users_list(struct tx *tx)
@@ -38,7 +38,7 @@ unsigned users_rename(struct tx *tx, uint64_t id, struct bytes name)
 	tx_journal(tx, CHANGE_USER, id);
 	/* One row even when nothing matched, so that `want` is asked. */
 	return tx_add(tx, "WITH u AS (UPDATE fleetscale.users SET name = $2 WHERE id = $1 RETURNING *) "
-	                  "SELECT " ROWS_USER " FROM (SELECT fleetscale.want(EXISTS (SELECT FROM u), 'FS001', 'no such user')) w LEFT JOIN u ON true");
+			  "SELECT " ROWS_USER " FROM (SELECT fleetscale.want(EXISTS (SELECT FROM u), 'FS001', 'no such user')) w LEFT JOIN u ON true");
 }
 
 unsigned users_delete(struct tx *tx, uint64_t id)
@@ -48,7 +48,7 @@ unsigned users_delete(struct tx *tx, uint64_t id)
 	tx_arg_u64(tx, id);
 	tx_journal(tx, CHANGE_USER, id);
 	return tx_add(tx, "WITH u AS (DELETE FROM fleetscale.users WHERE id = $1 RETURNING id) "
-	                  "SELECT fleetscale.want(EXISTS (SELECT FROM u), 'FS001', 'no such user')");
+			  "SELECT fleetscale.want(EXISTS (SELECT FROM u), 'FS001', 'no such user')");
 }
 
 size_t users_read(struct tx *tx, unsigned statement, struct arena *arena, struct user **out)
