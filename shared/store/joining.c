@@ -142,6 +142,22 @@ static void drop_stale(struct group *group)
 	}
 }
 
+/* Keys before the tailnet, as every other writer takes them; by id, so that two groups never wait for each other in a circle. */
+static void add_locks(struct tx *tx, const struct list *members)
+{
+	uint64_t keys[GROUP_MAX];
+	size_t count = 0;
+	LIST_EACH(members, join, struct joining, link) {
+		if (join->e.consume_key)
+			keys[count++] = join->e.authkey;
+	}
+	if (count) {
+		tx_arg_u64s(tx, keys, count);
+		tx_add(tx, "SELECT a.id FROM fleetscale.authkeys a WHERE a.id = ANY ($1) ORDER BY a.id FOR UPDATE");
+	}
+	tx_add(tx, "SELECT fleetscale.lock_tailnet()");
+}
+
 /* One bad text must not refuse the group. */
 static bool is_storable(const struct enrollment *e)
 {
@@ -181,13 +197,14 @@ static void on_start(void *context)
 		return;
 	}
 	struct tx *tx = tx_begin(group->pg, group->tailnet, TX_WRITE);
-	tx_lock_tailnet(tx);
 	for (unsigned i = 0; i < GROUP_MAX && !list_empty(&group->waiting); i++) {
 		struct joining *join = LIST_FIRST(&group->waiting, struct joining, link);
 		list_remove(&join->link);
 		list_append(&group->members, &join->link);
-		join->statement = add_statement(tx, &join->e);
 	}
+	add_locks(tx, &group->members);
+	LIST_EACH(&group->members, join, struct joining, link)
+		join->statement = add_statement(tx, &join->e);
 	group->in_flight = true;
 	tx_run(tx, on_committed, group);
 }

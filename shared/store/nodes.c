@@ -57,9 +57,11 @@ unsigned nodes_rename(struct tx *tx, uint64_t node, struct bytes label)
 
 unsigned nodes_relabel(struct tx *tx, uint64_t node, struct bytes base)
 {
-	tx_lock_tailnet(tx);
+	/* The node before the tailnet, as every other writer takes them: reports hold nodes and then want the generation. */
 	tx_arg_u64(tx, node);
-	tx_add(tx, "SELECT fleetscale.want(EXISTS (SELECT FROM fleetscale.nodes n WHERE n.id = $1), 'FS001', 'no such node')");
+	tx_add(tx,
+	       "SELECT fleetscale.want(count(*) = 1, 'FS001', 'no such node') FROM (SELECT n.id FROM fleetscale.nodes n WHERE n.id = $1 FOR UPDATE) AS held");
+	tx_add(tx, "SELECT fleetscale.lock_tailnet()");
 	tx_arg_u64(tx, node);
 	tx_arg_text(tx, base);
 	return tx_add(tx, "WITH n AS (UPDATE fleetscale.nodes AS n SET label = fleetscale.label_take($2) "

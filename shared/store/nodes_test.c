@@ -639,6 +639,78 @@ static void being_seen_moves_forward_only(void **state)
 	assert_true(get(id).last_seen.ns / 1000 == later.ns / 1000);
 }
 
+static unsigned mixed_left, mixed_failed;
+static bool mixed_done;
+
+static void count_mixed(enum err e)
+{
+	mixed_failed += e != ERR_NONE;
+	mixed_done = --mixed_left == 0;
+}
+
+static void on_mixed(void *context, enum err e, struct tx *tx, const struct diag *why)
+{
+	(void)context, (void)tx, (void)why;
+	count_mixed(e);
+}
+
+static void on_mixed_join(void *context, enum err e, const struct node *node, uint64_t generation, const struct diag *why)
+{
+	(void)context, (void)node, (void)generation, (void)why;
+	count_mixed(e);
+}
+
+static struct tx *mixed_write(struct pg *on, unsigned n, const uint64_t *ids, size_t count)
+{
+	struct tx *tx = tx_begin(on, tailnet, TX_WRITE);
+	struct node_report reports[8];
+	struct bytes base = n % 2 ? BYTES("desk") : BYTES("lap");
+	struct endpoint endpoint = {{IP_V4, {192, 0, 2, 1}}, (uint16_t)n};
+	for (size_t i = 0; i < count; i++)
+		reports[i] = (struct node_report){.node = ids[n % 2 ? i : count - 1 - i],
+						  .epoch = 1,
+						  .has_endpoints = true,
+						  .endpoints = &endpoint,
+						  .endpoint_count = 1,
+						  .at = clock_wall()};
+	switch (n % 4) {
+	case 0:
+		nodes_report_add(tx, reports, count);
+		break;
+	case 1:
+		nodes_seen(tx, ids, count, clock_wall(), true);
+		break;
+	case 2:
+		nodes_relabel(tx, ids[n % count], base);
+		break;
+	default:
+		nodes_set_expiry(tx, ids[n % count], WALL_ZERO);
+	}
+	return tx;
+}
+
+/* Reports, farewells, renames and joins at once: all pass, none is chosen as a deadlock's victim. */
+static void writers_never_wait_in_a_circle(void **state)
+{
+	enum { NODES = 8, WRITES = 200 };
+	uint64_t ids[NODES];
+	(void)state;
+	for (uint8_t i = 0; i < NODES; i++)
+		ids[i] = enroll(join_of((uint8_t)(i + 1), "pc")).node.id;
+	mixed_left = WRITES + WRITES / 4;
+	mixed_failed = 0;
+	mixed_done = false;
+	for (unsigned i = 0; i < WRITES; i++) {
+		tx_run(mixed_write(i % 3 ? pg : other, i, ids, NODES), on_mixed, NULL);
+		if (i % 4 == 0) {
+			struct enrollment e = join_of((uint8_t)(20 + i / 4), "pc");
+			nodes_enroll(i % 8 ? pg : other, tailnet, &e, on_mixed_join, NULL);
+		}
+	}
+	assert_true(fixture_wait(loop, &mixed_done, 20000));
+	assert_int_equal(mixed_failed, 0);
+}
+
 /* --- what time does ----------------------------------------------------------------------------------------------------------------------------------------------------------- */
 
 struct due {
@@ -728,6 +800,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(each_change_has_its_line, fresh, end),
 		cmocka_unit_test_setup_teardown(reports_tell_only_what_differs, fresh, end),
 		cmocka_unit_test_setup_teardown(being_seen_moves_forward_only, fresh, end),
+		cmocka_unit_test_setup_teardown(writers_never_wait_in_a_circle, fresh, end),
 		cmocka_unit_test_setup_teardown(an_expiry_is_told_once, fresh, end),
 		cmocka_unit_test_setup_teardown(silent_ephemeral_nodes_go_unless_they_came_back, fresh, end),
 	};
