@@ -239,9 +239,9 @@ void v1_node_approve_routes(struct exchange *x)
 {
 	struct node_task *t = task_new(x, "approving routes");
 	struct field_texts texts = {0};
-	struct prefix *routes;
+	struct prefix *routes = NULL;
 	struct diag why = {0};
-	size_t count;
+	size_t count = 0;
 	enum err e;
 
 	if (!fields_path_id(x, 0, &t->id, t->detail) || !fields_read(x, (struct field[]){{"routes", FIELD_TEXTS, &texts}, {0}}, t->detail))
