@@ -407,6 +407,25 @@ static void streams_flow_piece_by_piece(void **state)
 	assert_int_equal(gones, 1);
 }
 
+/* The first map of a large tailnet is one frame of very many pieces. */
+static void frames_have_any_number_of_pieces(void **state)
+{
+	enum { PIECES = 5000, PIECE = 8 };
+	struct body *pieces[PIECES];
+	(void)state;
+	int32_t id = ask("GET", "/stream");
+	pump();
+	for (unsigned i = 0; i < PIECES; i++)
+		pieces[i] = body_new(BYTES("eight..."));
+	exchange_send(held, pieces, PIECES);
+	exchange_end(held);
+	for (unsigned i = 0; i < PIECES; i++)
+		body_drop(&pieces[i]);
+	pump();
+	assert_int_equal(answer_of(id)->body.len, PIECES * PIECE);
+	assert_true(answer_of(id)->closed);
+}
+
 static void streams_wait_for_the_window(void **state)
 {
 	(void)state;
@@ -663,6 +682,7 @@ int main(void)
 		TEST(requests_are_answered_byte_by_byte),
 		TEST(pings_are_answered),
 		TEST(streams_flow_piece_by_piece),
+		TEST(frames_have_any_number_of_pieces),
 		TEST(streams_wait_for_the_window),
 		TEST(resets_tell_the_handler),
 		TEST(the_end_of_the_connection_tells_everybody),
