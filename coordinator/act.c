@@ -34,9 +34,9 @@ void act_audit(struct tx *tx, const struct actor *actor, const char *action, uin
 	if (!actor)
 		return;
 	audits_append(tx, &(struct audit){
-		.actor = bytes_text(actor->name),
-		.action = bytes_text(action),
-		.subject = subject,
-		.detail = bytes_text(detail),
-	});
+				  .actor = bytes_text(actor->name),
+				  .action = bytes_text(action),
+				  .subject = subject,
+				  .detail = bytes_text(detail),
+			  });
 }

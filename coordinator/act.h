@@ -9,9 +9,9 @@
 
 /* NULL stands for the node itself or for time: those leave no audit line. */
 struct actor {
-	const char *name;               /* "operator:PREFIX", "apikey:PREFIX", "socket" */
-	uint64_t tailnet;               /* the tailnet acted on */
-	uint64_t request;               /* id of the exchange */
+	const char *name; /* "operator:PREFIX", "apikey:PREFIX", "socket" */
+	uint64_t tailnet; /* the tailnet acted on */
+	uint64_t request; /* id of the exchange */
 };
 
 /* Runs the transaction and rings for its generation, then answers as tx_fn does. */

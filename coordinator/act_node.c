@@ -7,7 +7,7 @@
 struct node_act {
 	struct coordinator *c;
 	uint64_t tailnet;
-	unsigned row;                   /* statement that reads the node as it stands afterwards */
+	unsigned row; /* statement that reads the node as it stands afterwards */
 	act_node_fn on_done;
 	void *context;
 };
@@ -73,7 +73,8 @@ void act_node_relabel(struct coordinator *c, uint64_t tailnet, uint64_t node, st
 	node_act_commit(c, tx, node, on_done, context);
 }
 
-void act_node_set_expiry(struct coordinator *c, const struct actor *actor, uint64_t tailnet, uint64_t node, struct wall expiry, act_node_fn on_done, void *context)
+void act_node_set_expiry(struct coordinator *c, const struct actor *actor, uint64_t tailnet, uint64_t node, struct wall expiry, act_node_fn on_done,
+			 void *context)
 {
 	struct tx *tx = tx_begin(c->pg, tailnet, TX_WRITE);
 
@@ -100,7 +101,8 @@ void act_node_rename(struct coordinator *c, const struct actor *actor, uint64_t 
 	node_act_commit(c, tx, node, on_done, context);
 }
 
-void act_node_tag(struct coordinator *c, const struct actor *actor, uint64_t tailnet, uint64_t node, const struct bytes *tags, size_t count, act_node_fn on_done, void *context)
+void act_node_tag(struct coordinator *c, const struct actor *actor, uint64_t tailnet, uint64_t node, const struct bytes *tags, size_t count,
+		  act_node_fn on_done, void *context)
 {
 	struct tx *tx = tx_begin(c->pg, tailnet, TX_WRITE);
 
@@ -109,8 +111,8 @@ void act_node_tag(struct coordinator *c, const struct actor *actor, uint64_t tai
 	node_act_commit(c, tx, node, on_done, context);
 }
 
-void act_node_approve_routes(struct coordinator *c, const struct actor *actor, uint64_t tailnet, uint64_t node, const struct prefix *routes, size_t count, act_node_fn on_done,
-                             void *context)
+void act_node_approve_routes(struct coordinator *c, const struct actor *actor, uint64_t tailnet, uint64_t node, const struct prefix *routes, size_t count,
+			     act_node_fn on_done, void *context)
 {
 	struct tx *tx = tx_begin(c->pg, tailnet, TX_WRITE);
 

@@ -16,11 +16,13 @@ void act_node_logout(struct coordinator *c, const struct node *node, act_node_fn
 void act_node_relabel(struct coordinator *c, uint64_t tailnet, uint64_t node, struct bytes base, act_node_fn on_done, void *context);
 
 /* An administrator's, and time's (actor NULL). */
-void act_node_set_expiry(struct coordinator *c, const struct actor *actor, uint64_t tailnet, uint64_t node, struct wall expiry, act_node_fn on_done, void *context);
+void act_node_set_expiry(struct coordinator *c, const struct actor *actor, uint64_t tailnet, uint64_t node, struct wall expiry, act_node_fn on_done,
+			 void *context);
 void act_node_delete(struct coordinator *c, const struct actor *actor, uint64_t tailnet, uint64_t node, act_node_fn on_done, void *context);
 void act_node_rename(struct coordinator *c, const struct actor *actor, uint64_t tailnet, uint64_t node, struct bytes label, act_node_fn on_done, void *context);
-void act_node_tag(struct coordinator *c, const struct actor *actor, uint64_t tailnet, uint64_t node, const struct bytes *tags, size_t count, act_node_fn on_done, void *context);
-void act_node_approve_routes(struct coordinator *c, const struct actor *actor, uint64_t tailnet, uint64_t node, const struct prefix *routes, size_t count, act_node_fn on_done,
-                             void *context);
+void act_node_tag(struct coordinator *c, const struct actor *actor, uint64_t tailnet, uint64_t node, const struct bytes *tags, size_t count,
+		  act_node_fn on_done, void *context);
+void act_node_approve_routes(struct coordinator *c, const struct actor *actor, uint64_t tailnet, uint64_t node, const struct prefix *routes, size_t count,
+			     act_node_fn on_done, void *context);
 
 #endif

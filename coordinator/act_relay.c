@@ -3,7 +3,7 @@
 #include "hostname.h"
 
 enum err act_relay_create(struct tx *tx, const struct actor *actor, const struct relay_region *region, struct bytes name, struct secret *secret, unsigned *row,
-                          struct diag *why)
+			  struct diag *why)
 {
 	struct relay relay = {.region = region->id, .node = {.name = name}};
 	enum err e;

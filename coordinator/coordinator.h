@@ -32,9 +32,9 @@ struct coordinator_options {
 };
 
 enum session_state {
-	SESSION_OPEN,           /* Noise is done; requests come and go */
-	SESSION_DRAINING,       /* GOAWAY was said; ends when its streams have ended */
-	SESSION_ENDED,          /* nothing may happen any more; freed at the end of the turn */
+	SESSION_OPEN,     /* Noise is done; requests come and go */
+	SESSION_DRAINING, /* GOAWAY was said; ends when its streams have ended */
+	SESSION_ENDED,    /* nothing may happen any more; freed at the end of the turn */
 	SESSION_STATES
 };
 
@@ -42,21 +42,21 @@ struct coordinator {
 	struct worker *worker;
 	struct loop *loop;
 	const struct coordinator_options *options;
-	const struct private_key *noise_key;    /* of the process; wiped by main */
+	const struct private_key *noise_key; /* of the process; wiped by main */
 	struct server *server;
 	struct pg *pg;
 	struct bus *bus;
 	struct presence *presence;
-	struct presence_view *view;             /* of tailnets that administrators looked at, and that sweep asks about */
-	struct table *followed;                 /* the set of those */
+	struct presence_view *view; /* of tailnets that administrators looked at, and that sweep asks about */
+	struct table *followed;     /* the set of those */
 	struct roster *roster;
 	struct dial *dial;
 	struct rate *register_rate;
 	struct reports *reports;
-	struct sweep *sweep;                    /* first worker only */
+	struct sweep *sweep; /* first worker only */
 	struct list sessions[SESSION_STATES];
 	size_t session_count;
-	struct table *polls;                    /* node id -> its newest poll here */
+	struct table *polls; /* node id -> its newest poll here */
 	size_t poll_count;
 	struct timer poll_touch;
 	bool draining;

@@ -1,9 +1,9 @@
 #include "coordinator.h"
 
 #define AT(member) offsetof(struct coordinator_options, member)
-#define SECONDS(n) ((n) * INT64_C(1000))
-#define MINUTES(n) SECONDS((n) * 60)
-#define DAYS(n) MINUTES((n) * 1440)
+#define SECONDS(n) ((n)*INT64_C(1000))
+#define MINUTES(n) SECONDS((n)*60)
+#define DAYS(n) MINUTES((n)*1440)
 
 const struct option coordinator_option_table[] = {
 	{"listen.clients", OPTION_LISTEN, AT(listen_clients), "127.0.0.1:8080", 0, 0, NULL, "Plain HTTP door of clients and relays."},
@@ -22,13 +22,16 @@ const struct option coordinator_option_table[] = {
 	{"request.timeout", OPTION_DURATION, AT(request_ms), "15s", 1000, MINUTES(5), NULL, "A request head or body must arrive within."},
 	{"session.idle", OPTION_DURATION, AT(session_idle_ms), "15m", SECONDS(5), DAYS(7), NULL, "A session without an open stream ends after."},
 	{"register.per_minute", OPTION_INT, AT(register_per_minute), "60", 1, 100000, NULL, "Registrations of one machine key, per thread; past it 429."},
-	{"map.keepalive", OPTION_DURATION, AT(keepalive_ms), "50s", SECONDS(1), SECONDS(100), NULL, "Keep-alive of an idle map stream, plus 0 to 8 s; clients give up after 120 s."},
+	{"map.keepalive", OPTION_DURATION, AT(keepalive_ms), "50s", SECONDS(1), SECONDS(100), NULL,
+	 "Keep-alive of an idle map stream, plus 0 to 8 s; clients give up after 120 s."},
 	{"map.first_frame", OPTION_DURATION, AT(first_frame_ms), "100s", SECONDS(1), SECONDS(115), NULL, "A stream without its first map ends after."},
 	{"report.gather", OPTION_DURATION, AT(report_gather_ms), "10ms", 1, SECONDS(5), NULL, "Client reports are gathered so long before they are written."},
 	{"presence.grace", OPTION_DURATION, AT(presence_grace_ms), "10s", 0, MINUTES(10), NULL, "A node whose stream ended stays online so long."},
 	{"ephemeral.inactivity", OPTION_DURATION, AT(ephemeral_inactivity_ms), "2m", SECONDS(1), DAYS(365), NULL, "A silent ephemeral node is removed after."},
-	{"sweep.interval", OPTION_DURATION, AT(sweep_ms), "1s", 100, MINUTES(5), NULL, "Expiry, ephemeral nodes and the journal are looked at this often, by one coordinator at a time."},
-	{"relay.insecure_for_tests", OPTION_BOOL, AT(relay_insecure_for_tests), "false", 0, 0, NULL, "Lets relays announce InsecureForTests: clients then do not check their certificate."},
+	{"sweep.interval", OPTION_DURATION, AT(sweep_ms), "1s", 100, MINUTES(5), NULL,
+	 "Expiry, ephemeral nodes and the journal are looked at this often, by one coordinator at a time."},
+	{"relay.insecure_for_tests", OPTION_BOOL, AT(relay_insecure_for_tests), "false", 0, 0, NULL,
+	 "Lets relays announce InsecureForTests: clients then do not check their certificate."},
 	{0},
 };
 

@@ -10,11 +10,11 @@
 #include "table.h"
 
 enum {
-	RESUBSCRIBE_MS = 200,           /* a lost mapper is marked by then; the next pick is another */
-	UNKNOWN_NODE_TRIES = 10,        /* a keeper may still be behind the commit that made the node */
-	KEEPALIVE_SPREAD_MS = 8000,     /* control.md 5.4: 50 s and up to 8 s random */
-	TOUCH_EVERY_MS = 30000,         /* at most so old is last_seen of a node whose coordinator was killed */
-	FRAME_PIECES_MAX = 65536        /* chunks of 64 peers: four million peers */
+	RESUBSCRIBE_MS = 200,       /* a lost mapper is marked by then; the next pick is another */
+	UNKNOWN_NODE_TRIES = 10,    /* a keeper may still be behind the commit that made the node */
+	KEEPALIVE_SPREAD_MS = 8000, /* control.md 5.4: 50 s and up to 8 s random */
+	TOUCH_EVERY_MS = 30000,     /* at most so old is last_seen of a node whose coordinator was killed */
+	FRAME_PIECES_MAX = 65536    /* chunks of 64 peers: four million peers */
 };
 
 struct poll {
@@ -23,13 +23,13 @@ struct poll {
 	struct subscription *subscription;
 	struct timer keepalive, resubscribe, deadline;
 	struct link_subscribe request;
-	struct body **pending;          /* one whole frame, when the stream has no room */
+	struct body **pending; /* one whole frame, when the stream has no room */
 	size_t pending_count;
 	unsigned unknown_tries;
-	bool told;                      /* a first frame went out */
-	bool ending;                    /* END_STREAM once the pending frame has gone */
-	bool first_polled;              /* the row knows that a full map went out */
-	bool present;                   /* presence was taken: streams only */
+	bool told;         /* a first frame went out */
+	bool ending;       /* END_STREAM once the pending frame has gone */
+	bool first_polled; /* the row knows that a full map went out */
+	bool present;      /* presence was taken: streams only */
 };
 
 #define POLL(p) ((struct subject){.kind = "poll", .tailnet = (p)->request.tailnet, .node = (p)->request.node, .id = (p)->request.session})

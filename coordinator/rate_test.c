@@ -55,7 +55,7 @@ static void test_oldest_bucket_makes_room(void **state)
 	assert_true(rate_take(rate, BYTES("a"), now, &retry_s));
 	assert_true(rate_take(rate, BYTES("b"), now, &retry_s));
 	assert_false(rate_take(rate, BYTES("a"), now, &retry_s));
-	assert_true(rate_take(rate, BYTES("c"), now, &retry_s));        /* b goes: it asked longest ago */
+	assert_true(rate_take(rate, BYTES("c"), now, &retry_s)); /* b goes: it asked longest ago */
 	assert_false(rate_take(rate, BYTES("a"), now, &retry_s));
 	assert_true(rate_take(rate, BYTES("b"), now, &retry_s));
 	rate_free(&rate);

@@ -142,7 +142,8 @@ static void on_announced(void *context, enum err e, struct tx *tx, const struct 
 		return;
 	}
 	if (tx_generation(tx))
-		log_info(((struct subject){.kind = "relay", .id = relay->id}), "relay map changed", F_BYTES("name", relay->node.name), F_BYTES("host", t->relay.node.host_name));
+		log_info(((struct subject){.kind = "relay", .id = relay->id}), "relay map changed", F_BYTES("name", relay->node.name),
+			 F_BYTES("host", t->relay.node.host_name));
 	buffer_init(&out, 4096);
 	jsonw_start(&w, &out);
 	jsonw_object(&w, NULL);

@@ -6,8 +6,8 @@
 
 #include "exchange.h"
 
-void relayreg_guard(struct exchange *x);        /* x->guard becomes the struct relay */
-void serve_relay_announce(struct exchange *x);  /* POST /relay/v1/announce */
-void serve_relay_verify(struct exchange *x);    /* POST /relay/v1/verify */
+void relayreg_guard(struct exchange *x);       /* x->guard becomes the struct relay */
+void serve_relay_announce(struct exchange *x); /* POST /relay/v1/announce */
+void serve_relay_verify(struct exchange *x);   /* POST /relay/v1/verify */
 
 #endif

@@ -81,7 +81,8 @@ static void compare_hostinfo(const struct node *node, const struct hostinfo *hos
 	moves->relabel = !node->renamed && !label_is_of(node->label, bytes_text(moves->label));
 }
 
-void report_compare(const struct node *node, const struct map_request *request, uint64_t epoch, struct wall now, struct arena *arena, struct report_moves *moves)
+void report_compare(const struct node *node, const struct map_request *request, uint64_t epoch, struct wall now, struct arena *arena,
+		    struct report_moves *moves)
 {
 	struct node_report *report = &moves->report;
 

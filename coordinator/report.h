@@ -14,6 +14,7 @@ struct report_moves {
 	char label[NODE_LABEL_MAX + 1]; /* the base it gives */
 };
 
-void report_compare(const struct node *node, const struct map_request *request, uint64_t epoch, struct wall now, struct arena *arena, struct report_moves *moves);
+void report_compare(const struct node *node, const struct map_request *request, uint64_t epoch, struct wall now, struct arena *arena,
+		    struct report_moves *moves);
 
 #endif

@@ -33,12 +33,20 @@ static int set_up(void **state)
 	s->here[0] = s->there[1] = endpoint("192.0.2.1:41641");
 	s->here[1] = s->there[0] = endpoint("198.51.100.7:41641");
 	s->node = (struct node){
-		.id = 7, .tailnet = 1, .label = BYTES("laptop"), .capver = 142, .home_relay = 900,
+		.id = 7,
+		.tailnet = 1,
+		.label = BYTES("laptop"),
+		.capver = 142,
+		.home_relay = 900,
 		.hostinfo = BYTES("{\"Hostname\":\"laptop\",\"NetInfo\":{\"PreferredDERP\":900}}"),
-		.endpoints = s->here, .endpoint_count = 2,
+		.endpoints = s->here,
+		.endpoint_count = 2,
 	};
 	s->request = (struct map_request){
-		.kind = MAP_LITE, .capver = 142, .endpoints = s->there, .endpoint_count = 2,
+		.kind = MAP_LITE,
+		.capver = 142,
+		.endpoints = s->there,
+		.endpoint_count = 2,
 		.hostinfo = {.present = true, .json = s->node.hostinfo, .hostname = BYTES("laptop"), .has_net_info = true, .preferred_derp = 900},
 	};
 	*state = s;
@@ -118,14 +126,9 @@ static void test_label_follows_the_host_name(void **state)
 		const char *label, *hostname;
 		bool renamed, relabel;
 	} cases[] = {
-		{"laptop", "laptop", false, false},
-		{"laptop", "Laptop", false, false},
-		{"laptop-1", "laptop", false, false},
-		{"laptop-x", "laptop", false, true},
-		{"laptops", "laptop", false, true},
-		{"laptop", "desk", false, true},
-		{"laptop", "desk", true, false},
-		{"node", "\xe6\x9c\xba", false, false},
+		{"laptop", "laptop", false, false},  {"laptop", "Laptop", false, false},     {"laptop-1", "laptop", false, false},
+		{"laptop-x", "laptop", false, true}, {"laptops", "laptop", false, true},     {"laptop", "desk", false, true},
+		{"laptop", "desk", true, false},     {"node", "\xe6\x9c\xba", false, false},
 	};
 	struct setup *s = *state;
 

@@ -10,7 +10,7 @@ struct coordinator;
 struct reports;
 
 struct reports *reports_new(struct coordinator *c);
-void reports_free(struct reports **reports);                    /* answers what waits with ERR_CANCELED */
+void reports_free(struct reports **reports); /* answers what waits with ERR_CANCELED */
 typedef void (*report_fn)(void *context, enum err e);
 /* Copied. Answered once, after its batch committed, never before this returned. */
 void reports_add(struct reports *reports, uint64_t tailnet, const struct node_report *report, report_fn on_written, void *context);

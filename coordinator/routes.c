@@ -10,28 +10,25 @@
 
 enum { PUBLIC = DOOR_CLIENTS, NOISE = DOOR_NOISE, BOTH = DOOR_CLIENTS | DOOR_ADMIN | DOOR_SOCKET };
 
-const struct route coordinator_routes[] = {
-	{METHOD_GET, "/key", PUBLIC, NULL, serve_key, 0},
-	{METHOD_POST, "/ts2021", PUBLIC, NULL, serve_upgrade, 0},
-	{METHOD_GET, "/health", BOTH, NULL, serve_health, 0},
-	{METHOD_GET, "/version", BOTH, NULL, serve_version, 0},
-	{METHOD_POST, "/relay/v1/announce", PUBLIC, relayreg_guard, serve_relay_announce, 16 << 10},
-	{METHOD_POST, "/relay/v1/verify", PUBLIC, relayreg_guard, serve_relay_verify, 4 << 10},
+const struct route coordinator_routes[] = {{METHOD_GET, "/key", PUBLIC, NULL, serve_key, 0},
+					   {METHOD_POST, "/ts2021", PUBLIC, NULL, serve_upgrade, 0},
+					   {METHOD_GET, "/health", BOTH, NULL, serve_health, 0},
+					   {METHOD_GET, "/version", BOTH, NULL, serve_version, 0},
+					   {METHOD_POST, "/relay/v1/announce", PUBLIC, relayreg_guard, serve_relay_announce, 16 << 10},
+					   {METHOD_POST, "/relay/v1/verify", PUBLIC, relayreg_guard, serve_relay_verify, 4 << 10},
 
-	{METHOD_POST, "/machine/register", NOISE, NULL, serve_register, 0},
-	{METHOD_POST, "/machine/map", NOISE, NULL, serve_map, 0},
-	{METHOD_GET, "/machine/whoami", NOISE, NULL, serve_whoami, 0},
-	{METHOD_POST, "/machine/set-dns", NOISE, NULL, serve_rest, 0},
-	{METHOD_PATCH, "/machine/set-device-attr", NOISE, NULL, serve_rest, 0},
-	{METHOD_POST, "/machine/audit-log", NOISE, NULL, serve_rest, 0},
-	{METHOD_POST, "/machine/id-token", NOISE, NULL, serve_rest, 0},
-	{METHOD_POST, "/machine/feature/query", NOISE, NULL, serve_rest, 0},
-	{METHOD_POST, "/machine/webclient/{*}", NOISE, NULL, serve_rest, 0},
-	{METHOD_GET, "/machine/ssh/action/{*}", NOISE, NULL, serve_rest, 0},
-	{METHOD_GET, "/machine/tka/{*}", NOISE, NULL, serve_rest, 0},
-	{METHOD_POST, "/machine/tka/{*}", NOISE, NULL, serve_rest, 0},
-	{METHOD_POST, "/machine/update-health", NOISE, NULL, serve_rest, 0},
+					   {METHOD_POST, "/machine/register", NOISE, NULL, serve_register, 0},
+					   {METHOD_POST, "/machine/map", NOISE, NULL, serve_map, 0},
+					   {METHOD_GET, "/machine/whoami", NOISE, NULL, serve_whoami, 0},
+					   {METHOD_POST, "/machine/set-dns", NOISE, NULL, serve_rest, 0},
+					   {METHOD_PATCH, "/machine/set-device-attr", NOISE, NULL, serve_rest, 0},
+					   {METHOD_POST, "/machine/audit-log", NOISE, NULL, serve_rest, 0},
+					   {METHOD_POST, "/machine/id-token", NOISE, NULL, serve_rest, 0},
+					   {METHOD_POST, "/machine/feature/query", NOISE, NULL, serve_rest, 0},
+					   {METHOD_POST, "/machine/webclient/{*}", NOISE, NULL, serve_rest, 0},
+					   {METHOD_GET, "/machine/ssh/action/{*}", NOISE, NULL, serve_rest, 0},
+					   {METHOD_GET, "/machine/tka/{*}", NOISE, NULL, serve_rest, 0},
+					   {METHOD_POST, "/machine/tka/{*}", NOISE, NULL, serve_rest, 0},
+					   {METHOD_POST, "/machine/update-health", NOISE, NULL, serve_rest, 0},
 
-	ADMIN_ROUTES
-	{0}
-};
+					   ADMIN_ROUTES{0}};

@@ -47,5 +47,7 @@ void serve_health(struct exchange *x)
 /* Tools written for headscale derive their dialect from `version`: it names the dialect that our API v1 speaks. */
 void serve_version(struct exchange *x)
 {
-	exchange_reply_json(x, 200, BYTES("{\"version\":\"0.30.0\",\"fleetscale\":\"" FLEETSCALE_VERSION "\",\"commit\":\"\",\"buildTime\":\"\",\"go\":{},\"dirty\":false}"));
+	exchange_reply_json(
+		x, 200,
+		BYTES("{\"version\":\"0.30.0\",\"fleetscale\":\"" FLEETSCALE_VERSION "\",\"commit\":\"\",\"buildTime\":\"\",\"go\":{},\"dirty\":false}"));
 }

@@ -5,8 +5,8 @@
 
 #include "exchange.h"
 
-void serve_key(struct exchange *x);             /* GET /key?v=CAPVER */
-void serve_health(struct exchange *x);          /* GET /health: application/health+json */
-void serve_version(struct exchange *x);         /* GET /version */
+void serve_key(struct exchange *x);     /* GET /key?v=CAPVER */
+void serve_health(struct exchange *x);  /* GET /health: application/health+json */
+void serve_version(struct exchange *x); /* GET /version */
 
 #endif

@@ -6,7 +6,7 @@
 struct answer {
 	const char *path;
 	unsigned status;
-	const char *type;       /* NULL: plain text */
+	const char *type; /* NULL: plain text */
 	const char *body;
 };
 

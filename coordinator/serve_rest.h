@@ -6,7 +6,7 @@
 
 #include "exchange.h"
 
-void serve_rest(struct exchange *x);            /* looks its answer up by the route's path */
-void serve_whoami(struct exchange *x);          /* GET /machine/whoami */
+void serve_rest(struct exchange *x);   /* looks its answer up by the route's path */
+void serve_whoami(struct exchange *x); /* GET /machine/whoami */
 
 #endif

@@ -11,10 +11,10 @@
 #include "upgrade.h"
 
 enum {
-	PIPE_IN_MAX = 64 << 10,         /* a few records; a client that sends more before we read waits in its kernel */
+	PIPE_IN_MAX = 64 << 10, /* a few records; a client that sends more before we read waits in its kernel */
 	PLAIN_MAX = 64 << 10,
 	EARLY_MAX = 1024,
-	TAKE_AT_ONCE = 64 << 10         /* sealed and written per turn: bounds memory of a slow reader */
+	TAKE_AT_ONCE = 64 << 10 /* sealed and written per turn: bounds memory of a slow reader */
 };
 
 static const bool may_follow[SESSION_STATES][SESSION_STATES] = {
@@ -173,7 +173,7 @@ struct opening {
 	struct coordinator *worker;
 	struct noise noise;
 	struct endpoint peer;
-	bool refused;           /* an error frame is what we sent: nothing follows it */
+	bool refused; /* an error frame is what we sent: nothing follows it */
 };
 
 static void session_open(struct opening *o, struct pipe *pipe)

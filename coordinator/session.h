@@ -16,7 +16,7 @@ struct session {
 	struct pipe *pipe;
 	struct h2pipe *h2;
 	struct noise noise;
-	struct buffer plain;                    /* opened, not yet eaten by HTTP/2 */
+	struct buffer plain; /* opened, not yet eaten by HTTP/2 */
 	struct timer idle;
 	struct defer flush, bury;
 	uint64_t id;

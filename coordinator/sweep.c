@@ -9,7 +9,7 @@
 #include "table.h"
 
 enum {
-	BATCH_MAX = 500,                        /* nodes per look: the next look takes the rest */
+	BATCH_MAX = 500, /* nodes per look: the next look takes the rest */
 	PRUNE_EVERY_MS = 60000,
 	JOURNAL_AGE_MS = 24 * 3600 * 1000,
 	JOURNAL_LINES = 100000
@@ -19,7 +19,7 @@ enum {
 struct sweep {
 	struct coordinator *c;
 	struct timer look, prune;
-	unsigned out;                           /* answers to come */
+	unsigned out; /* answers to come */
 };
 
 static void sweep_answered(struct sweep *s)
@@ -58,7 +58,8 @@ static void chore_commit(struct sweep *s, struct tx *tx, const char *event, uint
 }
 
 /* Calls `each` with the nodes of one tailnet after the other. */
-static void due_by_tailnet(struct sweep *s, const struct nodes_due *due, size_t count, void (*each)(struct sweep *s, uint64_t tailnet, const uint64_t *nodes, size_t count))
+static void due_by_tailnet(struct sweep *s, const struct nodes_due *due, size_t count,
+			   void (*each)(struct sweep *s, uint64_t tailnet, const uint64_t *nodes, size_t count))
 {
 	uint64_t nodes[BATCH_MAX];
 	size_t filled = 0;

@@ -7,6 +7,6 @@
 #include "coordinator.h"
 
 struct sweep *sweep_new(struct coordinator *c);
-void sweep_free(struct sweep **sweep);          /* accepts NULL; answers that are still out are let go */
+void sweep_free(struct sweep **sweep); /* accepts NULL; answers that are still out are let go */
 
 #endif

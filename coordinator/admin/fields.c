@@ -84,7 +84,8 @@ static bool fields_take(struct exchange *x, const struct field *fields, json_t *
 	const struct field *f;
 	json_t *value;
 
-	json_object_foreach(body, name, value) {
+	json_object_foreach(body, name, value)
+	{
 		for (f = fields; f->name && strcmp(f->name, name) != 0; f++)
 			;
 		wrong = f->name ? field_take(x, f, value) : "unexpected property";

@@ -7,12 +7,12 @@
 #include "exchange.h"
 
 enum field_type {
-	FIELD_TEXT,             /* struct bytes; at == NULL when absent or null */
-	FIELD_BOOL,             /* bool */
-	FIELD_ID,               /* uint64_t; a decimal text (64-bit numbers are texts), a number is taken too; "" and absent are 0 */
-	FIELD_TIME,             /* struct wall; absent is WALL_ZERO */
-	FIELD_TEXTS,            /* struct field_texts */
-	FIELD_NUMBER            /* double */
+	FIELD_TEXT,  /* struct bytes; at == NULL when absent or null */
+	FIELD_BOOL,  /* bool */
+	FIELD_ID,    /* uint64_t; a decimal text (64-bit numbers are texts), a number is taken too; "" and absent are 0 */
+	FIELD_TIME,  /* struct wall; absent is WALL_ZERO */
+	FIELD_TEXTS, /* struct field_texts */
+	FIELD_NUMBER /* double */
 };
 
 struct field_texts {

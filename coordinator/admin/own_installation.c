@@ -38,7 +38,8 @@ void own_operator_create(struct exchange *x)
 	struct tx *tx;
 
 	t->x = x;
-	if (!fields_read(x, (struct field[]){{"expiration", FIELD_TIME, &key.expiry}, {"description", FIELD_TEXT, &key.description}, {0}}, "creating operator key"))
+	if (!fields_read(x, (struct field[]){{"expiration", FIELD_TIME, &key.expiry}, {"description", FIELD_TEXT, &key.description}, {0}},
+			 "creating operator key"))
 		return;
 	if (wall_is_zero(key.expiry) || !x->body.len) {
 		problem_reply(x, 400, "creating operator key", "an operator key needs an expiration", "body.expiration");

@@ -116,9 +116,15 @@ void own_relays_create(struct exchange *x)
 	struct tx *tx;
 	enum err e;
 
-	if (!fields_read(x, (struct field[]){{"name", FIELD_TEXT, &name}, {"regionId", FIELD_ID, &region_id}, {"regionCode", FIELD_TEXT, &region.code},
-	                                     {"regionName", FIELD_TEXT, &region.name}, {"latitude", FIELD_NUMBER, &region.latitude},
-	                                     {"longitude", FIELD_NUMBER, &region.longitude}, {0}}, t->detail))
+	if (!fields_read(x,
+			 (struct field[]){{"name", FIELD_TEXT, &name},
+					  {"regionId", FIELD_ID, &region_id},
+					  {"regionCode", FIELD_TEXT, &region.code},
+					  {"regionName", FIELD_TEXT, &region.name},
+					  {"latitude", FIELD_NUMBER, &region.latitude},
+					  {"longitude", FIELD_NUMBER, &region.longitude},
+					  {0}},
+			 t->detail))
 		return;
 	region.id = region_id > REGION_ID_MAX ? 0 : (unsigned)region_id;
 	tx = tx_begin(c->pg, TAILNET_INSTALLATION, TX_WRITE);

@@ -95,8 +95,14 @@ void own_tailnets_create(struct exchange *x)
 	struct tx *tx;
 	enum err e;
 
-	if (!fields_read(x, (struct field[]){{"name", FIELD_TEXT, &tailnet.name}, {"domain", FIELD_TEXT, &tailnet.domain}, {"displayName", FIELD_TEXT, &tailnet.display_name},
-	                                     {"ipv4Range", FIELD_TEXT, &range4}, {"ipv6Range", FIELD_TEXT, &range6}, {0}}, t->detail))
+	if (!fields_read(x,
+			 (struct field[]){{"name", FIELD_TEXT, &tailnet.name},
+					  {"domain", FIELD_TEXT, &tailnet.domain},
+					  {"displayName", FIELD_TEXT, &tailnet.display_name},
+					  {"ipv4Range", FIELD_TEXT, &range4},
+					  {"ipv6Range", FIELD_TEXT, &range6},
+					  {0}},
+			 t->detail))
 		return;
 	tx = tx_begin(c->pg, TAILNET_INSTALLATION, TX_WRITE);
 	e = take_range(range4, "ipv4Range", &tailnet.range4, &why);

@@ -5,8 +5,16 @@ static const char *reason_phrase(unsigned status)
 	static const struct {
 		unsigned status;
 		const char *phrase;
-	} phrases[] = {{400, "Bad Request"}, {401, "Unauthorized"}, {403, "Forbidden"}, {404, "Not Found"}, {409, "Conflict"}, {413, "Request Entity Too Large"},
-	               {415, "Unsupported Media Type"}, {422, "Unprocessable Entity"}, {429, "Too Many Requests"}, {503, "Service Unavailable"}};
+	} phrases[] = {{400, "Bad Request"},
+		       {401, "Unauthorized"},
+		       {403, "Forbidden"},
+		       {404, "Not Found"},
+		       {409, "Conflict"},
+		       {413, "Request Entity Too Large"},
+		       {415, "Unsupported Media Type"},
+		       {422, "Unprocessable Entity"},
+		       {429, "Too Many Requests"},
+		       {503, "Service Unavailable"}};
 
 	for (size_t i = 0; i < COUNT_OF(phrases); i++)
 		if (phrases[i].status == status)
@@ -52,8 +60,8 @@ void problem_reply(struct exchange *x, unsigned status, const char *detail, cons
 void problem_reply_err(struct exchange *x, enum err e, const char *detail, const struct diag *why)
 {
 	static const unsigned statuses[ERR_COUNT] = {
-		[ERR_MALFORMED] = 400, [ERR_CONFLICT] = 400, [ERR_EXHAUSTED] = 400, [ERR_TOO_BIG] = 413, [ERR_NOT_FOUND] = 404, [ERR_EXISTS] = 409,
-		[ERR_DENIED] = 403, [ERR_UNAUTHENTICATED] = 401, [ERR_UNAVAILABLE] = 503, [ERR_TIMEOUT] = 503,
+		[ERR_MALFORMED] = 400, [ERR_CONFLICT] = 400, [ERR_EXHAUSTED] = 400,       [ERR_TOO_BIG] = 413,     [ERR_NOT_FOUND] = 404,
+		[ERR_EXISTS] = 409,    [ERR_DENIED] = 403,   [ERR_UNAUTHENTICATED] = 401, [ERR_UNAVAILABLE] = 503, [ERR_TIMEOUT] = 503,
 	};
 
 	problem_reply(x, statuses[e] ? statuses[e] : 500, detail, why && *why->text ? why->text : err_text(e), NULL);
@@ -65,7 +73,7 @@ void admin_reply(struct exchange *x, struct bytes json)
 	exchange_reply_json(x, 200, json);
 }
 
-enum { ANSWER_MAX = 256 << 20 };        /* a list of 100,000 nodes */
+enum { ANSWER_MAX = 256 << 20 }; /* a list of 100,000 nodes */
 
 void answer_start(struct answer *a)
 {

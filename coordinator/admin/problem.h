@@ -10,7 +10,7 @@
 void problem_reply(struct exchange *x, unsigned status, const char *detail, const char *message, const char *location);
 /* The same with the status that an error code has on these doors. why may be NULL. */
 void problem_reply_err(struct exchange *x, enum err e, const char *detail, const struct diag *why);
-void admin_reply(struct exchange *x, struct bytes json);        /* 200 */
+void admin_reply(struct exchange *x, struct bytes json); /* 200 */
 
 /* A 200 that is one JSON object: start, write its members, send. */
 struct answer {

@@ -15,9 +15,9 @@ struct node_task {
 	struct exchange *x;
 	struct coordinator *c;
 	const char *detail;
-	uint64_t id;                    /* one node; 0: the list */
-	struct bytes user;              /* list: only of this user; empty: all */
-	unsigned nodes, users, keys;    /* statements */
+	uint64_t id;                 /* one node; 0: the list */
+	struct bytes user;           /* list: only of this user; empty: all */
+	unsigned nodes, users, keys; /* statements */
 };
 
 static void task_read(struct node_task *t);
@@ -246,7 +246,8 @@ void v1_node_approve_routes(struct exchange *x)
 
 	if (!fields_path_id(x, 0, &t->id, t->detail) || !fields_read(x, (struct field[]){{"routes", FIELD_TEXTS, &texts}, {0}}, t->detail))
 		return;
-	e = texts.count > NODE_ROUTES_MAX ? diag_set(&why, ERR_MALFORMED, "more than %d routes", NODE_ROUTES_MAX) : parse_routes(x->arena, &texts, &routes, &count, &why);
+	e = texts.count > NODE_ROUTES_MAX ? diag_set(&why, ERR_MALFORMED, "more than %d routes", NODE_ROUTES_MAX)
+					  : parse_routes(x->arena, &texts, &routes, &count, &why);
 	if (e)
 		problem_reply_err(x, e, t->detail, &why);
 	else

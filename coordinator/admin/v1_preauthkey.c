@@ -115,8 +115,14 @@ void v1_preauthkey_create(struct exchange *x)
 	struct tx *tx;
 	enum err e;
 
-	if (!fields_read(x, (struct field[]){{"user", FIELD_ID, &key.user}, {"reusable", FIELD_BOOL, &key.reusable}, {"ephemeral", FIELD_BOOL, &key.ephemeral},
-	                                     {"expiration", FIELD_TIME, &key.expiry}, {"aclTags", FIELD_TEXTS, &tags}, {0}}, t->detail))
+	if (!fields_read(x,
+			 (struct field[]){{"user", FIELD_ID, &key.user},
+					  {"reusable", FIELD_BOOL, &key.reusable},
+					  {"ephemeral", FIELD_BOOL, &key.ephemeral},
+					  {"expiration", FIELD_TIME, &key.expiry},
+					  {"aclTags", FIELD_TEXTS, &tags},
+					  {0}},
+			 t->detail))
 		return;
 	key.tags = tags.list;
 	key.tag_count = tags.count;

@@ -133,8 +133,13 @@ void v1_user_create(struct exchange *x)
 	struct tx *tx;
 	enum err e;
 
-	if (!fields_read(x, (struct field[]){{"name", FIELD_TEXT, &user.name}, {"displayName", FIELD_TEXT, &user.display_name}, {"email", FIELD_TEXT, &user.email},
-	                                     {"pictureUrl", FIELD_TEXT, &user.picture_url}, {0}}, t->detail))
+	if (!fields_read(x,
+			 (struct field[]){{"name", FIELD_TEXT, &user.name},
+					  {"displayName", FIELD_TEXT, &user.display_name},
+					  {"email", FIELD_TEXT, &user.email},
+					  {"pictureUrl", FIELD_TEXT, &user.picture_url},
+					  {0}},
+			 t->detail))
 		return;
 	tx = tx_begin(c->pg, user.tailnet, TX_WRITE);
 	e = act_user_create(tx, &asker_of(x)->actor, &user, &t->row, &why);

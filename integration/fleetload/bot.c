@@ -44,7 +44,7 @@ static nghttp2_nv header(const char *name, const char *value)
 static int32_t bot_post(struct bot *b, const char *path, const char *json)
 {
 	nghttp2_nv headers[] = {header(":method", "POST"), header(":scheme", "https"), header(":authority", "fleetload"), header(":path", path),
-	                        header("content-type", "application/json")};
+				header("content-type", "application/json")};
 	struct buffer *body = x_zalloc(sizeof *body);
 	nghttp2_data_provider provider = {.source = {.ptr = body}, .read_callback = on_read_body};
 	int32_t stream;
@@ -65,9 +65,11 @@ static void bot_register(struct bot *b)
 	memcpy(key.raw, b->node_public.raw, KEY_LEN);
 	key_format_node(node, &key);
 	snprintf(json, sizeof json,
-	         "{\"Version\":%u,\"NodeKey\":\"%s\",\"OldNodeKey\":\"nodekey:%064d\",\"NLKey\":\"nlpub:%064d\",\"Auth\":{\"AuthKey\":\"%s\"},\"Expiry\":\"0001-01-01T00:00:00Z\","
-	         "\"Followup\":\"\",\"Hostinfo\":{\"OS\":\"linux\",\"Hostname\":\"bot-%u\",\"BackendLogID\":\"%064x\",\"GoArch\":\"amd64\"},\"NodeKeySignature\":null}",
-	         b->target->capver, node, 0, 0, b->target->auth_key, b->number, b->number);
+		 "{\"Version\":%u,\"NodeKey\":\"%s\",\"OldNodeKey\":\"nodekey:%064d\",\"NLKey\":\"nlpub:%064d\",\"Auth\":{\"AuthKey\":\"%s\"},\"Expiry\":"
+		 "\"0001-01-01T00:00:00Z\","
+		 "\"Followup\":\"\",\"Hostinfo\":{\"OS\":\"linux\",\"Hostname\":\"bot-%u\",\"BackendLogID\":\"%064x\",\"GoArch\":\"amd64\"},"
+		 "\"NodeKeySignature\":null}",
+		 b->target->capver, node, 0, 0, b->target->auth_key, b->number, b->number);
 	b->state = BOT_REGISTERING;
 	b->register_stream = bot_post(b, "/machine/register", json);
 }
@@ -85,11 +87,12 @@ static int32_t bot_map(struct bot *b, bool stream)
 	key_format_disco(disco, &disco_key);
 	endpoint_format(endpoint, b->endpoint);
 	snprintf(json, sizeof json,
-	         "{\"Version\":%u,\"Compress\":\"zstd\",\"KeepAlive\":true,\"NodeKey\":\"%s\",\"DiscoKey\":\"%s\",\"Stream\":%s,\"OmitPeers\":%s,"
-	         "\"Hostinfo\":{\"IPNVersion\":\"1.102.5\",\"OS\":\"linux\",\"Hostname\":\"bot-%u\",\"GoArch\":\"amd64\",\"BackendLogID\":\"%064x\","
-	         "\"Services\":[{\"Proto\":\"peerapi4\",\"Port\":40000},{\"Proto\":\"peerapi6\",\"Port\":40000}],\"NetInfo\":{\"PreferredDERP\":900,\"WorkingUDP\":true}},"
-	         "\"Endpoints\":[\"%s\"],\"EndpointTypes\":[1]}",
-	         b->target->capver, node, disco, stream ? "true" : "false", stream ? "false" : "true", b->number, b->number, endpoint);
+		 "{\"Version\":%u,\"Compress\":\"zstd\",\"KeepAlive\":true,\"NodeKey\":\"%s\",\"DiscoKey\":\"%s\",\"Stream\":%s,\"OmitPeers\":%s,"
+		 "\"Hostinfo\":{\"IPNVersion\":\"1.102.5\",\"OS\":\"linux\",\"Hostname\":\"bot-%u\",\"GoArch\":\"amd64\",\"BackendLogID\":\"%064x\","
+		 "\"Services\":[{\"Proto\":\"peerapi4\",\"Port\":40000},{\"Proto\":\"peerapi6\",\"Port\":40000}],\"NetInfo\":{\"PreferredDERP\":900,"
+		 "\"WorkingUDP\":true}},"
+		 "\"Endpoints\":[\"%s\"],\"EndpointTypes\":[1]}",
+		 b->target->capver, node, disco, stream ? "true" : "false", stream ? "false" : "true", b->number, b->number, endpoint);
 	return bot_post(b, "/machine/map", json);
 }
 
@@ -186,7 +189,8 @@ static int on_stream_close(nghttp2_session *h2, int32_t stream, uint32_t code, v
 	return 0;
 }
 
-static int on_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint8_t *name, size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags, void *context)
+static int on_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint8_t *name, size_t name_len, const uint8_t *value, size_t value_len,
+		     uint8_t flags, void *context)
 {
 	struct bot *b = context;
 
@@ -352,8 +356,10 @@ void bot_start(struct bot *b)
 	buffer_init(&head, BODY_MAX);
 	buffer_init(&text, BODY_MAX);
 	if (base64_encode(bytes_of(initiation, sizeof initiation), &text) ||
-	    buffer_format(&head, "POST /ts2021 HTTP/1.1\r\nHost: fleetload\r\nUpgrade: tailscale-control-protocol\r\nConnection: upgrade\r\nX-Tailscale-Handshake: %.*s\r\nContent-Length: 0\r\n\r\n",
-	                  BYTES_ARG(buffer_bytes(&text))))
+	    buffer_format(&head,
+			  "POST /ts2021 HTTP/1.1\r\nHost: fleetload\r\nUpgrade: tailscale-control-protocol\r\nConnection: upgrade\r\nX-Tailscale-Handshake: "
+			  "%.*s\r\nContent-Length: 0\r\n\r\n",
+			  BYTES_ARG(buffer_bytes(&text))))
 		abort();
 	b->state = BOT_CONNECTING;
 	b->started_us = clock_mono_us();

@@ -17,7 +17,7 @@ struct bot_events {
 	void (*on_registered)(void *context, struct bot *b);
 	/* One frame of the map stream: wire bytes with its length, and its content as it lies in the stream (compressed). first: of this stream. */
 	void (*on_frame)(void *context, struct bot *b, struct bytes frame, bool first);
-	void (*on_reported)(void *context, struct bot *b);              /* a lite update was answered */
+	void (*on_reported)(void *context, struct bot *b); /* a lite update was answered */
 	void (*on_failed)(void *context, struct bot *b, const char *why);
 };
 
@@ -44,18 +44,18 @@ struct bot {
 	struct noise_dial dial;
 	struct noise noise;
 	struct nghttp2_session *h2;
-	struct buffer plain, frame, answer;     /* opened records; a part of a frame; a short answer */
+	struct buffer plain, frame, answer; /* opened records; a part of a frame; a short answer */
 	int32_t register_stream, map_stream, report_stream;
 	struct defer flush;
 	bool upgraded, heard, told, report_waits;
-	struct endpoint endpoint;               /* what it says of itself */
+	struct endpoint endpoint; /* what it says of itself */
 	uint64_t wire_bytes, frames;
 	uint64_t started_us, served_us;
 };
 
 void bot_init(struct bot *b, const struct bot_target *target, unsigned number);
-void bot_start(struct bot *b);                  /* up to a served map stream */
-void bot_stop(struct bot *b);                   /* closes at once, as a killed client would */
+void bot_start(struct bot *b); /* up to a served map stream */
+void bot_stop(struct bot *b);  /* closes at once, as a killed client would */
 /* A lite update that tells `endpoint`. One is in flight at a time; a newer one replaces one that waits. */
 void bot_report(struct bot *b, struct endpoint endpoint);
 

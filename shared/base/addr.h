@@ -12,8 +12,8 @@
 enum ip_family { IP_NONE, IP_V4 = 4, IP_V6 = 6 };
 
 struct ip {
-	uint8_t family;         /* enum ip_family */
-	uint8_t byte[16];       /* network order; v4 uses the first four, the rest is zero */
+	uint8_t family;   /* enum ip_family */
+	uint8_t byte[16]; /* network order; v4 uses the first four, the rest is zero */
 };
 
 struct prefix {
@@ -26,7 +26,7 @@ struct endpoint {
 	uint16_t port;
 };
 
-enum { IP_TEXT_MAX = 46, PREFIX_TEXT_MAX = 50, ENDPOINT_TEXT_MAX = 56 };      /* with the NUL */
+enum { IP_TEXT_MAX = 46, PREFIX_TEXT_MAX = 50, ENDPOINT_TEXT_MAX = 56 }; /* with the NUL */
 
 /* Strict: no zone, no leading zeros, no spaces; v4-in-v6 stays v6. */
 MUST_USE enum err ip_parse(struct bytes text, struct ip *ip);
@@ -37,16 +37,16 @@ size_t ip_format(char out[static IP_TEXT_MAX], struct ip ip);
 size_t prefix_format(char out[static PREFIX_TEXT_MAX], struct prefix prefix);
 size_t endpoint_format(char out[static ENDPOINT_TEXT_MAX], struct endpoint endpoint);
 
-unsigned ip_bits(struct ip ip);                                 /* 32 or 128 */
-struct prefix ip_prefix(struct ip ip);                          /* /32 or /128 */
+unsigned ip_bits(struct ip ip);        /* 32 or 128 */
+struct prefix ip_prefix(struct ip ip); /* /32 or /128 */
 int ip_compare(struct ip a, struct ip b);
 int prefix_compare(struct prefix a, struct prefix b);
 bool ip_equal(struct ip a, struct ip b);
 bool endpoint_equal(struct endpoint a, struct endpoint b);
 bool prefix_has(struct prefix prefix, struct ip ip);
 bool prefix_overlaps(struct prefix a, struct prefix b);
-struct prefix prefix_masked(struct prefix prefix);              /* host bits zeroed */
-struct ip ip_add(struct ip ip, uint64_t offset);                /* wraps inside the family */
+struct prefix prefix_masked(struct prefix prefix); /* host bits zeroed */
+struct ip ip_add(struct ip ip, uint64_t offset);   /* wraps inside the family */
 bool ip_is_link_local(struct ip ip);
 bool ip_is_loopback(struct ip ip);
 

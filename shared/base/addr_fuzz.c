@@ -38,7 +38,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must(!prefix_compare(prefix, prefix_again) && prefix_has(prefix_masked(prefix), prefix.ip));
 	}
 	if (endpoint_parse(text, &endpoint) == ERR_NONE)
-		must(endpoint_parse(bytes_of(out, endpoint_format(out, endpoint)), &endpoint_again) == ERR_NONE &&
-		     endpoint_equal(endpoint, endpoint_again));
+		must(endpoint_parse(bytes_of(out, endpoint_format(out, endpoint)), &endpoint_again) == ERR_NONE && endpoint_equal(endpoint, endpoint_again));
 	return 0;
 }

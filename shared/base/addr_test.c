@@ -212,10 +212,7 @@ static void prefixes_contain_and_overlap(void **state)
 	static const struct {
 		const char *a, *b;
 		bool overlap;
-	} pairs[] = {{"10.0.0.0/8", "10.1.0.0/16", true},
-		     {"10.1.0.0/16", "10.2.0.0/16", false},
-		     {"0.0.0.0/0", "::/0", false},
-		     {"::/0", "::1/128", true}};
+	} pairs[] = {{"10.0.0.0/8", "10.1.0.0/16", true}, {"10.1.0.0/16", "10.2.0.0/16", false}, {"0.0.0.0/0", "::/0", false}, {"::/0", "::1/128", true}};
 	for (size_t i = 0; i < COUNT_OF(pairs); i++) {
 		assert_int_equal(prefix_overlaps(prefix(pairs[i].a), prefix(pairs[i].b)), pairs[i].overlap);
 		assert_int_equal(prefix_overlaps(prefix(pairs[i].b), prefix(pairs[i].a)), pairs[i].overlap);
@@ -274,9 +271,8 @@ static void kinds_are_told(void **state)
 		const char *text;
 		bool link_local, loopback;
 	} cases[] = {
-		{"169.254.1.1", true, false}, {"169.255.1.1", false, false}, {"127.9.9.9", false, true},
-		{"128.0.0.1", false, false},  {"fe80::1", true, false},      {"febf::1", true, false},
-		{"fec0::1", false, false},    {"::1", false, true},          {"::2", false, false},
+		{"169.254.1.1", true, false}, {"169.255.1.1", false, false}, {"127.9.9.9", false, true}, {"128.0.0.1", false, false}, {"fe80::1", true, false},
+		{"febf::1", true, false},     {"fec0::1", false, false},     {"::1", false, true},       {"::2", false, false},
 	};
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		assert_int_equal(ip_is_link_local(ip(cases[i].text)), cases[i].link_local);

@@ -11,13 +11,13 @@
 struct arena;
 
 struct arena *arena_new(void);
-void arena_free(struct arena **arena);                          /* accepts NULL, leaves NULL */
-void arena_reset(struct arena *arena);                          /* everything in it ends; the first block is kept */
-void *arena_alloc(struct arena *arena, size_t size);            /* zeroed, aligned for any type */
-struct bytes arena_copy(struct arena *arena, struct bytes b);   /* the copy has a NUL behind its end */
-char *arena_text(struct arena *arena, struct bytes b);          /* NUL-terminated copy */
+void arena_free(struct arena **arena);                        /* accepts NULL, leaves NULL */
+void arena_reset(struct arena *arena);                        /* everything in it ends; the first block is kept */
+void *arena_alloc(struct arena *arena, size_t size);          /* zeroed, aligned for any type */
+struct bytes arena_copy(struct arena *arena, struct bytes b); /* the copy has a NUL behind its end */
+char *arena_text(struct arena *arena, struct bytes b);        /* NUL-terminated copy */
 char *arena_format(struct arena *arena, const char *format, ...) PRINTF(2, 3);
-size_t arena_size(const struct arena *arena);                   /* bytes held, for caps and metrics */
+size_t arena_size(const struct arena *arena); /* bytes held, for caps and metrics */
 
 #define ARENA_NEW(arena, type) ((type *)arena_alloc(arena, sizeof(type)))
 #define ARENA_ARRAY(arena, type, count) ((type *)arena_alloc(arena, sizeof(type) * (count)))

@@ -11,15 +11,21 @@
 
 struct bitset {
 	uint64_t *words;
-	size_t count;           /* words allocated */
+	size_t count; /* words allocated */
 };
 
 void bitset_init(struct bitset *s);
 void bitset_clear(struct bitset *s);
 void bitset_add(struct bitset *s, size_t n);
 void bitset_remove(struct bitset *s, size_t n);
-static inline bool bitset_has(const struct bitset *s, size_t n) { return n / 64 < s->count && (s->words[n / 64] >> (n % 64) & 1); }
-static inline uint64_t bitset_word(const struct bitset *s, size_t word) { return word < s->count ? s->words[word] : 0; }
+static inline bool bitset_has(const struct bitset *s, size_t n)
+{
+	return n / 64 < s->count && (s->words[n / 64] >> (n % 64) & 1);
+}
+static inline uint64_t bitset_word(const struct bitset *s, size_t word)
+{
+	return word < s->count ? s->words[word] : 0;
+}
 void bitset_copy(struct bitset *to, const struct bitset *from);
 void bitset_or(struct bitset *to, const struct bitset *other);
 void bitset_and(struct bitset *to, const struct bitset *other);

@@ -29,7 +29,7 @@ static void members_come_and_go(void **state)
 	bitset_remove(&s, 99999);
 	static const size_t want[] = {0, 63, 1000};
 	size_t at = 0;
-	BITSET_EACH (&s, n)
+	BITSET_EACH(&s, n)
 		assert_int_equal(n, want[at++]);
 	assert_int_equal(at, 3);
 	assert_int_equal(bitset_next(&s, 1), 63);

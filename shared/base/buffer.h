@@ -8,11 +8,11 @@
 #include "err.h"
 
 struct buffer {
-	uint8_t *at;            /* first unread byte */
-	size_t len;             /* unread bytes */
-	uint8_t *base;          /* start of the allocation */
-	size_t room;            /* size of the allocation */
-	size_t cap;             /* most bytes it may ever hold */
+	uint8_t *at;   /* first unread byte */
+	size_t len;    /* unread bytes */
+	uint8_t *base; /* start of the allocation */
+	size_t room;   /* size of the allocation */
+	size_t cap;    /* most bytes it may ever hold */
 };
 
 void buffer_init(struct buffer *b, size_t cap);
@@ -25,9 +25,12 @@ MUST_USE enum err buffer_format(struct buffer *b, const char *format, ...) PRINT
 /* Room for `count` bytes at the end, to be filled by the caller and then owned with buffer_filled. NULL past the cap. */
 uint8_t *buffer_reserve(struct buffer *b, size_t count);
 void buffer_filled(struct buffer *b, size_t count);
-void buffer_consume(struct buffer *b, size_t count);            /* drops from the front */
-void buffer_cut(struct buffer *b, size_t len);                  /* keeps the first `len` bytes */
-void buffer_move(struct buffer *to, struct buffer *from);       /* `to` takes the memory; `from` is empty afterwards */
-static inline struct bytes buffer_bytes(const struct buffer *b) { return (struct bytes){b->at, b->len}; }
+void buffer_consume(struct buffer *b, size_t count);      /* drops from the front */
+void buffer_cut(struct buffer *b, size_t len);            /* keeps the first `len` bytes */
+void buffer_move(struct buffer *to, struct buffer *from); /* `to` takes the memory; `from` is empty afterwards */
+static inline struct bytes buffer_bytes(const struct buffer *b)
+{
+	return (struct bytes){b->at, b->len};
+}
 
 #endif

@@ -17,16 +17,28 @@ struct wall {
 };
 
 #define WALL_ZERO ((struct wall){INT64_MIN})
-static inline bool wall_is_zero(struct wall w) { return w.ns == INT64_MIN; }
-static inline struct wall wall_of_ms(int64_t ms) { return (struct wall){ms * 1000000}; }
-static inline struct wall wall_add_ms(struct wall w, int64_t ms) { return wall_is_zero(w) ? w : (struct wall){w.ns + ms * 1000000}; }
+static inline bool wall_is_zero(struct wall w)
+{
+	return w.ns == INT64_MIN;
+}
+static inline struct wall wall_of_ms(int64_t ms)
+{
+	return (struct wall){ms * 1000000};
+}
+static inline struct wall wall_add_ms(struct wall w, int64_t ms)
+{
+	return wall_is_zero(w) ? w : (struct wall){w.ns + ms * 1000000};
+}
 /* Set and not after `now`. */
-static inline bool wall_passed(struct wall w, struct wall now) { return !wall_is_zero(w) && w.ns <= now.ns; }
+static inline bool wall_passed(struct wall w, struct wall now)
+{
+	return !wall_is_zero(w) && w.ns <= now.ns;
+}
 
 struct mono clock_mono(void);
-uint64_t clock_mono_us(void);                                   /* for measuring work */
+uint64_t clock_mono_us(void); /* for measuring work */
 struct wall clock_wall(void);
-void clock_set_by_hand(struct mono mono, struct wall wall);     /* tests only; from now on both stand still */
+void clock_set_by_hand(struct mono mono, struct wall wall); /* tests only; from now on both stand still */
 void clock_step_by_hand(int64_t ms);
 
 #endif

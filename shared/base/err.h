@@ -8,24 +8,24 @@
 
 enum err {
 	ERR_NONE,
-	ERR_AGAIN,              /* not enough bytes yet, or would block */
-	ERR_MALFORMED,          /* the input breaks its format */
-	ERR_TOO_BIG,            /* a cap was reached; nothing was changed */
-	ERR_NOT_FOUND,          /* the named thing is not there */
-	ERR_EXISTS,             /* the named thing is already there */
-	ERR_CONFLICT,           /* it changed since it was read, or contradicts what is there */
-	ERR_DENIED,             /* known, but not allowed */
-	ERR_UNAUTHENTICATED,    /* no credential, or one that is not good */
-	ERR_EXHAUSTED,          /* a range, a quota or a key is used up */
-	ERR_UNSUPPORTED,        /* a version or a feature that we do not speak */
-	ERR_CRYPTO,             /* authentication of bytes failed */
-	ERR_NO_HISTORY,         /* the journal or ring does not reach back so far */
-	ERR_UNAVAILABLE,        /* PostgreSQL, Redis or another process is not reachable now */
+	ERR_AGAIN,           /* not enough bytes yet, or would block */
+	ERR_MALFORMED,       /* the input breaks its format */
+	ERR_TOO_BIG,         /* a cap was reached; nothing was changed */
+	ERR_NOT_FOUND,       /* the named thing is not there */
+	ERR_EXISTS,          /* the named thing is already there */
+	ERR_CONFLICT,        /* it changed since it was read, or contradicts what is there */
+	ERR_DENIED,          /* known, but not allowed */
+	ERR_UNAUTHENTICATED, /* no credential, or one that is not good */
+	ERR_EXHAUSTED,       /* a range, a quota or a key is used up */
+	ERR_UNSUPPORTED,     /* a version or a feature that we do not speak */
+	ERR_CRYPTO,          /* authentication of bytes failed */
+	ERR_NO_HISTORY,      /* the journal or ring does not reach back so far */
+	ERR_UNAVAILABLE,     /* PostgreSQL, Redis or another process is not reachable now */
 	ERR_TIMEOUT,
-	ERR_CLOSED,             /* the other side ended the conversation */
-	ERR_CANCELED,           /* the task that asked has ended */
-	ERR_IO,                 /* the operating system refused; errno tells */
-	ERR_BUG,                /* what must not happen did */
+	ERR_CLOSED,   /* the other side ended the conversation */
+	ERR_CANCELED, /* the task that asked has ended */
+	ERR_IO,       /* the operating system refused; errno tells */
+	ERR_BUG,      /* what must not happen did */
 	ERR_COUNT
 };
 

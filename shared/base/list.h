@@ -12,9 +12,18 @@ struct list {
 	struct list *next, *prev;
 };
 
-static inline void list_init(struct list *l) { l->next = l->prev = l; }
-static inline bool list_empty(const struct list *l) { return l->next == l; }
-static inline bool list_linked(const struct list *member) { return member->next && member->next != member; }
+static inline void list_init(struct list *l)
+{
+	l->next = l->prev = l;
+}
+static inline bool list_empty(const struct list *l)
+{
+	return l->next == l;
+}
+static inline bool list_linked(const struct list *member)
+{
+	return member->next && member->next != member;
+}
 
 static inline void list_insert_between(struct list *member, struct list *prev, struct list *next)
 {
@@ -23,8 +32,14 @@ static inline void list_insert_between(struct list *member, struct list *prev, s
 	prev->next = next->prev = member;
 }
 
-static inline void list_append(struct list *l, struct list *member) { list_insert_between(member, l->prev, l); }
-static inline void list_prepend(struct list *l, struct list *member) { list_insert_between(member, l, l->next); }
+static inline void list_append(struct list *l, struct list *member)
+{
+	list_insert_between(member, l->prev, l);
+}
+static inline void list_prepend(struct list *l, struct list *member)
+{
+	list_insert_between(member, l, l->next);
+}
 
 /* Legal on an unlinked member, which must have been list_init'ed or linked before. */
 static inline void list_remove(struct list *member)
@@ -37,7 +52,7 @@ static inline void list_remove(struct list *member)
 #define LIST_FIRST(l, type, member) (list_empty(l) ? NULL : OWNER_OF((l)->next, type, member))
 /* The current element may be removed inside the loop, others may not. */
 #define LIST_EACH(l, item, type, member) \
-	for (type *item = OWNER_OF((l)->next, type, member), *item##_next = OWNER_OF(item->member.next, type, member); \
-	     &item->member != (l); item = item##_next, item##_next = OWNER_OF(item->member.next, type, member))
+	for (type *item = OWNER_OF((l)->next, type, member), *item##_next = OWNER_OF(item->member.next, type, member); &item->member != (l); \
+	     item = item##_next, item##_next = OWNER_OF(item->member.next, type, member))
 
 #endif

@@ -24,14 +24,14 @@ static void order_is_kept(void **state)
 		list_append(&l, &items[i].in);
 	list_prepend(&l, &items[0].in);
 	int want = 0;
-	LIST_EACH (&l, item, struct item, in)
+	LIST_EACH(&l, item, struct item, in)
 		assert_int_equal(item->number, want++);
 	assert_int_equal(want, 4);
 	assert_true(list_linked(&items[2].in));
 	list_remove(&items[2].in);
 	list_remove(&items[2].in);
 	assert_false(list_linked(&items[2].in));
-	LIST_EACH (&l, item, struct item, in) {
+	LIST_EACH(&l, item, struct item, in) {
 		assert_int_not_equal(item->number, 2);
 		list_remove(&item->in);
 	}

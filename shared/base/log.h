@@ -48,7 +48,7 @@ void log_line(enum log_level level, struct subject subject, const char *event, c
 #define LOG_AT(level, subject, event, ...) \
 	do { \
 		if (log_on(level)) \
-			log_line(level, subject, event, (struct log_field[]){__VA_ARGS__ __VA_OPT__(, ) {.kind = LOG_END}}); \
+			log_line(level, subject, event, (struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){.kind = LOG_END}}); \
 	} while (0)
 #define log_debug(...) LOG_AT(LOG_DEBUG, __VA_ARGS__)
 #define log_info(...) LOG_AT(LOG_INFO, __VA_ARGS__)

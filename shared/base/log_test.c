@@ -53,10 +53,9 @@ static void text_is_readable(void **state)
 			    WHEN " info session tailnet=1 node=7 \"map stream opened\" capver=142");
 	assert_string_equal(catch (LOG_ERROR, SUBJECT("loop"), "stuck", NO_FIELDS), WHEN " error loop \"stuck\"");
 	assert_string_equal(catch (LOG_WARNING, TAILNET(9), "x",
-				   FIELDS(F_TEXT("word", "plain"), F_TEXT("two", "a b"), F_TEXT("none", NULL), F_TEXT("empty", ""),
-					  F_INT("i", -5), F_BYTES("b", BYTES("k=v")), F_ERR(ERR_NOT_FOUND))),
-			    WHEN
-			    " warning tailnet tailnet=9 \"x\" word=plain two=\"a b\" none=- empty=\"\" i=-5 b=\"k=v\" error=\"not found\"");
+				   FIELDS(F_TEXT("word", "plain"), F_TEXT("two", "a b"), F_TEXT("none", NULL), F_TEXT("empty", ""), F_INT("i", -5),
+					  F_BYTES("b", BYTES("k=v")), F_ERR(ERR_NOT_FOUND))),
+			    WHEN " warning tailnet tailnet=9 \"x\" word=plain two=\"a b\" none=- empty=\"\" i=-5 b=\"k=v\" error=\"not found\"");
 	assert_string_equal(catch (LOG_INFO, NODE(1, 2), "a\nb", FIELDS(F_TEXT("t", "x\n2026 error \x1b[0m"))),
 			    WHEN " info node tailnet=1 node=2 \"a\\nb\" t=\"x\\n2026 error \\u001b[0m\"");
 }
@@ -67,8 +66,7 @@ static void json_is_escaped(void **state)
 	log_setup("co\"rd", LOG_INFO, LOG_JSON);
 	assert_string_equal(catch (LOG_INFO, ((struct subject){"session", 1, 7, 3}), "say \"hi\"",
 				   FIELDS(F_UINT("n", UINT64_MAX), F_INT("i", INT64_MIN), F_TEXT("none", NULL), F_ERR(ERR_IO))),
-			    "{\"time\":\"" WHEN
-			    "\",\"level\":\"info\",\"program\":\"co\\\"rd\",\"subject\":\"session\",\"tailnet\":1,\"node\":7,\"id\":3,"
+			    "{\"time\":\"" WHEN "\",\"level\":\"info\",\"program\":\"co\\\"rd\",\"subject\":\"session\",\"tailnet\":1,\"node\":7,\"id\":3,"
 			    "\"event\":\"say \\\"hi\\\"\",\"n\":18446744073709551615,\"i\":-9223372036854775808,\"none\":null,"
 			    "\"error\":\"refused by the operating system\"}");
 	static const struct {
@@ -110,8 +108,7 @@ static void long_lines_are_cut_and_stay_whole(void **state)
 		for (size_t len = 3800; len < 4200; len++) {
 			memset(text, len % 2 ? 'x' : '"', sizeof(text));
 			text[len % 3 ? len : len / 2] = 0;
-			const char *line = catch (LOG_INFO, SUBJECT("s"), "e",
-						  FIELDS(F_TEXT("long", text), F_UINT("n", 123456789), F_TEXT("last", "z")));
+			const char *line = catch (LOG_INFO, SUBJECT("s"), "e", FIELDS(F_TEXT("long", text), F_UINT("n", 123456789), F_TEXT("last", "z")));
 			size_t got = strlen(line) + 1;
 			bool cut = strstr(line, json ? ",\"cut\":true" : " cut=true") != NULL;
 			assert_true(got <= 4096);

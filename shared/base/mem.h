@@ -12,8 +12,8 @@
 /* The struct that embeds `member`, from a pointer to that member. */
 #define OWNER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
-void *x_alloc(size_t size);                     /* uninitialised; size 0 is legal */
-void *x_zalloc(size_t size);                    /* zeroed */
+void *x_alloc(size_t size);  /* uninitialised; size 0 is legal */
+void *x_zalloc(size_t size); /* zeroed */
 void *x_realloc(void *old, size_t size);
 void *x_dup(const void *at, size_t size);
 char *x_strdup(const char *text);

@@ -227,8 +227,8 @@ static enum err write_histogram(struct buffer *out, const struct metric *m)
 		if (e != ERR_NONE)
 			return e;
 	}
-	return buffer_format(out, "fleetscale_%s_sum %.16g\nfleetscale_%s_count %lld\n", m->name, (double)sum_of(m->slot + BUCKETS) * unit,
-			     m->name, (long long)below);
+	return buffer_format(out, "fleetscale_%s_sum %.16g\nfleetscale_%s_count %lld\n", m->name, (double)sum_of(m->slot + BUCKETS) * unit, m->name,
+			     (long long)below);
 }
 
 static enum err write_metric(struct buffer *out, const struct metric *m)

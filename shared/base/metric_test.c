@@ -124,8 +124,7 @@ static void caps_and_docs(void **state)
 	buffer_init(&out, 10000);
 	assert_int_equal(metric_write_docs(&out), ERR_NONE);
 	assert_true(
-		bytes_starts(buffer_bytes(&out),
-			     "| metric | type | label | meaning |\n| --- | --- | --- | --- |\n| `fleetscale_requests_total` | counter |"));
+		bytes_starts(buffer_bytes(&out), "| metric | type | label | meaning |\n| --- | --- | --- | --- |\n| `fleetscale_requests_total` | counter |"));
 	buffer_clear(&out);
 }
 

@@ -51,8 +51,7 @@ static void sip_round(uint64_t v[4])
 /* SipHash-1-3: strangers choose keys, so the hash is keyed. */
 static uint32_t hash_of(struct bytes key)
 {
-	uint64_t v[4] = {seed[0] ^ 0x736f6d6570736575, seed[1] ^ 0x646f72616e646f6d, seed[0] ^ 0x6c7967656e657261,
-			 seed[1] ^ 0x7465646279746573};
+	uint64_t v[4] = {seed[0] ^ 0x736f6d6570736575, seed[1] ^ 0x646f72616e646f6d, seed[0] ^ 0x6c7967656e657261, seed[1] ^ 0x7465646279746573};
 	uint64_t last = (uint64_t)key.len << 56, word;
 	size_t whole = key.len / 8 * 8;
 	for (size_t i = 0; i < whole; i += 8) {

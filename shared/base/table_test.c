@@ -85,7 +85,7 @@ static void walks_see_each_once(void **state)
 			assert_null(table_put_number(t, i, &seen[i]));
 		struct bytes key;
 		unsigned *value, steps = 0, removed = 0;
-		TABLE_EACH (t, key, value) {
+		TABLE_EACH(t, key, value) {
 			assert_ptr_equal(value, &seen[table_key_number(key)]);
 			++*value;
 			if (steps++ % remove_every == 0) {
@@ -96,7 +96,7 @@ static void walks_see_each_once(void **state)
 		for (size_t i = 0; i < COUNT_OF(seen); i++)
 			assert_int_equal(seen[i], 1);
 		assert_int_equal(table_count(t), COUNT_OF(seen) - removed);
-		TABLE_EACH (t, key, value)
+		TABLE_EACH(t, key, value)
 			assert_ptr_equal(table_find(t, key), value);
 		table_free(&t);
 	}

@@ -12,8 +12,8 @@ MUST_USE enum err text_parse_i64(struct bytes text, int64_t *value);
 /* Decimal digits without a NUL; how many. Printing with formats costs ten times as much, and maps are made of numbers. */
 enum { U64_DIGITS_MAX = 20 };
 size_t text_put_u64(char out[static U64_DIGITS_MAX], uint64_t value);
-MUST_USE enum err hex_decode(struct bytes text, uint8_t *out, size_t len);      /* exactly 2 * len digits, either case */
-void hex_encode(char *out, struct bytes b);                                     /* 2 * len digits and a NUL */
+MUST_USE enum err hex_decode(struct bytes text, uint8_t *out, size_t len); /* exactly 2 * len digits, either case */
+void hex_encode(char *out, struct bytes b);                                /* 2 * len digits and a NUL */
 /* Standard alphabet, padded. */
 MUST_USE enum err base64_decode(struct bytes text, struct buffer *out);
 MUST_USE enum err base64_encode(struct bytes b, struct buffer *out);
@@ -25,7 +25,7 @@ enum { TIME_TEXT_MAX = 40 };
 /* RFC 3339 with optional fraction and any offset. "0001-01-01T00:00:00Z" is WALL_ZERO. Digits past the ninth are dropped; instants that
  * nanoseconds since 1970 cannot hold (before 1678, after 2261) become the nearest that they can. */
 MUST_USE enum err time_parse(struct bytes text, struct wall *wall);
-size_t time_format(char out[static TIME_TEXT_MAX], struct wall wall);           /* UTC, fraction as short as exact */
+size_t time_format(char out[static TIME_TEXT_MAX], struct wall wall); /* UTC, fraction as short as exact */
 
 /* Damerau-Levenshtein distance (a swap of neighbours counts one), for "did you mean": `cap` when it is that or more. */
 unsigned text_distance(struct bytes a, struct bytes b, unsigned cap);

@@ -107,8 +107,7 @@ static void base64_is_strict(void **state)
 		for (size_t len = 0; len < whole.len; len++)
 			assert_int_equal(base64_decode(bytes_take(whole, len), &out), len % 4 ? ERR_MALFORMED : ERR_NONE);
 	}
-	static const char *const bad[] = {
-		"Z", "Zg", "Zg=", "Zh==", "Zm9=", "====", "Z===", "Zg==Zg==", "Zm9v Zg=", "Zm9-", "Zm9_", "Zm9v\n", "=Zm9", "Zm=v"};
+	static const char *const bad[] = {"Z", "Zg", "Zg=", "Zh==", "Zm9=", "====", "Z===", "Zg==Zg==", "Zm9v Zg=", "Zm9-", "Zm9_", "Zm9v\n", "=Zm9", "Zm=v"};
 	buffer_reset(&out);
 	assert_int_equal(buffer_add_text(&out, "kept"), ERR_NONE);
 	for (size_t i = 0; i < COUNT_OF(bad); i++)
@@ -217,13 +216,11 @@ static void bad_times_are_refused(void **state)
 {
 	(void)state;
 	static const char *const bad[] = {
-		"2026-11-20 10:00:00Z",       "2026-11-20t10:00:00Z",     "2026-11-20T10:00:00z",      "2026-11-20T10:00:00",
-		"2026-11-20T10:00:00Z ",      " 2026-11-20T10:00:00Z",    "2026-13-20T10:00:00Z",      "2026-00-20T10:00:00Z",
-		"2026-11-31T10:00:00Z",       "2026-11-00T10:00:00Z",     "2025-02-29T10:00:00Z",      "1900-02-29T10:00:00Z",
-		"2026-11-20T24:00:00Z",       "2026-11-20T10:60:00Z",     "2026-11-20T10:00:60Z",      "2026-11-20T10:00:00.Z",
-		"2026-11-20T10:00:00,5Z",     "2026-11-20T10:00:00+0200", "2026-11-20T10:00:00+24:00", "2026-11-20T10:00:00+02:60",
-		"2026-11-20T10:00:00+2:00",   "26-11-20T10:00:00Z",       "+2026-11-20T10:00:00Z",     "2026-1-20T10:00:00Z",
-		"2026-11-20T10:00:00Z+00:00",
+		"2026-11-20 10:00:00Z",     "2026-11-20t10:00:00Z",   "2026-11-20T10:00:00z",     "2026-11-20T10:00:00",       "2026-11-20T10:00:00Z ",
+		" 2026-11-20T10:00:00Z",    "2026-13-20T10:00:00Z",   "2026-00-20T10:00:00Z",     "2026-11-31T10:00:00Z",      "2026-11-00T10:00:00Z",
+		"2025-02-29T10:00:00Z",     "1900-02-29T10:00:00Z",   "2026-11-20T24:00:00Z",     "2026-11-20T10:60:00Z",      "2026-11-20T10:00:60Z",
+		"2026-11-20T10:00:00.Z",    "2026-11-20T10:00:00,5Z", "2026-11-20T10:00:00+0200", "2026-11-20T10:00:00+24:00", "2026-11-20T10:00:00+02:60",
+		"2026-11-20T10:00:00+2:00", "26-11-20T10:00:00Z",     "+2026-11-20T10:00:00Z",    "2026-1-20T10:00:00Z",       "2026-11-20T10:00:00Z+00:00",
 	};
 	for (size_t i = 0; i < COUNT_OF(bad); i++) {
 		struct wall wall = {7};
@@ -282,10 +279,9 @@ static void distances_count_edits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(integers_are_strict),        cmocka_unit_test(hex_goes_there_and_back),
-		cmocka_unit_test(base64_is_strict),           cmocka_unit_test(durations_are_strict),
-		cmocka_unit_test(times_are_read_and_written), cmocka_unit_test(bad_times_are_refused),
-		cmocka_unit_test(dates_agree_with_libc),      cmocka_unit_test(distances_count_edits),
+		cmocka_unit_test(integers_are_strict),   cmocka_unit_test(hex_goes_there_and_back),    cmocka_unit_test(base64_is_strict),
+		cmocka_unit_test(durations_are_strict),  cmocka_unit_test(times_are_read_and_written), cmocka_unit_test(bad_times_are_refused),
+		cmocka_unit_test(dates_agree_with_libc), cmocka_unit_test(distances_count_edits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

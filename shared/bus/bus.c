@@ -11,9 +11,10 @@
 
 enum {
 	COMMANDS_MAX = 4096,
-	RETRY_LEAST_MS = 50, RETRY_MOST_MS = 2000,
-	WATCH_MS = 2000,                /* between pings */
-	SILENCE_MS = 6000               /* three pings unanswered */
+	RETRY_LEAST_MS = 50,
+	RETRY_MOST_MS = 2000,
+	WATCH_MS = 2000,  /* between pings */
+	SILENCE_MS = 6000 /* three pings unanswered */
 };
 
 struct command {
@@ -25,9 +26,9 @@ struct command {
 
 struct bus_channel {
 	struct list link, listeners;
-	struct list *cursor;            /* next listener to hear the message that is told now; NULL: none is */
-	unsigned asked, answered;       /* subscribe and unsubscribe on this connection */
-	bool subscribed;                /* by the last that was asked */
+	struct list *cursor;      /* next listener to hear the message that is told now; NULL: none is */
+	unsigned asked, answered; /* subscribe and unsubscribe on this connection */
+	bool subscribed;          /* by the last that was asked */
 	char name[];
 };
 
@@ -42,7 +43,7 @@ struct bus {
 	struct defer failing, restoring;
 	struct list channels;
 	struct table *by_name;
-	uint64_t epoch;                 /* counts restorations */
+	uint64_t epoch; /* counts restorations */
 	int64_t retry_ms;
 	struct timer retry, watch;
 	int64_t watched_ms, excused_ms, grumbled_ms;

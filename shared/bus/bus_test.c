@@ -1,9 +1,9 @@
+#include <cmocka.h>
+#include <hiredis/hiredis.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
-#include <hiredis/hiredis.h>
 
 #include "bus.h"
 #include "busline.h"
@@ -29,8 +29,16 @@ static void test_url(void **state)
 	assert_int_equal(t.at.port, 6379);
 	assert_int_equal(bus_target_parse(BYTES("unix:/run/redis.sock"), &t, &why), ERR_NONE);
 	assert_string_equal(t.path, "/run/redis.sock");
-	static const char *const bad[] = {"", "http://127.0.0.1:1", "redis://", "redis://host", "redis://:1", "redis://host:70000", "redis://host:1/x",
-	                                  "redis://user@host:1", "unix:relative", "redis://host:"};
+	static const char *const bad[] = {"",
+					  "http://127.0.0.1:1",
+					  "redis://",
+					  "redis://host",
+					  "redis://:1",
+					  "redis://host:70000",
+					  "redis://host:1/x",
+					  "redis://user@host:1",
+					  "unix:relative",
+					  "redis://host:"};
 	for (size_t i = 0; i < COUNT_OF(bad); i++)
 		assert_int_not_equal(bus_target_parse(bytes_text(bad[i]), &t, &why), ERR_NONE);
 	struct loop *loop = loop_new();
@@ -43,7 +51,7 @@ struct heard {
 	enum err e;
 	char last[64];
 	struct bus *bus;
-	struct bus_listener *leave;     /* unlisten it when a message comes */
+	struct bus_listener *leave; /* unlisten it when a message comes */
 };
 
 static void on_reply(void *context, enum err e, const struct redisReply *reply)
@@ -281,8 +289,8 @@ static int stop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_url), cmocka_unit_test(test_commands), cmocka_unit_test(test_listen),
-		cmocka_unit_test(test_reconnect), cmocka_unit_test(test_tcp), cmocka_unit_test(test_notice),
+		cmocka_unit_test(test_url),       cmocka_unit_test(test_commands), cmocka_unit_test(test_listen),
+		cmocka_unit_test(test_reconnect), cmocka_unit_test(test_tcp),      cmocka_unit_test(test_notice),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
 }

@@ -17,9 +17,9 @@
 #include "worker.h"
 
 enum {
-	GREETING_MS = 3000,             /* to connect and to be greeted */
-	IN_CAP = 128 << 10,             /* given to the reader at once */
-	REPLY_CAP = 64 << 20,           /* of the reader: a reply that is not whole */
+	GREETING_MS = 3000,   /* to connect and to be greeted */
+	IN_CAP = 128 << 10,   /* given to the reader at once */
+	REPLY_CAP = 64 << 20, /* of the reader: a reply that is not whole */
 	OUT_CAP = 64 << 20
 };
 
@@ -30,11 +30,11 @@ struct busline {
 	const struct bus_target *target;
 	const struct busline_events *events;
 	void *context;
-	struct pipe *pipe;              /* NULL while the name is resolved */
+	struct pipe *pipe; /* NULL while the name is resolved */
 	struct resolving *resolving;
 	redisReader *reader;
 	struct buffer out;
-	unsigned greetings;             /* replies until it is up */
+	unsigned greetings; /* replies until it is up */
 	bool up, down;
 	enum err doomed;
 	struct mono heard;
@@ -65,7 +65,7 @@ static size_t last_of(struct bytes text, char c)
 	size_t at = text.len;
 	while (at && text.at[at - 1] != (uint8_t)c)
 		at--;
-	return at;      /* just behind it; 0: none */
+	return at; /* just behind it; 0: none */
 }
 
 static enum err parse_host(struct bytes text, struct bus_target *target)

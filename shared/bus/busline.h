@@ -12,9 +12,9 @@ struct redisReply;
 enum { BUS_NAME_MAX = 256 };
 
 struct bus_target {
-	char path[108];                 /* of a unix socket; empty: TCP */
-	char host[BUS_NAME_MAX];        /* a name to resolve; empty: `at` */
-	struct endpoint at;             /* with a host: only the port */
+	char path[108];          /* of a unix socket; empty: TCP */
+	char host[BUS_NAME_MAX]; /* a name to resolve; empty: `at` */
+	struct endpoint at;      /* with a host: only the port */
 	char password[BUS_NAME_MAX];
 	unsigned database;
 };
@@ -24,9 +24,9 @@ MUST_USE enum err bus_target_parse(struct bytes url, struct bus_target *target, 
 struct busline;
 
 struct busline_events {
-	void (*on_up)(void *context);                                   /* greeted; never before busline_open returned */
-	void (*on_reply)(void *context, const struct redisReply *reply);/* borrowed */
-	void (*on_down)(void *context, enum err why);                   /* once; still to be closed */
+	void (*on_up)(void *context);                                    /* greeted; never before busline_open returned */
+	void (*on_reply)(void *context, const struct redisReply *reply); /* borrowed */
+	void (*on_down)(void *context, enum err why);                    /* once; still to be closed */
 };
 
 struct busline *busline_open(struct loop *loop, const struct bus_target *target, const struct busline_events *events, void *context);

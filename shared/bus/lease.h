@@ -7,9 +7,9 @@
 #include "bus.h"
 
 struct lease_kind {
-	const char *set;                /* key of the set of names */
-	const char *prefix;             /* of the key of a name */
-	const char *channel;            /* where a change is said */
+	const char *set;     /* key of the set of names */
+	const char *prefix;  /* of the key of a name */
+	const char *channel; /* where a change is said */
 	int64_t lease_ms;
 };
 
@@ -18,7 +18,8 @@ enum { LEASE_NAME_MAX = 64, LEASE_VALUE_MAX = 64 };
 /* Letters, digits, "-_.:", 1 to LEASE_NAME_MAX of them. */
 bool lease_name_is_good(struct bytes name);
 /* Takes or renews; says `message` when the value was not that before. */
-void lease_take(struct bus *bus, const struct lease_kind *kind, struct bytes name, struct bytes value, struct bytes message, bus_reply_fn on_reply, void *context);
+void lease_take(struct bus *bus, const struct lease_kind *kind, struct bytes name, struct bytes value, struct bytes message, bus_reply_fn on_reply,
+		void *context);
 /* Renews only what is there: the reply is the number 1, else 0. */
 void lease_renew(struct bus *bus, const struct lease_kind *kind, struct bytes name, bus_reply_fn on_reply, void *context);
 /* Ends it at once and says `message`. */

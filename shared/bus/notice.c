@@ -40,7 +40,7 @@ static void on_restored(void *context)
 }
 
 struct notice_listener *notice_listen(struct bus *bus, void (*on_bell)(void *context, uint64_t tailnet, uint64_t generation),
-                                      void (*on_restored_)(void *context), void *context)
+				      void (*on_restored_)(void *context), void *context)
 {
 	struct notice_listener *l = x_alloc(sizeof(*l));
 	*l = (struct notice_listener){.bus = bus, .on_bell = on_bell, .on_restored = on_restored_, .context = context};

@@ -12,49 +12,49 @@
 #include "table.h"
 
 enum {
-	CHUNK = 128,                    /* nodes written by one command */
-	FLIGHTS_MAX = 256,              /* commands in flight: a storm is written in few of them, and others want the bus too */
-	RETRY_MS = 200,                 /* after a command that Redis refused */
-	REFRESH_CHUNK = 100,            /* keys whose expiry one command moves */
-	REFRESH_SHARE = 15              /* of all tailnets at each renewal: each key every half minute */
+	CHUNK = 128,         /* nodes written by one command */
+	FLIGHTS_MAX = 256,   /* commands in flight: a storm is written in few of them, and others want the bus too */
+	RETRY_MS = 200,      /* after a command that Redis refused */
+	REFRESH_CHUNK = 100, /* keys whose expiry one command moves */
+	REFRESH_SHARE = 15   /* of all tailnets at each renewal: each key every half minute */
 };
 
 /* Writes nodes, says so (unless the message is empty), keeps the key from expiring. "1" first empties the hash. */
 static const char take_script[] = "if ARGV[1]=='1' then redis.call('DEL',KEYS[1]) end "
-                                  "if #ARGV>4 then redis.call('HSET',KEYS[1],unpack(ARGV,5)) redis.call('EXPIRE',KEYS[1],ARGV[2]) end "
-                                  "if ARGV[4]~='' then redis.call('PUBLISH',ARGV[3],ARGV[4]) end "
-                                  "return 1";
+				  "if #ARGV>4 then redis.call('HSET',KEYS[1],unpack(ARGV,5)) redis.call('EXPIRE',KEYS[1],ARGV[2]) end "
+				  "if ARGV[4]~='' then redis.call('PUBLISH',ARGV[3],ARGV[4]) end "
+				  "return 1";
 /* Removes by equality and says what was removed. */
 static const char drop_script[] = "local said=ARGV[2] "
-                                  "for i=3,#ARGV,2 do "
-                                  "if redis.call('HGET',KEYS[1],ARGV[i])==ARGV[i+1] then "
-                                  "redis.call('HDEL',KEYS[1],ARGV[i]) said=said..' '..ARGV[i]..':'..ARGV[i+1] end end "
-                                  "if said~=ARGV[2] then redis.call('PUBLISH',ARGV[1],said) end "
-                                  "return 1";
+				  "for i=3,#ARGV,2 do "
+				  "if redis.call('HGET',KEYS[1],ARGV[i])==ARGV[i+1] then "
+				  "redis.call('HDEL',KEYS[1],ARGV[i]) said=said..' '..ARGV[i]..':'..ARGV[i+1] end end "
+				  "if said~=ARGV[2] then redis.call('PUBLISH',ARGV[1],said) end "
+				  "return 1";
 /* Moves the expiry of keys; the reply is the list of those that are gone. */
 static const char refresh_script[] = "local gone={} "
-                                     "for i,key in ipairs(KEYS) do "
-                                     "if redis.call('EXPIRE',key,ARGV[1])==0 then gone[#gone+1]=i end end "
-                                     "return gone";
+				     "for i,key in ipairs(KEYS) do "
+				     "if redis.call('EXPIRE',key,ARGV[1])==0 then gone[#gone+1]=i end end "
+				     "return gone";
 
 /* One node of a tailnet. It leaves the table when its removal is written. */
 struct held {
-	struct list dirty;              /* in its tailnet: to be written */
+	struct list dirty; /* in its tailnet: to be written */
 	uint64_t node, session;
 	bool present;
-	bool ring;                      /* others were not told of this session yet */
-	bool echoed;                    /* our own message came back: what others say later on the channel is newer */
-	bool replaced;                  /* on_replaced was called */
+	bool ring;     /* others were not told of this session yet */
+	bool echoed;   /* our own message came back: what others say later on the channel is newer */
+	bool replaced; /* on_replaced was called */
 };
 
 struct holding {
-	struct list link;               /* all, least recently refreshed first */
+	struct list link; /* all, least recently refreshed first */
 	struct list dirty_link;
 	uint64_t tailnet;
 	struct table *nodes;
 	struct list dirty;
-	bool reset;                     /* the next write empties the hash first */
-	bool undeclared;                /* must be written before the lease */
+	bool reset;      /* the next write empties the hash first */
+	bool undeclared; /* must be written before the lease */
 };
 
 /* A command under way, so that what failed is written again. */
@@ -555,7 +555,7 @@ static void on_message(void *context, struct bytes text)
 /* ---- beginning and end ---- */
 
 struct presence *presence_new(struct bus *bus, const char *holder, void (*on_replaced)(void *context, uint64_t tailnet, uint64_t node, uint64_t session),
-                              void *context)
+			      void *context)
 {
 	if (!lease_name_is_good(bytes_text(holder))) {
 		log_error(SUBJECT("presence"), "bad name of a holder", F_TEXT("name", holder));

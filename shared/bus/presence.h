@@ -15,7 +15,8 @@ struct presence;
 
 /* on_replaced: a newer session of that node exists anywhere; end this one's stream. */
 /* `holder`: unique among all processes, at most 64 letters, digits or any of "-_.:"; a new start may be a new name. */
-struct presence *presence_new(struct bus *bus, const char *holder, void (*on_replaced)(void *context, uint64_t tailnet, uint64_t node, uint64_t session), void *context);
+struct presence *presence_new(struct bus *bus, const char *holder, void (*on_replaced)(void *context, uint64_t tailnet, uint64_t node, uint64_t session),
+			      void *context);
 /* Drops everything it holds first (a clean goodbye). */
 void presence_free(struct presence **presence);
 /* The node is here from now on; says so to all. A later take of the same node replaces (and rings) the earlier one. */

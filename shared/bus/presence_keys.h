@@ -11,7 +11,7 @@
 
 enum {
 	PRESENCE_KEY_MAX = 128,
-	PRESENCE_HELD_EXPIRY_S = 120    /* of a hash that nobody refreshes: its holder died */
+	PRESENCE_HELD_EXPIRY_S = 120 /* of a hash that nobody refreshes: its holder died */
 };
 
 extern const struct lease_kind presence_lease;

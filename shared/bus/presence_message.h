@@ -11,9 +11,9 @@ enum presence_word { PRESENCE_TAKE, PRESENCE_DROP, PRESENCE_DECLARED, PRESENCE_G
 struct presence_message {
 	enum presence_word word;
 	struct bytes holder;
-	uint64_t tailnet;               /* take, drop */
-	struct bytes pairs;             /* take, drop: walk with presence_pair */
-	struct bytes number;            /* declared */
+	uint64_t tailnet;    /* take, drop */
+	struct bytes pairs;  /* take, drop: walk with presence_pair */
+	struct bytes number; /* declared */
 };
 
 MUST_USE enum err presence_message_parse(struct bytes text, struct presence_message *message);

@@ -1,8 +1,8 @@
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
 
 #include "presence.h"
 #include "presence_message.h"
@@ -98,7 +98,8 @@ static void test_message(void **state)
 	assert_false(presence_pair(&m.pairs, &node, &session));
 	assert_int_equal(presence_message_parse(BYTES("declared c 123"), &m), ERR_NONE);
 	assert_int_equal(presence_message_parse(BYTES("gone c"), &m), ERR_NONE);
-	static const char *const bad[] = {"", "take", "take ", "take c", "take c x", "take c 7x 1:2", "declared c", "gone ", "gone a/b", "leave c 1", "take \xff 1"};
+	static const char *const bad[] = {"",           "take",  "take ",    "take c",    "take c x",   "take c 7x 1:2",
+					  "declared c", "gone ", "gone a/b", "leave c 1", "take \xff 1"};
 	for (size_t i = 0; i < COUNT_OF(bad); i++)
 		assert_int_not_equal(presence_message_parse(bytes_text(bad[i]), &m), ERR_NONE);
 	m.pairs = BYTES("1:2 3 4:5");
@@ -344,8 +345,8 @@ static int stop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_message), cmocka_unit_test(test_settling), cmocka_unit_test(test_take_drop), cmocka_unit_test(test_replaced),
-		cmocka_unit_test(test_storm), cmocka_unit_test(test_holder_goes), cmocka_unit_test(test_data_lost), cmocka_unit_test(test_flushed),
+		cmocka_unit_test(test_message), cmocka_unit_test(test_settling),    cmocka_unit_test(test_take_drop), cmocka_unit_test(test_replaced),
+		cmocka_unit_test(test_storm),   cmocka_unit_test(test_holder_goes), cmocka_unit_test(test_data_lost), cmocka_unit_test(test_flushed),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
 }

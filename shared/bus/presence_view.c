@@ -10,9 +10,9 @@
 
 enum {
 	POLL_MS = 2000,
-	READS_MAX = 256,                /* in flight */
-	UNSURE_MS = 500,                /* a grace that ends while nothing is certain is looked at again after this */
-	SETTLE_MS = PRESENCE_LEASE_MS + PRESENCE_RENEW_MS,      /* a Redis younger than this may still lack holders */
+	READS_MAX = 256,                                   /* in flight */
+	UNSURE_MS = 500,                                   /* a grace that ends while nothing is certain is looked at again after this */
+	SETTLE_MS = PRESENCE_LEASE_MS + PRESENCE_RENEW_MS, /* a Redis younger than this may still lack holders */
 	SOURCES_MAX = 4096
 };
 
@@ -20,17 +20,17 @@ enum {
 struct source {
 	struct list link;
 	char name[LEASE_NAME_MAX + 1];
-	char number[LEASE_VALUE_MAX + 1];       /* of the declaration that was read; empty: to be read */
-	bool sure;                              /* its lease was seen since the bus was restored */
-	int64_t excused_until_ms;               /* absence of the lease means nothing before */
-	uint64_t listed;                        /* number of the list that had it last */
+	char number[LEASE_VALUE_MAX + 1]; /* of the declaration that was read; empty: to be read */
+	bool sure;                        /* its lease was seen since the bus was restored */
+	int64_t excused_until_ms;         /* absence of the lease means nothing before */
+	uint64_t listed;                  /* number of the list that had it last */
 };
 
 struct entry {
 	struct list link;
 	struct source *source;
 	uint64_t session;
-	uint64_t stamp;                 /* of the read that had it last */
+	uint64_t stamp; /* of the read that had it last */
 };
 
 /* A node that is online: by its entries or by the grace after the last. */
@@ -43,26 +43,26 @@ struct seen {
 
 struct followed {
 	struct list link;
-	struct list telling;            /* on_known is due */
+	struct list telling; /* on_known is due */
 	struct presence_view *view;
 	uint64_t tailnet;
 	struct table *nodes;
 	struct list reads;
-	bool told;                      /* on_known came */
-	bool complete;                  /* every source was read since the bus was restored */
+	bool told;     /* on_known came */
+	bool complete; /* every source was read since the bus was restored */
 	void (*on_known)(void *context, uint64_t tailnet);
 	void *context;
 };
 
 /* The hash of one source and tailnet, to be read. */
 struct read {
-	struct list link;               /* queued or flying */
+	struct list link; /* queued or flying */
 	struct list in_followed;
 	struct presence_view *view;
-	struct followed *followed;      /* NULL: not wanted any more */
+	struct followed *followed; /* NULL: not wanted any more */
 	struct source *source;
 	bool flying;
-	struct table *touched;          /* nodes that a message told of meanwhile; NULL: none */
+	struct table *touched; /* nodes that a message told of meanwhile; NULL: none */
 };
 
 struct presence_view {
@@ -75,9 +75,9 @@ struct presence_view {
 	struct list followed, sources, queued, flying, telling;
 	size_t flying_count, unsure_count;
 	uint64_t stamp, lists;
-	bool listing, listed;           /* listed: since the bus was restored */
-	bool aged;                      /* the age of Redis is known */
-	int64_t settled_ms;             /* every live holder has had its chance to declare itself */
+	bool listing, listed; /* listed: since the bus was restored */
+	bool aged;            /* the age of Redis is known */
+	int64_t settled_ms;   /* every live holder has had its chance to declare itself */
 	struct timer poll;
 	struct defer pump, tell;
 };
@@ -271,7 +271,7 @@ static void on_read(void *context, enum err e, const struct redisReply *reply)
 	if (f && !e)
 		take_hash(r, reply);
 	else if (f)
-		r->source->number[0] = 0;       /* the next list has it read again */
+		r->source->number[0] = 0; /* the next list has it read again */
 	read_free(r);
 	if (f)
 		check_known(f);

@@ -9,7 +9,7 @@
 
 enum {
 	POLL_MS = 1000,
-	MARKED_MS = 4000,               /* longer than a lease: a dead mapper has left the roster by then */
+	MARKED_MS = 4000, /* longer than a lease: a dead mapper has left the roster by then */
 	MEMBERS_MAX = 4096
 };
 
@@ -22,7 +22,7 @@ static const struct lease_kind mappers = {"fs:mappers", "fs:mapper:", CHANNEL, R
 
 struct roster_member {
 	struct bus *bus;
-	struct bus_listener listener;   /* only to hear of a restored bus */
+	struct bus_listener listener; /* only to hear of a restored bus */
 	struct timer renew;
 	char name[LEASE_NAME_MAX + 1], link[ENDPOINT_TEXT_MAX];
 };
@@ -77,8 +77,8 @@ void roster_withdraw(struct roster_member **at)
 struct member {
 	struct list link;
 	struct endpoint at;
-	uint64_t hash;                  /* of its name */
-	uint64_t seen;                  /* number of the list that had it last */
+	uint64_t hash; /* of its name */
+	uint64_t seen; /* number of the list that had it last */
 	int64_t marked_until_ms;
 	char name[LEASE_NAME_MAX + 1];
 };
@@ -90,7 +90,7 @@ struct roster {
 	struct table *by_name;
 	struct list members;
 	uint64_t lists;
-	int64_t excused_until_ms;       /* until here absence means that Redis lost its data */
+	int64_t excused_until_ms; /* until here absence means that Redis lost its data */
 	bool asking, ask_again;
 	void (*on_change)(void *context);
 	void *context;

@@ -15,7 +15,7 @@ struct roster_member *roster_announce(struct bus *bus, const char *member, struc
 void roster_withdraw(struct roster_member **member);
 
 struct roster;
-struct roster *roster_new(struct bus *bus, void (*on_change)(void *context), void *context);    /* on_change may be NULL */
+struct roster *roster_new(struct bus *bus, void (*on_change)(void *context), void *context); /* on_change may be NULL */
 void roster_free(struct roster **roster);
 /* Highest hash of (member, tailnet) over live members that are not marked. ERR_UNAVAILABLE: none known. */
 MUST_USE enum err roster_pick(const struct roster *roster, uint64_t tailnet, struct endpoint *link);

@@ -16,8 +16,8 @@ static const char PREFIX[] = "FLEETSCALE_";
 static const char FILE_SUFFIX[] = "_file";
 
 /* Variables that share our prefix but belong to the command line client, and the one that names the file. */
-static const char *const FOREIGN[] = {
-	"FLEETSCALE_CONFIG", "FLEETSCALE_URL", "FLEETSCALE_SOCKET", "FLEETSCALE_API_KEY", "FLEETSCALE_API_KEY_FILE", "FLEETSCALE_TAILNET", "FLEETSCALE_CA_FILE"};
+static const char *const FOREIGN[] = {"FLEETSCALE_CONFIG",       "FLEETSCALE_URL",     "FLEETSCALE_SOCKET", "FLEETSCALE_API_KEY",
+				      "FLEETSCALE_API_KEY_FILE", "FLEETSCALE_TAILNET", "FLEETSCALE_CA_FILE"};
 
 #define EACH_OPTION(tables, o) \
 	for (const struct option *const *o##_table = (tables); *o##_table; o##_table++) \

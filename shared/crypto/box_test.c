@@ -9,11 +9,11 @@
 
 #define SERVER_PUBLIC "7b4e909bbe7ffe44c465a220037d608ee35897d31ef972f07f74892cb0f73f13"
 #define CLIENT_PUBLIC "0faa684ed28867b97f4a6a2dee5df8ce974e76b7018e3f22a1c4cf2678570f20"
-#define CLIENT_INFO                                                                                                                        \
-	"000102030405060708090a0b0c0d0e0f1011121314151617"                                                                                 \
+#define CLIENT_INFO \
+	"000102030405060708090a0b0c0d0e0f1011121314151617" \
 	"a858a062bb55fbd0e565bf952225b5e220ae6ff32ce093a7548f0f9efd7331db8b94711fe4546f1ed0d738121d94abe3"
-#define SERVER_INFO                                                                                                                        \
-	"6465666768696a6b6c6d6e6f707172737475767778797a7b"                                                                                 \
+#define SERVER_INFO \
+	"6465666768696a6b6c6d6e6f707172737475767778797a7b" \
 	"8d01d95db1af44189d5e325fedd3da75cfc25e09be8d771ad932a3e8a2"
 
 struct ends {

@@ -8,7 +8,7 @@
 
 enum { CIPHER_HASH_LEN = 32, CIPHER_KEY_LEN = 32, CIPHER_TAG_LEN = 16 };
 
-void cipher_hash(uint8_t out[static CIPHER_HASH_LEN], struct bytes a, struct bytes b);         /* BLAKE2s(a || b); out may be a or b */
+void cipher_hash(uint8_t out[static CIPHER_HASH_LEN], struct bytes a, struct bytes b); /* BLAKE2s(a || b); out may be a or b */
 void cipher_hmac(uint8_t out[static CIPHER_HASH_LEN], const uint8_t key[static CIPHER_HASH_LEN], struct bytes a, struct bytes b);
 /* RFC 5869 with empty info: `count` (1 to 3) outputs of 32 bytes. */
 void cipher_hkdf(const uint8_t salt[static CIPHER_HASH_LEN], struct bytes input, unsigned count, uint8_t out[][CIPHER_HASH_LEN]);

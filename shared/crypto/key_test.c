@@ -43,9 +43,8 @@ static const struct kind {
 	enum err (*parse)(struct bytes);
 	const char *good, *also;
 } kinds[] = {
-	{as_machine, "mkey:" DIGITS, "mkey:" UPPER},       {as_node, "nodekey:" DIGITS, "nodekey:" UPPER},
-	{as_disco, "discokey:" DIGITS, "discokey:" UPPER}, {as_lock, "nlpub:" DIGITS, "tlpub:" DIGITS},
-	{as_private, "privkey:" DIGITS, "privkey:" UPPER},
+	{as_machine, "mkey:" DIGITS, "mkey:" UPPER}, {as_node, "nodekey:" DIGITS, "nodekey:" UPPER},    {as_disco, "discokey:" DIGITS, "discokey:" UPPER},
+	{as_lock, "nlpub:" DIGITS, "tlpub:" DIGITS}, {as_private, "privkey:" DIGITS, "privkey:" UPPER},
 };
 
 static void each_kind_reads_only_its_own(void **state)
@@ -66,16 +65,9 @@ static void each_kind_reads_only_its_own(void **state)
 static void bad_texts_are_refused(void **state)
 {
 	(void)state;
-	static const char *const bad[] = {"",
-					  "nodekey:",
-					  "NODEKEY:" DIGITS,
-					  "nodekey:" DIGITS "0",
-					  " nodekey:" DIGITS,
-					  "nodekey:" DIGITS " ",
-					  "nodekey: " DIGITS,
-					  DIGITS,
-					  "nodekey:g" UPPER,
-					  "nodekey:0x" DIGITS};
+	static const char *const bad[] = {
+		"",     "nodekey:",        "NODEKEY:" DIGITS,  "nodekey:" DIGITS "0", " nodekey:" DIGITS, "nodekey:" DIGITS " ", "nodekey: " DIGITS,
+		DIGITS, "nodekey:g" UPPER, "nodekey:0x" DIGITS};
 	for (size_t i = 0; i < COUNT_OF(bad); i++)
 		assert_int_equal(as_node(bytes_text(bad[i])), ERR_MALFORMED);
 	char not_hex[] = "nodekey:" DIGITS;

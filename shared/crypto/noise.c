@@ -48,8 +48,7 @@ static void finish(struct noise *noise, const struct symmetric *s, bool initiato
 
 enum err noise_peek_version(struct bytes m, uint16_t *version)
 {
-	if (m.len != NOISE_INITIATION_LEN || m.at[2] != NOISE_TYPE_INITIATION ||
-	    get_be16(m.at + 3) != NOISE_INITIATION_LEN - INITIATION_BODY)
+	if (m.len != NOISE_INITIATION_LEN || m.at[2] != NOISE_TYPE_INITIATION || get_be16(m.at + 3) != NOISE_INITIATION_LEN - INITIATION_BODY)
 		return ERR_MALFORMED;
 	*version = get_be16(m.at);
 	return ERR_NONE;
@@ -70,8 +69,8 @@ static enum err read_initiation(struct symmetric *s, const struct private_key *s
 }
 
 /* <- e, ee, se */
-static enum err write_response(struct symmetric *s, const struct private_key *ephemeral, const uint8_t *client_ephemeral,
-			       const struct machine_key *machine, uint8_t *response)
+static enum err write_response(struct symmetric *s, const struct private_key *ephemeral, const uint8_t *client_ephemeral, const struct machine_key *machine,
+			       uint8_t *response)
 {
 	struct public_key own;
 	key_public(ephemeral, &own);
@@ -111,8 +110,7 @@ enum err noise_accept_with(const struct private_key *server, const struct privat
 	return e;
 }
 
-enum err noise_accept(const struct private_key *server, struct bytes initiation, uint8_t response[static NOISE_RESPONSE_LEN],
-		      struct noise *noise)
+enum err noise_accept(const struct private_key *server, struct bytes initiation, uint8_t response[static NOISE_RESPONSE_LEN], struct noise *noise)
 {
 	struct private_key ephemeral;
 	random_fill(ephemeral.raw, sizeof(ephemeral.raw));
@@ -121,8 +119,8 @@ enum err noise_accept(const struct private_key *server, struct bytes initiation,
 	return e;
 }
 
-void noise_dial_start(struct noise_dial *dial, const struct private_key *machine, const struct private_key *ephemeral,
-		      const struct public_key *server, uint16_t version, uint8_t initiation[static NOISE_INITIATION_LEN])
+void noise_dial_start(struct noise_dial *dial, const struct private_key *machine, const struct private_key *ephemeral, const struct public_key *server,
+		      uint16_t version, uint8_t initiation[static NOISE_INITIATION_LEN])
 {
 	struct symmetric s;
 	struct public_key own;
@@ -155,8 +153,7 @@ enum err noise_dial_finish(struct noise_dial *dial, struct bytes response, struc
 {
 	struct symmetric s;
 	uint8_t none;
-	if (response.len != NOISE_RESPONSE_LEN || response.at[0] != NOISE_TYPE_RESPONSE ||
-	    get_be16(response.at + 1) != NOISE_RESPONSE_LEN - NOISE_HEADER_LEN)
+	if (response.len != NOISE_RESPONSE_LEN || response.at[0] != NOISE_TYPE_RESPONSE || get_be16(response.at + 1) != NOISE_RESPONSE_LEN - NOISE_HEADER_LEN)
 		return ERR_MALFORMED;
 	const uint8_t *ephemeral = response.at + NOISE_HEADER_LEN;
 	memcpy(s.h, dial->h, sizeof(s.h));
@@ -310,8 +307,7 @@ enum err noise_psk_accept_with(struct bytes secret, struct bytes prologue, const
 	return e;
 }
 
-enum err noise_psk_accept(struct bytes secret, struct bytes prologue, struct bytes message, uint8_t answer[static NOISE_PSK_MESSAGE_LEN],
-			  struct noise *noise)
+enum err noise_psk_accept(struct bytes secret, struct bytes prologue, struct bytes message, uint8_t answer[static NOISE_PSK_MESSAGE_LEN], struct noise *noise)
 {
 	struct private_key ephemeral;
 	random_fill(ephemeral.raw, sizeof(ephemeral.raw));

@@ -10,24 +10,27 @@
 enum {
 	NOISE_INITIATION_LEN = 101,
 	NOISE_RESPONSE_LEN = 51,
-	NOISE_RECORD_MAX = 4096,                /* whole record with its 3-byte header */
-	NOISE_PLAIN_MAX = 4077,                 /* plaintext of one record */
+	NOISE_RECORD_MAX = 4096, /* whole record with its 3-byte header */
+	NOISE_PLAIN_MAX = 4077,  /* plaintext of one record */
 	NOISE_HEADER_LEN = 3,
 	NOISE_TAG_LEN = 16,
-	NOISE_TYPE_INITIATION = 1, NOISE_TYPE_RESPONSE = 2, NOISE_TYPE_ERROR = 3, NOISE_TYPE_RECORD = 4
+	NOISE_TYPE_INITIATION = 1,
+	NOISE_TYPE_RESPONSE = 2,
+	NOISE_TYPE_ERROR = 3,
+	NOISE_TYPE_RECORD = 4
 };
 
 /* One direction's cipher. */
 struct noise_cipher {
 	uint8_t key[32];
-	uint64_t counter;                       /* big-endian in the nonce; ERR_EXHAUSTED before it wraps */
+	uint64_t counter; /* big-endian in the nonce; ERR_EXHAUSTED before it wraps */
 };
 
 struct noise {
 	struct noise_cipher tx, rx;
-	uint8_t hash[32];                       /* handshake hash */
-	struct machine_key peer;                /* control server side: the client's proven machine key */
-	uint16_t version;                       /* capability version of the initiation */
+	uint8_t hash[32];        /* handshake hash */
+	struct machine_key peer; /* control server side: the client's proven machine key */
+	uint16_t version;        /* capability version of the initiation */
 };
 
 /* The version of an initiation message, readable before anything is verified. ERR_MALFORMED if it is not an initiation at all. */
@@ -37,7 +40,7 @@ MUST_USE enum err noise_peek_version(struct bytes initiation, uint16_t *version)
 MUST_USE enum err noise_accept(const struct private_key *server, struct bytes initiation, uint8_t response[static NOISE_RESPONSE_LEN], struct noise *noise);
 /* The same with a given ephemeral key: vectors only. */
 MUST_USE enum err noise_accept_with(const struct private_key *server, const struct private_key *ephemeral, struct bytes initiation,
-                                    uint8_t response[static NOISE_RESPONSE_LEN], struct noise *noise);
+				    uint8_t response[static NOISE_RESPONSE_LEN], struct noise *noise);
 
 /* Client side of the same handshake (tests, fleetload). */
 struct noise_dial {
@@ -46,7 +49,7 @@ struct noise_dial {
 	struct public_key server;
 };
 void noise_dial_start(struct noise_dial *dial, const struct private_key *machine, const struct private_key *ephemeral, const struct public_key *server,
-                      uint16_t version, uint8_t initiation[static NOISE_INITIATION_LEN]);
+		      uint16_t version, uint8_t initiation[static NOISE_INITIATION_LEN]);
 MUST_USE enum err noise_dial_finish(struct noise_dial *dial, struct bytes response, struct noise *noise);
 
 /* An error frame (type 3) with a public sentence. */
@@ -68,12 +71,13 @@ struct noise_psk {
 };
 /* Both finishers wipe what the dialer kept, unless the answer has the wrong length. */
 void noise_psk_start(struct noise_psk *psk, struct bytes secret, struct bytes prologue, uint8_t message[static NOISE_PSK_MESSAGE_LEN]);
-MUST_USE enum err noise_psk_accept(struct bytes secret, struct bytes prologue, struct bytes message, uint8_t answer[static NOISE_PSK_MESSAGE_LEN], struct noise *noise);
+MUST_USE enum err noise_psk_accept(struct bytes secret, struct bytes prologue, struct bytes message, uint8_t answer[static NOISE_PSK_MESSAGE_LEN],
+				   struct noise *noise);
 MUST_USE enum err noise_psk_finish(struct noise_psk *psk, struct bytes answer, struct noise *noise);
 /* The same with given ephemeral keys: vectors only. */
 void noise_psk_start_with(struct noise_psk *psk, struct bytes secret, struct bytes prologue, const struct private_key *ephemeral,
-                          uint8_t message[static NOISE_PSK_MESSAGE_LEN]);
+			  uint8_t message[static NOISE_PSK_MESSAGE_LEN]);
 MUST_USE enum err noise_psk_accept_with(struct bytes secret, struct bytes prologue, const struct private_key *ephemeral, struct bytes message,
-                                        uint8_t answer[static NOISE_PSK_MESSAGE_LEN], struct noise *noise);
+					uint8_t answer[static NOISE_PSK_MESSAGE_LEN], struct noise *noise);
 
 #endif

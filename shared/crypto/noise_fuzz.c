@@ -32,8 +32,7 @@ static void attack_link(struct bytes in)
 	struct noise_psk psk;
 	struct noise noise;
 	noise_psk_start(&psk, BYTES("secret"), BYTES("fuzz"), message);
-	if (noise_psk_finish(&psk, in, &noise) == ERR_NONE ||
-	    noise_psk_accept(BYTES("secret"), BYTES("fuzz"), in, answer, &noise) == ERR_NONE)
+	if (noise_psk_finish(&psk, in, &noise) == ERR_NONE || noise_psk_accept(BYTES("secret"), BYTES("fuzz"), in, answer, &noise) == ERR_NONE)
 		abort();
 }
 

@@ -35,14 +35,14 @@ static struct private_key repeated(uint8_t byte)
 /* Vectors of an independent implementation of both roles: keys are one byte repeated, version 113. */
 #define MACHINE_PUBLIC "7b4e909bbe7ffe44c465a220037d608ee35897d31ef972f07f74892cb0f73f13"
 #define SERVER_PUBLIC "7b0d47d93427f8311160781c7c733fd89f88970aef490d8aa0ee19a4cb8a1b14"
-#define INITIATION                                                                                                                         \
-	"0071010060"                                                                                                                       \
-	"0faa684ed28867b97f4a6a2dee5df8ce974e76b7018e3f22a1c4cf2678570f20"                                                                 \
-	"61d2949213e755bc180b5d5dbbd8c50a2a1beb69f8940d24cab4606a34cd5d41f9d17afbcd2c70cdff7c982b922df1bd"                                 \
+#define INITIATION \
+	"0071010060" \
+	"0faa684ed28867b97f4a6a2dee5df8ce974e76b7018e3f22a1c4cf2678570f20" \
+	"61d2949213e755bc180b5d5dbbd8c50a2a1beb69f8940d24cab4606a34cd5d41f9d17afbcd2c70cdff7c982b922df1bd" \
 	"9a57bb432d58e197f5f11b644c054435"
-#define RESPONSE                                                                                                                           \
-	"020030"                                                                                                                           \
-	"ff2ee45601ec1b67310c7790404585ae697331eee1c1f8cf2419731c1fff3e6b"                                                                 \
+#define RESPONSE \
+	"020030" \
+	"ff2ee45601ec1b67310c7790404585ae697331eee1c1f8cf2419731c1fff3e6b" \
 	"0eddc22d979a1022201bb5cd3643c054"
 #define HANDSHAKE_HASH "dd297d1d3fa4d71605d3b77e1b173181c073110e4cdf9672828fcdfe4f138b87"
 #define KEY_UP "d9811dd6a320dc8484bb37ea989640c99f99a8582f50b829e347bd75da510717"
@@ -351,11 +351,9 @@ static void link_vectors_agree(void **state)
 	uint8_t message[NOISE_PSK_MESSAGE_LEN], answer[NOISE_PSK_MESSAGE_LEN];
 	struct bytes secret = BYTES("cluster secret"), prologue = BYTES("fleetscale link 1");
 	noise_psk_start_with(&psk, secret, prologue, &first, message);
-	assert_hex(message, sizeof(message),
-		   "0faa684ed28867b97f4a6a2dee5df8ce974e76b7018e3f22a1c4cf2678570f201d3f7a9f4b90ac6f0feb3a34992a72e7");
+	assert_hex(message, sizeof(message), "0faa684ed28867b97f4a6a2dee5df8ce974e76b7018e3f22a1c4cf2678570f201d3f7a9f4b90ac6f0feb3a34992a72e7");
 	assert_int_equal(noise_psk_accept_with(secret, prologue, &second, bytes_of(message, sizeof(message)), answer, &gate), ERR_NONE);
-	assert_hex(answer, sizeof(answer),
-		   "ff2ee45601ec1b67310c7790404585ae697331eee1c1f8cf2419731c1fff3e6be6cb0625d35ef17b27562b6e2f661224");
+	assert_hex(answer, sizeof(answer), "ff2ee45601ec1b67310c7790404585ae697331eee1c1f8cf2419731c1fff3e6be6cb0625d35ef17b27562b6e2f661224");
 	assert_int_equal(noise_psk_finish(&psk, bytes_of(answer, sizeof(answer)), &dialer), ERR_NONE);
 	assert_hex(dialer.hash, 32, "450a6bfa9dfffd65e718bce2aa747f6dafdc77a9060d3e9caad05051f3d9df50");
 	assert_hex(gate.hash, 32, "450a6bfa9dfffd65e718bce2aa747f6dafdc77a9060d3e9caad05051f3d9df50");

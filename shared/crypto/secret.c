@@ -51,8 +51,7 @@ static bool is_part(struct bytes b)
 enum err secret_parse(enum secret_kind kind, struct bytes text, struct secret *secret)
 {
 	size_t head = strlen(heads[kind]), dash = head + SECRET_PREFIX_LEN;
-	if (text.len != dash + 1 + SECRET_PART_LEN || !bytes_starts(text, heads[kind]) || text.at[dash] != '-' ||
-	    !is_part(bytes_skip(text, head)))
+	if (text.len != dash + 1 + SECRET_PART_LEN || !bytes_starts(text, heads[kind]) || text.at[dash] != '-' || !is_part(bytes_skip(text, head)))
 		return ERR_MALFORMED;
 	memset(secret, 0, sizeof(*secret));
 	memcpy(secret->text, text.at, text.len);

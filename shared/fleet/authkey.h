@@ -3,21 +3,21 @@
 #ifndef AUTHKEY_H
 #define AUTHKEY_H
 
-#include "secret.h"
 #include "clock.h"
+#include "secret.h"
 
 struct authkey {
 	uint64_t id, tailnet;
-	uint64_t user;                  /* 0 for a key that belongs to tags alone */
+	uint64_t user; /* 0 for a key that belongs to tags alone */
 	char prefix[SECRET_PREFIX_LEN + 1];
 	uint8_t hash[SECRET_HASH_LEN];
 	struct bytes description;
 	bool reusable, ephemeral, preapproved;
-	struct bytes *tags;             /* "tag:name", sorted, unique */
+	struct bytes *tags; /* "tag:name", sorted, unique */
 	size_t tag_count;
-	struct wall created, expiry;    /* expiry WALL_ZERO: never */
-	struct wall revoked;            /* WALL_ZERO: still good; `expire` sets it */
-	uint64_t used_by;               /* node that a one-shot key let in, or 0 */
+	struct wall created, expiry; /* expiry WALL_ZERO: never */
+	struct wall revoked;         /* WALL_ZERO: still good; `expire` sets it */
+	uint64_t used_by;            /* node that a one-shot key let in, or 0 */
 };
 
 enum { TAG_MAX = 64, TAGS_MAX = 64 };

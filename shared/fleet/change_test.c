@@ -23,8 +23,7 @@ static void names_round_trip(void **state)
 static void soft_kinds_stay_small(void **state)
 {
 	(void)state;
-	static const enum change_kind soft[] = {CHANGE_NODE_ENDPOINTS, CHANGE_NODE_RELAY, CHANGE_NODE_DISCO, CHANGE_NODE_SEEN,
-						CHANGE_NODE_KEY};
+	static const enum change_kind soft[] = {CHANGE_NODE_ENDPOINTS, CHANGE_NODE_RELAY, CHANGE_NODE_DISCO, CHANGE_NODE_SEEN, CHANGE_NODE_KEY};
 	for (size_t i = 0; i < COUNT_OF(soft); i++)
 		assert_int_equal(change_facets(soft[i]) & (FACET_PEER | FACET_VISIBLE | FACET_FILTER), 0);
 	assert_int_equal(change_facets(CHANGE_RELAYS), FACET_RELAYS);

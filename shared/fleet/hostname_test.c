@@ -30,10 +30,8 @@ static void makes_labels(void **state)
 		{"a..b", "a--b"},
 		{"X", "x"},
 		{"\"; DROP TABLE nodes; --", "drop-table-nodes"},
-		{"123456789012345678901234567890123456789012345678901234567890123456789",
-		 "123456789012345678901234567890123456789012345678901234567890123"},
-		{"12345678901234567890123456789012345678901234567890123456789012-456789",
-		 "12345678901234567890123456789012345678901234567890123456789012"},
+		{"123456789012345678901234567890123456789012345678901234567890123456789", "123456789012345678901234567890123456789012345678901234567890123"},
+		{"12345678901234567890123456789012345678901234567890123456789012-456789", "12345678901234567890123456789012345678901234567890123456789012"},
 	};
 	for (size_t i = 0; i < COUNT_OF(trials); i++) {
 		char label[NODE_LABEL_MAX + 1];
@@ -88,8 +86,7 @@ static void checks_choices(void **state)
 {
 	(void)state;
 	struct diag why;
-	static const char *bad[] = {
-		"", "-a", "a-", "A", "a.b", "a_b", "a b", "\xc3\xa4", "1234567890123456789012345678901234567890123456789012345678901234"};
+	static const char *bad[] = {"", "-a", "a-", "A", "a.b", "a_b", "a b", "\xc3\xa4", "1234567890123456789012345678901234567890123456789012345678901234"};
 	for (size_t i = 0; i < COUNT_OF(bad); i++)
 		assert_int_equal(hostname_check(bytes_text(bad[i]), &why), ERR_MALFORMED);
 	static const char *good[] = {"a", "0", "a-b", "a--b", "123456789012345678901234567890123456789012345678901234567890123"};
@@ -99,7 +96,7 @@ static void checks_choices(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(makes_labels), cmocka_unit_test(survives_all_bytes),
-					   cmocka_unit_test(makes_candidates), cmocka_unit_test(checks_choices)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(makes_labels), cmocka_unit_test(survives_all_bytes), cmocka_unit_test(makes_candidates),
+					   cmocka_unit_test(checks_choices)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

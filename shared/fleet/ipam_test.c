@@ -74,9 +74,8 @@ static void reserves(void **state)
 	(void)state;
 	struct prefix all4 = range_of("100.64.0.0/10"), all6 = range_of("fd7a:115c:a1e0::/48");
 	static const char *reserved4[] = {"100.64.0.0", "100.127.255.255", "100.100.100.100", "100.115.92.0", "100.115.93.255", "10.0.0.1"};
-	static const char *reserved6[] = {
-		"fd7a:115c:a1e0::", "fd7a:115c:a1e0::53", "fd7a:115c:a1e0:b1a::1", "fd7a:115c:a1e0:ab12:4843:cd96:6240:1",
-		"fd00::1",          "100.64.0.1"};
+	static const char *reserved6[] = {"fd7a:115c:a1e0::", "fd7a:115c:a1e0::53", "fd7a:115c:a1e0:b1a::1", "fd7a:115c:a1e0:ab12:4843:cd96:6240:1",
+					  "fd00::1",          "100.64.0.1"};
 	for (size_t i = 0; i < COUNT_OF(reserved4); i++)
 		assert_true(ipam_reserved(all4, ip_of(reserved4[i])));
 	for (size_t i = 0; i < COUNT_OF(reserved6); i++)
@@ -107,7 +106,6 @@ static void walks(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(steps), cmocka_unit_test(ends), cmocka_unit_test(reserves),
-					   cmocka_unit_test(walks)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(steps), cmocka_unit_test(ends), cmocka_unit_test(reserves), cmocka_unit_test(walks)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

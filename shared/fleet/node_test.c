@@ -10,10 +10,7 @@ static void copies_deeply(void **state)
 {
 	(void)state;
 	struct arena *source = arena_new(), *kept = arena_new();
-	struct node node = {.id = 7,
-			    .user = 3,
-			    .label = arena_copy(source, BYTES("laptop")),
-			    .hostinfo = arena_copy(source, BYTES("{\"OS\":\"linux\"}"))};
+	struct node node = {.id = 7, .user = 3, .label = arena_copy(source, BYTES("laptop")), .hostinfo = arena_copy(source, BYTES("{\"OS\":\"linux\"}"))};
 	node.endpoints = ARENA_ARRAY(source, struct endpoint, 2);
 	node.endpoints[1].port = 41641;
 	node.endpoint_count = 2;
@@ -59,7 +56,6 @@ static void shows_wire_user(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(copies_deeply), cmocka_unit_test(copies_emptiness),
-					   cmocka_unit_test(shows_wire_user)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(copies_deeply), cmocka_unit_test(copies_emptiness), cmocka_unit_test(shows_wire_user)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,7 +6,7 @@
 
 #include "node.h"
 
-bool route_is_exit(struct prefix prefix);               /* 0.0.0.0/0 or ::/0 */
+bool route_is_exit(struct prefix prefix); /* 0.0.0.0/0 or ::/0 */
 /* Advertised and approved, masked, sorted, unique; exit routes only as a pair. Returns how many; `out` has room for node->approved_count. */
 size_t route_served(const struct node *node, struct prefix *out);
 

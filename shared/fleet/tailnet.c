@@ -21,8 +21,7 @@ static enum err check_range(struct prefix range, struct prefix inside, const cha
 	char text[PREFIX_TEXT_MAX];
 	prefix_format(text, range);
 	if (range.ip.family != inside.ip.family || range.bits < inside.bits || !prefix_has(inside, range.ip))
-		return diag_set(why, ERR_MALFORMED, "range %s does not lie in %s, the only addresses that clients know as a tailnet's",
-				text, inside_text);
+		return diag_set(why, ERR_MALFORMED, "range %s does not lie in %s, the only addresses that clients know as a tailnet's", text, inside_text);
 	if (prefix_compare(range, prefix_masked(range)))
 		return diag_set(why, ERR_MALFORMED, "range %s has bits set behind its length", text);
 	struct ip first;

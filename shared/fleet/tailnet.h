@@ -11,10 +11,10 @@ enum { TAILNET_INSTALLATION = 0, TAILNET_NAME_MAX = 63, TAILNET_DOMAIN_MAX = 190
 
 struct tailnet {
 	uint64_t id;
-	struct bytes name;              /* a DNS label, unique in the installation */
-	struct bytes domain;            /* MagicDNS suffix without trailing dot, NAME.<base_domain> unless given */
+	struct bytes name;   /* a DNS label, unique in the installation */
+	struct bytes domain; /* MagicDNS suffix without trailing dot, NAME.<base_domain> unless given */
 	struct bytes display_name;
-	struct prefix range4, range6;   /* addresses are taken from here; ranges of two tailnets may overlap */
+	struct prefix range4, range6; /* addresses are taken from here; ranges of two tailnets may overlap */
 	bool magic_dns;
 	struct wall created;
 };

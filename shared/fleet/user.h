@@ -4,17 +4,17 @@
 #ifndef USER_H
 #define USER_H
 
+#include "bytes.h"
 #include "clock.h"
 #include "err.h"
-#include "bytes.h"
 
 struct user {
 	uint64_t id, tailnet;
-	struct bytes name;              /* unique in the tailnet */
+	struct bytes name; /* unique in the tailnet */
 	struct bytes display_name;
 	struct bytes email;
 	struct bytes picture_url;
-	struct bytes provider;          /* "" for local users */
+	struct bytes provider; /* "" for local users */
 	struct wall created;
 };
 

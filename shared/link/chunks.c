@@ -9,7 +9,7 @@ enum { ENTRY_COST = sizeof(struct chunk_kept) + 64 };
 
 struct chunks {
 	struct table *by_name;
-	struct list used;               /* least recently used first */
+	struct list used; /* least recently used first */
 	size_t bytes, cap;
 };
 

@@ -9,13 +9,13 @@
 #include "linkframe.h"
 #include "list.h"
 
-enum { LINK_CHUNKS_CAP = 64 << 20 };    /* bytes: six tailnets of 50,000 peers */
+enum { LINK_CHUNKS_CAP = 64 << 20 }; /* bytes: six tailnets of 50,000 peers */
 
 struct chunk_kept {
 	struct list link;
 	uint8_t name[LINK_CHUNK_NAME_LEN];
 	struct body *body;
-	struct bitset told;             /* gate: slots of the peers that have it */
+	struct bitset told; /* gate: slots of the peers that have it */
 };
 
 struct chunks;

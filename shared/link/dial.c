@@ -20,11 +20,11 @@ struct mapper {
 	struct linkwire *wire;
 	struct table *by_number;
 	struct list subscriptions;
-	struct list blocked;            /* would be free, but for their barrier */
-	struct list holding;            /* wait for chunks */
-	struct table *wanted;           /* names asked for and not answered */
+	struct list blocked;  /* would be free, but for their barrier */
+	struct list holding;  /* wait for chunks */
+	struct table *wanted; /* names asked for and not answered */
 	uint32_t last_number;
-	uint64_t pings, pongs;          /* sent, answered: in order */
+	uint64_t pings, pongs; /* sent, answered: in order */
 	bool ready;
 	struct defer pinging;
 	struct timer beat;
@@ -34,19 +34,19 @@ struct mapper {
 /* A stream of bodies. What was under way when it became clogged must not be taken for what comes after: it was made from a version
  * that the client never got. So it is told free again only behind a barrier, a ping sent after it was told clogged. */
 struct subscription {
-	struct list link;               /* in its mapper, or in dial.ended, or nowhere once on_end came */
+	struct list link; /* in its mapper, or in dial.ended, or nowhere once on_end came */
 	struct list in_blocked, in_holding;
 	struct dial *dial;
-	struct mapper *mapper;          /* NULL: ended */
+	struct mapper *mapper; /* NULL: ended */
 	const struct subscription_events *events;
 	void *context;
 	uint32_t number;
-	uint64_t version;               /* last given */
-	bool user_free;                 /* what the poll says */
-	bool told_free;                 /* what the mapper was told; only then a body is taken */
+	uint64_t version; /* last given */
+	bool user_free;   /* what the poll says */
+	bool told_free;   /* what the mapper was told; only then a body is taken */
 	uint64_t barrier;
 	struct hold *hold;
-	bool end_waits;                 /* behind the hold */
+	bool end_waits; /* behind the hold */
 	enum link_end reason;
 	enum err why;
 };
@@ -58,7 +58,7 @@ struct dial {
 	void *context;
 	struct table *by_endpoint;
 	struct list mappers;
-	struct list ended;              /* still to hear of it */
+	struct list ended; /* still to hear of it */
 	struct chunks *cache;
 };
 
@@ -468,7 +468,7 @@ static uint32_t next_number(struct mapper *m)
 }
 
 struct subscription *dial_subscribe(struct dial *d, struct endpoint at, const struct link_subscribe *request, const struct subscription_events *events,
-                                    void *context)
+				    void *context)
 {
 	struct mapper *m = mapper_at(d, at);
 	struct subscription *s = x_alloc(sizeof(*s));

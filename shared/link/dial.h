@@ -4,10 +4,10 @@
 #ifndef DIAL_H
 #define DIAL_H
 
+#include "addr.h"
 #include "body.h"
 #include "linkframe.h"
 #include "loop.h"
-#include "addr.h"
 
 enum { LINK_HEARTBEAT_MS = 500, LINK_SILENCE_MS = 2000 };
 
@@ -22,8 +22,9 @@ struct subscription_events {
 };
 
 struct dial *dial_new(struct loop *loop, struct bytes cluster_secret, void (*on_lost)(void *context, struct endpoint mapper), void *context);
-void dial_free(struct dial **dial);                             /* after all subscriptions are closed */
-struct subscription *dial_subscribe(struct dial *dial, struct endpoint mapper, const struct link_subscribe *request, const struct subscription_events *events, void *context);
+void dial_free(struct dial **dial); /* after all subscriptions are closed */
+struct subscription *dial_subscribe(struct dial *dial, struct endpoint mapper, const struct link_subscribe *request, const struct subscription_events *events,
+				    void *context);
 /* free = false after a frame that could not be sent at once; a frame that comes although clogged is dropped inside and told as LINK_STANDS by itself. */
 void subscription_credit(struct subscription *s, bool free);
 /* The last frame given was not sent after all: stands at `version` (what the client was really given). */

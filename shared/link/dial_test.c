@@ -1,9 +1,9 @@
 /* dial against gate over loopback, each with its own loop, turned by hand. */
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -24,8 +24,8 @@ struct listener_end {
 	char last[256];
 	enum err why;
 	enum link_end reason;
-	bool clog;                      /* say so inside on_frame */
-	bool close;                     /* close inside on_frame */
+	bool clog;  /* say so inside on_frame */
+	bool close; /* close inside on_frame */
 };
 
 struct world {
@@ -527,9 +527,9 @@ static void test_gate_new(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bodies), cmocka_unit_test(test_close_inside), cmocka_unit_test(test_full), cmocka_unit_test(test_chunks_go),
-		cmocka_unit_test(test_clogged), cmocka_unit_test(test_clogged_barrier), cmocka_unit_test(test_gate_goes), cmocka_unit_test(test_silent),
-		cmocka_unit_test(test_idle), cmocka_unit_test(test_wrong_secret), cmocka_unit_test(test_full_pipe), cmocka_unit_test(test_strangers),
+		cmocka_unit_test(test_bodies),   cmocka_unit_test(test_close_inside),    cmocka_unit_test(test_full),      cmocka_unit_test(test_chunks_go),
+		cmocka_unit_test(test_clogged),  cmocka_unit_test(test_clogged_barrier), cmocka_unit_test(test_gate_goes), cmocka_unit_test(test_silent),
+		cmocka_unit_test(test_idle),     cmocka_unit_test(test_wrong_secret),    cmocka_unit_test(test_full_pipe), cmocka_unit_test(test_strangers),
 		cmocka_unit_test(test_gate_new),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

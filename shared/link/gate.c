@@ -12,33 +12,33 @@
 #include "table.h"
 
 enum {
-	PEERS_MAX = 1024,               /* coordinator loops */
-	STRANGERS_MAX = 64,             /* connections that have not proven the secret */
-	STREAMS_MAX = 1 << 18,          /* of one peer: twice what a coordinator loop is meant to hold */
-	OUT_CAP = 64 << 20,             /* unsent to one peer; past it the peer is dropped and its clients poll again */
+	PEERS_MAX = 1024,      /* coordinator loops */
+	STRANGERS_MAX = 64,    /* connections that have not proven the secret */
+	STREAMS_MAX = 1 << 18, /* of one peer: twice what a coordinator loop is meant to hold */
+	OUT_CAP = 64 << 20,    /* unsent to one peer; past it the peer is dropped and its clients poll again */
 	TICK_MS = 1000,
-	SILENCE_MS = 10000,             /* the other end looks after 2 s; this only clears up */
-	GRUMBLES_PER_S = 5              /* log lines about strangers */
+	SILENCE_MS = 10000, /* the other end looks after 2 s; this only clears up */
+	GRUMBLES_PER_S = 5  /* log lines about strangers */
 };
 
 struct stream {
-	struct gate_stream open;        /* what the mapper sees */
-	struct list link;               /* in its peer, or in gate.closing */
+	struct gate_stream open; /* what the mapper sees */
+	struct list link;        /* in its peer, or in gate.closing */
 	bool ended;
 };
 
 struct gate_peer {
 	struct list link;
 	struct gate *gate;
-	struct linkwire *wire;          /* NULL: gone, waits for the on_close of its streams */
+	struct linkwire *wire; /* NULL: gone, waits for the on_close of its streams */
 	struct table *by_number;
 	struct list streams;
-	size_t stream_count;            /* with those that wait for on_close */
-	size_t slot;                    /* in chunk_kept.told */
+	size_t stream_count; /* with those that wait for on_close */
+	size_t slot;         /* in chunk_kept.told */
 	bool proven;
 	struct timer tick;
 	int64_t ticked_ms, excused_ms;
-	struct list touched;            /* while a body is sent */
+	struct list touched; /* while a body is sent */
 	struct buffer numbers;
 };
 

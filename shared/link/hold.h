@@ -8,7 +8,7 @@
 #include "linkframe.h"
 
 struct held_piece {
-	struct body *body;              /* NULL: missing */
+	struct body *body; /* NULL: missing */
 	uint8_t name[LINK_CHUNK_NAME_LEN];
 };
 

@@ -1,9 +1,9 @@
 /* dial against a mapper that is played by hand, frame by frame: chunks that are missing, and what the mapper may get wrong. */
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
 #include <stdlib.h>
 
 #include "dial.h"
@@ -29,10 +29,10 @@ struct poll_end {
 struct play {
 	struct listener *listener;
 	struct endpoint at;
-	struct linkwire *wire;          /* the mapper's */
+	struct linkwire *wire; /* the mapper's */
 	struct linkframe heard[HEARD_MAX];
 	size_t heard_count;
-	bool deaf;                      /* no pongs */
+	bool deaf; /* no pongs */
 	bool wire_ended;
 	struct dial *dial;
 	struct poll_end polls[POLLS];
@@ -275,7 +275,7 @@ static void test_barrier(void **state)
 	for (int i = 0; i < 3; i++)
 		linkwire_send(p->wire, &(struct linkframe){.type = LINK_PONG});
 	turns(10);
-	assert_int_equal(p->polls[0].ends, 1);  /* more pongs than pings: a broken mapper */
+	assert_int_equal(p->polls[0].ends, 1); /* more pongs than pings: a broken mapper */
 	play_free(p);
 }
 
@@ -336,7 +336,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_missing), cmocka_unit_test(test_missing_for_good), cmocka_unit_test(test_end_waits),
-		cmocka_unit_test(test_barrier), cmocka_unit_test(test_nonsense), cmocka_unit_test(test_hold),
+		cmocka_unit_test(test_barrier), cmocka_unit_test(test_nonsense),         cmocka_unit_test(test_hold),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,10 +1,6 @@
 #include "linkframe.h"
 
-enum {
-	SUBSCRIBE_LEN = 31,
-	FLAG_ZSTD = 1, FLAG_ONCE = 2, FLAG_OMIT_PEERS = 4, FLAGS_ALL = 7,
-	PIECE_BYTES = 0, PIECE_CHUNK = 1
-};
+enum { SUBSCRIBE_LEN = 31, FLAG_ZSTD = 1, FLAG_ONCE = 2, FLAG_OMIT_PEERS = 4, FLAGS_ALL = 7, PIECE_BYTES = 0, PIECE_CHUNK = 1 };
 
 /* Numbers taken from the front of a frame's body; the caller has checked that they are there. */
 static uint8_t take_u8(struct bytes *rest)

@@ -1,8 +1,8 @@
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
 #include <stdlib.h>
 
 #include "linkframe.h"
@@ -65,8 +65,14 @@ static void test_subscribe(void **state)
 {
 	(void)state;
 	for (unsigned flags = 0; flags < 8; flags++) {
-		struct link_subscribe s = {.stream = 77, .tailnet = 1ull << 40, .node = 3, .session = UINT64_MAX - 1, .capver = 113,
-		                           .zstd = flags & 1, .once = flags & 2, .omit_peers = flags & 4};
+		struct link_subscribe s = {.stream = 77,
+					   .tailnet = 1ull << 40,
+					   .node = 3,
+					   .session = UINT64_MAX - 1,
+					   .capver = 113,
+					   .zstd = flags & 1,
+					   .once = flags & 2,
+					   .omit_peers = flags & 4};
 		struct buffer out;
 		buffer_init(&out, 100);
 		assert_int_equal(linkframe_encode(&(struct linkframe){.type = LINK_SUBSCRIBE, .subscribe = s}, &out), ERR_NONE);
@@ -115,20 +121,20 @@ static void test_malformed(void **state)
 		struct bytes in;
 		enum err e;
 	} cases[] = {
-		{BYTES("\x00"), ERR_MALFORMED},                                                 /* no such type */
+		{BYTES("\x00"), ERR_MALFORMED}, /* no such type */
 		{BYTES("\x07\0\0\0\0"), ERR_MALFORMED},
 		{BYTES("\x1c\0\0\0\0"), ERR_MALFORMED},
-		{BYTES("\x06\0\0\0\1"), ERR_MALFORMED},                                         /* a ping with a body */
+		{BYTES("\x06\0\0\0\1"), ERR_MALFORMED}, /* a ping with a body */
 		{BYTES("\x10\x01\0\0\x01"), ERR_TOO_BIG},
 		{BYTES("\x02\0\0\0\5\0\0\0\1\0"), ERR_MALFORMED},
-		{BYTES("\x03\0\0\0\5\0\0\0\1\2"), ERR_MALFORMED},                               /* credit is one bit */
-		{BYTES("\x14\0\0\0\6\0\0\0\1\0\6"), ERR_MALFORMED},                             /* unknown reason */
-		{BYTES("\x10\0\0\0\x0c\0\0\0\0\0\0\0\1\0\0\0\0"), ERR_MALFORMED},               /* for nobody */
-		{BYTES("\x10\0\0\0\x10\0\0\0\0\0\0\0\1\0\0\0\2\0\0\0\1"), ERR_MALFORMED},       /* fewer streams than it says */
+		{BYTES("\x03\0\0\0\5\0\0\0\1\2"), ERR_MALFORMED},                         /* credit is one bit */
+		{BYTES("\x14\0\0\0\6\0\0\0\1\0\6"), ERR_MALFORMED},                       /* unknown reason */
+		{BYTES("\x10\0\0\0\x0c\0\0\0\0\0\0\0\1\0\0\0\0"), ERR_MALFORMED},         /* for nobody */
+		{BYTES("\x10\0\0\0\x10\0\0\0\0\0\0\0\1\0\0\0\2\0\0\0\1"), ERR_MALFORMED}, /* fewer streams than it says */
 		{BYTES("\x10\0\0\0\x10\0\0\0\0\0\0\0\1\x40\0\0\1\0\0\0\1"), ERR_MALFORMED},
-		{BYTES("\x11\0\0\0\x0d\0\0\0\1\0\0\0\0\0\0\0\1\2"), ERR_MALFORMED},             /* unknown piece */
-		{BYTES("\x11\0\0\0\x0d\0\0\0\1\0\0\0\0\0\0\0\1\1"), ERR_MALFORMED},             /* half a name */
-		{BYTES("\x11\0\0\0\x12\0\0\0\1\0\0\0\0\0\0\0\1\0\0\0\0\2x"), ERR_MALFORMED},    /* half a piece */
+		{BYTES("\x11\0\0\0\x0d\0\0\0\1\0\0\0\0\0\0\0\1\2"), ERR_MALFORMED},          /* unknown piece */
+		{BYTES("\x11\0\0\0\x0d\0\0\0\1\0\0\0\0\0\0\0\1\1"), ERR_MALFORMED},          /* half a name */
+		{BYTES("\x11\0\0\0\x12\0\0\0\1\0\0\0\0\0\0\0\1\0\0\0\0\2x"), ERR_MALFORMED}, /* half a piece */
 	};
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		struct linkframe got;
@@ -163,7 +169,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_subscribe), cmocka_unit_test(test_full),
-		cmocka_unit_test(test_malformed), cmocka_unit_test(test_caps),
+		cmocka_unit_test(test_malformed),  cmocka_unit_test(test_caps),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

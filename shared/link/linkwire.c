@@ -7,34 +7,34 @@
 
 enum {
 	OUT_CAP = 16 << 20,
-	SEAL_NOW = 256 << 10,           /* gathered bytes that are sealed before the turn ends, so that they do not lie in memory twice */
-	KEEP_ROOM = 64 << 10,           /* an empty input buffer above this gives its memory back */
-	IN_CAP = 128 << 10,             /* sealed bytes: what one read brings and one unfinished record */
+	SEAL_NOW = 256 << 10, /* gathered bytes that are sealed before the turn ends, so that they do not lie in memory twice */
+	KEEP_ROOM = 64 << 10, /* an empty input buffer above this gives its memory back */
+	IN_CAP = 128 << 10,   /* sealed bytes: what one read brings and one unfinished record */
 	PLAIN_CAP = LINKFRAME_MAX + LINKFRAME_HEADER_LEN + NOISE_PLAIN_MAX,
 	SLACK = SEAL_NOW + LINKFRAME_MAX /* what may lie above the cap when the cap is found to be passed */
 };
 
 enum wire_state {
-	WIRE_DIALING,           /* connecting end: message sent, answer awaited */
-	WIRE_ACCEPTING,         /* accepting end: message awaited */
-	WIRE_UNPROVEN,          /* accepting end: answered. A message may be a replay; the first record that opens proves the secret */
+	WIRE_DIALING,   /* connecting end: message sent, answer awaited */
+	WIRE_ACCEPTING, /* accepting end: message awaited */
+	WIRE_UNPROVEN,  /* accepting end: answered. A message may be a replay; the first record that opens proves the secret */
 	WIRE_READY,
-	WIRE_ENDED              /* nothing is read or written any more */
+	WIRE_ENDED /* nothing is read or written any more */
 };
 
 struct linkwire {
 	struct loop *loop;
 	struct pipe *pipe;
-	struct endpoint peer;           /* a broken socket does not know it any more */
+	struct endpoint peer; /* a broken socket does not know it any more */
 	struct bytes secret;
 	const struct linkwire_events *events;
 	void *context;
 	enum wire_state state;
 	struct noise_psk psk;
 	struct noise noise;
-	struct buffer in, out;          /* plaintext */
+	struct buffer in, out; /* plaintext */
 	size_t out_cap;
-	enum err doomed;                /* the end that is told when the turn ends */
+	enum err doomed; /* the end that is told when the turn ends */
 	struct mono heard;
 	struct timer deadline;
 	struct defer flushing, freeing;

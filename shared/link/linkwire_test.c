@@ -1,10 +1,10 @@
 /* Two wires over loopback, and one against bytes made by hand. */
+#include <cmocka.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -21,7 +21,7 @@ struct end {
 	uint64_t versions;
 	size_t longest;
 	enum err why;
-	bool close;                     /* inside on_frame */
+	bool close; /* inside on_frame */
 };
 
 static struct loop *loop;
@@ -271,7 +271,7 @@ static int stop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_both), cmocka_unit_test(test_cut), cmocka_unit_test(test_broken),
+		cmocka_unit_test(test_both),     cmocka_unit_test(test_cut), cmocka_unit_test(test_broken),
 		cmocka_unit_test(test_unproven), cmocka_unit_test(test_cap),
 	};
 	return cmocka_run_group_tests(tests, start, stop);

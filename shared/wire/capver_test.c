@@ -17,9 +17,8 @@ static void knows_features(void **state)
 		enum capver_feature feature;
 		unsigned since;
 	} trials[] = {
-		{CAPVER_CAP_SOURCES, 109},        {CAPVER_HOME_DERP, 111},        {CAPVER_OMIT_ALLOWED_IPS, 112},
-		{CAPVER_NO_MEASURE_NO_HOME, 115}, {CAPVER_DISPLAY_MESSAGES, 117}, {CAPVER_AUTO_UPDATE_CAP, 131},
-		{CAPVER_REGISTER_429, 137},       {CAPVER_STABLE_TAILNET, 148},
+		{CAPVER_CAP_SOURCES, 109},      {CAPVER_HOME_DERP, 111},       {CAPVER_OMIT_ALLOWED_IPS, 112}, {CAPVER_NO_MEASURE_NO_HOME, 115},
+		{CAPVER_DISPLAY_MESSAGES, 117}, {CAPVER_AUTO_UPDATE_CAP, 131}, {CAPVER_REGISTER_429, 137},     {CAPVER_STABLE_TAILNET, 148},
 	};
 	for (size_t i = 0; i < COUNT_OF(trials); i++) {
 		assert_false(capver_has(trials[i].since - 1, trials[i].feature));
@@ -69,7 +68,6 @@ static void accepts_and_names(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(knows_features), cmocka_unit_test(makes_bands),
-					   cmocka_unit_test(accepts_and_names)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(knows_features), cmocka_unit_test(makes_bands), cmocka_unit_test(accepts_and_names)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

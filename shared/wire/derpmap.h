@@ -7,12 +7,12 @@
 #include "buffer.h"
 
 struct relay_node {
-	struct bytes name;                      /* unique over all regions, e.g. "900a" */
+	struct bytes name; /* unique over all regions, e.g. "900a" */
 	struct bytes host_name;
-	struct bytes cert_name;                 /* "" or a name, or "sha256-raw:<hex>" */
-	struct bytes ipv4, ipv6;                /* "" = DNS, "none" = disabled */
-	int stun_port;                          /* 0 = 3478, -1 = none */
-	unsigned relay_port;                    /* 0 = 443 */
+	struct bytes cert_name;  /* "" or a name, or "sha256-raw:<hex>" */
+	struct bytes ipv4, ipv6; /* "" = DNS, "none" = disabled */
+	int stun_port;           /* 0 = 3478, -1 = none */
+	unsigned relay_port;     /* 0 = 443 */
 	bool stun_only, insecure_for_tests, can_port80;
 };
 

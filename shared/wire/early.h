@@ -7,7 +7,7 @@
 #include "buffer.h"
 #include "key.h"
 
-enum { EARLY_HEADER_LEN = 9 };          /* ff ff ff "TS", then the big-endian length of the JSON text: as long as an HTTP/2 frame header */
+enum { EARLY_HEADER_LEN = 9 }; /* ff ff ff "TS", then the big-endian length of the JSON text: as long as an HTTP/2 frame header */
 
 /* Appends header and {"nodeKeyChallenge":"chalpub:..."}; `challenge` should be fresh for each connection. */
 MUST_USE enum err early_encode(const struct public_key *challenge, struct buffer *out);

@@ -14,17 +14,17 @@ enum {
 	TEXTS_MAX = 256
 };
 
-#define TEXT(n, ...)                                                                                                                       \
-	{                                                                                                                                  \
-		.name = n, .type = JSONR_TEXT, __VA_ARGS__                                                                                 \
+#define TEXT(n, ...) \
+	{ \
+		.name = n, .type = JSONR_TEXT, __VA_ARGS__ \
 	}
-#define BOOL(n, ...)                                                                                                                       \
-	{                                                                                                                                  \
-		.name = n, .type = JSONR_BOOL, __VA_ARGS__                                                                                 \
+#define BOOL(n, ...) \
+	{ \
+		.name = n, .type = JSONR_BOOL, __VA_ARGS__ \
 	}
-#define INT(n, l, m)                                                                                                                       \
-	{                                                                                                                                  \
-		.name = n, .type = JSONR_INT, .least = l, .most = m                                                                        \
+#define INT(n, l, m) \
+	{ \
+		.name = n, .type = JSONR_INT, .least = l, .most = m \
 	}
 
 /* The types are the client's own: a member of another type, once relayed, makes every peer fail to decode its whole map. */

@@ -11,15 +11,15 @@
 #include "buffer.h"
 
 struct hostinfo {
-	bool present;                           /* false: the request had null or none */
-	struct bytes json;                      /* canonical text of the object, for the row: without PushDeviceToken, at most HOSTINFO_MAX */
+	bool present;      /* false: the request had null or none */
+	struct bytes json; /* canonical text of the object, for the row: without PushDeviceToken, at most HOSTINFO_MAX */
 	struct bytes hostname, os, os_version, ipn_version;
-	struct prefix *routes;                  /* RoutableIPs, masked, sorted, unique */
+	struct prefix *routes; /* RoutableIPs, masked, sorted, unique */
 	size_t route_count;
-	struct bytes *request_tags;             /* sorted, unique */
+	struct bytes *request_tags; /* sorted, unique */
 	size_t request_tag_count;
 	bool has_net_info;
-	unsigned preferred_derp;                /* 0: not known now */
+	unsigned preferred_derp; /* 0: not known now */
 };
 
 /* NULL and null give present = false. ERR_MALFORMED or ERR_TOO_BIG with a sentence that names the member. Unknown members are kept in `json`. */

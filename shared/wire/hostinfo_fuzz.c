@@ -29,8 +29,7 @@ static void live_on(const struct hostinfo *h, struct arena *arena)
 	if (hostinfo_merge(h->json, h->json, &out) || !bytes_equal(buffer_bytes(&out), h->json))
 		abort();
 	buffer_clear(&out);
-	if (jsonr_parse(h->json, HOSTINFO_MAX, &value, NULL) || hostinfo_decode(value, arena, &again, NULL) ||
-	    !bytes_equal(again.json, h->json))
+	if (jsonr_parse(h->json, HOSTINFO_MAX, &value, NULL) || hostinfo_decode(value, arena, &again, NULL) || !bytes_equal(again.json, h->json))
 		abort();
 	json_decref(value);
 }

@@ -81,8 +81,7 @@ static enum err check_int(const json_t *value, const struct jsonr_member *m, con
 	return wrong(place, wanted, why);
 }
 
-static enum err check_array(const json_t *value, const struct jsonr_member *m, enum jsonr_type item_type, const struct jsonr_place *place,
-			    struct diag *why)
+static enum err check_array(const json_t *value, const struct jsonr_member *m, enum jsonr_type item_type, const struct jsonr_place *place, struct diag *why)
 {
 	char wanted[80];
 	struct jsonr_member item = *m;

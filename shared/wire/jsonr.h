@@ -10,18 +10,18 @@
 #include "bytes.h"
 #include "err.h"
 
-enum { JSONR_DEPTH_MAX = 32 };          /* official requests reach 5; readers recurse */
+enum { JSONR_DEPTH_MAX = 32 }; /* official requests reach 5; readers recurse */
 
 enum jsonr_type {
 	JSONR_TEXT,
-	JSONR_BOOL,                     /* optional booleans too: true, false or null, never a string */
-	JSONR_INT,                      /* between least and most */
+	JSONR_BOOL, /* optional booleans too: true, false or null, never a string */
+	JSONR_INT,  /* between least and most */
 	JSONR_NUMBER,
-	JSONR_TEXTS,                    /* array of texts; at most `most` if that is not 0 */
+	JSONR_TEXTS, /* array of texts; at most `most` if that is not 0 */
 	JSONR_INTS,
-	JSONR_NUMBERS,                  /* object of numbers */
-	JSONR_OBJECT,                   /* of shape `nested` */
-	JSONR_OBJECTS                   /* array of them */
+	JSONR_NUMBERS, /* object of numbers */
+	JSONR_OBJECT,  /* of shape `nested` */
+	JSONR_OBJECTS  /* array of them */
 };
 
 /* One member; a table ends with a NULL name. */
@@ -30,14 +30,14 @@ struct jsonr_member {
 	enum jsonr_type type;
 	int64_t least, most;
 	const struct jsonr_member *nested;
-	unsigned flags;                 /* the caller's own */
+	unsigned flags; /* the caller's own */
 };
 
 /* Where a value stands, for sentences: "Hostinfo.Services[3].Port". */
 struct jsonr_place {
 	const struct jsonr_place *above;
 	const char *name;
-	size_t index;                   /* used when name is NULL */
+	size_t index; /* used when name is NULL */
 };
 
 /* ERR_TOO_BIG past `cap` bytes, ERR_MALFORMED for what is not JSON (also bad UTF-8, \u0000, integers past int64) or too deep; `why` tells where. */

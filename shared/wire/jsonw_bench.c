@@ -77,8 +77,7 @@ static void tell(const char *what, uint64_t count, uint64_t us, size_t bytes)
 {
 	double each = (double)us * 1000 / (double)count;
 	printf("%-16s %8.0f ns %8zu bytes %8.0f MB/s\n", what, each, bytes, (double)bytes / each * 1000);
-	printf("{\"bench\":\"jsonw\",\"case\":\"%s\",\"ns\":%.0f,\"bytes\":%zu,\"count\":%llu}\n", what, each, bytes,
-	       (unsigned long long)count);
+	printf("{\"bench\":\"jsonw\",\"case\":\"%s\",\"ns\":%.0f,\"bytes\":%zu,\"count\":%llu}\n", what, each, bytes, (unsigned long long)count);
 }
 
 static int bench_peers(struct buffer *out)
@@ -123,8 +122,7 @@ int main(void)
 {
 	struct buffer out;
 	buffer_init(&out, 64 << 20);
-	int failed = bench_peers(&out) |
-		     bench_text(&out, "text of 70", BYTES("nodekey:7b0d47d93427f8311160781c7c733fd89f88970aef490d8aa0ee19a4cb8a1b14")) |
+	int failed = bench_peers(&out) | bench_text(&out, "text of 70", BYTES("nodekey:7b0d47d93427f8311160781c7c733fd89f88970aef490d8aa0ee19a4cb8a1b14")) |
 		     bench_text(&out, "text escaped", BYTES("Joe's \"Mac\"\n\xc3\xa4\xc3\xb6\xff"));
 	buffer_clear(&out);
 	return failed;

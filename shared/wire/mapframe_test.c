@@ -124,8 +124,7 @@ static void works_in_threads(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(compresses),  cmocka_unit_test(keeps_to_the_cap),       cmocka_unit_test(wraps),
-		cmocka_unit_test(keeps_alive), cmocka_unit_test(refuses_cuts_and_noise), cmocka_unit_test(works_in_threads)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(compresses),  cmocka_unit_test(keeps_to_the_cap),       cmocka_unit_test(wraps),
+					   cmocka_unit_test(keeps_alive), cmocka_unit_test(refuses_cuts_and_noise), cmocka_unit_test(works_in_threads)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

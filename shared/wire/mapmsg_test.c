@@ -30,11 +30,10 @@ static int end(void **state)
 }
 
 /* A lite update of tailscaled. */
-static const char lite[] =
-	"{\"Version\":142,\"Compress\":\"zstd\",\"KeepAlive\":true," NODE_KEY ",\"DiscoKey\":\"discokey:" HEX_A "\","
-	"\"Hostinfo\":{\"OS\":\"linux\",\"NetInfo\":{\"PreferredDERP\":900}},\"Endpoints\":[\"1.2.3.4:41641\",\"[fe80::1]:41641\","
-	"\"[fe80::1%eth0]:41641\",\"[2001:db8::1]:41641\",\"1.2.3.4:41641\",\"192.168.1.2:41641\"],\"EndpointTypes\":[2,1,1,1,2,1],"
-	"\"OmitPeers\":true,\"DebugFlags\":[\"warn-x\"]}";
+static const char lite[] = "{\"Version\":142,\"Compress\":\"zstd\",\"KeepAlive\":true," NODE_KEY ",\"DiscoKey\":\"discokey:" HEX_A "\","
+			   "\"Hostinfo\":{\"OS\":\"linux\",\"NetInfo\":{\"PreferredDERP\":900}},\"Endpoints\":[\"1.2.3.4:41641\",\"[fe80::1]:41641\","
+			   "\"[fe80::1%eth0]:41641\",\"[2001:db8::1]:41641\",\"1.2.3.4:41641\",\"192.168.1.2:41641\"],\"EndpointTypes\":[2,1,1,1,2,1],"
+			   "\"OmitPeers\":true,\"DebugFlags\":[\"warn-x\"]}";
 
 static void decodes_lite(void **state)
 {
@@ -75,8 +74,7 @@ static void tells_kinds(void **state)
 	};
 	for (size_t i = 0; i < COUNT_OF(trials); i++) {
 		struct map_request r;
-		assert_int_equal(mapmsg_decode(bytes_text(arena_format(arena, "{" NODE_KEY ",%s}", trials[i].members)), arena, &r, NULL),
-				 ERR_NONE);
+		assert_int_equal(mapmsg_decode(bytes_text(arena_format(arena, "{" NODE_KEY ",%s}", trials[i].members)), arena, &r, NULL), ERR_NONE);
 		assert_int_equal(r.kind, trials[i].kind);
 		assert_int_equal(r.zstd, trials[i].zstd);
 		assert_true(key_is_zero(r.disco_key.raw));

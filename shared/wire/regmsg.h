@@ -16,8 +16,8 @@ struct register_request {
 	unsigned capver;
 	struct node_key node_key, old_node_key;
 	struct lock_key lock_key;
-	struct bytes auth_key;                  /* empty: none */
-	struct wall expiry;                     /* WALL_ZERO: no wish */
+	struct bytes auth_key; /* empty: none */
+	struct wall expiry;    /* WALL_ZERO: no wish */
 	struct bytes followup;
 	struct hostinfo hostinfo;
 	bool ephemeral;
@@ -28,11 +28,11 @@ struct register_request {
 MUST_USE enum err regmsg_decode(struct bytes body, struct arena *arena, struct register_request *request, struct diag *why);
 
 struct register_response {
-	const char *error;                      /* NULL: none */
+	const char *error; /* NULL: none */
 	bool node_key_expired;
 	struct bytes auth_url;
 	bool machine_authorized;
-	uint64_t user;                          /* profile id; needed for success */
+	uint64_t user; /* profile id; needed for success */
 	struct bytes login_name, display_name, picture_url, provider;
 	struct wall created;
 };

@@ -29,10 +29,9 @@ static int end(void **state)
 }
 
 /* As tailscaled sends it, first with an auth key. */
-static const char first[] =
-	"{\"Version\":138," NODE_KEY ",\"OldNodeKey\":\"nodekey:" HEX_0 "\",\"NLKey\":\"nlpub:" HEX_B "\","
-	"\"Auth\":{\"AuthKey\":\"hskey-auth-abcdefghijkl-" HEX_A "\"},\"Expiry\":\"0001-01-01T00:00:00Z\",\"Followup\":\"\","
-	"\"Hostinfo\":{\"OS\":\"linux\",\"Hostname\":\"laptop\"},\"Ephemeral\":true,\"NodeKeySignature\":null,\"Tailnet\":\"required:x\"}";
+static const char first[] = "{\"Version\":138," NODE_KEY ",\"OldNodeKey\":\"nodekey:" HEX_0 "\",\"NLKey\":\"nlpub:" HEX_B "\","
+			    "\"Auth\":{\"AuthKey\":\"hskey-auth-abcdefghijkl-" HEX_A "\"},\"Expiry\":\"0001-01-01T00:00:00Z\",\"Followup\":\"\","
+			    "\"Hostinfo\":{\"OS\":\"linux\",\"Hostname\":\"laptop\"},\"Ephemeral\":true,\"NodeKeySignature\":null,\"Tailnet\":\"required:x\"}";
 
 static void decodes(void **state)
 {
@@ -56,10 +55,9 @@ static void decodes_logout(void **state)
 {
 	(void)state;
 	struct register_request r;
-	assert_int_equal(regmsg_decode(BYTES("{\"Version\":90," NODE_KEY
-					     ",\"Expiry\":\"1970-01-01T01:02:03+01:00\",\"Hostinfo\":null,\"Auth\":null}"),
-				       arena, &r, NULL),
-			 ERR_NONE);
+	assert_int_equal(
+		regmsg_decode(BYTES("{\"Version\":90," NODE_KEY ",\"Expiry\":\"1970-01-01T01:02:03+01:00\",\"Hostinfo\":null,\"Auth\":null}"), arena, &r, NULL),
+		ERR_NONE);
 	assert_int_equal(r.expiry.ns, 123000000000);
 	assert_false(r.hostinfo.present);
 	assert_int_equal(r.auth_key.len, 0);
@@ -147,8 +145,7 @@ static void encodes(void **state)
 	      "{\"User\":{\"ID\":7,\"DisplayName\":\"Ann\",\"Created\":\"2026-11-20T10:00:00Z\"},"
 	      "\"Login\":{\"ID\":7,\"Provider\":\"oidc\",\"LoginName\":\"ann@example.com\",\"DisplayName\":\"Ann\"},"
 	      "\"NodeKeyExpired\":false,\"MachineAuthorized\":true,\"AuthURL\":\"\"}");
-	wants((struct register_response){.error = "invalid key: \"x\"", .user = 7, .created = WALL_ZERO},
-	      "{\"Error\":\"invalid key: \\\"x\\\"\"}");
+	wants((struct register_response){.error = "invalid key: \"x\"", .user = 7, .created = WALL_ZERO}, "{\"Error\":\"invalid key: \\\"x\\\"\"}");
 	wants((struct register_response){.node_key_expired = true, .created = WALL_ZERO},
 	      "{\"NodeKeyExpired\":true,\"MachineAuthorized\":false,\"AuthURL\":\"\"}");
 	wants((struct register_response){.auth_url = BYTES("https://c/register/1"), .created = WALL_ZERO},
