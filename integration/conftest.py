@@ -101,9 +101,9 @@ def traces(request):
 def tailnets(request, shared, traces):
     """Makes tailnets of the shared cluster: tailnets() or tailnets('suffix')."""
     with contextlib.ExitStack() as stack:
-        def make(suffix=""):
+        def make(suffix="", **fields):
             name = label(f"{request.node.name[5:]}-{os.getpid()}-{next(COUNTER)}{suffix}", 40)
-            net = Tailnet(shared, name, traces / (suffix or "net"))
+            net = Tailnet(shared, name, traces / (suffix or "net"), **fields)
             stack.callback(net.close)
             request.node.clusters = [shared]
             return net

@@ -158,6 +158,26 @@ def test_host_names_of_every_kind(tailnet):
     assert len(set(labels)) == len(NAMES)
 
 
+def test_full_address_range(tailnets):
+    """A range that is used up: a clear refusal, nothing half written; a freed address serves again."""
+    net = tailnets(ipv4Range="100.64.9.0/29")
+    key, machine = net.authkey(reusable=True), net.machine()
+
+    def join(i):
+        raw = machine.raw(f"n{i}", url=net.url(i))
+        return raw.register(key)
+
+    answers = [join(i) for i in range(10)]
+    refusals = [a["json"]["Error"] for a in answers if a["json"].get("Error")]
+    rows = net.nodes()
+    assert 0 < len(rows) <= 8 and len(rows) + len(refusals) == 10, answers
+    assert all("address" in text for text in refusals), refusals
+    assert len({n["ipAddresses"][0] for n in rows}) == len(rows)
+    net.delete(rows[0]["id"])
+    assert not join(11)["json"].get("Error")
+    assert {n["ipAddresses"][0] for n in net.nodes()} == {n["ipAddresses"][0] for n in rows}
+
+
 @pytest.mark.parametrize("key", ["", "x", "hskey-api-" + "A" * 12 + "-" + "0" * 64, "hskey-api-", "Bearer", "é" * 100],
                          ids=["none", "short", "unknown", "half", "word", "accents"])
 def test_bad_admin_keys(shared, key):

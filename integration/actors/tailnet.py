@@ -11,12 +11,12 @@ from .client import NEWEST, Machine
 class Tailnet:
     """Machines made here are closed by the fixture. `front` spreads real clients over the coordinators."""
 
-    def __init__(self, cluster, name, folder, urls=None):
+    def __init__(self, cluster, name, folder, urls=None, **fields):
         self.cluster, self.name, self.folder = cluster, name, folder
         self.urls = urls or cluster.login_servers()
         self.machines = []
         self.counter = itertools.count(1)
-        made = cluster.api("POST", "/api/fleetscale/v1/tailnets", {"name": name})["tailnet"]
+        made = cluster.api("POST", "/api/fleetscale/v1/tailnets", {"name": name, **fields})["tailnet"]
         self.domain = made["domain"]
 
     def machine(self, release=NEWEST, relay_only=False):
