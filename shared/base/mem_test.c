@@ -2,10 +2,11 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-#include <cmocka.h>
 
 #include <stdint.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "mem.h"
 

@@ -1,9 +1,10 @@
-#include <cmocka.h>
 #include <hiredis/hiredis.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include "bus.h"
 #include "busline.h"

@@ -1,5 +1,4 @@
 /* dial against gate over loopback, each with its own loop, turned by hand. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #include "dial.h"
 #include "gate.h"

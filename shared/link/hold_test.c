@@ -1,10 +1,11 @@
 /* dial against a mapper that is played by hand, frame by frame: chunks that are missing, and what the mapper may get wrong. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+
+#include <cmocka.h>
 
 #include "dial.h"
 #include "hold.h"

@@ -1,5 +1,4 @@
 /* Two wires over loopback, and one against bytes made by hand. */
-#include <cmocka.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,6 +7,8 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #include "linkwire.h"
 #include "noise.h"
