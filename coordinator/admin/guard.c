@@ -32,7 +32,7 @@ static void refuse(struct guard_task *t, const char *reason)
 static void find_tailnet(struct guard_task *t)
 {
 	struct coordinator *c = t->x->program;
-	struct bytes name = exchange_header(t->x, "fleetscale-tailnet");
+	struct bytes name = t->asker->named;
 	struct tx *tx;
 
 	if (t->wants_operator) {
@@ -55,7 +55,7 @@ static void find_tailnet(struct guard_task *t)
 static void on_tailnet(void *context, enum err e, struct tx *tx, const struct diag *why)
 {
 	struct guard_task *t = context;
-	struct bytes name = exchange_header(t->x, "fleetscale-tailnet");
+	struct bytes name = t->asker->named;
 	struct tailnet *tailnets = NULL;
 
 	if (e) {
@@ -79,6 +79,7 @@ static void on_key(void *context, enum err e, const struct apikey *key)
 	const char *reason = NULL;
 
 	if (e) {
+		key_wipe(&t->secret, sizeof t->secret);
 		problem_reply_err(t->x, e, "checking the API key", NULL);
 		return;
 	}
@@ -110,6 +111,7 @@ static void guard(struct exchange *x, bool wants_operator)
 	t->wants_operator = wants_operator;
 	t->asker = ARENA_NEW(x->arena, struct asker);
 	t->asker->actor.request = x->id;
+	t->asker->named = arena_copy(x->arena, exchange_header(x, "fleetscale-tailnet"));
 	x->guard = t->asker;
 	if (x->door & DOOR_SOCKET) {
 		t->asker->is_operator = true;

@@ -11,6 +11,7 @@ struct asker {
 	struct actor actor;
 	struct tailnet tailnet;         /* acted on */
 	bool is_operator;
+	struct bytes named;             /* the header's tailnet, or empty: kept, since headers are gone when the client is */
 };
 
 void guard_tailnet(struct exchange *x);         /* any good credential; the tailnet must exist */

@@ -21,7 +21,7 @@ struct key_task {
 /* The operator without a named tailnet speaks of the operator's own keys. */
 static uint64_t keys_tailnet(const struct exchange *x)
 {
-	if (asker_of(x)->is_operator && !exchange_header(x, "fleetscale-tailnet").len)
+	if (asker_of(x)->is_operator && !asker_of(x)->named.len)
 		return TAILNET_INSTALLATION;
 	return asker_of(x)->tailnet.id;
 }
