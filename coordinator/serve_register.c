@@ -205,6 +205,7 @@ static void task_act(struct register_task *t)
 		act_node_rekey(t->c, v->node, &enrollment, on_acted, t);
 		return;
 	case VERDICT_EXPIRE_SOONER:
+		t->owner = owner_of(t->known, v->node);
 		act_node_set_expiry(t->c, NULL, v->node->tailnet, v->node->id, v->expiry, on_acted, t);
 		return;
 	case VERDICT_LOGOUT:
@@ -219,6 +220,7 @@ static void on_known(void *context, enum err e, const struct nodes_known *known)
 {
 	struct register_task *t = context;
 
+	key_wipe(&t->secret, sizeof t->secret);
 	if (e) {
 		task_fail(t, e);
 		return;
@@ -272,5 +274,5 @@ static void on_acted(void *context, enum err e, const struct node *node, const s
 		return;
 	}
 	task_log(t, events[t->verdict.kind], "", node->tailnet, node->id);
-	task_welcome(t, node, t->verdict.kind == VERDICT_ENROLL ? RESULT_ENROLLED : RESULT_REKEYED);
+	task_welcome(t, node, t->verdict.kind == VERDICT_ENROLL ? RESULT_ENROLLED : t->verdict.kind == VERDICT_REKEY ? RESULT_REKEYED : RESULT_KNOWN);
 }
