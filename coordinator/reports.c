@@ -185,6 +185,7 @@ static void gather_write(struct gather *g)
 	size_t count = gather_take(g, reports);
 	uint64_t *nodes;
 
+	timer_cancel(&g->due);
 	if (count)
 		nodes_report_add(tx, reports, count);
 	if ((count = nodes_take(&g->seen, arena, &nodes)))
