@@ -149,8 +149,8 @@ static void on_stop(struct worker *w)
 	if (!c)
 		return;
 	sweep_free(&c->sweep);
+	server_free(&c->server);        /* first: it may still hand over a session */
 	sessions_end_all(c);
-	server_free(&c->server);
 	polls_stop(c);
 	reports_free(&c->reports);
 	presence_view_free(&c->view);
