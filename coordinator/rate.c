@@ -74,14 +74,12 @@ bool rate_take(struct rate *rate, struct bytes key, struct mono now, unsigned *r
 {
 	struct bucket *b = bucket_get(rate, key, now);
 	int64_t full = (int64_t)rate->per_minute * 1000, passed_ms = now.ms - b->filled.ms;
+	int64_t gained = passed_ms >= 60000 ? full : passed_ms * rate->per_minute / 60;
 
-	if (passed_ms >= 60000)
-		b->milli_tokens = full;
-	else
-		b->milli_tokens += passed_ms * rate->per_minute / 60;
-	if (b->milli_tokens > full)
-		b->milli_tokens = full;
-	b->filled = now;
+	b->milli_tokens = b->milli_tokens + gained < full ? b->milli_tokens + gained : full;
+	/* Who asks so often that nothing was gained meanwhile does not lose the time either. */
+	if (gained)
+		b->filled = now;
 	if (b->milli_tokens < 1000) {
 		*retry_s = 1 + (unsigned)((1000 - b->milli_tokens) * 60 / 1000 / rate->per_minute);
 		return false;

@@ -45,6 +45,20 @@ static void test_long_silence_fills_and_never_overflows(void **state)
 	rate_free(&rate);
 }
 
+/* Asking all the time must not keep the bucket empty for ever. */
+static void test_who_hammers_is_served_at_the_rate(void **state)
+{
+	struct rate *rate = rate_new(1, 4);
+	struct mono now = {0};
+	unsigned retry_s, served = 0;
+
+	(void)state;
+	for (now.ms = 0; now.ms < 5 * 60000; now.ms += 10)
+		served += rate_take(rate, BYTES("a"), now, &retry_s);
+	assert_int_equal(served, 5);
+	rate_free(&rate);
+}
+
 static void test_oldest_bucket_makes_room(void **state)
 {
 	struct rate *rate = rate_new(1, 2);
@@ -66,6 +80,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bucket_empties_and_fills),
 		cmocka_unit_test(test_long_silence_fills_and_never_overflows),
+		cmocka_unit_test(test_who_hammers_is_served_at_the_rate),
 		cmocka_unit_test(test_oldest_bucket_makes_room),
 	};
 
