@@ -16,7 +16,11 @@ struct actor {
 
 /* Runs the transaction and rings for its generation, then answers as tx_fn does. */
 void act_commit(struct coordinator *c, struct tx *tx, tx_fn on_done, void *context);
-/* Adds the audit line. detail: a JSON object, or NULL. */
+/* Adds the audit line. detail: what act_detail made, or NULL. */
 void act_audit(struct tx *tx, const struct actor *actor, const char *action, uint64_t subject, const char *detail);
+/* {"MEMBER":"VALUE"} in the transaction's arena: what a creation named, what a change set. Never a secret. */
+const char *act_detail(struct tx *tx, const char *member, struct bytes value);
+/* The same with a list. */
+const char *act_detail_texts(struct tx *tx, const char *member, const struct bytes *values, size_t count);
 
 #endif

@@ -8,7 +8,7 @@ unsigned act_apikey_create(struct tx *tx, const struct actor *actor, struct apik
 	memcpy(key->prefix, secret->prefix, sizeof key->prefix);
 	memcpy(key->hash, secret->hash, sizeof key->hash);
 	row = apikeys_insert(tx, key);
-	act_audit(tx, actor, "apikey.create", 0, NULL);
+	act_audit(tx, actor, "apikey.create", 0, act_detail(tx, "prefix", bytes_text(key->prefix)));
 	return row;
 }
 

@@ -38,7 +38,7 @@ enum err act_authkey_create(struct tx *tx, const struct actor *actor, struct aut
 	memcpy(key->prefix, secret->prefix, sizeof key->prefix);
 	memcpy(key->hash, secret->hash, sizeof key->hash);
 	*row = authkeys_insert(tx, key);
-	act_audit(tx, actor, "authkey.create", 0, NULL);
+	act_audit(tx, actor, "authkey.create", 0, act_detail(tx, "prefix", bytes_text(key->prefix)));
 	return ERR_NONE;
 }
 

@@ -17,7 +17,7 @@ enum err act_relay_create(struct tx *tx, const struct actor *actor, const struct
 	memcpy(relay.hash, secret->hash, sizeof relay.hash);
 	regions_insert(tx, region);
 	*row = relays_insert(tx, &relay);
-	act_audit(tx, actor, "relay.create", 0, NULL);
+	act_audit(tx, actor, "relay.create", 0, act_detail(tx, "name", name));
 	return ERR_NONE;
 }
 

@@ -40,6 +40,6 @@ enum err act_tailnet_create(struct tx *tx, const struct actor *actor, const stru
 	if (e)
 		return e;
 	*row = tailnets_insert(tx, tailnet);
-	act_audit(tx, actor, "tailnet.create", 0, NULL);
+	act_audit(tx, actor, "tailnet.create", 0, act_detail(tx, "name", tailnet->name));
 	return ERR_NONE;
 }

@@ -7,7 +7,7 @@ enum err act_user_create(struct tx *tx, const struct actor *actor, const struct 
 	if (e)
 		return e;
 	*row = users_insert(tx, user);
-	act_audit(tx, actor, "user.create", 0, NULL);
+	act_audit(tx, actor, "user.create", 0, act_detail(tx, "name", user->name));
 	return ERR_NONE;
 }
 
@@ -18,7 +18,7 @@ enum err act_user_rename(struct tx *tx, const struct actor *actor, uint64_t id, 
 	if (e)
 		return e;
 	*row = users_rename(tx, id, name);
-	act_audit(tx, actor, "user.rename", id, NULL);
+	act_audit(tx, actor, "user.rename", id, act_detail(tx, "name", name));
 	return ERR_NONE;
 }
 

@@ -13,6 +13,7 @@
 #include "roster.h"
 #include "server.h"
 
+struct online;
 struct rate;
 struct reports;
 struct sweep;
@@ -21,7 +22,7 @@ struct coordinator_options {
 	struct daemon_options daemon;
 	char *listen_clients, *listen_clients_tls, *listen_admin, *listen_admin_socket;
 	char *tls_certificate, *tls_key;
-	char *server_url, *base_domain;
+	char *server_url;
 	char *database_url, *redis_url, *cluster_secret;
 	int64_t database_connections;
 	int64_t connections_most, request_ms, session_idle_ms;
@@ -48,7 +49,7 @@ struct coordinator {
 	struct bus *bus;
 	struct presence *presence;
 	struct presence_view *view; /* of tailnets that administrators looked at, and that sweep asks about */
-	struct table *followed;     /* the set of those */
+	struct online *online; /* follows those */
 	struct roster *roster;
 	struct dial *dial;
 	struct rate *register_rate;

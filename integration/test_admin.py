@@ -116,3 +116,13 @@ def test_secrets_are_not_stored(run, tailnet):
                           capture_output=True, text=True, check=True)
     assert key[-64:] not in dump.stdout
     assert tailnet.cluster.key("admin.key")[-64:] not in dump.stdout
+
+
+def test_audits_name_what_was_done(tailnet):
+    cluster = tailnet.cluster
+    latest = cluster.cli("audits", "list", "--installation")
+    assert any(a["action"] == "tailnet.create" and a["detail"] == {"name": tailnet.name} for a in latest)
+    node = tailnet.raw("box").number
+    tailnet.rename(node, "crate")
+    assert any(a["action"] == "node.rename" and a["subject"] == str(node) and a["detail"] == {"name": "crate"}
+               for a in cluster.cli("audits", "list", tailnet=tailnet.name))

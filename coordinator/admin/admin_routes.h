@@ -38,6 +38,7 @@
 		{METHOD_POST, "/api/fleetscale/v1/relays", ADMIN_DOORS, guard_operator, own_relays_create, 0}, \
 		{METHOD_DELETE, "/api/fleetscale/v1/relays/{id}", ADMIN_DOORS, guard_operator, own_relays_delete, 0}, \
 		{METHOD_POST, "/api/fleetscale/v1/operator/keys", ADMIN_DOORS, guard_operator, own_operator_create, 0}, \
+		{METHOD_GET, "/api/fleetscale/v1/operator/audits", ADMIN_DOORS, guard_operator, own_operator_audits_list, 0}, \
 		{METHOD_GET, "/api/fleetscale/v1/audits", ADMIN_DOORS, guard_tailnet, own_audits_list, 0},
 
 #endif

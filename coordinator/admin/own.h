@@ -12,6 +12,7 @@ void own_relays_create(struct exchange *x);
 void own_relays_delete(struct exchange *x);
 void own_operator_create(struct exchange *x);
 void own_audits_list(struct exchange *x);
+void own_operator_audits_list(struct exchange *x); /* the installation's own lines: tailnets, relays, operator keys */
 void v1_health(struct exchange *x);
 
 #endif

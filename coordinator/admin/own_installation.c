@@ -91,11 +91,11 @@ static bool query_number(struct exchange *x, const char *name, uint64_t max, uin
 
 	if (!text.len || !text_parse_u64(text, max, value))
 		return true;
-	problem_reply(x, 400, "listing audits", "before and limit are decimal numbers", name);
+	problem_reply(x, 400, "listing audits", "before is a decimal number, limit one of at most 1000", name);
 	return false;
 }
 
-void own_audits_list(struct exchange *x)
+static void audits_list_of(struct exchange *x, uint64_t tailnet)
 {
 	struct coordinator *c = x->program;
 	struct task *t = ARENA_NEW(x->arena, struct task);
@@ -105,9 +105,19 @@ void own_audits_list(struct exchange *x)
 	t->x = x;
 	if (!query_number(x, "before", INT64_MAX, &before) || !query_number(x, "limit", AUDITS_PAGE_MAX, &limit))
 		return;
-	tx = tx_begin(c->pg, asker_of(x)->tailnet.id, TX_READ);
+	tx = tx_begin(c->pg, tailnet, TX_READ);
 	t->row = audits_list(tx, before, (unsigned)limit);
 	tx_run(tx, on_audits, t);
+}
+
+void own_audits_list(struct exchange *x)
+{
+	audits_list_of(x, asker_of(x)->tailnet.id);
+}
+
+void own_operator_audits_list(struct exchange *x)
+{
+	audits_list_of(x, TAILNET_INSTALLATION);
 }
 
 static void on_health(void *context, enum err e, struct tx *tx, const struct diag *why)

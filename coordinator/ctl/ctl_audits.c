@@ -33,12 +33,15 @@ static const struct ctl_column columns[] = {
 static const struct ctl_flag list_flags[] = {
 	{"before", 0, false, CTL_NUMBER, "ID", "0", "only lines older than this one; 0: the newest"},
 	{"limit", 'n', false, CTL_NUMBER, "NUMBER", "100", "at most so many"},
+	{"installation", 0, false, CTL_SWITCH, NULL, NULL, "the installation's own: tailnets, relays, operator keys (operator)"},
 	{0},
 };
 
 static void audits_list(struct ctl *c)
 {
-	const char *path = ctl_path(c, "/api/fleetscale/v1/audits?before=%s&limit=%s", ctl_flags_text(&c->flags, "before"), ctl_flags_text(&c->flags, "limit"));
+	const char *door = ctl_flags_on(&c->flags, "installation") ? "/api/fleetscale/v1/operator/audits?before=%s&limit=%s"
+								   : "/api/fleetscale/v1/audits?before=%s&limit=%s";
+	const char *path = ctl_path(c, door, ctl_flags_text(&c->flags, "before"), ctl_flags_text(&c->flags, "limit"));
 
 	ctl_show_list(c, json_object_get(ctl_call(c, "GET", path, NULL), "audits"), columns);
 }
