@@ -123,6 +123,7 @@ static enum err tell_bystanders(struct deliver *d, struct gate *gate, const stru
 	if (e || !body.len)
 		return e;
 	gate_send(gate, d->gates, count, s->version, body);
+	d->frames += count;
 	metric_add(metric_deltas, (int64_t)count);
 	metric_add(metric_bodies, 1);
 	return ERR_NONE;
@@ -136,6 +137,7 @@ static enum err tell_mover(struct deliver *d, struct gate *gate, const struct sn
 	if (e || !body.len)
 		return e;
 	gate_send(gate, &stream->gate, 1, s->version, body);
+	d->frames++;
 	metric_add(metric_deltas, 1);
 	metric_add(metric_bodies, 1);
 	return ERR_NONE;
@@ -200,7 +202,7 @@ static bool has_room(const struct stream *stream, struct delivered *done)
 }
 
 struct delivered deliver_tick(struct deliver *d, struct gate *gate, const struct snapshot *s, const struct views *views, struct chunk_cache *chunks,
-			      struct list *streams, struct wall now)
+			      struct list *streams, bool deltas, struct wall now)
 {
 	struct delivered done = {0};
 	uint64_t began = clock_mono_us();
@@ -212,7 +214,7 @@ struct delivered deliver_tick(struct deliver *d, struct gate *gate, const struct
 			deliver_farewell(d, gate, s, stream);
 			continue;
 		}
-		if (stream->version == s->version || !has_room(stream, &done))
+		if (stream->version == s->version || (stream->version && !deltas) || !has_room(stream, &done))
 			continue;
 		struct class class = stream_class(stream, views, s);
 		if (stream->version)
@@ -222,6 +224,8 @@ struct delivered deliver_tick(struct deliver *d, struct gate *gate, const struct
 		else
 			done.left = true;
 	}
+	d->frames = 0;
 	deliver_groups(d, gate, s);
+	done.frames = d->frames;
 	return done;
 }

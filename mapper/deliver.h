@@ -26,6 +26,7 @@ struct deliver {
 	struct gate_stream **gates;
 	struct gate_piece *gate_pieces;
 	size_t gate_room, gate_piece_room;
+	size_t frames; /* of this tick */
 };
 
 void deliver_init(struct deliver *d);
@@ -38,12 +39,13 @@ enum {
 
 struct delivered {
 	size_t unsent; /* bytes waiting at the busiest coordinator */
+	size_t frames; /* deltas sent */
 	bool left;     /* not all could be told now: come again soon */
 };
 
 /* The streams of a tailnet (struct stream by `link`), its snapshot closed and its views at the same version.
- * Streams whose history has ended, whose node is gone or who wanted one frame are ended. */
+ * First maps always; deltas only with `deltas`. Streams whose history has ended, whose node is gone or who wanted one frame are ended. */
 struct delivered deliver_tick(struct deliver *d, struct gate *gate, const struct snapshot *s, const struct views *views, struct chunk_cache *chunks,
-			      struct list *streams, struct wall now);
+			      struct list *streams, bool deltas, struct wall now);
 
 #endif

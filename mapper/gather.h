@@ -1,4 +1,5 @@
-/* How long changes gather before they are told: short when calm, longer as there is more to say or more waits unsent. Pure. */
+/* How long after one tick of deltas the next may come: soon when calm, later the more frames the last one was, the more waits unsent, the more it cost.
+ * So a churning tailnet costs so many frames a second, whatever the rate of its changes is; and a change in a calm one goes out at once. Pure. */
 #ifndef GATHER_H
 #define GATHER_H
 
@@ -6,9 +7,9 @@
 #include <stdint.h>
 
 struct gather_load {
-	size_t moved;     /* node slots that moved since the last tick */
+	size_t frames;    /* deltas of the last tick, one for each stream */
 	size_t unsent;    /* bytes waiting at the busiest coordinator */
-	uint64_t cost_us; /* what the last tick cost */
+	uint64_t cost_us; /* of the last tick, here */
 };
 
 /* Milliseconds between `least` and `most`. */

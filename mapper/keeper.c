@@ -15,6 +15,7 @@ enum {
 };
 
 static void read_start(struct keeper *k);
+static void hurry(struct keeper *k);
 static void on_tick(void *context);
 static void on_retry(void *context);
 
@@ -135,9 +136,11 @@ void keeper_subscribe(struct keeper *k, struct gate_stream *gate)
 	k->stream_count++;
 	k->asked_since = loop_now(k->in->loop);
 	metric_add(metric_streams, 1);
-	if (!blind)
+	k->newcomers = true;
+	if (blind)
+		hurry(k);
+	else
 		read_start(k);
-	keeper_touch(k);
 }
 
 void keeper_unsubscribe(struct keeper *k, struct stream *stream)
@@ -155,12 +158,17 @@ void keeper_unsubscribe(struct keeper *k, struct stream *stream)
 	keeper_touch(k);
 }
 
-/* Finds the nodes of streams whose reading came in. */
-static void admit_streams(struct keeper *k)
+/* Finds the nodes of streams whose reading came in. True: others wait on. */
+static bool admit_streams(struct keeper *k)
 {
+	bool waiting = false;
 	LIST_EACH(&k->streams, stream, struct stream, link) {
-		if (stream->ended || stream->slot != SLOT_NONE || stream->after > k->reads_done)
+		if (stream->ended || stream->slot != SLOT_NONE)
 			continue;
+		if (stream->after > k->reads_done) {
+			waiting = true;
+			continue;
+		}
 		stream->slot = snapshot_find(k->snapshot, stream->gate->request.node);
 		if (stream->slot == SLOT_NONE) {
 			stream_end(stream, LINK_END_NO_NODE);
@@ -169,6 +177,7 @@ static void admit_streams(struct keeper *k)
 			look_online(k, stream->slot);
 		}
 	}
+	return waiting;
 }
 
 static void end_all(struct keeper *k, enum link_end reason)
@@ -179,21 +188,57 @@ static void end_all(struct keeper *k, enum link_end reason)
 
 /* ---- ticks ---- */
 
-static void deliver(struct keeper *k)
+/* Or earlier, when one is set already. */
+static void tick_within(struct keeper *k, int64_t ms)
 {
-	uint64_t began = clock_mono_us();
+	int64_t due = loop_now(k->in->loop).ms + ms;
+	if (timer_is_set(&k->tick) && k->tick_due_ms <= due)
+		return;
+	k->tick_due_ms = due;
+	timer_set(&k->tick, ms);
+}
+
+/* First maps do not wait until deltas are due. */
+static void hurry(struct keeper *k)
+{
+	tick_within(k, k->in->options->tick_least_ms);
+}
+
+void keeper_touch(struct keeper *k)
+{
+	int64_t wait = k->deltas_due_ms - loop_now(k->in->loop).ms, least = k->in->options->tick_least_ms;
+	k->deltas_wanted = true;
+	tick_within(k, wait > least ? wait : least);
+}
+
+static struct delivered deliver(struct keeper *k, bool deltas)
+{
 	snapshot_expire(k->snapshot, clock_wall());
-	admit_streams(k);
+	k->newcomers = admit_streams(k);
 	snapshot_close(k->snapshot);
 	views_follow(&k->views, k->snapshot);
-	struct delivered done = deliver_tick(&k->in->deliver, k->in->gate, k->snapshot, &k->views, k->chunks, &k->streams, clock_wall());
-	k->unsent = done.unsent;
-	if (done.left)
-		timer_set(&k->tick, k->in->options->tick_least_ms);
-	k->cost_us = clock_mono_us() - began;
-	metric_observe_us(metric_tick_seconds, k->cost_us);
 	metric_add(metric_nodes, (int64_t)k->snapshot->node_count - k->nodes_counted);
 	k->nodes_counted = k->snapshot->node_count;
+	return deliver_tick(&k->in->deliver, k->in->gate, k->snapshot, &k->views, k->chunks, &k->streams, deltas, clock_wall());
+}
+
+static void tick(struct keeper *k)
+{
+	uint64_t began = clock_mono_us();
+	bool deltas = k->deltas_wanted && loop_now(k->in->loop).ms >= k->deltas_due_ms;
+	struct delivered done = deliver(k, deltas);
+	uint64_t cost = clock_mono_us() - began;
+	metric_observe_us(metric_tick_seconds, cost);
+	if (deltas) {
+		struct gather_load load = {.frames = done.frames, .unsent = done.unsent, .cost_us = cost};
+		k->deltas_due_ms = clock_mono().ms + gather_ms(k->in->options->tick_least_ms, k->in->options->tick_most_ms, &load);
+		k->deltas_wanted = done.left;
+	}
+	k->newcomers = k->newcomers || done.left;
+	if (done.left)
+		hurry(k);
+	if (k->deltas_wanted)
+		keeper_touch(k);
 }
 
 static void on_tick(void *context)
@@ -212,15 +257,7 @@ static void on_tick(void *context)
 		look_all_online(k);
 		k->state = KEEPER_WARM;
 	}
-	deliver(k);
-}
-
-void keeper_touch(struct keeper *k)
-{
-	if (timer_is_set(&k->tick))
-		return;
-	struct gather_load load = {.moved = k->snapshot->moved, .unsent = k->unsent, .cost_us = k->cost_us};
-	timer_set(&k->tick, gather_ms(k->in->options->tick_least_ms, k->in->options->tick_most_ms, &load));
+	tick(k);
 }
 
 /* ---- readings ---- */
@@ -259,6 +296,8 @@ static void read_done(struct keeper *k, enum err e)
 		log_warning(TAILNET(k->tailnet), "not read", F_ERR(e));
 		read_later(k);
 	}
+	if (k->newcomers)
+		hurry(k);
 	keeper_touch(k);
 }
 

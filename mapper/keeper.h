@@ -37,8 +37,10 @@ struct keeper {
 	bool certain;   /* presence was, when it was looked at last */
 	uint64_t floor; /* no stream stood before it at floor_at */
 	struct mono floor_at;
-	size_t unsent;
-	uint64_t cost_us;
+	bool newcomers;        /* streams wait for their first map */
+	bool deltas_wanted;    /* something may have moved */
+	int64_t tick_due_ms;   /* when `tick` is set */
+	int64_t deltas_due_ms; /* no deltas before (gather.h) */
 	uint32_t nodes_counted;
 };
 
