@@ -14,6 +14,7 @@ enum {
 	UNKNOWN_NODE_TRIES = 10,    /* a keeper may still be behind the commit that made the node */
 	KEEPALIVE_SPREAD_MS = 8000, /* control.md 5.4: 50 s and up to 8 s random */
 	TOUCH_EVERY_MS = 30000,     /* at most so old is last_seen of a node whose coordinator was killed */
+	CLOGGED_MS = 110000,        /* who took no frame for so long gives up by itself at 120 s, or is not there */
 	FRAME_PIECES_MAX = 65536    /* chunks of 64 peers: four million peers */
 };
 
@@ -30,6 +31,8 @@ struct poll {
 	bool ending;       /* END_STREAM once the pending frame has gone */
 	bool first_polled; /* the row knows that a full map went out */
 	bool present;      /* presence was taken: streams only */
+	bool replaced;     /* a newer stream of the node exists: nobody hears of a farewell */
+	struct mono room;  /* when there was room last */
 };
 
 #define POLL(p) ((struct subject){.kind = "poll", .tailnet = (p)->request.tailnet, .node = (p)->request.node, .id = (p)->request.session})
@@ -51,7 +54,8 @@ static void poll_release(struct poll *p)
 	timer_cancel(&p->deadline);
 	if (p->present) {
 		presence_drop(p->c->presence, p->request.tailnet, p->request.node, p->request.session);
-		reports_seen(p->c->reports, p->request.tailnet, p->request.node, true);
+		if (!p->replaced)
+			reports_seen(p->c->reports, p->request.tailnet, p->request.node, true);
 		if (table_find_number(p->c->polls, p->request.node) == p)
 			table_remove_number(p->c->polls, p->request.node);
 		metric_add(metric_polls, -1);
@@ -69,6 +73,15 @@ static void poll_end(struct poll *p, enum err why, const char *reason)
 	log_debug(POLL(p), "map stream ended", F_ERR(why), F_TEXT("reason", reason));
 	poll_release(p);
 	exchange_end(x);
+}
+
+static void poll_abort(struct poll *p, const char *reason)
+{
+	struct exchange *x = p->x;
+
+	log_warning(POLL(p), reason);
+	poll_release(p);
+	exchange_abort(x);
 }
 
 static void on_gone(void *context, enum err why)
@@ -123,6 +136,7 @@ static void on_room(void *context)
 	struct body **frame = p->pending;
 	size_t count = p->pending_count;
 
+	p->room = clock_mono();
 	if (frame) {
 		p->pending = NULL;
 		p->pending_count = 0;
@@ -141,9 +155,13 @@ static void on_keepalive(void *context)
 	struct body *frame;
 
 	if (exchange_ready(p->x)) {
+		p->room = clock_mono();
 		frame = body_new(mapframe_keepalive(p->request.zstd));
 		exchange_send(p->x, &frame, 1);
 		body_drop(&frame);
+	} else if (clock_mono().ms - p->room.ms > CLOGGED_MS) {
+		poll_abort(p, "client takes nothing");
+		return;
 	}
 	timer_set(&p->keepalive, p->c->options->keepalive_ms + (int64_t)(random_number() % KEEPALIVE_SPREAD_MS));
 }
@@ -151,12 +169,7 @@ static void on_keepalive(void *context)
 /* The client's own watchdog is 120 s (control.md 5.4): better a clean break before it. */
 static void on_deadline(void *context)
 {
-	struct poll *p = context;
-	struct exchange *x = p->x;
-
-	log_warning(POLL(p), "no first map in time");
-	poll_release(p);
-	exchange_abort(x);
+	poll_abort(context, "no first map in time");
 }
 
 static void on_resubscribe(void *context)
@@ -211,8 +224,10 @@ static void poll_take_presence(struct poll *p)
 	metric_add(metric_polls, 1);
 	presence_take(p->c->presence, p->request.tailnet, p->request.node, p->request.session);
 	reports_seen(p->c->reports, p->request.tailnet, p->request.node, false);
-	if (older)
+	if (older) {
+		older->replaced = true;
 		poll_end(older, ERR_CANCELED, "a newer stream of this node");
+	}
 }
 
 static const struct exchange_events stream_events = {on_room, on_gone};
@@ -233,6 +248,7 @@ void poll_open(struct exchange *x, const struct node *node, const struct map_req
 		.once = request->kind != MAP_STREAM,
 		.omit_peers = request->kind == MAP_READ_SELF,
 	};
+	p->room = clock_mono();
 	p->first_polled = !wall_is_zero(node->first_polled);
 	timer_init(&p->keepalive, c->loop, on_keepalive, p);
 	timer_init(&p->resubscribe, c->loop, on_resubscribe, p);
@@ -250,8 +266,10 @@ void poll_replaced(struct coordinator *c, uint64_t tailnet, uint64_t node, uint6
 {
 	struct poll *p = table_find_number(c->polls, node);
 
-	if (p && p->request.tailnet == tailnet && p->request.session == session)
+	if (p && p->request.tailnet == tailnet && p->request.session == session) {
+		p->replaced = true;
 		poll_end(p, ERR_CANCELED, "a newer stream of this node elsewhere");
+	}
 }
 
 void poll_end_all(struct coordinator *c)
