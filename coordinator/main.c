@@ -3,6 +3,7 @@
 
 #include "coordinator.h"
 #include "log.h"
+#include "online.h"
 #include "poll.h"
 #include "rate.h"
 #include "reports.h"
@@ -10,13 +11,12 @@
 #include "serverkeys.h"
 #include "session.h"
 #include "sweep.h"
-#include "table.h"
 
 enum { RATE_BUCKETS_MAX = 65536 };
 
 static struct coordinator_options options;
 static struct private_key noise_key;
-static char process_name[24];           /* random: names this process in Redis */
+static char process_name[24]; /* random: names this process in Redis */
 
 static enum err listen_text(const char *text, struct endpoint *endpoint, struct diag *why)
 {
@@ -76,15 +76,15 @@ static void coordinator_connect(struct coordinator *c)
 
 	snprintf(holder, sizeof holder, "%s.%u", process_name, c->worker->index);
 	c->pg = pg_new(c->loop, &(struct pg_config){
-		.url = options.database_url,
-		.writer = true,
-		.connections = (unsigned)options.database_connections,
-		.waiting_max = 4096,
-		.timeout_ms = 20000,
-	});
+					.url = options.database_url,
+					.writer = true,
+					.connections = (unsigned)options.database_connections,
+					.waiting_max = 4096,
+					.timeout_ms = 20000,
+				});
 	c->presence = presence_new(c->bus, holder, on_replaced, c);
 	c->view = presence_view_new(c->bus, options.presence_grace_ms, on_presence, c);
-	c->followed = table_new();
+	c->online = online_new(c->view);
 	c->roster = roster_new(c->bus, NULL, NULL);
 	c->dial = dial_new(c->loop, bytes_text(options.cluster_secret), on_mapper_lost, c);
 	c->register_rate = rate_new((unsigned)options.register_per_minute, RATE_BUCKETS_MAX);
@@ -149,12 +149,12 @@ static void on_stop(struct worker *w)
 	if (!c)
 		return;
 	sweep_free(&c->sweep);
-	server_free(&c->server);        /* first: it may still hand over a session */
+	server_free(&c->server); /* first: it may still hand over a session */
 	sessions_end_all(c);
 	polls_stop(c);
 	reports_free(&c->reports);
+	online_free(&c->online);
 	presence_view_free(&c->view);
-	table_free(&c->followed);
 	presence_free(&c->presence);
 	roster_free(&c->roster);
 	dial_free(&c->dial);
@@ -204,16 +204,17 @@ static const char *not_ready(void)
 
 int main(int argc, char **argv)
 {
-	return daemon_main(argc, argv, &(struct daemon_spec){
-		.name = "fleetscale-coordinator",
-		.options = coordinator_option_table,
-		.config = &options,
-		.metrics = coordinator_metrics,
-		.on_start = on_start,
-		.on_worker = on_worker,
-		.on_drain = on_drain,
-		.on_stop = on_stop,
-		.on_end = on_end,
-		.not_ready = not_ready,
-	});
+	return daemon_main(argc, argv,
+			   &(struct daemon_spec){
+				   .name = "fleetscale-coordinator",
+				   .options = coordinator_option_table,
+				   .config = &options,
+				   .metrics = coordinator_metrics,
+				   .on_start = on_start,
+				   .on_worker = on_worker,
+				   .on_drain = on_drain,
+				   .on_stop = on_stop,
+				   .on_end = on_end,
+				   .not_ready = not_ready,
+			   });
 }

@@ -6,10 +6,11 @@
 #include "duty.h"
 #include "log.h"
 #include "nodes.h"
-#include "table.h"
+#include "online.h"
 
 enum {
-	BATCH_MAX = 500, /* nodes per look: the next look takes the rest */
+	BATCH_MAX = 500,    /* nodes per look and transaction: the next look takes the rest */
+	LOOK_MAX = 1 << 16, /* a look that found mostly nodes that are online after all looks further next time */
 	PRUNE_EVERY_MS = 60000,
 	JOURNAL_AGE_MS = 24 * 3600 * 1000,
 	JOURNAL_LINES = 100000
@@ -19,7 +20,9 @@ enum {
 struct sweep {
 	struct coordinator *c;
 	struct timer look, prune;
-	unsigned out; /* answers to come */
+	unsigned out;         /* answers to come */
+	unsigned silent_most; /* of the look for silent nodes */
+	size_t silent_gone;   /* of its answer */
 };
 
 static void sweep_answered(struct sweep *s)
@@ -66,7 +69,7 @@ static void due_by_tailnet(struct sweep *s, const struct nodes_due *due, size_t 
 
 	for (size_t i = 0; i < count; i++) {
 		nodes[filled++] = due[i].node;
-		if (i + 1 < count && due[i + 1].tailnet == due[i].tailnet)
+		if (filled < BATCH_MAX && i + 1 < count && due[i + 1].tailnet == due[i].tailnet)
 			continue;
 		each(s, due[i].tailnet, nodes, filled);
 		filled = 0;
@@ -91,11 +94,6 @@ static void on_expired(void *context, enum err e, const struct nodes_due *due, s
 	sweep_answered(s);
 }
 
-static void on_known(void *context, uint64_t tailnet)
-{
-	(void)context, (void)tailnet;
-}
-
 /* Silent by its row, but is it gone? Only presence that is certain may say so: while Redis is away nobody is deleted. */
 static void delete_silent(struct sweep *s, uint64_t tailnet, const uint64_t *nodes, size_t count)
 {
@@ -103,8 +101,7 @@ static void delete_silent(struct sweep *s, uint64_t tailnet, const uint64_t *nod
 	size_t gone_count = 0;
 	struct tx *tx;
 
-	if (!table_put_number(s->c->followed, tailnet, s))
-		presence_follow(s->c->view, tailnet, on_known, s);
+	online_follow(s->c->online, tailnet, NULL, NULL);
 	if (!presence_certain(s->c->view, tailnet))
 		return;
 	for (size_t i = 0; i < count; i++)
@@ -112,18 +109,30 @@ static void delete_silent(struct sweep *s, uint64_t tailnet, const uint64_t *nod
 			gone[gone_count++] = nodes[i];
 	if (!gone_count)
 		return;
+	s->silent_gone += gone_count;
 	tx = tx_begin(s->c->pg, tailnet, TX_WRITE);
 	duty_take(tx, DUTY_EPHEMERAL);
 	nodes_delete_silent(tx, gone, gone_count, wall_add_ms(clock_wall(), -s->c->options->ephemeral_inactivity_ms));
 	chore_commit(s, tx, "silent ephemeral nodes removed", tailnet, gone_count);
 }
 
+/* Silent rows of nodes that are online come first in each look: they must not hide those behind them. */
+unsigned sweep_next_most(unsigned most, size_t found, size_t gone)
+{
+	if (found < most || gone * 2 >= found)
+		return BATCH_MAX;
+	return most < LOOK_MAX ? most * 2 : LOOK_MAX;
+}
+
 static void on_silent(void *context, enum err e, const struct nodes_due *due, size_t count)
 {
 	struct sweep *s = context;
 
-	if (s->c && !e)
+	if (s->c && !e) {
+		s->silent_gone = 0;
 		due_by_tailnet(s, due, count, delete_silent);
+		s->silent_most = sweep_next_most(s->silent_most, count, s->silent_gone);
+	}
 	sweep_answered(s);
 }
 
@@ -148,7 +157,7 @@ static void on_look(void *context)
 	if (!s->out) {
 		s->out += 2;
 		nodes_find_expired(s->c->pg, now, BATCH_MAX, on_expired, s);
-		nodes_find_silent(s->c->pg, wall_add_ms(now, -s->c->options->ephemeral_inactivity_ms), BATCH_MAX, on_silent, s);
+		nodes_find_silent(s->c->pg, wall_add_ms(now, -s->c->options->ephemeral_inactivity_ms), s->silent_most, on_silent, s);
 	}
 	set_soon(&s->look, s->c->options->sweep_ms);
 }
@@ -167,6 +176,7 @@ struct sweep *sweep_new(struct coordinator *c)
 	struct sweep *s = x_zalloc(sizeof *s);
 
 	s->c = c;
+	s->silent_most = BATCH_MAX;
 	timer_init(&s->look, c->loop, on_look, s);
 	timer_init(&s->prune, c->loop, on_prune, s);
 	set_soon(&s->look, c->options->sweep_ms);

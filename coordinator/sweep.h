@@ -7,6 +7,8 @@
 #include "coordinator.h"
 
 struct sweep *sweep_new(struct coordinator *c);
+/* How many silent nodes the next look asks for, after one that asked for `most` found so many, and `gone` of them not online. Pure. */
+unsigned sweep_next_most(unsigned most, size_t found, size_t gone);
 void sweep_free(struct sweep **sweep); /* accepts NULL; answers that are still out are let go */
 
 #endif

@@ -5,9 +5,9 @@
 #include "fields.h"
 #include "guard.h"
 #include "hostname.h"
+#include "online.h"
 #include "problem.h"
 #include "route.h"
-#include "table.h"
 #include "users.h"
 #include "v1_nodejson.h"
 
@@ -84,10 +84,14 @@ static void on_read(void *context, enum err e, struct tx *tx, const struct diag 
 	answer_send(&answer, t->x, t->detail);
 }
 
-static void on_presence_known(void *context, uint64_t tailnet)
+static void on_presence_known(void *context, enum err e)
 {
-	(void)tailnet;
-	task_read(context);
+	struct node_task *t = context;
+
+	if (e)
+		problem_reply_err(t->x, e, t->detail, NULL);
+	else
+		task_read(t);
 }
 
 static void task_read(struct node_task *t)
@@ -103,12 +107,7 @@ static void task_read(struct node_task *t)
 /* The first look at a tailnet through this worker waits until presence is known; later ones follow it already. */
 static void task_show(struct node_task *t)
 {
-	uint64_t tailnet = asker_of(t->x)->tailnet.id;
-
-	if (table_put_number(t->c->followed, tailnet, t->c))
-		task_read(t);
-	else
-		presence_follow(t->c->view, tailnet, on_presence_known, t);
+	online_follow(t->c->online, asker_of(t->x)->tailnet.id, on_presence_known, t);
 }
 
 void v1_node_list(struct exchange *x)
