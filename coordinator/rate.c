@@ -6,7 +6,7 @@
 #include "table.h"
 
 struct bucket {
-	struct list age;                /* least recently asked first */
+	struct list age; /* least recently asked first */
 	struct mono filled;
 	int64_t milli_tokens;
 	struct bytes key;

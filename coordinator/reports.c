@@ -9,12 +9,12 @@
 
 enum {
 	WAITING_MAX = 4096,
-	BATCH_MAX = 256                 /* reports of one transaction: a few hundred KiB of host info at most */
+	BATCH_MAX = 256 /* reports of one transaction: a few hundred KiB of host info at most */
 };
 
 struct waiting {
 	struct list link;
-	struct arena *arena;            /* owns this and everything in it */
+	struct arena *arena; /* owns this and everything in it */
 	struct node_report report;
 	report_fn on_written;
 	void *context;
@@ -26,13 +26,13 @@ struct gather {
 	uint64_t tailnet;
 	struct timer due;
 	struct list waiting, writing;
-	struct table *seen, *farewell, *polled;         /* sets of nodes */
+	struct table *seen, *farewell, *polled; /* sets of nodes */
 	bool in_flight;
 };
 
 struct reports {
 	struct coordinator *c;
-	struct table *gathers;          /* tailnet -> gather */
+	struct table *gathers; /* tailnet -> gather */
 	size_t waiting;
 };
 
@@ -128,7 +128,7 @@ static void on_committed(void *context, enum err e, struct tx *tx, const struct 
 {
 	struct gather *g = context;
 
-	if (e == ERR_CANCELED)          /* the worker ends: reports_free has answered, or will */
+	if (e == ERR_CANCELED) /* the worker ends: reports_free has answered, or will */
 		return;
 	g->in_flight = false;
 	if (e)

@@ -84,7 +84,7 @@ static void on_reported(void *context, enum err e)
 		task_fail(t, e);
 	else if (t->request.kind == MAP_LITE || t->x->gone)
 		exchange_reply(t->x, 200, NULL, BYTES_NONE);
-	else if (t->c->draining)        /* a stream opened now would hold up the drain */
+	else if (t->c->draining) /* a stream opened now would hold up the drain */
 		task_fail(t, ERR_UNAVAILABLE);
 	else
 		poll_open(t->x, t->node, &t->request);
@@ -97,8 +97,8 @@ static bool task_owns_node(struct map_task *t, const struct node *node)
 
 	if (node && key_equal(node->machine_key.raw, t->x->machine->raw))
 		return true;
-	log_info(SUBJECT("map"), "unknown node", F_TEXT("reason", node ? "another machine's node key" : "no such node key"), F_TEXT("machine", key_short(key, t->x->machine->raw)),
-	         F_UINT("id", t->x->id));
+	log_info(SUBJECT("map"), "unknown node", F_TEXT("reason", node ? "another machine's node key" : "no such node key"),
+		 F_TEXT("machine", key_short(key, t->x->machine->raw)), F_UINT("id", t->x->id));
 	exchange_reply_text(t->x, 404, "no such node on this machine\n");
 	return false;
 }

@@ -19,7 +19,7 @@ struct register_task {
 	struct join join;
 	const struct nodes_known *known;
 	struct verdict verdict;
-	struct user *owner;             /* of the node that is answered with; NULL: tagged */
+	struct user *owner; /* of the node that is answered with; NULL: tagged */
 };
 
 static void on_known(void *context, enum err e, const struct nodes_known *known);
@@ -30,7 +30,8 @@ static void task_log(const struct register_task *t, const char *event, const cha
 	char key[KEY_SHORT_MAX];
 
 	log_info(((struct subject){.kind = "register", .tailnet = tailnet, .node = node, .id = t->x->id}), event, F_TEXT("reason", reason),
-	         F_TEXT("machine", key_short(key, t->x->machine->raw)), F_UINT("capver", t->request.capver), F_BYTES("host", bytes_take(t->request.hostinfo.hostname, 63)));
+		 F_TEXT("machine", key_short(key, t->x->machine->raw)), F_UINT("capver", t->request.capver),
+		 F_BYTES("host", bytes_take(t->request.hostinfo.hostname, 63)));
 }
 
 static void task_answer(struct register_task *t, const struct register_response *response, enum register_result result)
@@ -136,12 +137,14 @@ void serve_register(struct exchange *x)
 	if (!task_decode(t))
 		return;
 	task_make_join(t);
-	nodes_find_for_register(t->c->pg, &(struct nodes_question){
-		.machine_key = *x->machine,
-		.node_key = t->request.node_key,
-		.old_node_key = t->request.old_node_key,
-		.secret = t->join.credential_well_formed ? &t->secret : NULL,
-	}, x->arena, on_known, t);
+	nodes_find_for_register(t->c->pg,
+				&(struct nodes_question){
+					.machine_key = *x->machine,
+					.node_key = t->request.node_key,
+					.old_node_key = t->request.old_node_key,
+					.secret = t->join.credential_well_formed ? &t->secret : NULL,
+				},
+				x->arena, on_known, t);
 }
 
 static struct enrollment task_enrollment(struct register_task *t)
@@ -255,8 +258,10 @@ static void on_known(void *context, enum err e, const struct nodes_known *known)
 static void on_acted(void *context, enum err e, const struct node *node, const struct diag *why)
 {
 	struct register_task *t = context;
-	static const char *const events[] = {[VERDICT_ENROLL] = "node enrolled", [VERDICT_REKEY] = "node took a new key", [VERDICT_EXPIRE_SOONER] = "node expires sooner",
-	                                     [VERDICT_LOGOUT] = "node logged out"};
+	static const char *const events[] = {[VERDICT_ENROLL] = "node enrolled",
+					     [VERDICT_REKEY] = "node took a new key",
+					     [VERDICT_EXPIRE_SOONER] = "node expires sooner",
+					     [VERDICT_LOGOUT] = "node logged out"};
 	bool logout = t->verdict.kind == VERDICT_LOGOUT;
 
 	/* A logout of what is gone meanwhile has what it wanted. */

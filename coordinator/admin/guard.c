@@ -11,8 +11,8 @@ struct guard_task {
 	struct secret secret;
 	struct asker *asker;
 	bool wants_operator;
-	uint64_t key_tailnet;           /* of a tailnet's key; 0: the operator */
-	unsigned found;                 /* statement */
+	uint64_t key_tailnet; /* of a tailnet's key; 0: the operator */
+	unsigned found;       /* statement */
 };
 
 static void on_key(void *context, enum err e, const struct apikey *key);
@@ -24,7 +24,8 @@ static void refuse(struct guard_task *t, const char *reason)
 	char peer[ENDPOINT_TEXT_MAX];
 
 	endpoint_format(peer, t->x->peer);
-	log_info(SUBJECT("admin"), "request refused", F_TEXT("reason", reason), F_TEXT("peer", peer), F_BYTES("path", bytes_take(t->x->path, 200)), F_UINT("id", t->x->id));
+	log_info(SUBJECT("admin"), "request refused", F_TEXT("reason", reason), F_TEXT("peer", peer), F_BYTES("path", bytes_take(t->x->path, 200)),
+		 F_UINT("id", t->x->id));
 	problem_reply(t->x, 401, "Unauthorized", "Unauthorized", NULL);
 }
 

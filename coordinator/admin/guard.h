@@ -9,14 +9,17 @@
 
 struct asker {
 	struct actor actor;
-	struct tailnet tailnet;         /* acted on */
+	struct tailnet tailnet; /* acted on */
 	bool is_operator;
-	struct bytes named;             /* the header's tailnet, or empty: kept, since headers are gone when the client is */
+	struct bytes named; /* the header's tailnet, or empty: kept, since headers are gone when the client is */
 };
 
-void guard_tailnet(struct exchange *x);         /* any good credential; the tailnet must exist */
-void guard_operator(struct exchange *x);        /* the operator's key or the socket alone; no tailnet is looked up */
+void guard_tailnet(struct exchange *x);  /* any good credential; the tailnet must exist */
+void guard_operator(struct exchange *x); /* the operator's key or the socket alone; no tailnet is looked up */
 
-static inline const struct asker *asker_of(const struct exchange *x) { return x->guard; }
+static inline const struct asker *asker_of(const struct exchange *x)
+{
+	return x->guard;
+}
 
 #endif
