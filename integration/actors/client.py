@@ -170,6 +170,10 @@ class Node(Actor):
                   seconds, f"peer {key} online={online}", since)
         return self.view["peers"].get(key)
 
+    def knows_home(self, other, seconds=30):
+        """The other's home relay is known: before, 1.64 loses its first handshakes and its TCP stays slow for a minute."""
+        self.wait(lambda v: v["peers"].get(other.id, {}).get("Relay"), seconds, f"{other.name}'s home relay")
+
     def misses(self, other, seconds=30, since=None):
         key = other if isinstance(other, str) else other.id
         return self.wait(lambda v: key not in v["peers"], seconds, f"no peer {key}", since)
@@ -197,6 +201,9 @@ class Node(Actor):
     def exchange(self, other, megabytes=10, port=7000, seconds=120):
         """Both directions with checksums, by the other's MagicDNS name; returns the result."""
         to = other if isinstance(other, str) else other.fqdn
+        if not isinstance(other, str):
+            self.knows_home(other)
+            other.knows_home(self)
         done = self.call("exchange", seconds + 5, to=f"{to}:{port}", bytes=int(megabytes * 1_000_000), seconds=seconds)
         assert len(done["sha256"]) == hashlib.sha256().digest_size * 2
         return done

@@ -69,7 +69,7 @@ static void bot_register(struct bot *b)
 		 "\"0001-01-01T00:00:00Z\","
 		 "\"Followup\":\"\",\"Hostinfo\":{\"OS\":\"linux\",\"Hostname\":\"bot-%u\",\"BackendLogID\":\"%064x\",\"GoArch\":\"amd64\"},"
 		 "\"NodeKeySignature\":null}",
-		 b->target->capver, node, 0, 0, b->target->auth_key, b->number, b->number);
+		 b->target->capver, node, 0, 0, b->target->auth_key, b->name, b->number);
 	b->state = BOT_REGISTERING;
 	b->register_stream = bot_post(b, "/machine/register", json);
 }
@@ -88,11 +88,11 @@ static int32_t bot_map(struct bot *b, bool stream)
 	endpoint_format(endpoint, b->endpoint);
 	snprintf(json, sizeof json,
 		 "{\"Version\":%u,\"Compress\":\"zstd\",\"KeepAlive\":true,\"NodeKey\":\"%s\",\"DiscoKey\":\"%s\",\"Stream\":%s,\"OmitPeers\":%s,"
-		 "\"Hostinfo\":{\"IPNVersion\":\"1.102.5\",\"OS\":\"linux\",\"Hostname\":\"bot-%u\",\"GoArch\":\"amd64\",\"BackendLogID\":\"%064x\","
+		 "\"Hostinfo\":{\"IPNVersion\":\"1.102.5\",\"OS\":\"linux\",\"Hostname\":\"%s\",\"GoArch\":\"amd64\",\"BackendLogID\":\"%064x\","
 		 "\"Services\":[{\"Proto\":\"peerapi4\",\"Port\":40000},{\"Proto\":\"peerapi6\",\"Port\":40000}],\"NetInfo\":{\"PreferredDERP\":900,"
 		 "\"WorkingUDP\":true}},"
 		 "\"Endpoints\":[\"%s\"],\"EndpointTypes\":[1]}",
-		 b->target->capver, node, disco, stream ? "true" : "false", stream ? "false" : "true", b->number, b->number, endpoint);
+		 b->target->capver, node, disco, stream ? "true" : "false", stream ? "false" : "true", b->name, b->number, endpoint);
 	return bot_post(b, "/machine/map", json);
 }
 
@@ -108,6 +108,13 @@ void bot_report(struct bot *b, struct endpoint endpoint)
 
 /* --- answers --------------------------------------------------------------------------------------------------------------------------------- */
 
+static void bot_serve(struct bot *b)
+{
+	b->state = BOT_SERVED;
+	b->served_us = clock_mono_us();
+	b->target->events->on_served(b->target->context, b);
+}
+
 static void bot_on_frames(struct bot *b)
 {
 	while (b->frame.len >= 4) {
@@ -116,12 +123,9 @@ static void bot_on_frames(struct bot *b)
 
 		if (b->frame.len < len)
 			return;
-		b->frames++;
-		if (first) {
-			b->told = true;
-			b->state = BOT_SERVED;
-			b->served_us = clock_mono_us();
-		}
+		b->told = true;
+		if (first)
+			bot_serve(b);
 		b->target->events->on_frame(b->target->context, b, bytes_of(b->frame.at, len), first);
 		buffer_consume(&b->frame, len);
 	}
@@ -135,8 +139,6 @@ static int on_data_chunk(nghttp2_session *h2, uint8_t flags, int32_t stream, con
 	struct buffer *to = stream == b->map_stream ? &b->frame : &b->answer;
 
 	(void)h2, (void)flags;
-	if (stream == b->map_stream)
-		b->wire_bytes += len;
 	if (buffer_add(to, bytes_of(at, len)))
 		return NGHTTP2_ERR_CALLBACK_FAILURE;
 	if (stream == b->map_stream)
@@ -149,6 +151,13 @@ static bool answer_has(const struct bot *b, const char *text)
 	return memmem(b->answer.at, b->answer.len, text, strlen(text)) != NULL;
 }
 
+static void bot_poll(struct bot *b)
+{
+	b->state = BOT_POLLING;
+	b->map_stream = bot_map(b, true);
+	bot_report(b, b->endpoint);
+}
+
 static void bot_on_registered(struct bot *b)
 {
 	b->register_stream = 0;
@@ -156,10 +165,11 @@ static void bot_on_registered(struct bot *b)
 		bot_fail(b, "registration refused");
 		return;
 	}
-	b->target->events->on_registered(b->target->context, b);
-	b->state = BOT_POLLING;
-	b->map_stream = bot_map(b, true);
-	bot_report(b, b->endpoint);
+	b->registered = true;
+	if (b->target->goal == BOT_REGISTER)
+		bot_serve(b);
+	else
+		bot_poll(b);
 }
 
 static void bot_on_reported(struct bot *b)
@@ -258,7 +268,12 @@ static bool bot_upgrade(struct bot *b, struct buffer *in)
 	buffer_consume(in, head + NOISE_RESPONSE_LEN);
 	b->upgraded = true;
 	bot_make_h2(b);
-	bot_register(b);
+	if (b->target->goal == BOT_HANDSHAKE)
+		bot_serve(b);
+	else if (b->registered)
+		bot_poll(b);
+	else
+		bot_register(b);
 	return true;
 }
 
@@ -299,6 +314,7 @@ static void on_pipe_data(void *context, struct buffer *in)
 			return;
 		}
 		buffer_consume(in, used);
+		b->wire_bytes += used;
 	}
 	if (!bot_skip_early(b))
 		return;
@@ -337,6 +353,7 @@ void bot_init(struct bot *b, const struct bot_target *target, unsigned number)
 	derive(target->seed, number, "machine", &b->machine);
 	derive(target->seed, number, "node", &b->node);
 	key_public(&b->node, &b->node_public);
+	snprintf(b->name, sizeof b->name, "bot-%u", number);
 	b->endpoint = (struct endpoint){.ip = {.family = IP_V4, .byte = {192, 168, (uint8_t)(number >> 8), (uint8_t)number}}, .port = 41641};
 	buffer_init(&b->plain, 4 * IN_MAX);
 	buffer_init(&b->frame, FRAME_MAX);

@@ -10,11 +10,16 @@
 
 enum bot_state { BOT_IDLE, BOT_CONNECTING, BOT_REGISTERING, BOT_POLLING, BOT_SERVED, BOT_FAILED };
 
+/* What a bot is served when it has: a Noise session; a registration; the first frame of its map stream. */
+enum bot_goal { BOT_HANDSHAKE, BOT_REGISTER, BOT_MAP };
+
+enum { BOT_NAME_MAX = 16 };
+
 struct bot;
 struct nghttp2_session;
 
 struct bot_events {
-	void (*on_registered)(void *context, struct bot *b);
+	void (*on_served)(void *context, struct bot *b);                /* its goal is reached */
 	/* One frame of the map stream: wire bytes with its length, and its content as it lies in the stream (compressed). first: of this stream. */
 	void (*on_frame)(void *context, struct bot *b, struct bytes frame, bool first);
 	void (*on_reported)(void *context, struct bot *b); /* a lite update was answered */
@@ -29,6 +34,7 @@ struct bot_target {
 	struct public_key server_key;
 	uint16_t capver;
 	const char *auth_key;
+	enum bot_goal goal;
 	uint64_t seed;
 	const struct bot_events *events;
 	void *context;
@@ -48,8 +54,10 @@ struct bot {
 	int32_t register_stream, map_stream, report_stream;
 	struct defer flush;
 	bool upgraded, heard, told, report_waits;
+	bool registered;                        /* polls without registering; survives bot_stop */
+	char name[BOT_NAME_MAX];                /* its host name */
 	struct endpoint endpoint; /* what it says of itself */
-	uint64_t wire_bytes, frames;
+	uint64_t wire_bytes;                    /* received inside TCP, once upgraded */
 	uint64_t started_us, served_us;
 };
 
