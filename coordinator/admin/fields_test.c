@@ -1,0 +1,241 @@
+/* Bodies of every wrong kind, over a played carrier. */
+#include "fields.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+static struct bytes content_type;
+static unsigned status, answers;
+static char answer[4096];
+
+static struct bytes play_header(const struct exchange *x, const char *name)
+{
+	(void)x;
+	return strcmp(name, "content-type") ? BYTES_NONE : content_type;
+}
+
+static void play_add_header(struct exchange *x, const char *name, struct bytes value)
+{
+	(void)x, (void)name, (void)value;
+}
+
+static void play_reply(struct exchange *x, unsigned code, const char *type, struct bytes body)
+{
+	(void)x, (void)type;
+	status = code;
+	answers++;
+	snprintf(answer, sizeof answer, "%.*s", BYTES_ARG(body));
+}
+
+static const struct carrier PLAYED = {.header = play_header, .add_header = play_add_header, .reply = play_reply};
+
+struct values {
+	struct bytes text;
+	bool flag;
+	uint64_t id;
+	struct wall at;
+	struct field_texts texts;
+	double number;
+};
+
+static struct arena *arena;
+
+/* 200: taken. */
+static unsigned read_body(struct bytes body, struct values *v)
+{
+	struct exchange x = {.carrier = &PLAYED, .arena = arena, .body = body};
+	bool fine;
+
+	*v = (struct values){0};
+	answers = status = 0;
+	fine = fields_read(&x,
+			   (struct field[]){{"text", FIELD_TEXT, &v->text},
+					    {"flag", FIELD_BOOL, &v->flag},
+					    {"id", FIELD_ID, &v->id},
+					    {"at", FIELD_TIME, &v->at},
+					    {"texts", FIELD_TEXTS, &v->texts},
+					    {"number", FIELD_NUMBER, &v->number},
+					    {0}},
+			   "testing");
+	assert_int_equal(answers, fine ? 0 : 1);
+	return fine ? 200 : status;
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	arena = arena_new();
+	content_type = BYTES("application/json; charset=utf-8");
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	arena_free(&arena);
+	return 0;
+}
+
+static void test_good_bodies(void **state)
+{
+	struct values v;
+
+	(void)state;
+	assert_int_equal(read_body(BYTES(""), &v), 200);
+	assert_true(wall_is_zero(v.at));
+	assert_int_equal(read_body(BYTES("{}"), &v), 200);
+	assert_null(v.text.at);
+	assert_int_equal(read_body(BYTES("{\"text\":null,\"flag\":null,\"id\":null,\"at\":null,\"texts\":null,\"number\":null}"), &v), 200);
+	assert_false(v.texts.present);
+	assert_int_equal(read_body(BYTES("{\"text\":\"\xc3\xa9\",\"flag\":true,\"id\":\"9223372036854775807\",\"at\":\"2100-01-01T00:00:00Z\",\"texts\":[\"a\","
+					 "\"b\"],\"number\":-1.5}"),
+				   &v),
+			 200);
+	assert_int_equal(v.text.len, 2);
+	assert_true(v.flag && v.texts.present && v.texts.count == 2 && v.number < -1);
+	assert_int_equal(v.id, INT64_MAX);
+	assert_int_equal(read_body(BYTES("{\"id\":17}"), &v), 200);
+	assert_int_equal(v.id, 17);
+	assert_int_equal(read_body(BYTES("{\"id\":\"\"}"), &v), 200);
+	assert_int_equal(v.id, 0);
+	assert_int_equal(read_body(BYTES("{\"number\":3}"), &v), 200);
+}
+
+static void test_bad_bodies(void **state)
+{
+	static const struct {
+		unsigned status;
+		const char *body;
+	} cases[] = {
+		{400, "[]"},
+		{400, "null"},
+		{400, "\"text\""},
+		{400, "{"},
+		{400, "{} {}"},
+		{400, "{\"text\":\"\\ud800\"}"},
+		{400, "{\"text\":\"\\u0000\"}"},
+		{400, "{\"text\":\"\xff\"}"},
+		{400, "{\"id\":99999999999999999999}"},
+		{400, "{\"number\":1e999}"},
+		{422, "{\"text\":1}"},
+		{422, "{\"text\":[\"a\"]}"},
+		{422, "{\"flag\":\"true\"}"},
+		{422, "{\"flag\":1}"},
+		{422, "{\"id\":-1}"},
+		{422, "{\"id\":1.5}"},
+		{422, "{\"id\":\"9223372036854775808\"}"},
+		{422, "{\"id\":\" 1\"}"},
+		{422, "{\"id\":\"0x1\"}"},
+		{422, "{\"id\":true}"},
+		{422, "{\"at\":\"tomorrow\"}"},
+		{422, "{\"at\":4102444800}"},
+		{422, "{\"texts\":\"a\"}"},
+		{422, "{\"texts\":{}}"},
+		{422, "{\"texts\":[\"a\",1]}"},
+		{422, "{\"texts\":[null]}"},
+		{422, "{\"number\":\"1\"}"},
+		{422, "{\"Text\":\"a\"}"},
+		{422, "{\"unknown\":{}}"},
+	};
+	struct values v;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++)
+		if (read_body(bytes_text(cases[i].body), &v) != cases[i].status)
+			fail_msg("%s: %u", cases[i].body, status);
+	assert_int_equal(read_body(BYTES("{\0}"), &v), 400);
+}
+
+static void test_long_and_deep_bodies(void **state)
+{
+	enum { DEEP = 100000 };
+	char *body = x_alloc(8 * DEEP);
+	size_t len = 0;
+	struct values v;
+
+	(void)state;
+	memset(body, '[', DEEP);
+	assert_int_equal(read_body(bytes_of(body, DEEP), &v), 400);
+	len = (size_t)sprintf(body, "{\"texts\":[\"a\"");
+	for (unsigned i = 0; i < FIELD_TEXTS_MAX; i++)
+		len += (size_t)sprintf(body + len, ",\"a\"");
+	len += (size_t)sprintf(body + len, "]}");
+	assert_int_equal(read_body(bytes_of(body, len), &v), 422);
+	free(body);
+}
+
+/* The name of a member is echoed: it is cut, and the answer stays JSON. */
+static void test_long_names_are_told_well_formed(void **state)
+{
+	char body[1200] = "{\"";
+	struct values v;
+	json_t *json;
+
+	(void)state;
+	for (unsigned pad = 0; pad < 3; pad++) {
+		size_t len = 2;
+
+		for (unsigned i = 0; i < pad; i++)
+			body[len++] = 'x';
+		while (len < 1000)
+			len += (size_t)sprintf(body + len, "\xe2\x82\xac");
+		sprintf(body + len, "\":1}");
+		assert_int_equal(read_body(bytes_text(body), &v), 422);
+		json = json_loads(answer, 0, NULL);
+		assert_non_null(json);
+		assert_string_equal(json_string_value(json_object_get(json, "message")), "unexpected property");
+		json_decref(json);
+	}
+}
+
+static void test_content_types(void **state)
+{
+	struct values v;
+
+	(void)state;
+	content_type = BYTES_NONE;
+	assert_int_equal(read_body(BYTES("{}"), &v), 415);
+	content_type = BYTES("text/plain");
+	assert_int_equal(read_body(BYTES("{}"), &v), 415);
+	assert_int_equal(read_body(BYTES(""), &v), 200);
+}
+
+static void test_ids_in_paths(void **state)
+{
+	static const char *const bad[] = {"", "0x5", "-1", "1 ", "9223372036854775808", "99999999999999999999999", "\xff", "one"};
+	struct exchange x = {.carrier = &PLAYED, .arena = arena};
+	uint64_t id;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(bad); i++) {
+		x.answered = false;
+		x.params[0] = bytes_text(bad[i]);
+		assert_false(fields_path_id(&x, 0, &id, "testing"));
+		assert_int_equal(status, 400);
+	}
+	x.answered = false;
+	x.params[0] = BYTES("1\0");
+	assert_false(fields_path_id(&x, 0, &id, "testing"));
+	x.params[0] = BYTES("9223372036854775807");
+	assert_true(fields_path_id(&x, 0, &id, "testing"));
+	assert_int_equal(id, INT64_MAX);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_good_bodies),   TEST(test_bad_bodies),   TEST(test_long_and_deep_bodies), TEST(test_long_names_are_told_well_formed),
+		TEST(test_content_types), TEST(test_ids_in_paths),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
