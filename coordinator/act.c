@@ -69,6 +69,16 @@ const char *act_detail(struct tx *tx, const char *member, struct bytes value)
 	return text;
 }
 
+enum err act_check_text(struct bytes text, const char *name, size_t max, struct diag *why)
+{
+	if (text.len > max)
+		return diag_set(why, ERR_MALFORMED, "%s has more than %zu bytes", name, max);
+	for (size_t i = 0; i < text.len; i++)
+		if (text.at[i] < 0x20 || text.at[i] == 0x7f)
+			return diag_set(why, ERR_MALFORMED, "%s holds control characters", name);
+	return ERR_NONE;
+}
+
 void act_audit(struct tx *tx, const struct actor *actor, const char *action, uint64_t subject, const char *detail)
 {
 	if (!actor)

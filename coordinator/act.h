@@ -16,6 +16,8 @@ struct actor {
 
 /* Runs the transaction and rings for its generation, then answers as tx_fn does. */
 void act_commit(struct coordinator *c, struct tx *tx, tx_fn on_done, void *context);
+/* A text that people read: ERR_MALFORMED names it when it has more than `max` bytes or control characters. */
+MUST_USE enum err act_check_text(struct bytes text, const char *name, size_t max, struct diag *why);
 /* Adds the audit line. detail: what act_detail made, or NULL. */
 void act_audit(struct tx *tx, const struct actor *actor, const char *action, uint64_t subject, const char *detail);
 /* {"MEMBER":"VALUE"} in the transaction's arena: what a creation named, what a change set. Never a secret. */

@@ -2,6 +2,8 @@
 
 #include "hostname.h"
 
+enum { REGION_NAME_MAX = 255 };
+
 enum err act_relay_create(struct tx *tx, const struct actor *actor, const struct relay_region *region, struct bytes name, struct secret *secret, unsigned *row,
 			  struct diag *why)
 {
@@ -10,8 +12,11 @@ enum err act_relay_create(struct tx *tx, const struct actor *actor, const struct
 
 	if (region->id == 0 || region->id > REGION_ID_MAX)
 		return diag_set(why, ERR_MALFORMED, "a region has a number from 1 to %d (900 to 999 by custom)", REGION_ID_MAX);
-	if ((e = hostname_check(name, why)) || (e = hostname_check(region->code, why)))
+	if ((e = hostname_check(name, why)) || (e = hostname_check(region->code, why)) ||
+	    (e = act_check_text(region->name, "regionName", REGION_NAME_MAX, why)))
 		return e;
+	if (!(region->latitude >= -90 && region->latitude <= 90) || !(region->longitude >= -180 && region->longitude <= 180))
+		return diag_set(why, ERR_MALFORMED, "latitude goes from -90 to 90, longitude from -180 to 180");
 	secret_mint(SECRET_RELAY, secret);
 	memcpy(relay.prefix, secret->prefix, sizeof relay.prefix);
 	memcpy(relay.hash, secret->hash, sizeof relay.hash);

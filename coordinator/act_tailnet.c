@@ -2,6 +2,8 @@
 
 #include "hostname.h"
 
+enum { DISPLAY_NAME_MAX = 255 };
+
 /* Labels separated by dots. */
 static enum err check_domain(struct bytes domain, struct diag *why)
 {
@@ -33,6 +35,8 @@ enum err act_tailnet_create(struct tx *tx, const struct actor *actor, const stru
 {
 	enum err e = tailnet_check_name(tailnet->name, why);
 
+	if (!e)
+		e = act_check_text(tailnet->display_name, "displayName", DISPLAY_NAME_MAX, why);
 	if (!e && tailnet->domain.len)
 		e = check_domain(tailnet->domain, why);
 	if (!e)

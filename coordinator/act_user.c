@@ -1,9 +1,18 @@
 #include "act_user.h"
 
+/* What every peer is told of it: a profile must stay small. An address has at most 320 bytes (RFC 3696, errata). */
+enum { DISPLAY_NAME_MAX = 255, EMAIL_MAX = 320, PICTURE_URL_MAX = 2048 };
+
 enum err act_user_create(struct tx *tx, const struct actor *actor, const struct user *user, unsigned *row, struct diag *why)
 {
 	enum err e = user_check_name(user->name, why);
 
+	if (!e)
+		e = act_check_text(user->display_name, "displayName", DISPLAY_NAME_MAX, why);
+	if (!e)
+		e = act_check_text(user->email, "email", EMAIL_MAX, why);
+	if (!e)
+		e = act_check_text(user->picture_url, "pictureUrl", PICTURE_URL_MAX, why);
 	if (e)
 		return e;
 	*row = users_insert(tx, user);

@@ -6,7 +6,7 @@
 #include "problem.h"
 #include "text.h"
 
-enum { AUDITS_PAGE = 100, AUDITS_PAGE_MAX = 1000 };
+enum { AUDITS_PAGE = 100, AUDITS_PAGE_MAX = 1000, DESCRIPTION_MAX = 1024 };
 
 struct task {
 	struct exchange *x;
@@ -35,6 +35,7 @@ void own_operator_create(struct exchange *x)
 	struct coordinator *c = x->program;
 	struct task *t = ARENA_NEW(x->arena, struct task);
 	struct apikey key = {0};
+	struct diag why = {0};
 	struct tx *tx;
 
 	t->x = x;
@@ -43,6 +44,10 @@ void own_operator_create(struct exchange *x)
 		return;
 	if (wall_is_zero(key.expiry) || !x->body.len) {
 		problem_reply(x, 400, "creating operator key", "an operator key needs an expiration", "body.expiration");
+		return;
+	}
+	if (act_check_text(key.description, "description", DESCRIPTION_MAX, &why)) {
+		problem_reply(x, 400, "creating operator key", why.text, "body.description");
 		return;
 	}
 	tx = tx_begin(c->pg, TAILNET_INSTALLATION, TX_WRITE);
