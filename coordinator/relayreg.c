@@ -108,6 +108,14 @@ static void check_address(const char *name, struct bytes text, enum ip_family fa
 		diag_set(why, ERR_MALFORMED, "%s must be an address of that family, \"none\" or empty", name);
 }
 
+/* A name, an address or a certificate's fingerprint: clients get it as it is. */
+static void check_host(const char *name, struct bytes text, struct diag *why)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.at[i] <= ' ' || text.at[i] >= 0x7f)
+			diag_set(why, ERR_MALFORMED, "%s must be a name or an address", name);
+}
+
 static void announce_decode(struct announce_task *t, const json_t *body, struct diag *why)
 {
 	const struct coordinator *c = t->x->program;
@@ -126,6 +134,8 @@ static void announce_decode(struct announce_task *t, const json_t *body, struct 
 	check_address("IPv6", node->ipv6, IP_V6, why);
 	if (!node->host_name.len)
 		diag_set(why, ERR_MALFORMED, "HostName is missing");
+	check_host("HostName", node->host_name, why);
+	check_host("CertName", node->cert_name, why);
 	if (json_is_true(json_object_get(body, "InsecureForTests")) && !c->options->relay_insecure_for_tests)
 		diag_set(why, ERR_DENIED, "this server does not let relays go without a certificate that clients check (relay.insecure_for_tests)");
 }
