@@ -54,17 +54,18 @@ static void write_keys(struct jsonw *w, const struct node *node)
 	jsonw_string(w, "discoKey", text);
 }
 
+static int compare_key(const void *id, const void *key)
+{
+	uint64_t a = *(const uint64_t *)id, b = ((const struct authkey *)key)->id;
+
+	return (a > b) - (a < b);
+}
+
 static void write_authkey(struct jsonw *w, const struct node *node, const struct v1_roll *roll)
 {
-	for (size_t i = 0; i < roll->key_count; i++) {
-		const struct authkey *key = &roll->keys[i];
+	const struct authkey *key = roll->key_count ? bsearch(&node->authkey, roll->keys, roll->key_count, sizeof *key, compare_key) : NULL;
 
-		if (key->id == node->authkey) {
-			v1_preauthkey_write(w, "preAuthKey", key, v1_user_find(roll->users, roll->user_count, key->user), NULL);
-			return;
-		}
-	}
-	jsonw_null(w, "preAuthKey");
+	v1_preauthkey_write(w, "preAuthKey", key, key ? v1_user_find(roll->users, roll->user_count, key->user) : NULL, NULL);
 }
 
 static void write_routes(struct jsonw *w, const struct node *node)

@@ -8,7 +8,7 @@
 #include "node.h"
 #include "user.h"
 
-/* What one read of a tailnet found, for writing many nodes. */
+/* What one read of a tailnet found, for writing many nodes; each by id. */
 struct v1_roll {
 	struct node *nodes;
 	struct user *users;

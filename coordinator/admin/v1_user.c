@@ -1,5 +1,7 @@
 #include "v1_user.h"
 
+#include <stdlib.h>
+
 #include "act_user.h"
 #include "fields.h"
 #include "guard.h"
@@ -32,12 +34,16 @@ void v1_user_write(struct jsonw *w, const char *name, const struct user *user)
 	jsonw_object_end(w);
 }
 
+static int compare_user(const void *id, const void *user)
+{
+	uint64_t a = *(const uint64_t *)id, b = ((const struct user *)user)->id;
+
+	return (a > b) - (a < b);
+}
+
 const struct user *v1_user_find(const struct user *users, size_t count, uint64_t id)
 {
-	for (size_t i = 0; i < count; i++)
-		if (users[i].id == id)
-			return &users[i];
-	return NULL;
+	return count ? bsearch(&id, users, count, sizeof *users, compare_user) : NULL;
 }
 
 static struct user_task *task_new(struct exchange *x, const char *detail)

@@ -13,6 +13,7 @@ void v1_user_rename(struct exchange *x);
 
 /* A User object; null when `user` is NULL. */
 void v1_user_write(struct jsonw *w, const char *name, const struct user *user);
+/* users: by id, as users_list has them. NULL when there is none. */
 const struct user *v1_user_find(const struct user *users, size_t count, uint64_t id);
 
 #endif
