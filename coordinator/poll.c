@@ -243,7 +243,7 @@ void poll_open(struct exchange *x, const struct node *node, const struct map_req
 		.tailnet = node->tailnet,
 		.node = node->id,
 		.session = random_number() >> 1,
-		.capver = (uint16_t)request->capver,
+		.capver = (uint16_t)(request->capver < UINT16_MAX ? request->capver : UINT16_MAX),
 		.zstd = request->zstd,
 		.once = request->kind != MAP_STREAM,
 		.omit_peers = request->kind == MAP_READ_SELF,
