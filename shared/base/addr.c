@@ -1,6 +1,7 @@
 #include "addr.h"
 
 #include <netinet/in.h>
+#include <string.h>
 
 #include "text.h"
 
@@ -208,10 +209,8 @@ static bool is_mapped(const uint8_t *b)
 
 static char *put_v6(char *p, const uint8_t *b)
 {
-	if (is_mapped(b)) {
-		memcpy(p, "::ffff:", 7);
-		return put_v4(p + 7, b + 12);
-	}
+	if (is_mapped(b))
+		return put_v4(stpcpy(p, "::ffff:"), b + 12);
 	int from, count;
 	longest_run(b, &from, &count);
 	for (int i = 0; i < 8; i++) {

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -29,8 +30,10 @@ static void members_come_and_go(void **state)
 	bitset_remove(&s, 99999);
 	static const size_t want[] = {0, 63, 1000};
 	size_t at = 0;
-	BITSET_EACH(&s, n)
+	BITSET_EACH(&s, n) {
+		assert(at < COUNT_OF(want));
 		assert_int_equal(n, want[at++]);
+	}
 	assert_int_equal(at, 3);
 	assert_int_equal(bitset_next(&s, 1), 63);
 	assert_int_equal(bitset_next(&s, 64), 1000);

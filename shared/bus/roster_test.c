@@ -49,8 +49,8 @@ static void test_members(void **state)
 	struct endpoint none;
 	assert_int_equal(roster_pick(r, 1, &none), ERR_UNAVAILABLE);
 	TURN_UNTIL(loop, 3000, bus_up(bus) && bus_up(other));
-	for (uint16_t i = 0; i < MEMBERS; i++)
-		m[i] = roster_announce(other, names[i], at(1000 + i));
+	for (unsigned i = 0; i < MEMBERS; i++)
+		m[i] = roster_announce(other, names[i], at((uint16_t)(1000 + i)));
 	TURN_UNTIL(loop, 500, roster_count(r) == MEMBERS && roster_count(same) == MEMBERS);
 	assert_true(changes);
 	unsigned kept[MEMBERS] = {0};
@@ -69,8 +69,8 @@ static void test_members(void **state)
 		if (before[t] != 1002)
 			assert_int_equal(pick(r, t), before[t]);
 	}
-	for (uint16_t i = 0; i < MEMBERS; i++)
-		roster_mark(r, at(1000 + i));
+	for (unsigned i = 0; i < MEMBERS; i++)
+		roster_mark(r, at((uint16_t)(1000 + i)));
 	assert_int_equal(pick(r, 5), before[5]);
 	/* A withdrawal is seen at once. */
 	roster_withdraw(&m[0]);

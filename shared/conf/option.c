@@ -74,7 +74,7 @@ static enum err parse_size(struct bytes text, int64_t *size)
 	for (size_t i = 0; i < COUNT_OF(UNITS); i++) {
 		size_t len = strlen(UNITS[i].unit);
 		uint64_t n;
-		if (text.len <= len || memcmp(text.at + text.len - len, UNITS[i].unit, len))
+		if (text.len <= len || memcmp(text.at + text.len - len, UNITS[i].unit, len) != 0)
 			continue;
 		if (text_parse_u64(bytes_take(text, text.len - len), (uint64_t)INT64_MAX >> UNITS[i].shift, &n) != ERR_NONE)
 			return ERR_MALFORMED;

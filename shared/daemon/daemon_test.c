@@ -179,8 +179,8 @@ static void pick_port(void)
 	socklen_t len = sizeof(sa);
 	char text[64];
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	bind(fd, (struct sockaddr *)&sa, sizeof(sa));
-	getsockname(fd, (struct sockaddr *)&sa, &len);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&sa, &len), 0);
 	close(fd);
 	port = ntohs(sa.sin_port);
 	snprintf(text, sizeof(text), "127.0.0.1:%u", port);

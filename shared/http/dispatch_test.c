@@ -108,7 +108,7 @@ static void routes_are_found(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(CASES); i++) {
 		go(CASES[i].door, CASES[i].method, CASES[i].path);
-		if (status != CASES[i].status || strcmp(served, CASES[i].served))
+		if (status != CASES[i].status || strcmp(served, CASES[i].served) != 0)
 			fail_msg("case %zu: %u %s", i, status, served);
 		if (CASES[i].first && !bytes_equal_text(x.params[0], CASES[i].first))
 			fail_msg("case %zu: first is %.*s", i, BYTES_ARG(x.params[0]));

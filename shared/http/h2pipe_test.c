@@ -557,12 +557,12 @@ static void rapid_resets_end_the_connection(void **state)
 	(void)state;
 	pump();
 	for (unsigned i = 0; i < 110 && fed == ERR_NONE; i++) {
-		int32_t id = ask("GET", "/hold");
+		ask("GET", "/hold");
 		pump();
 		if (held)
 			exchange_reply_text(held, 200, "");
 		held = NULL;
-		id = ask("GET", "/stream");
+		int32_t id = ask("GET", "/stream");
 		pump();
 		nghttp2_submit_rst_stream(client, NGHTTP2_FLAG_NONE, id, NGHTTP2_CANCEL);
 		pump();

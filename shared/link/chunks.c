@@ -37,8 +37,9 @@ void chunks_free(struct chunks **at)
 	*at = NULL;
 	if (!c)
 		return;
-	while (!list_empty(&c->used))
-		drop(c, LIST_FIRST(&c->used, struct chunk_kept, link));
+	struct chunk_kept *k;
+	while ((k = LIST_FIRST(&c->used, struct chunk_kept, link)))
+		drop(c, k);
 	table_free(&c->by_name);
 	free(c);
 }

@@ -35,8 +35,8 @@ static void test_lru(void **state)
 	(void)state;
 	struct chunks *c = chunks_new(10000);
 	char gone[8] = "";
-	for (uint8_t letter = 'a'; letter <= 'd'; letter++)
-		put(c, letter, 2000);
+	for (int letter = 'a'; letter <= 'd'; letter++)
+		put(c, (uint8_t)letter, 2000);
 	chunks_trim(c, on_gone, gone);
 	assert_string_equal(gone, "");
 	assert_non_null(find(c, 'a'));

@@ -164,7 +164,7 @@ static size_t count_heard(struct play *p, enum linkframe_type type, uint32_t str
 {
 	size_t count = 0;
 	for (size_t i = 0; i < p->heard_count; i++)
-		count += p->heard[i].type == type && (!stream || p->heard[i].stream == stream) && (!letter || p->heard[i].chunk[0] == letter);
+		count += p->heard[i].type == type && (!stream || p->heard[i].stream == stream) && (!letter || p->heard[i].chunk[0] == (uint8_t)letter);
 	return count;
 }
 

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -666,6 +667,7 @@ static struct tx *mixed_write(struct pg *on, unsigned n, const uint64_t *ids, si
 	struct node_report reports[8];
 	struct bytes base = n % 2 ? BYTES("desk") : BYTES("lap");
 	struct endpoint endpoint = {{IP_V4, {192, 0, 2, 1}}, (uint16_t)n};
+	assert(count && count <= COUNT_OF(reports));
 	for (size_t i = 0; i < count; i++)
 		reports[i] = (struct node_report){.node = ids[n % 2 ? i : count - 1 - i],
 						  .epoch = 1,
@@ -695,7 +697,7 @@ static void writers_never_wait_in_a_circle(void **state)
 	enum { NODES = 8, WRITES = 200 };
 	uint64_t ids[NODES];
 	(void)state;
-	for (uint8_t i = 0; i < NODES; i++)
+	for (unsigned i = 0; i < NODES; i++)
 		ids[i] = enroll(join_of((uint8_t)(i + 1), "pc")).node.id;
 	mixed_left = WRITES + WRITES / 4;
 	mixed_failed = 0;
