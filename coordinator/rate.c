@@ -51,15 +51,15 @@ void rate_free(struct rate **rate)
 
 static struct bucket *bucket_get(struct rate *rate, struct bytes key, struct mono now)
 {
-	struct bucket *b = table_find(rate->buckets, key);
+	struct bucket *b = table_find(rate->buckets, key), *oldest = LIST_FIRST(&rate->ages, struct bucket, age);
 
 	if (b) {
 		list_remove(&b->age);
 		list_append(&rate->ages, &b->age);
 		return b;
 	}
-	if (table_count(rate->buckets) >= rate->buckets_max)
-		bucket_drop(rate, LIST_FIRST(&rate->ages, struct bucket, age));
+	if (oldest && table_count(rate->buckets) >= rate->buckets_max)
+		bucket_drop(rate, oldest);
 	b = x_alloc(sizeof *b + key.len);
 	memcpy(b->key_bytes, key.at, key.len);
 	b->key = bytes_of(b->key_bytes, key.len);

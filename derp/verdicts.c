@@ -69,8 +69,9 @@ void verdicts_put(struct verdicts *v, const struct node_key *key, bool allowed, 
 	struct answer *a = table_find(v->answers, bytes_of(key->raw, KEY_LEN));
 	if (a)
 		end(v, a);
-	if (v->count[allowed] >= (allowed ? v->limits.allowed_max : v->limits.refused_max))
-		end(v, LIST_FIRST(&v->by_age[allowed], struct answer, by_age));
+	struct answer *oldest = LIST_FIRST(&v->by_age[allowed], struct answer, by_age);
+	if (oldest && v->count[allowed] >= (allowed ? v->limits.allowed_max : v->limits.refused_max))
+		end(v, oldest);
 	a = x_alloc(sizeof(*a));
 	*a = (struct answer){.key = *key, .allowed = allowed, .at_ms = now.ms};
 	list_append(&v->by_age[allowed], &a->by_age);
