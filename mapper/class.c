@@ -1,5 +1,6 @@
 #include "class.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 void views_init(struct views *v, size_t history)
@@ -22,6 +23,7 @@ void views_clear(struct views *v)
 static void forget_half(struct view *view)
 {
 	size_t half = view->undo_count / 2;
+	assert(view->undo && half);
 	view->oldest = view->undo[half - 1].version;
 	/* A version goes wholly or stays wholly. */
 	while (half < view->undo_count && view->undo[half].version == view->oldest)
@@ -41,6 +43,7 @@ static void undo_push(struct view *view, size_t history, uint64_t version, uint3
 		view->undo_room = view->undo_room ? view->undo_room * 2 : 4;
 		view->undo = x_realloc(view->undo, view->undo_room * sizeof *view->undo);
 	}
+	assert(view->undo);
 	view->undo[view->undo_count++] = (struct undo){version, bitset_word(&view->row, word), word};
 }
 

@@ -220,7 +220,7 @@ static bool named(const struct world *w, uint64_t id)
 /* What was changed since the last time reaches the snapshot: as lines, or as a census. */
 static void hand_over(struct world *w, bool census)
 {
-	struct node rows[NODES_MAX];
+	static struct node rows[NODES_MAX];
 	size_t count = 0;
 	for (size_t i = 0; i < w->most; i++)
 		if (w->here[i] && (census || named(w, w->nodes[i].id)))
