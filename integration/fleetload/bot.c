@@ -67,7 +67,7 @@ static void bot_register(struct bot *b)
 	snprintf(json, sizeof json,
 		 "{\"Version\":%u,\"NodeKey\":\"%s\",\"OldNodeKey\":\"nodekey:%064d\",\"NLKey\":\"nlpub:%064d\",\"Auth\":{\"AuthKey\":\"%s\"},\"Expiry\":"
 		 "\"0001-01-01T00:00:00Z\","
-		 "\"Followup\":\"\",\"Hostinfo\":{\"OS\":\"linux\",\"Hostname\":\"bot-%u\",\"BackendLogID\":\"%064x\",\"GoArch\":\"amd64\"},"
+		 "\"Followup\":\"\",\"Hostinfo\":{\"OS\":\"linux\",\"Hostname\":\"%s\",\"BackendLogID\":\"%064x\",\"GoArch\":\"amd64\"},"
 		 "\"NodeKeySignature\":null}",
 		 b->target->capver, node, 0, 0, b->target->auth_key, b->name, b->number);
 	b->state = BOT_REGISTERING;

@@ -19,7 +19,7 @@ struct bot;
 struct nghttp2_session;
 
 struct bot_events {
-	void (*on_served)(void *context, struct bot *b);                /* its goal is reached */
+	void (*on_served)(void *context, struct bot *b); /* its goal is reached */
 	/* One frame of the map stream: wire bytes with its length, and its content as it lies in the stream (compressed). first: of this stream. */
 	void (*on_frame)(void *context, struct bot *b, struct bytes frame, bool first);
 	void (*on_reported)(void *context, struct bot *b); /* a lite update was answered */
@@ -54,10 +54,10 @@ struct bot {
 	int32_t register_stream, map_stream, report_stream;
 	struct defer flush;
 	bool upgraded, heard, told, report_waits;
-	bool registered;                        /* polls without registering; survives bot_stop */
-	char name[BOT_NAME_MAX];                /* its host name */
+	bool registered;          /* polls without registering; survives bot_stop */
+	char name[BOT_NAME_MAX];  /* its host name */
 	struct endpoint endpoint; /* what it says of itself */
-	uint64_t wire_bytes;                    /* received inside TCP, once upgraded */
+	uint64_t wire_bytes;      /* received inside TCP, once upgraded */
 	uint64_t started_us, served_us;
 };
 

@@ -30,6 +30,6 @@ void figures_print(const struct figures *f)
 	for (size_t i = 0; i < f->count; i++)
 		printf("%-12s %7u  %-34s %14.3f %s\n", f->list[i].scenario, f->list[i].nodes, f->list[i].name, f->list[i].value, f->list[i].unit);
 	for (size_t i = 0; i < f->count; i++)
-		printf("{\"scenario\": \"%s\", \"nodes\": %u, \"figure\": \"%s\", \"value\": %.6g, \"unit\": \"%s\"}\n", f->list[i].scenario, f->list[i].nodes, f->list[i].name,
-		       f->list[i].value, f->list[i].unit);
+		printf("{\"scenario\": \"%s\", \"nodes\": %u, \"figure\": \"%s\", \"value\": %.6g, \"unit\": \"%s\"}\n", f->list[i].scenario, f->list[i].nodes,
+		       f->list[i].name, f->list[i].value, f->list[i].unit);
 }

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { KEEPALIVE_MOST = 40 };   /* a keep-alive's frame is shorter than any other */
+enum { KEEPALIVE_MOST = 40 }; /* a keep-alive's frame is shorter than any other */
 
 static void on_served(void *context, struct bot *b)
 {
@@ -48,10 +48,7 @@ static void on_frame(void *context, struct bot *b, struct bytes frame, bool firs
 
 static void on_reported(void *context, struct bot *b)
 {
-	struct fleet *f = context;
-
-	(void)b;
-	f->reports_open--;
+	(void)context, (void)b;
 }
 
 static void on_failed(void *context, struct bot *b, const char *why)
@@ -96,18 +93,6 @@ void fleet_clear(struct fleet *f)
 	*f = (struct fleet){0};
 }
 
-void fleet_start(struct fleet *f, unsigned number)
-{
-	f->reports_open += f->target.goal == BOT_MAP;
-	bot_start(&f->bots[number]);
-}
-
-void fleet_report(struct fleet *f, unsigned number, struct endpoint endpoint)
-{
-	f->reports_open += !f->bots[number].report_waits;
-	bot_report(&f->bots[number], endpoint);
-}
-
 void fleet_turn(struct fleet *f, int64_t wait_ms)
 {
 	loop_turn(f->loop, wait_ms);
@@ -128,7 +113,7 @@ bool fleet_bring(struct fleet *f, unsigned from, unsigned to, unsigned window, u
 
 	while (f->served + f->failed < served + failed + to - from && clock_mono().ms < end) {
 		for (; next < to && next - from < f->served - served + f->failed - failed + window; next++)
-			fleet_start(f, next);
+			bot_start(&f->bots[next]);
 		fleet_turn(f, 10);
 	}
 	return f->served == served + to - from;
@@ -141,10 +126,16 @@ void fleet_drop(struct fleet *f, unsigned from, unsigned to)
 			f->served--;
 			bit_clear(f->served_bits, i);
 		}
-		if (f->bots[i].report_stream)
-			f->reports_open -= 1u + f->bots[i].report_waits;
 		bot_stop(&f->bots[i]);
 	}
+}
+
+static bool reports_open(const struct fleet *f)
+{
+	for (unsigned i = 0; i < f->count; i++)
+		if (f->bots[i].report_stream && f->bots[i].state != BOT_FAILED)
+			return true;
+	return false;
 }
 
 bool fleet_quiet(struct fleet *f, int64_t quiet_ms, int64_t most_ms)
@@ -154,7 +145,7 @@ bool fleet_quiet(struct fleet *f, int64_t quiet_ms, int64_t most_ms)
 	for (;;) {
 		uint64_t now = clock_mono_us(), since = f->last_frame_us > from ? f->last_frame_us : from;
 
-		if (!f->reports_open && now - since > (uint64_t)quiet_ms * 1000)
+		if (now - since > (uint64_t)quiet_ms * 1000 && !reports_open(f))
 			return true;
 		if (now - from > (uint64_t)most_ms * 1000)
 			return false;
@@ -168,7 +159,8 @@ static size_t truths_but(const struct fleet *f, unsigned self, struct peer_truth
 
 	for (unsigned i = 0; i < f->count; i++)
 		if (i != self && f->bots[i].registered)
-			truth[count++] = (struct peer_truth){.node_key = f->bots[i].node_public, .endpoint = f->bots[i].endpoint, .online = bit_has(f->served_bits, i)};
+			truth[count++] =
+				(struct peer_truth){.node_key = f->bots[i].node_public, .endpoint = f->bots[i].endpoint, .online = bit_has(f->served_bits, i)};
 	return count;
 }
 

@@ -20,11 +20,10 @@ struct fleet {
 	uint64_t *served_bits;
 	unsigned served, failed;
 	char why_failed[128];
-	uint64_t frames;                /* without keep-alives and first frames */
-	uint64_t first_bytes;           /* of the last first frame of a model client */
+	uint64_t frames;      /* without keep-alives and first frames */
+	uint64_t first_bytes; /* of the last first frame of a model client */
 	uint64_t last_frame_us;
-	unsigned reports_open;
-	struct stats served_us;         /* from bot_start until served */
+	struct stats served_us; /* from bot_start until served */
 };
 
 void fleet_init(struct fleet *f, const struct bot_target *target, unsigned count, unsigned models);
@@ -32,9 +31,6 @@ void fleet_clear(struct fleet *f);
 /* Bots from..to-1, at most `window` of them unserved at a time. False: not all were served in time; what failed stays failed. */
 bool fleet_bring(struct fleet *f, unsigned from, unsigned to, unsigned window, unsigned seconds);
 void fleet_drop(struct fleet *f, unsigned from, unsigned to);
-void fleet_start(struct fleet *f, unsigned number);
-/* Tells `endpoint` by a lite update. */
-void fleet_report(struct fleet *f, unsigned number, struct endpoint endpoint);
 void fleet_turn(struct fleet *f, int64_t wait_ms);
 void fleet_rest(struct fleet *f, int64_t ms);
 /* Until `quiet_ms` have passed without a frame and all reports are answered. False: not within most_ms. */

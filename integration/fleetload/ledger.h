@@ -11,8 +11,8 @@ struct fact {
 	enum token_kind kind;
 	unsigned mover;
 	uint64_t intended_us, last_us;
-	uint64_t *expected, *seen;      /* bits by receiver */
-	int64_t newer;                  /* index of the next event of the same mover and kind, or -1 */
+	uint64_t *expected, *seen; /* bits by receiver */
+	int64_t newer;             /* index of the next event of the same mover and kind, or -1 */
 };
 
 struct ledger {
@@ -20,15 +20,15 @@ struct ledger {
 	size_t count, room;
 	uint32_t base;
 	unsigned receivers;
-	int64_t *newest[2];             /* by kind and mover: index of its last event, or -1 */
-	size_t settled;                 /* all before it are settled */
+	int64_t *newest[2]; /* by kind and mover: index of its last event, or -1 */
+	size_t settled;     /* all before it are settled */
 	uint64_t delivered, duplicate, reordered, leaked, stale;
 	struct stats latency;
 };
 
 struct outcome {
 	uint64_t delivered, superseded, missed, duplicate, reordered, leaked;
-	struct stats last;              /* per event: when the last receiver knew */
+	struct stats last; /* per event: when the last receiver knew */
 };
 
 void ledger_init(struct ledger *l, uint32_t base, unsigned receivers, size_t most_events);
@@ -40,9 +40,21 @@ void ledger_see(struct ledger *l, struct token token, unsigned receiver, uint64_
 bool ledger_settled(struct ledger *l);
 void ledger_judge(const struct ledger *l, struct outcome *outcome);
 
-static inline size_t ledger_words(const struct ledger *l) { return (l->receivers + 63) / 64; }
-static inline void bit_set(uint64_t *bits, unsigned at) { bits[at / 64] |= UINT64_C(1) << at % 64; }
-static inline void bit_clear(uint64_t *bits, unsigned at) { bits[at / 64] &= ~(UINT64_C(1) << at % 64); }
-static inline bool bit_has(const uint64_t *bits, unsigned at) { return bits[at / 64] >> at % 64 & 1; }
+static inline size_t ledger_words(const struct ledger *l)
+{
+	return (l->receivers + 63) / 64;
+}
+static inline void bit_set(uint64_t *bits, unsigned at)
+{
+	bits[at / 64] |= UINT64_C(1) << at % 64;
+}
+static inline void bit_clear(uint64_t *bits, unsigned at)
+{
+	bits[at / 64] &= ~(UINT64_C(1) << at % 64);
+}
+static inline bool bit_has(const uint64_t *bits, unsigned at)
+{
+	return bits[at / 64] >> at % 64 & 1;
+}
 
 #endif

@@ -22,7 +22,7 @@ static void test_all_hear(void **state)
 	ledger_init(&l, 100, 3, 4);
 	event = ledger_inject(&l, TOKEN_MOVE, 0, 1000, three);
 	assert_int_equal(event, 100);
-	ledger_see(&l, move(event), 0, 1100);   /* the mover itself */
+	ledger_see(&l, move(event), 0, 1100); /* the mover itself */
 	ledger_see(&l, move(event), 1, 1200);
 	assert_false(ledger_settled(&l));
 	ledger_see(&l, move(event), 2, 1300);
@@ -101,7 +101,7 @@ static void test_join_may_come_whole_again(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_all_hear), cmocka_unit_test(test_superseded_missed_and_reordered),
-	                                   cmocka_unit_test(test_duplicate_leaked_and_stale), cmocka_unit_test(test_join_may_come_whole_again)};
+					   cmocka_unit_test(test_duplicate_leaked_and_stale), cmocka_unit_test(test_join_may_come_whole_again)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,7 +13,7 @@ struct peer {
 };
 
 struct model {
-	struct table *peers;    /* by node id */
+	struct table *peers; /* by node id */
 	char fault[96];
 };
 
@@ -110,9 +110,7 @@ static bool put_peers(struct model *m, const json_t *list)
 	const json_t *node;
 	size_t i;
 
-	json_array_foreach(list, i, node)
-		if (!put_peer(m, node))
-			return false;
+	json_array_foreach(list, i, node) if (!put_peer(m, node)) return false;
 	return true;
 }
 
@@ -121,8 +119,7 @@ static bool remove_peers(struct model *m, const json_t *list)
 	const json_t *id;
 	size_t i;
 
-	json_array_foreach(list, i, id)
-		free(table_remove_number(m->peers, (uint64_t)json_integer_value(id)));
+	json_array_foreach(list, i, id) free(table_remove_number(m->peers, (uint64_t)json_integer_value(id)));
 	return true;
 }
 
@@ -131,7 +128,8 @@ static bool set_online(struct model *m, json_t *changes)
 	const char *id;
 	json_t *online;
 
-	json_object_foreach(changes, id, online) {
+	json_object_foreach(changes, id, online)
+	{
 		struct peer *peer = table_find_number(m->peers, strtoull(id, NULL, 10));
 
 		if (!peer)
@@ -146,7 +144,8 @@ static bool patch_peers(struct model *m, const json_t *list)
 	const json_t *patch;
 	size_t i;
 
-	json_array_foreach(list, i, patch) {
+	json_array_foreach(list, i, patch)
+	{
 		struct peer *peer = table_find_number(m->peers, (uint64_t)json_integer_value(json_object_get(patch, "NodeID")));
 
 		if (!peer)

@@ -26,9 +26,9 @@ static void first(struct model *m)
 	char text[1024];
 
 	snprintf(text, sizeof text,
-	         "{\"Node\":{\"ID\":9},\"Peers\":[{\"ID\":1,\"Key\":\"nodekey:01%062d\",\"Endpoints\":[\"10.0.0.1:7077\"],\"Online\":true},"
-	         "{\"ID\":2,\"Key\":\"nodekey:02%062d\",\"Endpoints\":[\"10.0.0.2:7077\"],\"Online\":true}]}",
-	         0, 0);
+		 "{\"Node\":{\"ID\":9},\"Peers\":[{\"ID\":1,\"Key\":\"nodekey:01%062d\",\"Endpoints\":[\"10.0.0.1:7077\"],\"Online\":true},"
+		 "{\"ID\":2,\"Key\":\"nodekey:02%062d\",\"Endpoints\":[\"10.0.0.2:7077\"],\"Online\":true}]}",
+		 0, 0);
 	apply(m, true, text);
 }
 
@@ -77,8 +77,12 @@ static void test_strangers_and_absent_ones_count(void **state)
 
 static void test_what_makes_a_client_err(void **state)
 {
-	static const char *const texts[] = {"", "{", "{\"PeersChangedPatch\":[{\"NodeID\":7}]}", "{\"OnlineChange\":{\"7\":true}}", "{\"PeersChanged\":[{\"ID\":7}]}",
-	                                    "{\"PeersChangedPatch\":[{\"NodeID\":1,\"Endpoints\":[\"x\"]}]}"};
+	static const char *const texts[] = {"",
+					    "{",
+					    "{\"PeersChangedPatch\":[{\"NodeID\":7}]}",
+					    "{\"OnlineChange\":{\"7\":true}}",
+					    "{\"PeersChanged\":[{\"ID\":7}]}",
+					    "{\"PeersChangedPatch\":[{\"NodeID\":1,\"Endpoints\":[\"x\"]}]}"};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(texts); i++) {
@@ -94,7 +98,7 @@ static void test_what_makes_a_client_err(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_full_map_and_patches), cmocka_unit_test(test_strangers_and_absent_ones_count),
-	                                   cmocka_unit_test(test_what_makes_a_client_err)};
+					   cmocka_unit_test(test_what_makes_a_client_err)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

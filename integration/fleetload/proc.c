@@ -12,7 +12,7 @@
 
 struct stat_line {
 	int parent;
-	uint64_t reaped_ticks;  /* user and system time of children that have ended */
+	uint64_t reaped_ticks; /* user and system time of children that have ended */
 	uint64_t rss_pages;
 };
 
@@ -24,7 +24,8 @@ bool procs_load(struct procs *procs, const char *path)
 	size_t i;
 
 	*procs = (struct procs){0};
-	json_array_foreach(programs, i, one) {
+	json_array_foreach(programs, i, one)
+	{
 		struct proc *p = &procs->list[procs->count];
 		const char *name = json_string_value(json_object_get(one, "program"));
 
@@ -62,7 +63,8 @@ static bool read_stat(int pid, struct stat_line *line)
 	snprintf(path, sizeof path, "/proc/%d/stat", pid);
 	if (!read_file(path, text, sizeof text) || !(at = strrchr(text, ')')))
 		return false;
-	if (sscanf(at + 1, " %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %*u %*u %lld", &line->parent, &cutime, &cstime, &rss) != 4)
+	if (sscanf(at + 1, " %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %*u %*u %lld", &line->parent, &cutime, &cstime,
+		   &rss) != 4)
 		return false;
 	line->reaped_ticks = cutime + cstime;
 	line->rss_pages = (uint64_t)rss;

@@ -10,8 +10,8 @@
 enum { READER_MOST = 64 << 20, READER_TOKENS = 4096 };
 
 struct reader {
-	void *zstd;                     /* a decoder of libzstd */
-	struct buffer last, text;       /* the frame before, and what it means */
+	void *zstd;               /* a decoder of libzstd */
+	struct buffer last, text; /* the frame before, and what it means */
 	bool kept;
 	struct token tokens[READER_TOKENS];
 	size_t token_count;

@@ -71,7 +71,8 @@ static void test_a_bomb_is_refused(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_joined_frames_and_repeats), cmocka_unit_test(test_cut_short_or_foreign), cmocka_unit_test(test_a_bomb_is_refused)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_joined_frames_and_repeats), cmocka_unit_test(test_cut_short_or_foreign),
+					   cmocka_unit_test(test_a_bomb_is_refused)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,8 +41,19 @@ static void test_name_is_found_again(void **state)
 
 static void test_others_are_not(void **state)
 {
-	static const char *const texts[] = {"", "\"", "\"10.", "\"10.1.2.3:7077", "\"10.1.2.3:7076\"", "\"10.1.2.256:7077\"", "\"10.1.2:7077\"", "\"10.1.2.3/32\"",
-	                                    "\"110.1.2.3:7077\"", "\"Name\":\"j\"", "\"Name\":\"jane.x\"", "\"Name\":\"j99999999.x\"", "\"10.99999999999.1.1:7077\""};
+	static const char *const texts[] = {"",
+					    "\"",
+					    "\"10.",
+					    "\"10.1.2.3:7077",
+					    "\"10.1.2.3:7076\"",
+					    "\"10.1.2.256:7077\"",
+					    "\"10.1.2:7077\"",
+					    "\"10.1.2.3/32\"",
+					    "\"110.1.2.3:7077\"",
+					    "\"Name\":\"j\"",
+					    "\"Name\":\"jane.x\"",
+					    "\"Name\":\"j99999999.x\"",
+					    "\"10.99999999999.1.1:7077\""};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(texts); i++) {
@@ -55,7 +66,8 @@ static void test_others_are_not(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_endpoint_is_found_again), cmocka_unit_test(test_name_is_found_again), cmocka_unit_test(test_others_are_not)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_endpoint_is_found_again), cmocka_unit_test(test_name_is_found_again),
+					   cmocka_unit_test(test_others_are_not)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
