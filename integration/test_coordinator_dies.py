@@ -1,6 +1,7 @@
 """The coordinator that holds a client is killed: the client goes on through the other, nobody sees it offline."""
 
 import signal
+import threading
 import time
 
 from actors.agree import agree, never_offline
@@ -65,3 +66,20 @@ def test_drained(broken):
     net.rename(int(nodes[1].id), "drained")
     agree(net, nodes, 20)
     never_offline(nodes, since)
+
+
+def test_drained_past_clients_that_take_nothing(broken):
+    """A client whose window is shut holds the drain up for its time at most, and the end is as clean."""
+    cluster, net = broken(drain="3s")
+    program = cluster.coordinators[0]
+    url = cluster.login_servers()[0]
+    raw, stuck = net.machine().raw("taking", url=url), net.machine().raw("stuck", url=url)
+    raw.join(net.authkey())
+    holder = threading.Thread(target=lambda: stuck.abuse("no window", 12))
+    holder.start()
+    time.sleep(1)
+    begun = time.monotonic()
+    assert program.stop() == 0
+    assert time.monotonic() - begun < 8
+    raw.await_true(lambda: raw.ends, 5, "the end of its stream")
+    holder.join()

@@ -53,3 +53,50 @@ def test_admin_keys_stay_at_home(tailnets):
     status, _ = red.cluster.api("GET", "/api/v1/node", key=key, tailnet=blue.name, expect=None)
     assert status == 404, "naming another tailnet"
     assert blue.node(node.number)["givenName"] == "node"
+
+
+def test_no_admin_route_leads_out_of_a_tailnet(tailnets):
+    """Each route with the key of one tailnet and the ids of another: 404, and nothing moved there. Nor does it become the operator."""
+    red, blue = tailnets("red"), tailnets("blue")
+    node = blue.raw("node").number
+    user = blue.api("POST", "/api/v1/user", {"name": "somebody"})["user"]["id"]
+    authkey = blue.api("POST", "/api/v1/preauthkey", {"user": user, "expiration": "2100-01-01T00:00:00Z"})["preAuthKey"]
+    blue.api("POST", "/api/v1/apikey", {"expiration": "2100-01-01T00:00:00Z"})
+    apikey = blue.api("GET", "/api/v1/apikey")["apiKeys"][0]
+    prefix = apikey["prefix"].removeprefix("hskey-api-").removesuffix("-***")
+
+    def seen():
+        return [blue.api("GET", f"/api/v1/{path}") for path in ("user", "preauthkey", "apikey")] + [
+            {k: v for k, v in n.items() if k != "lastSeen"} for n in blue.nodes()]
+
+    before = seen()
+    key = red.api("POST", "/api/v1/apikey", {"expiration": "2100-01-01T00:00:00Z"})["apiKey"]
+    routes = [
+        ("DELETE", f"/api/v1/user/{user}", None),
+        ("POST", f"/api/v1/user/{user}/rename/mine", None),
+        ("GET", f"/api/v1/node/{node}", None),
+        ("DELETE", f"/api/v1/node/{node}", None),
+        ("POST", f"/api/v1/node/{node}/expire", None),
+        ("POST", f"/api/v1/node/{node}/rename/mine", None),
+        ("POST", f"/api/v1/node/{node}/tags", {"tags": ["tag:mine"]}),
+        ("POST", f"/api/v1/node/{node}/approve_routes", {"routes": ["10.0.0.0/8"]}),
+        ("POST", "/api/v1/preauthkey", {"user": user, "expiration": "2100-01-01T00:00:00Z"}),
+        ("POST", "/api/v1/preauthkey/expire", {"id": authkey["id"]}),
+        ("DELETE", f"/api/v1/preauthkey?id={authkey['id']}", None),
+        ("POST", "/api/v1/apikey/expire", {"id": apikey["id"]}),
+        ("POST", "/api/v1/apikey/expire", {"prefix": prefix}),
+        ("DELETE", f"/api/v1/apikey/{prefix}", None),
+        ("GET", "/api/fleetscale/v1/tailnets", None),
+        ("POST", "/api/fleetscale/v1/tailnets", {"name": "mine"}),
+        ("GET", "/api/fleetscale/v1/relays", None),
+        ("POST", "/api/fleetscale/v1/relays", {"name": "mine", "regionId": "907", "regionCode": "mine"}),
+        ("DELETE", "/api/fleetscale/v1/relays/1", None),
+        ("POST", "/api/fleetscale/v1/operator/keys", {"expiration": "2100-01-01T00:00:00Z"}),
+    ]
+    for method, path, body in routes:
+        status, answer = red.cluster.api(method, path, body, key=key, expect=None)
+        assert status == 404, (method, path, status, answer)
+    assert seen() == before
+    for name in ("no-such-tailnet", "no\u00e9", "x" * 300, "default'--"):
+        status, answer = red.cluster.api("GET", "/api/v1/node", tailnet=name, expect=None)
+        assert status == 404 or (status == 400 and name == "no\u00e9"), (name, status, answer)
