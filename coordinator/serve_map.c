@@ -111,6 +111,11 @@ static void on_node(void *context, enum err e, const struct nodes_place *place, 
 		task_fail(t, e);
 		return;
 	}
+	/* Who left may have said something newer elsewhere meanwhile (control.md 4.9): its report must not pass for the latest. */
+	if (t->x->gone) {
+		on_reported(t, ERR_NONE);
+		return;
+	}
 	if (!task_owns_node(t, place->node))
 		return;
 	t->node = place->node;
