@@ -212,6 +212,14 @@ void v1_node_tags(struct exchange *x)
 		act_node_tag(t->c, &asker_of(x)->actor, asker_of(x)->tailnet.id, t->id, tags.list, tags.count, on_acted, t);
 }
 
+static bool has_route(const struct prefix *routes, size_t count, struct prefix route)
+{
+	for (size_t i = 0; i < count; i++)
+		if (prefix_compare(routes[i], route) == 0)
+			return true;
+	return false;
+}
+
 /* Either default route brings the other family along: a client offers an exit node only with both. */
 static enum err parse_routes(struct arena *arena, const struct field_texts *texts, struct prefix **routes, size_t *count, struct diag *why)
 {
@@ -225,7 +233,7 @@ static enum err parse_routes(struct arena *arena, const struct field_texts *text
 		if (prefix_parse(texts->list[i], &prefix))
 			return diag_set(why, ERR_MALFORMED, "\"%.*s\" is not a route", BYTES_ARG(bytes_take(texts->list[i], 100)));
 		has_exit |= route_is_exit(prefix);
-		if (!route_is_exit(prefix))
+		if (!route_is_exit(prefix) && !has_route(*routes, *count, prefix_masked(prefix)))
 			(*routes)[(*count)++] = prefix_masked(prefix);
 	}
 	if (has_exit && (prefix_parse(BYTES("0.0.0.0/0"), &(*routes)[*count]) || prefix_parse(BYTES("::/0"), &(*routes)[*count + 1])))
