@@ -14,7 +14,7 @@
 /* A world of random events; model clients that apply what they are sent as official clients do; after each delivery a client must know exactly
  * what a fresh full map tells. */
 
-enum { NODES_MAX = 220, USERS_MAX = 6, CLIENTS_MAX = 12, STEPS = 120, TEXT_MAX = 64 << 20 };
+enum { NODES_MAX = 220, USERS_MAX = 6, CLIENTS_MAX = 12, STEPS = 70, TEXT_MAX = 64 << 20 };
 
 static uint64_t dice_state;
 
