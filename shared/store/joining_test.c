@@ -1,0 +1,154 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "authkeys.h"
+#include "nodes_fixture.h"
+
+static void a_join_takes_name_and_addresses(void **state)
+{
+	struct joined first = enroll(join_of(1, "laptop")), second = enroll(join_of(2, "laptop"));
+	char text[IP_TEXT_MAX];
+	(void)state;
+	assert_int_equal(first.e, ERR_NONE);
+	assert_true(bytes_equal_text(first.node.label, "laptop"));
+	assert_true(bytes_equal_text(second.node.label, "laptop-1"));
+	ip_format(text, first.node.ip4);
+	assert_string_equal(text, "100.64.0.1");
+	ip_format(text, second.node.ip6);
+	assert_string_equal(text, "fd7a:115c:a1e0::2");
+	assert_true(first.node.user == user && first.node.tailnet == tailnet && first.node.id != second.node.id);
+	assert_true(bytes_equal_text(first.node.hostinfo, "{\"OS\":\"linux\"}"));
+	assert_true(wall_is_zero(first.node.first_polled) && wall_is_zero(first.node.expiry) && !wall_is_zero(first.node.created));
+	assert_int_equal(second.generation, first.generation + 1);
+	/* The same node key again. */
+	struct joined third = enroll(join_of(2, "laptop"));
+	assert_int_equal(third.e, ERR_EXISTS);
+	assert_string_equal(third.why.text, "the node key is in use");
+	/* Nothing of it stays: neither a name nor a line. (An address number is not given back.) */
+	assert_string_equal(fixture_sql(fx, "SELECT count(*) FROM fleetscale.nodes"), "2");
+}
+
+static void a_storm_gets_distinct_names_and_addresses(void **state)
+{
+	enum { JOINS = 100 };
+	static struct joined joined[JOINS];
+	unsigned left = JOINS;
+	bool all_done = false;
+	(void)state;
+	for (unsigned i = 0; i < JOINS; i++) {
+		struct enrollment e = join_of((uint8_t)(i + 1), "node");
+		joined[i] = (struct joined){.left = &left, .all_done = &all_done};
+		nodes_enroll(i % 2 ? pg : other, tailnet, &e, on_joined, &joined[i]);
+	}
+	assert_true(fixture_wait(loop, &all_done, 20000));
+	for (unsigned i = 0; i < JOINS; i++)
+		assert_int_equal(joined[i].e, ERR_NONE);
+	assert_string_equal(fixture_sql(fx, "SELECT count(DISTINCT label) || ' ' || count(DISTINCT ip4) || ' ' || count(DISTINCT ip6) FROM fleetscale.nodes"),
+			    "100 100 100");
+	assert_string_equal(fixture_sql(fx, "SELECT count(*) FROM fleetscale.nodes WHERE label ~ '^node(-[1-9]|-[1-9][0-9])?$'"), "100");
+	/* Fewer commits than joins, and a line for each. */
+	assert_string_equal(
+		fixture_sql(fx, "SELECT count(*) || ' ' || (count(DISTINCT generation) < 50)::text FROM fleetscale.journal WHERE kind = 'node-added'"),
+		"100 true");
+}
+
+static void one_bad_join_leaves_its_group_alone(void **state)
+{
+	struct joined joined[5];
+	unsigned left = 5;
+	bool all_done = false;
+	struct enrollment e[5];
+	(void)state;
+	for (unsigned i = 0; i < 5; i++) {
+		e[i] = join_of((uint8_t)(i + 1), "pc");
+		joined[i] = (struct joined){.left = &left, .all_done = &all_done};
+	}
+	e[1].node_key = e[0].node_key;
+	e[2].user = 987654;
+	e[3].hostinfo = bytes_of("{\"x\":\"\xff\"}", 9);
+	for (unsigned i = 0; i < 5; i++)
+		nodes_enroll(pg, tailnet, &e[i], on_joined, &joined[i]);
+	assert_true(fixture_wait(loop, &all_done, 10000));
+	assert_int_equal(joined[0].e, ERR_NONE);
+	assert_int_equal(joined[1].e, ERR_EXISTS);
+	assert_int_equal(joined[2].e, ERR_NOT_FOUND);
+	assert_int_equal(joined[3].e, ERR_MALFORMED);
+	assert_int_equal(joined[4].e, ERR_NONE);
+	assert_string_equal(fixture_sql(fx, "SELECT count(*) FROM fleetscale.journal WHERE kind = 'node-added'"), "2");
+	struct joined nowhere = {0};
+	nodes_enroll(pg, 424242, &e[4], on_joined, &nowhere);
+	assert_true(fixture_wait(loop, &nowhere.done, 10000));
+	assert_int_equal(nowhere.e, ERR_NOT_FOUND);
+}
+
+static void a_full_range_says_so_and_freed_addresses_come_again(void **state)
+{
+	(void)state;
+	fixture_sql(fx, "UPDATE fleetscale.tailnets SET range4 = '100.64.7.0/29', range6 = 'fd7a:115c:a1e0:7::/125'");
+	for (uint8_t i = 1; i <= 6; i++)
+		assert_int_equal(enroll(join_of(i, "n")).e, ERR_NONE);
+	struct joined full = enroll(join_of(7, "n"));
+	assert_int_equal(full.e, ERR_EXHAUSTED);
+	assert_string_equal(full.why.text, "the address range 100.64.7.0/29 of this tailnet is full");
+	assert_int_equal(enroll(join_of(7, "n")).e, ERR_EXHAUSTED);
+	fixture_sql(fx, "DELETE FROM fleetscale.nodes WHERE ip4 = '100.64.7.3'");
+	full = enroll(join_of(7, "n"));
+	assert_int_equal(full.e, ERR_NONE);
+	assert_int_equal(full.node.ip4.byte[3], 3);
+	assert_int_equal(full.node.ip6.byte[15], 3);
+	fixture_sql(fx, "DELETE FROM fleetscale.nodes WHERE ip4 IN ('100.64.7.1', '100.64.7.6')");
+	assert_int_equal(enroll(join_of(8, "n")).e, ERR_NONE);
+	assert_int_equal(enroll(join_of(9, "n")).e, ERR_NONE);
+	assert_int_equal(enroll(join_of(10, "n")).e, ERR_EXHAUSTED);
+}
+
+static void a_one_shot_key_lets_one_in(void **state)
+{
+	enum { RIVALS = 10 };
+	struct joined joined[RIVALS];
+	struct secret secret;
+	unsigned left = RIVALS, in = 0;
+	bool all_done = false;
+	uint64_t key = make_key(&secret, false);
+	(void)state;
+	for (unsigned i = 0; i < RIVALS; i++) {
+		struct enrollment e = join_of((uint8_t)(i + 1), "n");
+		e.authkey = key;
+		e.consume_key = true;
+		joined[i] = (struct joined){.left = &left, .all_done = &all_done};
+		nodes_enroll(i % 2 ? pg : other, tailnet, &e, on_joined, &joined[i]);
+	}
+	assert_true(fixture_wait(loop, &all_done, 10000));
+	for (unsigned i = 0; i < RIVALS; i++) {
+		in += joined[i].e == ERR_NONE;
+		assert_true(joined[i].e == ERR_NONE || joined[i].e == ERR_EXHAUSTED);
+	}
+	assert_int_equal(in, 1);
+	assert_string_equal(fixture_sql(fx, "SELECT count(*) FROM fleetscale.nodes"), "1");
+	/* Revoked meanwhile. */
+	key = make_key(&secret, true);
+	fixture_sql(fx, "UPDATE fleetscale.authkeys SET revoked = now()");
+	struct enrollment e = join_of(99, "n");
+	e.authkey = key;
+	struct joined late = enroll(e);
+	assert_int_equal(late.e, ERR_EXHAUSTED);
+	assert_string_equal(late.why.text, "invalid key: it was revoked");
+	e.authkey = 555;
+	assert_int_equal(enroll(e).e, ERR_NOT_FOUND);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_join_takes_name_and_addresses, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(a_storm_gets_distinct_names_and_addresses, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(one_bad_join_leaves_its_group_alone, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(a_full_range_says_so_and_freed_addresses_come_again, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(a_one_shot_key_lets_one_in, nodes_fixture_open, nodes_fixture_close),
+	};
+	return cmocka_run_group_tests(tests, nodes_fixture_start, nodes_fixture_stop);
+}
