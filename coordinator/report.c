@@ -43,18 +43,21 @@ static struct bytes merged(struct bytes old_json, struct bytes new_json, struct 
 	return copy;
 }
 
-/* `base` itself, or a numbered one of it. */
-static bool label_is_of(struct bytes label, struct bytes base)
+/* `base` itself, or a numbered one of it, shortened where it would not fit. */
+static bool label_is_of(struct bytes label, const char *base)
 {
-	struct bytes rest;
+	char candidate[NODE_LABEL_MAX + 1];
+	size_t digits = 0;
 	uint64_t number;
 
-	if (bytes_equal(label, base))
+	if (bytes_equal_text(label, base))
 		return true;
-	if (label.len <= base.len + 1 || !bytes_equal(bytes_take(label, base.len), base) || label.at[base.len] != '-')
+	while (digits < label.len && label.at[label.len - 1 - digits] >= '0' && label.at[label.len - 1 - digits] <= '9')
+		digits++;
+	if (text_parse_u64(bytes_skip(label, label.len - digits), UINT32_MAX, &number))
 		return false;
-	rest = bytes_skip(label, base.len + 1);
-	return !text_parse_u64(rest, UINT32_MAX, &number);
+	hostname_candidate(base, (unsigned)number, candidate);
+	return bytes_equal_text(label, candidate);
 }
 
 static void compare_hostinfo(const struct node *node, const struct hostinfo *hostinfo, struct arena *arena, struct report_moves *moves)
@@ -78,7 +81,7 @@ static void compare_hostinfo(const struct node *node, const struct hostinfo *hos
 		moves->write = true;
 	}
 	hostname_label(hostinfo->hostname, moves->label);
-	moves->relabel = !node->renamed && !label_is_of(node->label, bytes_text(moves->label));
+	moves->relabel = !node->renamed && !label_is_of(node->label, moves->label);
 }
 
 void report_compare(const struct node *node, const struct map_request *request, uint64_t epoch, struct wall now, struct arena *arena,

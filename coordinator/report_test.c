@@ -120,6 +120,9 @@ static void test_net_info_is_carried_over(void **state)
 	assert_non_null(strstr((const char *)moves.report.hostinfo.at, "linux"));
 }
 
+/* A number takes room that a long name has not. */
+#define A61 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
 static void test_label_follows_the_host_name(void **state)
 {
 	static const struct {
@@ -128,7 +131,8 @@ static void test_label_follows_the_host_name(void **state)
 	} cases[] = {
 		{"laptop", "laptop", false, false},  {"laptop", "Laptop", false, false},     {"laptop-1", "laptop", false, false},
 		{"laptop-x", "laptop", false, true}, {"laptops", "laptop", false, true},     {"laptop", "desk", false, true},
-		{"laptop", "desk", true, false},     {"node", "\xe6\x9c\xba", false, false},
+		{"laptop", "desk", true, false},     {"node", "\xe6\x9c\xba", false, false}, {A61 "aa", A61 "aaaa", false, false},
+		{A61 "-7", A61 "aa", false, false},  {A61 "-", A61 "aa", false, true},       {"laptop-01", "laptop", false, true},
 	};
 	struct setup *s = *state;
 

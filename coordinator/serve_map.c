@@ -60,7 +60,7 @@ static void on_relabeled(void *context, enum err e, const struct node *node, con
 	(void)why;
 	if (e && e != ERR_NOT_FOUND)
 		log_warning(NODE(t->node->tailnet, t->node->id), "label not changed", F_ERR(e));
-	else if (node)
+	else if (node && !bytes_equal(node->label, t->node->label))
 		log_info(NODE(node->tailnet, node->id), "label follows the host name", F_BYTES("label", node->label));
 	on_reported(t, ERR_NONE);
 }
