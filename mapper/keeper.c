@@ -10,6 +10,7 @@
 enum {
 	RETRY_LEAST_MS = 100,
 	RETRY_MOST_MS = 5000,   /* as the re-check */
+	READ_AHEAD_MS = 10,     /* a reading takes some milliseconds */
 	CHUNKS_IDLE_MS = 60000, /* storms of first maps are shorter */
 	FLOOR_TICKS_MS = 5000   /* a slot rests so much longer than its last stream needs: "stands at" may still be under way */
 };
@@ -31,6 +32,7 @@ struct keeper *keeper_new(struct intake *in, uint64_t tailnet)
 	list_init(&k->link);
 	timer_init(&k->tick, in->loop, on_tick, k);
 	timer_init(&k->retry, in->loop, on_retry, k);
+	timer_init(&k->bell, in->loop, on_retry, k);
 	k->idle_since = k->asked_since = loop_now(in->loop);
 	metric_add(metric_keepers, 1);
 	return k;
@@ -45,6 +47,7 @@ void keeper_free(struct keeper **keeper)
 	assert(!k->reading && list_empty(&k->streams));
 	timer_cancel(&k->tick);
 	timer_cancel(&k->retry);
+	timer_cancel(&k->bell);
 	presence_unfollow(k->in->presence, k->tailnet);
 	metric_add(metric_keepers, -1);
 	metric_add(metric_nodes, -(int64_t)k->nodes_counted);
@@ -348,6 +351,7 @@ static void read_start(struct keeper *k)
 	if (k->state == KEEPER_GONE || k->in->draining)
 		return;
 	timer_cancel(&k->retry);
+	timer_cancel(&k->bell);
 	k->again = false;
 	k->reads_begun++;
 	k->reading = arena_new();
@@ -360,10 +364,17 @@ static void read_start(struct keeper *k)
 	}
 }
 
+/* What is heard while deltas must wait is read shortly before they are due, once for all. */
 void keeper_hear(struct keeper *k, uint64_t generation)
 {
-	if (!k->counted || generation > k->generation)
+	int64_t wait = k->deltas_due_ms - loop_now(k->in->loop).ms - READ_AHEAD_MS;
+
+	if (k->counted && generation <= k->generation)
+		return;
+	if (!k->counted || k->census_wanted || timer_is_set(&k->retry) || wait <= 0)
 		read_start(k);
+	else if (!timer_is_set(&k->bell))
+		timer_set(&k->bell, wait);
 }
 
 /* ---- once a second ---- */

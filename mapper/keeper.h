@@ -29,7 +29,7 @@ struct keeper {
 	bool again;                       /* something was heard while a reading was under way */
 	struct arena *reading;            /* of the reading under way; NULL: none */
 	uint64_t reads_begun, reads_done; /* numbers: a first map waits for one that began after its subscription */
-	struct timer tick, retry;
+	struct timer tick, retry, bell;
 	int64_t retry_ms;
 	struct mono idle_since, asked_since;
 	bool doubting; /* some are shown online only because presence could not say otherwise yet */
