@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "mem.h"
@@ -114,13 +115,33 @@ static size_t owner_of(const struct procs *procs, int parent)
 	return procs->count;
 }
 
+/* Busy time of all processors: user, nice, system, irq, softirq, steal; not idle and waiting. Source: proc(5). */
+static double machine_seconds(void)
+{
+	char text[1024];
+	unsigned long long user, nice, system, irq, softirq, steal;
+
+	if (!read_file("/proc/stat", text, sizeof text) ||
+	    sscanf(text, "cpu %llu %llu %llu %*u %*u %llu %llu %llu", &user, &nice, &system, &irq, &softirq, &steal) != 6)
+		return 0;
+	return (double)(user + nice + system + irq + softirq + steal) / (double)sysconf(_SC_CLK_TCK);
+}
+
+static double own_seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
 void procs_measure(const struct procs *procs, struct usage *usage)
 {
 	const struct dirent *entry;
 	struct stat_line line;
 	DIR *all = opendir("/proc");
 
-	*usage = (struct usage){0};
+	*usage = (struct usage){.own_s = own_seconds(), .machine_s = machine_seconds()};
 	for (size_t i = 0; i < procs->count; i++)
 		if (read_stat(procs->list[i].pid, &line))
 			add(usage, i, procs->list[i].pid, &line);

@@ -27,6 +27,7 @@ bool procs_load(struct procs *procs, const char *path);
 struct usage {
 	double cpu_s[PROC_MOST];
 	uint64_t rss_bytes[PROC_MOST];
+	double own_s, machine_s; /* CPU of this process; busy time of all processors */
 };
 void procs_measure(const struct procs *procs, struct usage *usage);
 /* CPU seconds between two moments, of the programs whose name contains `part` ("" = all). */

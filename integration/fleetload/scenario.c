@@ -10,7 +10,8 @@ enum {
 	IDLE_MS = 3000,
 	LAG_MOST_US = 5000, /* a generator later than this measures itself */
 	PROBES = 1000,      /* handshakes, lone registrations */
-	PROBE_WINDOW = 16
+	PROBE_WINDOW = 16,
+	CALM_RATE = 2                   /* a second: the last one has long reached all */
 };
 
 struct run {
@@ -71,6 +72,16 @@ static void add_shares(struct run *r, const char *scenario, const struct span *s
 		snprintf(name, sizeof name, "  of it %s", programs[i]);
 		add(r, scenario, name, usage_cpu(&r->options->procs, &span->from, &span->to, programs[i]) * 1e6 / per, unit);
 	}
+}
+
+/* How far to believe the rest: who else used the processors meanwhile. */
+static void add_busy(struct run *r, const char *scenario, const struct span *span)
+{
+	double own = span->to.own_s - span->from.own_s, others = span->to.machine_s - span->from.machine_s - own - span->cpu;
+
+	add(r, scenario, "CPU of the stack", span->cpu / span->seconds * 100, "%");
+	add(r, scenario, "CPU of the generator", own / span->seconds * 100, "%");
+	add(r, scenario, "CPU of strangers on this machine", others / span->seconds * 100, "%");
 }
 
 static void add_times(struct run *r, const char *scenario, const char *name, const struct stats *stats)
@@ -146,6 +157,7 @@ static bool storm(struct run *r, const char *scenario, unsigned count)
 	add(r, scenario, "CPU until quiet", span.cpu, "s");
 	add(r, scenario, "CPU per client", span.cpu * 1e6 / count, "us");
 	add_shares(r, scenario, &span, count, "us");
+	add_busy(r, scenario, &span);
 	add_times(r, scenario, "served", &r->fleet.served_us);
 	add(r, scenario, "bytes per client", (double)span.wire / count, "B");
 	add(r, scenario, "delta frames per client", (double)span.frames / count, "");
@@ -258,7 +270,7 @@ static void add_outcome(struct run *r, const char *scenario, const struct ledger
 		add(r, scenario, "CPU per delivery, in floors", each / r->options->floor_us, "x");
 	add(r, scenario, "  with the idle stack's CPU", outcome.delivered ? span->cpu * 1e6 / (double)outcome.delivered : 0, "us");
 	add_shares(r, scenario, span, outcome.delivered ? (double)outcome.delivered : 1, "us");
-	add(r, scenario, "CPU of the stack", span->cpu / span->seconds * 100, "%");
+	add_busy(r, scenario, span);
 	add(r, scenario, "frames per delivery", outcome.delivered ? (double)span->frames / (double)outcome.delivered : 0, "");
 	add(r, scenario, "bytes per delivery", outcome.delivered ? (double)span->wire / (double)outcome.delivered : 0, "B");
 	add_times(r, scenario, "latency", &ledger->latency);
@@ -366,7 +378,8 @@ static void after_storm(struct run *r)
 		full_map(r);
 	}
 	if (o->what & SCENARIO_S2) {
-		moves(r, "S2 10/s", 10, 2 * o->seconds);
+		moves(r, "S2 calm", CALM_RATE, 2 * o->seconds);
+		moves(r, "S2 10/s", 10, o->seconds);
 		moves(r, "S2 50/s", 50, o->seconds);
 		moves(r, "S2 500/s", 500, o->seconds);
 	}
