@@ -32,7 +32,7 @@ class Process:
 
     def alive(self):
         if self.child is not None:
-            self.child.poll()  # reaps
+            return self.child.poll() is None  # reaps: the status is there once this is false
         return self.mark is not None and start_time(self.mark[0]) == self.mark[1]
 
     def start(self, argv, env=None, user=None):
