@@ -1,4 +1,4 @@
-/* The whole relay in this process, two shards, spoken to over TCP by a client written here from docs/protocol/derp.md. Coordinators are a table. */
+/* The whole relay in this process, two shards, spoken to over TCP by the client of relay_peer.h. Coordinators are a table. */
 #include "relay.h"
 
 #include <arpa/inet.h>
@@ -8,18 +8,17 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#include "box.h"
 #include "jsonr.h"
 #include "log.h"
 #include "metrics_relay.h"
+#include "relay_peer.h"
 #include "stun.h"
 
-enum { SHARDS = 2, FRAME_MAX = 70000 };
+enum { SHARDS = 2 };
 
 static struct relay relay;
 static struct relay_options options;
@@ -99,142 +98,7 @@ void fetch_start(struct fetcher *f, const struct fetch_request *request, fetch_f
 	loop_defer(f->loop, &p->defer);
 }
 
-/* ---- a client ---- */
-
-struct peer {
-	int fd;
-	struct private_key secret;
-	struct node_key key;
-	struct public_key relay;
-};
-
-static void write_all(int fd, const void *at, size_t len)
-{
-	while (len) {
-		ssize_t n = send(fd, at, len, MSG_NOSIGNAL);
-		assert_true(n > 0);
-		at = (const char *)at + n;
-		len -= (size_t)n;
-	}
-}
-
-/* False at the end of the stream. */
-static bool read_all(int fd, void *at, size_t len)
-{
-	while (len) {
-		ssize_t n = recv(fd, at, len, 0);
-		if (n <= 0)
-			return false;
-		at = (char *)at + n;
-		len -= (size_t)n;
-	}
-	return true;
-}
-
-static int dial(int receive_buffer)
-{
-	struct sockaddr_storage sa;
-	socklen_t len = endpoint_to_sockaddr(relay.at, &sa);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct timeval wait = {.tv_sec = 5};
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
-	if (receive_buffer)
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
-	assert_int_equal(connect(fd, (struct sockaddr *)&sa, len), 0);
-	return fd;
-}
-
-static void read_head(int fd, char *head, size_t room)
-{
-	size_t len = 0;
-	do {
-		assert_true(len < room - 1);
-		assert_true(read_all(fd, head + len, 1));
-		head[++len] = '\0';
-	} while (len < 4 || memcmp(head + len - 4, "\r\n\r\n", 4) != 0);
-}
-
-static int http(const char *request, char *answer, size_t room)
-{
-	int fd = dial(0);
-	write_all(fd, request, strlen(request));
-	shutdown(fd, SHUT_WR);
-	size_t len = 0;
-	ssize_t n;
-	while ((n = recv(fd, answer + len, room - 1 - len, 0)) > 0)
-		len += (size_t)n;
-	answer[len] = '\0';
-	close(fd);
-	return len > 12 ? atoi(answer + 9) : 0;
-}
-
-static void send_frame(int fd, uint8_t type, const void *payload, uint32_t len)
-{
-	uint8_t frame[DERPFRAME_HEADER_LEN + FRAME_MAX];
-	derpframe_encode(frame, type, len);
-	if (len)
-		memcpy(frame + DERPFRAME_HEADER_LEN, payload, len);
-	write_all(fd, frame, DERPFRAME_HEADER_LEN + len);
-}
-
-static uint8_t payload_in[FRAME_MAX];
-
-/* Type of the next frame, 0 at the end of the stream. */
-static uint8_t read_frame(int fd, uint32_t *len)
-{
-	uint8_t head[DERPFRAME_HEADER_LEN];
-	struct derpframe_header h;
-	if (!read_all(fd, head, sizeof head))
-		return 0;
-	assert_int_equal(derpframe_decode(bytes_of(head, sizeof head), &h), ERR_NONE);
-	assert_true(h.len <= sizeof payload_in);
-	if (!read_all(fd, payload_in, h.len))
-		return 0;
-	*len = h.len;
-	return h.type;
-}
-
-static const char upgrade_request[] = "GET /derp HTTP/1.1\r\nHost: relay\r\nUser-Agent: Go-http-client/1.1\r\nConnection: Upgrade\r\nUpgrade: DERP\r\n\r\n";
-
-static void begin(struct peer *p, const struct node_key *key, const struct private_key *secret, int receive_buffer)
-{
-	char head[1024];
-	uint32_t len = 0;
-	p->key = *key;
-	p->secret = *secret;
-	p->fd = dial(receive_buffer);
-	write_all(p->fd, upgrade_request, strlen(upgrade_request));
-	read_head(p->fd, head, sizeof head);
-	assert_memory_equal(head, "HTTP/1.1 101 ", 13);
-	assert_non_null(strstr(head, "\r\nUpgrade: DERP\r\n"));
-	assert_int_equal(read_frame(p->fd, &len), DERPFRAME_SERVER_KEY);
-	assert_int_equal(len, 40);
-	assert_memory_equal(payload_in, "DERP\xf0\x9f\x94\x91", 8);
-	memcpy(p->relay.raw, payload_in + 8, KEY_LEN);
-}
-
-static void send_info(struct peer *p, const char *json)
-{
-	struct buffer payload;
-	buffer_init(&payload, 4096);
-	assert_int_equal(buffer_add(&payload, bytes_of(p->key.raw, KEY_LEN)), ERR_NONE);
-	assert_int_equal(box_seal(&p->secret, p->relay.raw, bytes_text(json), &payload), ERR_NONE);
-	send_frame(p->fd, DERPFRAME_CLIENT_INFO, payload.at, (uint32_t)payload.len);
-	buffer_clear(&payload);
-}
-
-static bool server_info_comes(struct peer *p)
-{
-	uint32_t len = 0;
-	struct buffer plain;
-	if (read_frame(p->fd, &len) != DERPFRAME_SERVER_INFO)
-		return false;
-	buffer_init(&plain, 4096);
-	assert_int_equal(box_open(&p->secret, p->relay.raw, bytes_of(payload_in, len), &plain), ERR_NONE);
-	assert_true(bytes_equal_text(buffer_bytes(&plain), "{\"version\":2}"));
-	buffer_clear(&plain);
-	return true;
-}
+/* ---- peers of a shard ---- */
 
 static void mint(struct node_key *key, struct private_key *secret, unsigned home)
 {
@@ -258,41 +122,6 @@ static void join(struct peer *p, unsigned home)
 	struct private_key secret;
 	mint(&key, &secret, home);
 	join_as(p, &key, &secret);
-}
-
-static void send_packet(struct peer *from, const struct node_key *to, const void *at, uint32_t len)
-{
-	uint8_t payload[KEY_LEN + DERPFRAME_PACKET_MAX];
-	memcpy(payload, to->raw, KEY_LEN);
-	if (len)
-		memcpy(payload + KEY_LEN, at, len);
-	send_frame(from->fd, DERPFRAME_SEND_PACKET, payload, KEY_LEN + len);
-}
-
-static void expect_packet(struct peer *at, const struct node_key *from, const void *want, uint32_t len)
-{
-	uint32_t got = 0;
-	assert_int_equal(read_frame(at->fd, &got), DERPFRAME_RECV_PACKET);
-	assert_int_equal(got, KEY_LEN + len);
-	assert_memory_equal(payload_in, from->raw, KEY_LEN);
-	if (len)
-		assert_memory_equal(payload_in + KEY_LEN, want, len);
-}
-
-/* A pong shows that everything before was handled by the shard, and nothing else was to be said. */
-static void expect_quiet(struct peer *p)
-{
-	uint32_t len = 0;
-	send_frame(p->fd, DERPFRAME_PING, "abcdefgh", 8);
-	assert_int_equal(read_frame(p->fd, &len), DERPFRAME_PONG);
-	assert_memory_equal(payload_in, "abcdefgh", 8);
-}
-
-static void expect_end(int fd)
-{
-	uint32_t len = 0;
-	assert_int_equal(read_frame(fd, &len), 0);
-	close(fd);
 }
 
 /* ---- tests ---- */
@@ -734,6 +563,7 @@ static int open_all(void **state)
 		fprintf(stderr, "%s\n", why.text);
 		return 1;
 	}
+	relay_at = relay.at;
 	workers = worker_start(SHARDS, on_start, NULL);
 	return 0;
 }
