@@ -120,11 +120,13 @@ def clusters(request, address, traces, ports):
     """Makes clusters of one's own, to be broken. At the end all live programs must drain with status 0."""
     made, fronts = [], []
 
-    def make(coordinators=2, mappers=2, relays=1, **options):
+    def make(coordinators=2, mappers=2, relays=1, before=None, **options):
         cluster = Cluster(traces / f"cluster-{len(made)}", BUILD, address, coordinators, mappers, relays, tune(options),
                           first_port=next(ports))
         made.append(cluster)
         request.node.clusters = made
+        if before:
+            before(cluster)
         cluster.start()
         return cluster
 
