@@ -12,14 +12,13 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "upgrade.h"
+#include "server_handlers.h"
 #include "worker.h"
 
 /* The server lives on a worker's loop; each test talks to it from the test's thread through blocking sockets. */
@@ -28,255 +27,6 @@ static struct server *server;
 static struct endpoint at, tls_at;
 static char folder[] = "/tmp/server_test.XXXXXX", socket_path[128], certificate[128], key[128];
 static struct diag why;
-
-/* ---- handlers ---- */
-
-static void serve_hello(struct exchange *x)
-{
-	exchange_add_header(x, "X-Answer", BYTES("a value"));
-	exchange_add_header(x, "X-Evil", BYTES("a\r\nX-Injected: b"));
-	exchange_reply_text(x, 200, "hello\n");
-}
-
-static void serve_echo(struct exchange *x)
-{
-	struct bytes name = exchange_query(x, "name"), header = exchange_header(x, "x-thing");
-	char *text = arena_format(x->arena, "[%.*s][%.*s][%.*s][%.*s]", BYTES_ARG(x->params[0]), BYTES_ARG(name), BYTES_ARG(header), BYTES_ARG(x->body));
-	exchange_reply_text(x, 200, text);
-}
-
-static void serve_size(struct exchange *x)
-{
-	exchange_reply_text(x, 200, arena_format(x->arena, "%zu", x->body.len));
-}
-
-struct later {
-	struct timer timer;
-	struct exchange *x;
-};
-
-static void on_later(void *context)
-{
-	struct later *l = context;
-	exchange_reply_text(l->x, 200, "later\n");
-}
-
-static void serve_later(struct exchange *x)
-{
-	struct later *l = ARENA_NEW(x->arena, struct later);
-	l->x = x;
-	timer_init(&l->timer, x->loop, on_later, l);
-	timer_set(&l->timer, 50);
-}
-
-struct counter {
-	struct exchange *x;
-	unsigned sent;
-};
-
-static atomic_uint streams_gone;
-
-static void send_next(struct counter *c)
-{
-	char text[32];
-	snprintf(text, sizeof(text), "line %u\n", c->sent++);
-	struct body *pieces[2] = {body_new(bytes_text(text)), body_new(BYTES("--\n"))};
-	assert(exchange_ready(c->x));
-	exchange_send(c->x, pieces, 2);
-	body_drop(&pieces[0]);
-	body_drop(&pieces[1]);
-}
-
-static void on_room(void *context)
-{
-	struct counter *c = context;
-	if (c->sent < 3 || c->x->query.at)
-		send_next(c);
-	else
-		exchange_end(c->x);
-}
-
-static void on_gone(void *context, enum err e)
-{
-	(void)context, (void)e;
-	streams_gone++;
-}
-
-static void serve_stream(struct exchange *x)
-{
-	static const struct exchange_events EVENTS = {.on_room = on_room, .on_gone = on_gone};
-	struct counter *c = ARENA_NEW(x->arena, struct counter);
-	c->x = x;
-	exchange_stream(x, 200, "text/plain", &EVENTS, c);
-}
-
-static void serve_empty(struct exchange *x)
-{
-	exchange_reply(x, 204, NULL, BYTES_NONE);
-}
-
-static void guard_word(struct exchange *x)
-{
-	if (bytes_equal_text(exchange_header(x, "x-word"), "please"))
-		dispatch_pass(x);
-	else
-		exchange_reply_error(x, ERR_DENIED, NULL);
-}
-
-/* Upgraded connections that talk: a flood that fills the socket, a word from a deferral as soon as it is through, then silence for a moment. The word may
- * still go out at once while h2o does not think that there is room. */
-enum { TALK_ROUNDS = 60, FLOOD = 700000, WORD = 60000 };
-
-struct talk {
-	struct pipe *pipe;
-	struct loop *loop;
-	unsigned said;
-	struct defer again;
-	struct timer silence;
-};
-
-static void say_len(struct talk *t, size_t len)
-{
-	struct buffer out;
-	buffer_init(&out, 4 << 20);
-	memset(buffer_reserve(&out, len), 't', len);
-	buffer_filled(&out, len);
-	assert(pipe_write(t->pipe, &out) == ERR_NONE);
-}
-
-static void on_again(void *context)
-{
-	struct talk *t = context;
-	say_len(t, WORD);
-}
-
-static void on_silence(void *context)
-{
-	struct talk *t = context;
-	say_len(t, FLOOD);
-}
-
-static void on_talk_written(void *context)
-{
-	struct talk *t = context;
-	if (++t->said % 2)
-		loop_defer(t->loop, &t->again);
-	else if (t->said < 2 * TALK_ROUNDS)
-		timer_set(&t->silence, 5);
-}
-
-static void on_talk_data(void *context, struct buffer *in)
-{
-	(void)context;
-	buffer_consume(in, in->len);
-}
-
-static void on_talk_end(void *context, enum err e)
-{
-	struct talk *t = context;
-	(void)e;
-	pipe_close(&t->pipe);
-	defer_cancel(&t->again);
-	timer_cancel(&t->silence);
-	free(t);
-}
-
-static const struct pipe_events TALK_EVENTS = {.on_data = on_talk_data, .on_written = on_talk_written, .on_end = on_talk_end};
-
-static void on_talk_pipe(void *context, struct pipe *pipe)
-{
-	struct talk *t = context;
-	t->pipe = pipe;
-	pipe_set_events(pipe, &TALK_EVENTS, t);
-	defer_init(&t->again, on_again, t);
-	timer_init(&t->silence, t->loop, on_silence, t);
-	say_len(t, FLOOD);
-}
-
-static void serve_talk(struct exchange *x)
-{
-	struct talk *t = x_zalloc(sizeof(*t));
-	t->loop = x->loop;
-	upgrade_take(x, "talk", BYTES_NONE, 1000, on_talk_pipe, t);
-}
-
-/* Upgraded connections: everything comes back in upper case, over another pipe object after a voyage to the same loop. */
-struct shout {
-	struct pipe *pipe;
-	struct defer moving;
-	struct loop *loop;
-};
-
-static void on_data(void *context, struct buffer *in)
-{
-	struct shout *s = context;
-	struct buffer out;
-	buffer_init(&out, 1 << 20);
-	for (size_t i = 0; i < in->len; i++)
-		assert(buffer_add_byte(&out, (uint8_t)(in->at[i] >= 'a' && in->at[i] <= 'z' ? in->at[i] - 32 : in->at[i])) == ERR_NONE);
-	buffer_consume(in, in->len);
-	assert(pipe_write(s->pipe, &out) == ERR_NONE);
-}
-
-static void on_end(void *context, enum err e)
-{
-	struct shout *s = context;
-	(void)e;
-	pipe_close(&s->pipe);
-	free(s);
-}
-
-static const struct pipe_events SHOUT_EVENTS = {.on_data = on_data, .on_end = on_end};
-
-static void on_move(void *context)
-{
-	struct shout *s = context;
-	struct pipe_parcel *parcel = pipe_export(&s->pipe);
-	s->pipe = pipe_import(s->loop, &parcel, &SHOUT_EVENTS, s);
-}
-
-static void on_pipe(void *context, struct pipe *pipe)
-{
-	struct shout *s = context;
-	s->pipe = pipe;
-	if (!pipe) {
-		free(s);
-		return;
-	}
-	assert(pipe_peer(pipe).port);
-	pipe_read_pause(pipe);
-	pipe_read_resume(pipe);
-	pipe_set_events(pipe, &SHOUT_EVENTS, s);
-	defer_init(&s->moving, on_move, s);
-	on_move(s);
-}
-
-static void serve_upgrade(struct exchange *x)
-{
-	if (!bytes_equal_text(upgrade_wanted(x), "shout")) {
-		exchange_reply_text(x, 400, "no\n");
-		return;
-	}
-	struct shout *s = x_zalloc(sizeof(*s));
-	s->loop = x->loop;
-	upgrade_take(x, "Shout", BYTES("welcome\n"), 1 << 16, on_pipe, s);
-}
-
-static const struct route TABLE[] = {
-	{METHOD_GET, "/hello", DOOR_CLIENTS | DOOR_RELAY, NULL, serve_hello, 0},
-	{METHOD_POST, "/echo/{id}/x", DOOR_CLIENTS | DOOR_SOCKET, NULL, serve_echo, 0},
-	{METHOD_PUT, "/echo/{id}/x", DOOR_CLIENTS, NULL, serve_echo, 0},
-	{METHOD_POST, "/small", DOOR_CLIENTS, NULL, serve_size, 10},
-	{METHOD_POST, "/large", DOOR_CLIENTS, NULL, serve_size, 4 << 20},
-	{METHOD_GET, "/later", DOOR_CLIENTS, NULL, serve_later, 0},
-	{METHOD_GET, "/stream", DOOR_CLIENTS, NULL, serve_stream, 0},
-	{METHOD_GET, "/empty", DOOR_CLIENTS, NULL, serve_empty, 0},
-	{METHOD_GET, "/guarded", DOOR_CLIENTS, guard_word, serve_hello, 0},
-	{METHOD_POST, "/up", DOOR_CLIENTS | DOOR_RELAY, NULL, serve_upgrade, 0},
-	{METHOD_POST, "/talk", DOOR_CLIENTS | DOOR_RELAY, NULL, serve_talk, 0},
-	{METHOD_GET, "/files/{*}", DOOR_CLIENTS, NULL, serve_echo, 0},
-	{0},
-};
 
 /* ---- certificates ---- */
 
@@ -637,7 +387,7 @@ static void slow_heads_end(void **state)
 static void on_start(struct worker *w)
 {
 	static const struct server_limits LIMITS = {.connections = 32, .request_ms = 2000};
-	server = server_new(w->loop, TABLE, &LIMITS, NULL);
+	server = server_new(w->loop, server_handlers, &LIMITS, NULL);
 	struct endpoint any = {.ip = {.family = IP_V4, .byte = {127, 0, 0, 1}}};
 	if (server_listen(server, DOOR_CLIENTS, any, NULL, NULL, &why) != ERR_NONE ||
 	    server_listen(server, DOOR_CLIENTS, any, certificate, certificate, &why) == ERR_NONE ||
