@@ -49,7 +49,7 @@ struct coordinator {
 	struct bus *bus;
 	struct presence *presence;
 	struct presence_view *view; /* of tailnets that administrators looked at, and that sweep asks about */
-	struct online *online; /* follows those */
+	struct online *online;      /* follows those */
 	struct roster *roster;
 	struct dial *dial;
 	struct rate *register_rate;
@@ -68,6 +68,10 @@ extern struct metric coordinator_metrics[];
 extern const struct metric *const metric_sessions, *const metric_polls, *const metric_handshakes, *const metric_registers, *const metric_frames;
 
 /* The drain has nothing left to wait for: tell the daemon. */
-void coordinator_check_drained(struct coordinator *c);
+static inline void coordinator_check_drained(struct coordinator *c)
+{
+	if (c->draining && c->session_count == 0)
+		daemon_drained(c->worker);
+}
 
 #endif

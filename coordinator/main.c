@@ -115,12 +115,6 @@ static enum err on_worker(struct worker *w, struct diag *why)
 	return e;
 }
 
-void coordinator_check_drained(struct coordinator *c)
-{
-	if (c->draining && c->session_count == 0)
-		daemon_drained(c->worker);
-}
-
 static void on_drain(struct worker *w)
 {
 	struct coordinator *c = w->program;
