@@ -97,9 +97,11 @@ static bool take(struct arguments *a, int option, const char *text)
 	case 's':
 		return o->target.server_count < SERVERS_MOST && !endpoint_parse(bytes_text(text), &servers[o->target.server_count++]);
 	case 'k':
-		return (o->target.auth_key = text)[0];
+		o->target.auth_key = text;
+		return text && *text;
 	case 'o':
-		return (o->other_auth_key = text)[0];
+		o->other_auth_key = text;
+		return text && *text;
 	case 'f':
 		return procs_load(&o->procs, a->state = text);
 	case 'n':

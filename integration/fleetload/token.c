@@ -21,7 +21,7 @@ static bool read_number(struct bytes text, size_t *at, char end, uint32_t most, 
 
 	for (*value = 0; *at < text.len && text.at[*at] >= '0' && text.at[*at] <= '9' && *value <= most; ++*at)
 		*value = *value * 10 + (uint32_t)(text.at[*at] - '0');
-	return *at > from && *value <= most && *at < text.len && text.at[(*at)++] == end;
+	return *at > from && *value <= most && *at < text.len && text.at[(*at)++] == (uint8_t)end;
 }
 
 static bool read_move(struct bytes text, size_t *at, uint32_t *event)
