@@ -11,7 +11,7 @@ enum {
 	LAG_MOST_US = 5000, /* a generator later than this measures itself */
 	PROBES = 1000,      /* handshakes, lone registrations */
 	PROBE_WINDOW = 16,
-	CALM_RATE = 2                   /* a second: the last one has long reached all */
+	CALM_RATE = 2 /* a second: the last one has long reached all */
 };
 
 struct run {
