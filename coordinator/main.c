@@ -1,3 +1,4 @@
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -189,11 +190,18 @@ static void on_end(void *config)
 	key_wipe(&noise_key, sizeof noise_key);
 }
 
+/* Without Redis nobody can begin, but who has begun goes on with the last roster: a lost Redis must not take every coordinator out of its load balancer at once. */
 static const char *not_ready(void)
 {
+	static atomic_bool begun;
 	const char *trouble = pg_trouble();
 
-	return trouble ? trouble : bus_trouble();
+	if (trouble)
+		return trouble;
+	trouble = bus_trouble();
+	if (!trouble)
+		atomic_store(&begun, true);
+	return atomic_load(&begun) ? NULL : trouble;
 }
 
 int main(int argc, char **argv)
