@@ -1,9 +1,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdlib.h>
-
-
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
