@@ -4,32 +4,14 @@
 #include <stdarg.h>
 
 #include <cmocka.h>
-#include <nghttp2/nghttp2.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/* nghttp2's client end talks to the server end through two buffers. */
-struct answer {
-	int32_t id;
-	unsigned status;
-	struct buffer body;
-	char type[64], extra[64], length[32];
-	bool closed;
-	uint32_t code;
-};
-
-enum { ANSWERS = 512 };
+#include "h2client.h"
 
 static struct loop *loop;
 static struct h2pipe *h2;
-static nghttp2_session *client;
-static struct answer answers[ANSWERS];
-static unsigned outputs, pongs, goaways;
-static uint32_t goaway_code;
-static size_t largest_data;
-static enum err fed;
-static bool byte_by_byte;
-static size_t take_at_once = 65536;
+static unsigned outputs;
 static const struct machine_key MACHINE = {{7}};
 
 /* ---- handlers ---- */
@@ -98,161 +80,12 @@ static const struct route TABLE[] = {
 	{0},
 };
 
-/* ---- the client end ---- */
-
-static struct answer *answer_of(int32_t id)
-{
-	for (unsigned i = 0; i < ANSWERS; i++)
-		if (answers[i].id == id || !answers[i].id) {
-			answers[i].id = id;
-			return &answers[i];
-		}
-	abort();
-}
-
-static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_len, const uint8_t *value, size_t value_len,
-		     uint8_t flags, void *context)
-{
-	struct answer *a = answer_of(frame->hd.stream_id);
-	struct bytes n = bytes_of(name, name_len);
-	(void)session, (void)flags, (void)context;
-	if (bytes_equal_text(n, ":status"))
-		a->status = (unsigned)atoi((const char *)value);
-	if (bytes_equal_text(n, "content-type"))
-		snprintf(a->type, sizeof(a->type), "%.*s", (int)value_len, (const char *)value);
-	if (bytes_equal_text(n, "content-length"))
-		snprintf(a->length, sizeof(a->length), "%.*s", (int)value_len, (const char *)value);
-	if (bytes_equal_text(n, "x-extra"))
-		snprintf(a->extra, sizeof(a->extra), "%.*s", (int)value_len, (const char *)value);
-	return 0;
-}
-
-static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data, size_t len, void *context)
-{
-	(void)session, (void)flags, (void)context;
-	return buffer_add(&answer_of(id)->body, bytes_of(data, len)) == ERR_NONE ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
-}
-
-static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *context)
-{
-	(void)session, (void)context;
-	if (frame->hd.type == NGHTTP2_DATA && frame->hd.length > largest_data)
-		largest_data = frame->hd.length;
-	if (frame->hd.type == NGHTTP2_PING && frame->hd.flags & NGHTTP2_FLAG_ACK)
-		pongs++;
-	if (frame->hd.type == NGHTTP2_GOAWAY) {
-		goaways++;
-		goaway_code = frame->goaway.error_code;
-	}
-	return 0;
-}
-
-static int on_close(nghttp2_session *session, int32_t id, uint32_t code, void *context)
-{
-	(void)session, (void)context;
-	answer_of(id)->closed = true;
-	answer_of(id)->code = code;
-	return 0;
-}
+/* ---- frame ---- */
 
 static void on_output(void *context)
 {
 	(void)context;
 	outputs++;
-}
-
-static void give(struct bytes b)
-{
-	for (size_t i = 0; i < b.len; i += byte_by_byte ? 1 : b.len) {
-		enum err e = h2pipe_feed(h2, byte_by_byte ? bytes_of(b.at + i, 1) : b);
-		if (e != ERR_NONE)
-			fed = e;
-	}
-	loop_turn(loop, 0);
-}
-
-/* Lets bytes flow both ways until nobody has anything to say. */
-static void pump(void)
-{
-	const uint8_t *at;
-	bool moved = true;
-	struct buffer out;
-	buffer_init(&out, 1 << 20);
-	while (moved) {
-		moved = false;
-		ssize_t len = nghttp2_session_mem_send(client, &at);
-		assert_true(len >= 0);
-		if (len) {
-			give(bytes_of(at, (size_t)len));
-			moved = true;
-		}
-		loop_turn(loop, 0);
-		assert_int_equal(h2pipe_take(h2, take_at_once, &out), ERR_NONE);
-		if (out.len) {
-			assert_true(nghttp2_session_mem_recv(client, out.at, out.len) >= 0);
-			buffer_reset(&out);
-			moved = true;
-		}
-		loop_turn(loop, 0);
-	}
-	buffer_clear(&out);
-}
-
-static nghttp2_nv nv(const char *name, const char *value)
-{
-	return (nghttp2_nv){(uint8_t *)(uintptr_t)name, (uint8_t *)(uintptr_t)value, strlen(name), strlen(value), NGHTTP2_NV_FLAG_NONE};
-}
-
-struct upload {
-	size_t left;
-	bool endless;
-};
-
-static ssize_t read_upload(nghttp2_session *session, int32_t id, uint8_t *to, size_t room, uint32_t *flags, nghttp2_data_source *source, void *context)
-{
-	struct upload *u = source->ptr;
-	size_t len = u->left < room ? u->left : room;
-	(void)session, (void)id, (void)context;
-	if (!len && u->endless)
-		return NGHTTP2_ERR_DEFERRED;
-	memset(to, 'u', len);
-	u->left -= len;
-	if (!u->left && !u->endless)
-		*flags |= NGHTTP2_DATA_FLAG_EOF;
-	return (ssize_t)len;
-}
-
-static int32_t ask_with(const char *method, const char *path, const char *extra, struct upload *upload)
-{
-	nghttp2_nv list[] = {nv(":method", method), nv(":scheme", "https"), nv(":authority", "unused"), nv(":path", path), nv("x-extra", extra)};
-	nghttp2_data_provider provider = {.source = {.ptr = upload}, .read_callback = read_upload};
-	int32_t id = nghttp2_submit_request(client, NULL, list, COUNT_OF(list), upload ? &provider : NULL, NULL);
-	assert_true(id > 0);
-	return id;
-}
-
-static int32_t ask(const char *method, const char *path)
-{
-	return ask_with(method, path, "e", NULL);
-}
-
-/* ---- frame ---- */
-
-static void make_client(void)
-{
-	nghttp2_session_callbacks *callbacks;
-	nghttp2_option *option;
-	nghttp2_session_callbacks_new(&callbacks);
-	nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
-	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
-	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
-	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
-	nghttp2_option_new(&option);
-	nghttp2_session_client_new2(&client, callbacks, NULL, option);
-	nghttp2_option_del(option);
-	nghttp2_session_callbacks_del(callbacks);
-	nghttp2_settings_entry settings[] = {{NGHTTP2_SETTINGS_ENABLE_PUSH, 0}};
-	nghttp2_submit_settings(client, NGHTTP2_FLAG_NONE, settings, 1);
 }
 
 static int begin(void **state)
@@ -262,17 +95,9 @@ static int begin(void **state)
 	loop = loop_new();
 	struct h2pipe_config config = {.loop = loop, .table = TABLE, .door = DOOR_NOISE, .machine = &MACHINE, .capver = 99, .on_output = on_output};
 	h2 = h2pipe_new(&config);
-	memset(answers, 0, sizeof(answers));
-	for (unsigned i = 0; i < ANSWERS; i++)
-		buffer_init(&answers[i].body, 1 << 20);
-	outputs = pongs = goaways = gones = rooms = 0;
-	goaway_code = 0;
-	largest_data = 0;
-	fed = ERR_NONE;
+	outputs = gones = rooms = 0;
 	held = NULL;
-	byte_by_byte = false;
-	take_at_once = 65536;
-	make_client();
+	h2client_begin(h2, loop);
 	return 0;
 }
 
@@ -281,18 +106,9 @@ static int finish(void **state)
 	(void)state;
 	h2pipe_free(&h2);
 	h2pipe_free(&h2);
-	nghttp2_session_del(client);
-	for (unsigned i = 0; i < ANSWERS; i++)
-		buffer_clear(&answers[i].body);
+	h2client_end();
 	loop_free(&loop);
 	return 0;
-}
-
-static void assert_body(int32_t id, const char *text)
-{
-	struct answer *a = answer_of(id);
-	if (!bytes_equal_text(buffer_bytes(&a->body), text))
-		fail_msg("stream %d says: %.*s", id, BYTES_ARG(buffer_bytes(&a->body)));
 }
 
 /* ---- tests ---- */
