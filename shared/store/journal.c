@@ -68,29 +68,22 @@ static void on_read(void *context, enum err e, struct tx *tx, const struct diag 
 	since->on_read(since->context, ERR_NONE, read);
 }
 
-#define OF_LINES(kind) \
-	"(SELECT j.subject FROM fleetscale.journal j WHERE j.tailnet_id = fleetscale.current_tailnet() AND j.generation > $1 AND j.kind " kind ")"
-
 void journal_since(struct pg *pg, uint64_t tailnet, uint64_t generation, uint64_t stamp, struct arena *arena, journal_fn read, void *context)
 {
 	struct tx *tx = tx_begin(pg, tailnet, TX_READ);
 	struct since *since = ARENA_NEW(tx_arena(tx), struct since);
 	*since = (struct since){arena, generation, stamp, tailnet, read, context};
 	tx_arg_u64(tx, generation);
-	tx_add(tx, "SELECT g.generation, "
-		   "(SELECT j.stamp FROM fleetscale.journal j WHERE j.tailnet_id = g.tailnet_id AND j.generation = g.generation LIMIT 1), "
-		   "(SELECT j.stamp FROM fleetscale.journal j WHERE j.tailnet_id = g.tailnet_id AND j.generation = $1 LIMIT 1) "
-		   "FROM fleetscale.generations g WHERE g.tailnet_id = fleetscale.current_tailnet()");
+	tx_add(tx, "SELECT generation, stamp, stamp_then FROM fleetscale.journal_stand($1)");
 	tx_arg_u64(tx, generation);
 	tx_arg_u64(tx, LINES_MAX + 1);
-	tx_add(tx, "SELECT j.generation, j.kind, j.subject FROM fleetscale.journal j WHERE j.tailnet_id = fleetscale.current_tailnet() AND j.generation > $1 "
-		   "ORDER BY j.generation, j.seq LIMIT $2");
+	tx_add(tx, "SELECT generation, kind, subject FROM fleetscale.journal_lines($1, $2)");
 	tx_arg_u64(tx, generation);
-	tx_add(tx, "SELECT " ROWS_NODE " FROM fleetscale.nodes n WHERE n.id IN " OF_LINES("LIKE 'node-%'") " ORDER BY n.id");
+	tx_add(tx, "SELECT " ROWS_NODE " FROM fleetscale.journal_nodes($1) n");
 	tx_arg_u64(tx, generation);
-	tx_add(tx, "SELECT " ROWS_USER " FROM fleetscale.users u WHERE u.id IN " OF_LINES("= 'user'") " ORDER BY u.id");
+	tx_add(tx, "SELECT " ROWS_USER " FROM fleetscale.journal_users($1) u");
 	tx_arg_u64(tx, generation);
-	tx_add(tx, "SELECT " ROWS_TAILNET " FROM fleetscale.tailnets t WHERE t.id = fleetscale.current_tailnet() AND EXISTS " OF_LINES("= 'tailnet'"));
+	tx_add(tx, "SELECT " ROWS_TAILNET " FROM fleetscale.journal_tailnet($1) t");
 	tx_run(tx, on_read, since);
 }
 
