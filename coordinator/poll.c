@@ -33,6 +33,8 @@ struct poll {
 	bool present;      /* presence was taken: streams only */
 	bool replaced;     /* a newer stream of the node exists: nobody hears of a farewell */
 	struct mono room;  /* when there was room last */
+	struct mono sent;  /* when the last frame went */
+	int64_t keepalive_ms;
 };
 
 #define POLL(p) ((struct subject){.kind = "poll", .tailnet = (p)->request.tailnet, .node = (p)->request.node, .id = (p)->request.session})
@@ -96,7 +98,7 @@ static void poll_send(struct poll *p, struct body *const *pieces, size_t count)
 {
 	exchange_send(p->x, pieces, count);
 	metric_add(metric_frames, 1);
-	timer_set(&p->keepalive, p->c->options->keepalive_ms + (int64_t)(random_number() % KEEPALIVE_SPREAD_MS));
+	p->sent = loop_now(p->c->loop);
 	if (p->told)
 		return;
 	p->told = true;
@@ -149,11 +151,17 @@ static void on_room(void *context)
 		subscription_credit(p->subscription, true);
 }
 
+/* Frames do not set the timer anew: that would be paid for with each of them. */
 static void on_keepalive(void *context)
 {
 	struct poll *p = context;
+	int64_t left = p->sent.ms + p->keepalive_ms - loop_now(p->c->loop).ms;
 	struct body *frame;
 
+	if (left > 0) {
+		timer_set(&p->keepalive, left);
+		return;
+	}
 	if (exchange_ready(p->x)) {
 		p->room = clock_mono();
 		frame = body_new(mapframe_keepalive(p->request.zstd));
@@ -163,7 +171,8 @@ static void on_keepalive(void *context)
 		poll_abort(p, "client takes nothing");
 		return;
 	}
-	timer_set(&p->keepalive, p->c->options->keepalive_ms + (int64_t)(random_number() % KEEPALIVE_SPREAD_MS));
+	p->sent = loop_now(p->c->loop);
+	timer_set(&p->keepalive, p->keepalive_ms);
 }
 
 /* The client's own watchdog is 120 s (control.md 5.4): better a clean break before it. */
@@ -249,13 +258,15 @@ void poll_open(struct exchange *x, const struct node *node, const struct map_req
 		.omit_peers = request->kind == MAP_READ_SELF,
 	};
 	p->room = clock_mono();
+	p->sent = loop_now(c->loop);
+	p->keepalive_ms = c->options->keepalive_ms + (int64_t)(random_number() % KEEPALIVE_SPREAD_MS);
 	p->first_polled = !wall_is_zero(node->first_polled);
 	timer_init(&p->keepalive, c->loop, on_keepalive, p);
 	timer_init(&p->resubscribe, c->loop, on_resubscribe, p);
 	timer_init(&p->deadline, c->loop, on_deadline, p);
 	exchange_stream(x, 200, "application/json", &stream_events, p);
 	timer_set(&p->deadline, c->options->first_frame_ms);
-	timer_set(&p->keepalive, c->options->keepalive_ms);
+	timer_set(&p->keepalive, p->keepalive_ms);
 	if (request->kind == MAP_STREAM)
 		poll_take_presence(p);
 	log_debug(POLL(p), "map stream opened", F_UINT("capver", request->capver));
