@@ -4,8 +4,6 @@
 #include <stdarg.h>
 
 #include <cmocka.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "h2client.h"
 
