@@ -66,8 +66,11 @@ static void lose(struct conn *conn, const char *why)
 		log_warning(SUBJECT("database"), "connection lost", F_BYTES("why", text));
 	}
 	pg_note_trouble(why);
+	bool stood = conn_stands(conn);
 	disconnect(conn);
 	timer_set(&conn->timer, backoff(conn->failures++));
+	if (stood)
+		pg_lost_one(conn->pg);
 }
 
 static void lose_and_answer(struct conn *conn, const char *why)

@@ -121,8 +121,8 @@ static void on_committed(void *context, enum err e, struct tx *tx, const struct 
 			answer_by_row(join, tx);
 	}
 	group->in_flight = false;
-	if (e == ERR_CANCELED)
-		answer_all(group, &group->waiting, ERR_CANCELED, why);
+	if (e == ERR_CANCELED || (e == ERR_UNAVAILABLE && !pg_stands(pg)))
+		answer_all(group, &group->waiting, e, why);
 	if (list_empty(&group->waiting))
 		group_free(group);
 	else

@@ -136,13 +136,26 @@ static void refuse(struct tx *tx, enum err e, const char *sentence)
 	loop_defer(tx->pg->loop, &tx->pg->refuse);
 }
 
-/* In a storm the line is long and moves; while nothing stands it does not move. */
-static int64_t patience_ms(const struct pg *pg)
+bool pg_stands(const struct pg *pg)
 {
 	for (unsigned i = 0; i < pg->conn_count; i++)
 		if (conn_stands(pg->conns[i]))
-			return pg->timeout_ms;
-	return pg->timeout_ms < DOWN_MS ? pg->timeout_ms : DOWN_MS;
+			return true;
+	return false;
+}
+
+/* In a storm the line is long and moves; while nothing stands it does not move. */
+static int64_t patience_ms(const struct pg *pg)
+{
+	return pg_stands(pg) || pg->timeout_ms < DOWN_MS ? pg->timeout_ms : DOWN_MS;
+}
+
+void pg_lost_one(struct pg *pg)
+{
+	if (pg_stands(pg))
+		return;
+	LIST_EACH(&pg->waiting, tx, struct tx, link)
+		timer_set(&tx->deadline, patience_ms(pg));
 }
 
 void pg_submit(struct tx *tx)

@@ -320,6 +320,23 @@ static void survives_a_restart(void **state)
 	pg_free(&patient);
 }
 
+/* Those in line do not sit out the time that a long but moving line would be given. */
+static void the_line_is_told_soon_that_all_is_gone(void **state)
+{
+	struct many many = {.expected = 6};
+	struct pg *patient = pool(2, 100, 60000);
+	bool never = false;
+	(void)state;
+	fixture_wait(loop, &never, 100);
+	run_many(patient, &many, 6, "SELECT pg_sleep(30)");
+	fixture_wait(loop, &never, 50);
+	fixture_stop(fx);
+	assert_true(fixture_wait(loop, &many.done, 5000));
+	assert_int_equal(many.errors[ERR_UNAVAILABLE], 6);
+	pg_free(&patient);
+	fixture_start(fx);
+}
+
 static void a_dead_address_is_told(void **state)
 {
 	struct pg *lost = pg_new(loop, &(struct pg_config){"host=/nowhere dbname=x user=y", true, 1, 10, 300});
@@ -344,6 +361,7 @@ int main(void)
 		cmocka_unit_test(ending_answers_everything_once),
 		cmocka_unit_test(a_slow_answer_is_given_up),
 		cmocka_unit_test(survives_a_restart),
+		cmocka_unit_test(the_line_is_told_soon_that_all_is_gone),
 		cmocka_unit_test(a_dead_address_is_told),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -71,6 +71,8 @@ void pg_submit(struct tx *tx);
 void pg_leave_line(struct tx *tx);
 struct tx *pg_next(struct pg *pg);     /* takes the first in line, or NULL */
 void pg_note_trouble(const char *why); /* NULL: it works */
+bool pg_stands(const struct pg *pg);   /* one connection at least does */
+void pg_lost_one(struct pg *pg);       /* a connection that stood: after the last one nobody in line waits for long */
 PGconn *pg_connect_start(const struct pg *pg);
 
 /* conn.c */
