@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "capver.h"
+#include "doorstep.h"
 #include "early.h"
 #include "log.h"
 #include "routes.h"
@@ -93,12 +94,10 @@ static void on_flush(void *context)
 		session_end(s, ERR_NONE);
 }
 
+/* Comes at the end of a turn, when all that the turn has to say was said. */
 static void on_output(void *context)
 {
-	struct session *s = context;
-
-	if (s->state != SESSION_ENDED)
-		loop_defer(s->worker->loop, &s->flush);
+	on_flush(context);
 }
 
 static enum err session_feed(struct session *s, struct buffer *in)
@@ -315,6 +314,8 @@ void serve_upgrade(struct exchange *x)
 		exchange_reply_text(x, 400, "this path wants Upgrade: tailscale-control-protocol\n");
 		return;
 	}
+	if (!doorstep_handshake(x))
+		return;
 	buffer_init(&initiation, 4096);
 	if (!header.len || header.len > 1024 || base64_decode(header, &initiation)) {
 		buffer_clear(&initiation);
