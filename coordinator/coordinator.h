@@ -26,7 +26,7 @@ struct coordinator_options {
 	char *database_url, *redis_url, *cluster_secret;
 	int64_t database_connections;
 	int64_t connections_most, request_ms, session_idle_ms;
-	int64_t register_per_minute;
+	int64_t register_per_minute, handshakes_per_minute, refusals_per_minute;
 	int64_t keepalive_ms, first_frame_ms, report_gather_ms;
 	int64_t presence_grace_ms, ephemeral_inactivity_ms, sweep_ms;
 	bool relay_insecure_for_tests;
@@ -52,7 +52,8 @@ struct coordinator {
 	struct online *online;      /* follows those */
 	struct roster *roster;
 	struct dial *dial;
-	struct rate *register_rate;
+	struct rate *register_rate;                 /* by machine key */
+	struct rate *handshake_rate, *refusal_rate; /* by address */
 	struct reports *reports;
 	struct sweep *sweep; /* first worker only */
 	struct list sessions[SESSION_STATES];

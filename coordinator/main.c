@@ -89,6 +89,8 @@ static void coordinator_connect(struct coordinator *c)
 	c->roster = roster_new(c->bus, NULL, NULL);
 	c->dial = dial_new(c->loop, bytes_text(options.cluster_secret), on_mapper_lost, c);
 	c->register_rate = rate_new((unsigned)options.register_per_minute, RATE_BUCKETS_MAX);
+	c->handshake_rate = rate_new((unsigned)options.handshakes_per_minute, RATE_BUCKETS_MAX);
+	c->refusal_rate = rate_new((unsigned)options.refusals_per_minute, RATE_BUCKETS_MAX);
 	c->reports = reports_new(c);
 	polls_start(c);
 }
@@ -156,6 +158,8 @@ static void on_stop(struct worker *w)
 	pg_free(&c->pg);
 	bus_free(&c->bus);
 	rate_free(&c->register_rate);
+	rate_free(&c->handshake_rate);
+	rate_free(&c->refusal_rate);
 	free(c);
 	w->program = NULL;
 }

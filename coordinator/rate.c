@@ -70,9 +70,8 @@ static struct bucket *bucket_get(struct rate *rate, struct bytes key, struct mon
 	return b;
 }
 
-bool rate_take(struct rate *rate, struct bytes key, struct mono now, unsigned *retry_s)
+static void bucket_fill(const struct rate *rate, struct bucket *b, struct mono now)
 {
-	struct bucket *b = bucket_get(rate, key, now);
 	int64_t full = (int64_t)rate->per_minute * 1000, passed_ms = now.ms - b->filled.ms;
 	int64_t gained = passed_ms >= 60000 ? full : passed_ms * rate->per_minute / 60;
 
@@ -80,10 +79,33 @@ bool rate_take(struct rate *rate, struct bytes key, struct mono now, unsigned *r
 	/* Who asks so often that nothing was gained meanwhile does not lose the time either. */
 	if (gained)
 		b->filled = now;
-	if (b->milli_tokens < 1000) {
-		*retry_s = 1 + (unsigned)((1000 - b->milli_tokens) * 60 / 1000 / rate->per_minute);
+}
+
+static bool bucket_has(const struct rate *rate, const struct bucket *b, unsigned *retry_s)
+{
+	if (b->milli_tokens >= 1000)
+		return true;
+	*retry_s = 1 + (unsigned)((1000 - b->milli_tokens) * 60 / 1000 / rate->per_minute);
+	return false;
+}
+
+bool rate_has(struct rate *rate, struct bytes key, struct mono now, unsigned *retry_s)
+{
+	struct bucket *b = table_find(rate->buckets, key);
+
+	if (!b)
+		return true;
+	bucket_fill(rate, b, now);
+	return bucket_has(rate, b, retry_s);
+}
+
+bool rate_take(struct rate *rate, struct bytes key, struct mono now, unsigned *retry_s)
+{
+	struct bucket *b = bucket_get(rate, key, now);
+
+	bucket_fill(rate, b, now);
+	if (!bucket_has(rate, b, retry_s))
 		return false;
-	}
 	b->milli_tokens -= 1000;
 	return true;
 }

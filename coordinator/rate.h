@@ -13,5 +13,7 @@ struct rate *rate_new(unsigned per_minute, size_t buckets_max);
 void rate_free(struct rate **rate);
 /* Takes a token of `key`'s bucket (full at `per_minute`); false when it is empty, and *retry_s says when to come again. */
 bool rate_take(struct rate *rate, struct bytes key, struct mono now, unsigned *retry_s);
+/* Whether a token is there, without taking it. */
+bool rate_has(struct rate *rate, struct bytes key, struct mono now, unsigned *retry_s);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "act.h"
 #include "dispatch.h"
+#include "doorstep.h"
 #include "jsonw.h"
 #include "log.h"
 #include "nodes.h"
@@ -18,6 +19,8 @@ static void refuse(struct exchange *x, unsigned status, const char *reason)
 	struct jsonw w;
 
 	log_info(SUBJECT("relay"), "request refused", F_TEXT("reason", reason), F_UINT("id", x->id));
+	if (status == 401)
+		doorstep_refused(x);
 	buffer_init(&out, 4096);
 	jsonw_start(&w, &out);
 	jsonw_object(&w, NULL);
@@ -55,6 +58,8 @@ void relayreg_guard(struct exchange *x)
 	struct bytes header = exchange_header(x, "authorization");
 	struct guard_task *t = ARENA_NEW(x->arena, struct guard_task);
 
+	if (!doorstep_credential(x))
+		return;
 	t->x = x;
 	if (!bytes_starts(header, "Bearer ") || secret_parse(SECRET_RELAY, bytes_skip(header, 7), &t->secret)) {
 		refuse(x, 401, "this door wants a relay token: Authorization: Bearer hskey-relay-...");

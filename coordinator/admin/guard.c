@@ -2,6 +2,7 @@
 
 #include "apikeys.h"
 #include "dispatch.h"
+#include "doorstep.h"
 #include "log.h"
 #include "problem.h"
 #include "tailnets.h"
@@ -26,6 +27,7 @@ static void refuse(struct guard_task *t, const char *reason)
 	endpoint_format(peer, t->x->peer);
 	log_info(SUBJECT("admin"), "request refused", F_TEXT("reason", reason), F_TEXT("peer", peer), F_BYTES("path", bytes_take(t->x->path, 200)),
 		 F_UINT("id", t->x->id));
+	doorstep_refused(t->x);
 	problem_reply(t->x, 401, "Unauthorized", "Unauthorized", NULL);
 }
 
@@ -118,6 +120,8 @@ static void guard(struct exchange *x, bool wants_operator)
 		t->asker->is_operator = true;
 		t->asker->actor.name = "socket";
 		find_tailnet(t);
+	} else if (!doorstep_credential(x)) {
+		return;
 	} else if (!bytes_starts(header, "Bearer ")) {
 		refuse(t, "no credential");
 	} else if (secret_parse(SECRET_API, bytes_skip(header, 7), &t->secret)) {
