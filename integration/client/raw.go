@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -219,9 +220,13 @@ func earlyPayload(in *bufio.Reader) (json.RawMessage, error) {
 	return text, err
 }
 
-// post sends one request inside Noise. The caller closes the body.
+// post sends one request inside Noise: POST, unless the path is "METHOD /path". The caller closes the body.
 func (r *raw) post(ctx context.Context, path string, body []byte) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, "POST", "https://"+r.url.Host+path, bytes.NewReader(body))
+	method, rest, other := strings.Cut(path, " ")
+	if !other {
+		method, rest = "POST", path
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "https://"+r.url.Host+rest, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}

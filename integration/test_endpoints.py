@@ -1,0 +1,33 @@
+"""Every other address that a client calls inside Noise: an answer that makes it carry on, none by accident."""
+
+import pytest
+
+ANSWERS = {"/machine/set-dns": 501, "PATCH /machine/set-device-attr": 501, "/machine/id-token": 501, "/machine/feature/query": 501,
+           "/machine/webclient/init": 501, "/machine/audit-log": 501, "GET /machine/ssh/action/from/1/to/2": 200, "/machine/tka/init/begin": 501,
+           "GET /machine/tka/sync/offer": 501,
+           "/machine/update-health": 204}
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["node", "stranger"])
+def test_the_rest(tailnet, known):
+    raw = tailnet.raw("node") if known else tailnet.machine().raw("node", url=tailnet.url())
+    said = {path: raw.request(path, {"Version": 142, "NodeKey": raw.keys["node_key"]}) for path in ANSWERS}
+    assert {path: answer["status"] for path, answer in said.items()} == ANSWERS
+    assert said["GET /machine/ssh/action/from/1/to/2"]["json"]["reject"] is True
+    assert all(answer["text"].strip() for answer in said.values() if answer["status"] != 204)
+    assert not raw.ends
+
+
+def test_whom_it_speaks_with(tailnet):
+    """The machine's own key, for a client's diagnosis."""
+    raw = tailnet.machine().raw("node", url=tailnet.url())
+    assert raw.request("GET /machine/whoami")["text"].strip() == raw.keys["machine_key"]
+
+
+@pytest.mark.parametrize("path", ["GET /machine/map", "DELETE /machine/register", "PUT /machine/map", "/machine/register/", "//machine/map",
+                                  "/MACHINE/MAP", "/machine/%6dap", "/machine/map?x=1"])
+def test_near_misses(tailnet, path):
+    raw = tailnet.raw("node")
+    answer = raw.request(path, {})
+    assert answer["status"] in (400, 404, 405), answer
+    assert not raw.ends and len(tailnet.nodes()) == 1
