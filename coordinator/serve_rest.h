@@ -1,4 +1,4 @@
-/* The endpoints behind Noise that this server does not offer (yet): each answers what makes a client carry on.
+/* The endpoints behind Noise that this server does not offer: each answers what makes a client carry on.
  * Not registration and maps. One table: path -> answer; nothing is stored.
  * Source of what each answer does to a client: docs/protocol/endpoints.md (control.md 3). */
 #ifndef SERVE_REST_H
