@@ -3,8 +3,8 @@
 import pytest
 
 ANSWERS = {"/machine/set-dns": 501, "PATCH /machine/set-device-attr": 501, "/machine/id-token": 501, "/machine/feature/query": 501,
-           "/machine/webclient/init": 501, "/machine/audit-log": 501, "GET /machine/ssh/action/from/1/to/2": 200, "/machine/tka/init/begin": 501,
-           "GET /machine/tka/sync/offer": 501,
+           "/machine/webclient/init": 501, "/machine/audit-log": 501,
+           "GET /machine/ssh/action/from/1/to/2": 200, "/machine/tka/init/begin": 501, "GET /machine/tka/sync/offer": 501,
            "/machine/update-health": 204}
 
 
@@ -24,8 +24,8 @@ def test_whom_it_speaks_with(tailnet):
     assert raw.request("GET /machine/whoami")["text"].strip() == raw.keys["machine_key"]
 
 
-@pytest.mark.parametrize("path", ["GET /machine/map", "DELETE /machine/register", "PUT /machine/map", "/machine/register/", "//machine/map",
-                                  "/MACHINE/MAP", "/machine/%6dap", "/machine/map?x=1"])
+@pytest.mark.parametrize("path", ["GET /machine/map", "DELETE /machine/register", "PUT /machine/map", "/machine/register/",
+                                  "//machine/map", "/MACHINE/MAP", "/machine/%6dap", "/machine/map?x=1"])
 def test_near_misses(tailnet, path):
     raw = tailnet.raw("node")
     answer = raw.request(path, {})

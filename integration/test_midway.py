@@ -1,4 +1,4 @@
-"""PostgreSQL or Redis stand still, or all dies, in the middle of registrations and map requests: clear answers, nothing half written."""
+"""PostgreSQL or Redis stand still, or all dies, amid registrations and map requests: clear answers, nothing half written."""
 
 import os
 import signal
@@ -13,10 +13,11 @@ from actors.client import Refused, about
 GRACE = {"presence.grace": "15s"}
 
 # Registered nodes, used keys, journal and generations tell one story.
-STRAY_KEYS = "select count(*) from fleetscale.authkeys a where used_by is not null and not exists (select from fleetscale.nodes n where n.id = a.used_by)"
+STRAY_KEYS = """select count(*) from fleetscale.authkeys a
+                where used_by is not null and not exists (select from fleetscale.nodes n where n.id = a.used_by)"""
 DOUBLES = "select count(*) from (select from fleetscale.nodes group by tailnet_id, machine_key having count(*) > 1) d"
-BEHIND = """select count(*) from fleetscale.generations g
-            where g.generation <> (select coalesce(max(j.generation), g.generation) from fleetscale.journal j where j.tailnet_id = g.tailnet_id)"""
+BEHIND = """select count(*) from fleetscale.generations g where g.generation <>
+            (select coalesce(max(j.generation), g.generation) from fleetscale.journal j where j.tailnet_id = g.tailnet_id)"""
 
 
 def whole(cluster):
@@ -123,7 +124,7 @@ def agree_about(net, nodes):
 
 
 def test_postgres_dies_under_registrations(broken):
-    """kill -9 amid thirty registrations with one-shot keys. Who was welcomed is there; who was not comes again with the same key."""
+    """kill -9 amid thirty registrations. Who was welcomed is there; who was not comes again with the same one-shot key."""
     cluster, net, nodes, since = standing(broken)
     machine = net.machine()
     raws = [machine.raw(f"raw-{i}", url=net.url()) for i in range(30)]
@@ -199,17 +200,18 @@ def test_redis_stands_still(broken):
 
 
 def test_all_dies_under_registrations(broken):
-    """kill -9 for PostgreSQL, Redis and our programs at once; up again, whoever was welcomed is there, and the rest come with the same keys."""
+    """kill -9 for PostgreSQL, Redis and our programs at once. Up again, who was welcomed is there; the rest come again."""
     cluster, net, nodes, _ = standing(broken)
     machine = net.machine()
     raws = [machine.raw(f"raw-{i}", url=net.url()) for i in range(20)]
     keys = [net.authkey() for _ in raws]
     first = [Later(lambda r=r, k=k: r.register(k)) for r, k in zip(raws, keys)]
     time.sleep(0.05)
-    doomed = [pid for p in (cluster.postgres.process, cluster.redis.process) for pid in family(p)] + [p.pid for p in cluster.programs]
+    servers = [cluster.postgres.process, cluster.redis.process]
+    doomed = [pid for p in servers for pid in family(p)] + [p.pid for p in cluster.programs]
     signal_all(doomed, signal.SIGKILL)
     answers = [one.answer(30) for one in first]
-    for p in (cluster.postgres.process, cluster.redis.process, *cluster.programs):
+    for p in (*servers, *cluster.programs):
         p.wait(10)
     cluster.start()
     there = {n["nodeKey"] for n in net.nodes()}

@@ -56,7 +56,8 @@ def test_every_rule_holds(pooled):
     tailnets_do_not_mix(red, blue)
     settings_do_not_stay(cluster, pooler, red)
     sweep(red)
-    backends = cluster.postgres.sql("fleetscale", "select usename, count(*) from pg_stat_activity where usename like 'fleetscale\\_%' group by 1")
+    backends = cluster.postgres.sql("fleetscale", "select usename, count(*) from pg_stat_activity "
+                                    "where usename like 'fleetscale\\_%' group by 1")
     assert backends and all(int(line.split("|")[1]) <= SESSIONS for line in backends.splitlines()), f"past the pooler: {backends}"
     pooler_killed(cluster, pooler, red, [alice, bob])
     postgres_restarted(cluster, red, [alice, bob])

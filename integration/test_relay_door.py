@@ -1,4 +1,4 @@
-"""The door for relays: wrong tokens, tokens at the wrong door, wrong bodies; what a relay does while the stores are gone, and when it is removed."""
+"""The door for relays: wrong tokens, tokens at the wrong door, wrong bodies; a relay without the stores, and one removed."""
 
 import json
 import os
@@ -51,10 +51,12 @@ def test_secrets_at_the_wrong_door(tailnet, token):
     assert tailnet.nodes() == []
 
 
-BODIES = ["", "{", "null", "[]", "7", "[" * 8000, '{"HostName":7}', '{"HostName":""}', '{"HostName":"a b"}', '{"HostName":"' + "h" * 300 + '"}',
-          '{"HostName":"x","DERPPort":-1}', '{"HostName":"x","DERPPort":65536}', '{"HostName":"x","DERPPort":"443"}',
+BODIES = ["", "{", "null", "[]", "7", "[" * 8000, '{"HostName":7}', '{"HostName":""}', '{"HostName":"a b"}',
+          '{"HostName":"' + "h" * 300 + '"}', '{"HostName":"x","DERPPort":-1}', '{"HostName":"x","DERPPort":65536}',
+          '{"HostName":"x","DERPPort":"443"}',
           '{"HostName":"x","STUNPort":1e9}', '{"HostName":"x","IPv4":"::1"}', '{"HostName":"x","IPv6":"1.2.3.4"}',
-          '{"HostName":"x\\u0000y"}', '{"HostName":"\\ud800"}', '{"HostName":"x","IPv4":"1.2.3.4.5"}', "\xff\xfe", "{" + " " * 40_000 + "}"]
+          '{"HostName":"x\\u0000y"}', '{"HostName":"\\ud800"}', '{"HostName":"x","IPv4":"1.2.3.4.5"}', "\xff\xfe",
+          "{" + " " * 40_000 + "}"]
 
 
 def test_wrong_announcements(shared, token, tailnet):
@@ -67,8 +69,8 @@ def test_wrong_announcements(shared, token, tailnet):
 
 
 def test_wrong_questions(shared, token):
-    for body in ("", "{", "null", "[]", "{}", '{"NodeKey":7}', '{"NodeKey":"nodekey:zz"}', '{"NodeKey":"mkey:' + "0" * 64 + '"}', "[" * 3000,
-                 '{"NodePublic":"nodekey:' + "1" * 64 + '","Source":"here"}', "x" * 5000):
+    for body in ("", "{", "null", "[]", "{}", '{"NodeKey":7}', '{"NodeKey":"nodekey:zz"}', '{"NodeKey":"mkey:' + "0" * 64 + '"}',
+                 "[" * 3000, '{"NodePublic":"nodekey:' + "1" * 64 + '","Source":"here"}', "x" * 5000):
         status, text = ask(shared, "/relay/v1/verify", token, body)
         assert status in (400, 413) or json.loads(text).get("Allow") is False, (body[:60], status, text)
 

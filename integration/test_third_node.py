@@ -1,4 +1,4 @@
-"""What test_deltas.py leaves open: expiry as a delta, moves as real clients of both releases show them, and what their users read at the end."""
+"""What test_deltas.py leaves open: expiry as a delta, moves and ends as real clients of both releases show them."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""A PgBouncer of one's own before a cluster's PostgreSQL: transactions are pooled, sessions are few, the socket lies in a private folder."""
+"""A PgBouncer of one's own before a cluster's PostgreSQL: it pools transactions, its sessions are few, its socket is private."""
 
 import shutil
 import subprocess
@@ -71,8 +71,9 @@ log_disconnections = 0
     def sql(self, user, *statements, database="fleetscale"):
         """Rows as lines, of statements on one client connection, each a transaction of its own."""
         commands = [word for text in statements for word in ("-c", text)]
-        done = subprocess.run([POSTGRES_BIN / "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-p", str(PORT), "-U", user,
-                               "-d", database, *commands], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        done = subprocess.run([POSTGRES_BIN / "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-p", str(PORT),
+                               "-U", user, "-d", database, *commands],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise Failure(f"psql: {done.stderr.strip()}")
         return done.stdout.strip()
