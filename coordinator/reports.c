@@ -9,7 +9,9 @@
 
 enum {
 	WAITING_MAX = 4096,
-	BATCH_MAX = 256 /* reports of one transaction: a few hundred KiB of host info at most */
+	BATCH_MAX = 256,  /* reports of one transaction: a few hundred KiB of host info at most */
+	STRETCH_MAX = 10, /* gathers so many times longer while reports come in crowds: each commit costs the same */
+	REST_MS = 1000    /* a gather that has nothing to do remembers its stretch so long */
 };
 
 struct waiting {
@@ -27,7 +29,9 @@ struct gather {
 	struct timer due;
 	struct list waiting, writing;
 	struct table *seen, *farewell, *polled; /* sets of nodes */
-	bool in_flight;
+	unsigned stretch;                       /* as many as the last batch held: a calm tailnet is written after report.gather, a churning one less often */
+	bool in_flight, resting;
+	bool full; /* the last batch took all that it may: the rest must not wait */
 };
 
 struct reports {
@@ -47,9 +51,35 @@ struct reports *reports_new(struct coordinator *c)
 	return reports;
 }
 
+static bool gather_empty(const struct gather *g)
+{
+	return list_empty(&g->waiting) && !table_count(g->seen) && !table_count(g->farewell) && !table_count(g->polled);
+}
+
+static void gather_free(struct gather *g)
+{
+	table_remove_number(g->reports->gathers, g->tailnet);
+	timer_cancel(&g->due);
+	table_free(&g->seen);
+	table_free(&g->farewell);
+	table_free(&g->polled);
+	free(g);
+}
+
 static void on_due(void *context)
 {
-	gather_write(context);
+	struct gather *g = context;
+
+	if (gather_empty(g))
+		gather_free(g);
+	else
+		gather_write(g);
+}
+
+static void gather_wait(struct gather *g)
+{
+	g->resting = false;
+	timer_set(&g->due, g->reports->c->options->report_gather_ms * g->stretch);
 }
 
 static struct gather *gather_get(struct reports *reports, uint64_t tailnet)
@@ -66,21 +96,12 @@ static struct gather *gather_get(struct reports *reports, uint64_t tailnet)
 		g->seen = table_new();
 		g->farewell = table_new();
 		g->polled = table_new();
+		g->stretch = 1;
 		table_put_number(reports->gathers, tailnet, g);
 	}
-	if (!g->in_flight && !timer_is_set(&g->due))
-		timer_set(&g->due, reports->c->options->report_gather_ms);
+	if (!g->in_flight && (g->resting || !timer_is_set(&g->due)))
+		gather_wait(g);
 	return g;
-}
-
-static void gather_free(struct gather *g)
-{
-	table_remove_number(g->reports->gathers, g->tailnet);
-	timer_cancel(&g->due);
-	table_free(&g->seen);
-	table_free(&g->farewell);
-	table_free(&g->polled);
-	free(g);
 }
 
 static void answer_all(struct reports *reports, struct list *list, enum err e)
@@ -119,9 +140,16 @@ void reports_free(struct reports **reports)
 	*reports = NULL;
 }
 
-static bool gather_empty(const struct gather *g)
+static void gather_next(struct gather *g)
 {
-	return list_empty(&g->waiting) && !table_count(g->seen) && !table_count(g->farewell) && !table_count(g->polled);
+	if (gather_empty(g)) {
+		g->resting = true;
+		timer_set(&g->due, REST_MS);
+	} else if (g->stretch > 1 && !g->full) {
+		gather_wait(g);
+	} else {
+		gather_write(g);
+	}
 }
 
 static void on_committed(void *context, enum err e, struct tx *tx, const struct diag *why)
@@ -136,10 +164,7 @@ static void on_committed(void *context, enum err e, struct tx *tx, const struct 
 	else if (tx_generation(tx))
 		notice_ring(g->reports->c->bus, g->tailnet, tx_generation(tx));
 	answer_all(g->reports, &g->writing, e);
-	if (gather_empty(g))
-		gather_free(g);
-	else
-		gather_write(g);
+	gather_next(g);
 }
 
 /* Moves a batch over, each node once: a second report of a node waits for the next. */
@@ -186,6 +211,8 @@ static void gather_write(struct gather *g)
 	uint64_t *nodes;
 
 	timer_cancel(&g->due);
+	g->stretch = count < 1 ? 1 : count < STRETCH_MAX ? (unsigned)count : STRETCH_MAX;
+	g->full = count == BATCH_MAX;
 	if (count)
 		nodes_report_add(tx, reports, count);
 	if ((count = nodes_take(&g->seen, arena, &nodes)))

@@ -1,4 +1,4 @@
-/* Soft writes of clients: gathered per tailnet for a short time, written in one transaction, one bell each batch.
+/* Soft writes of clients: gathered per tailnet for a short time, longer while they come in crowds; written in one transaction, one bell each batch.
  * Not joins or anything an administrator does (act_*). A lite update is answered after its batch committed.
  * The worker owns it. Bounded: past 4,096 waiting reports new ones are answered ERR_UNAVAILABLE. */
 #ifndef REPORTS_H

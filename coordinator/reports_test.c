@@ -201,6 +201,33 @@ static void test_later_reports_wait_for_the_next_batch(void **state)
 	assert_int_equal(out_count, 0);
 }
 
+static void test_crowds_are_written_less_often(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 3; i++)
+		report(1, i);
+	pass(GATHER_MS + 1);
+	commit(ERR_NONE);
+	report(1, 5);
+	pass(GATHER_MS + 1);
+	assert_int_equal(out_count, 0);
+	report(1, 6);
+	pass(2 * GATHER_MS);
+	assert_int_equal(out_count, 1);
+	assert_int_equal(out[0]->reports, 2);
+	report(1, 7);
+	commit(ERR_NONE);
+	assert_int_equal(out_count, 0);
+	pass(2 * GATHER_MS + 1);
+	assert_int_equal(out[0]->reports, 1);
+	commit(ERR_NONE);
+	report(1, 8); /* calm again */
+	pass(GATHER_MS + 1);
+	assert_int_equal(out_count, 1);
+	commit(ERR_NONE);
+	assert_int_equal(written, 7);
+}
+
 static void test_batches_have_an_end(void **state)
 {
 	(void)state;
@@ -274,6 +301,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_a_batch_is_gathered_and_then_answered),
 		TEST(test_later_reports_wait_for_the_next_batch),
+		TEST(test_crowds_are_written_less_often),
 		TEST(test_batches_have_an_end),
 		TEST(test_who_is_too_many_is_refused_later),
 		cmocka_unit_test(test_a_failed_batch_fails_its_own_alone),
