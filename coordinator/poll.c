@@ -12,7 +12,7 @@
 enum {
 	RESUBSCRIBE_MS = 200,       /* a lost mapper is marked by then; the next pick is another */
 	UNKNOWN_NODE_TRIES = 10,    /* a keeper may still be behind the commit that made the node */
-	KEEPALIVE_SPREAD_MS = 8000, /* control.md 5.4: 50 s and up to 8 s random */
+	KEEPALIVE_SPREAD_MS = 8000, /* docs/protocol/map.md: 50 s and up to 8 s random */
 	TOUCH_EVERY_MS = 30000,     /* at most so old is last_seen of a node whose coordinator was killed */
 	CLOGGED_MS = 110000,        /* who took no frame for so long gives up by itself at 120 s, or is not there */
 	FRAME_PIECES_MAX = 65536    /* chunks of 64 peers: four million peers */
@@ -175,7 +175,7 @@ static void on_keepalive(void *context)
 	timer_set(&p->keepalive, p->keepalive_ms);
 }
 
-/* The client's own watchdog is 120 s (control.md 5.4): better a clean break before it. */
+/* The client's own watchdog is 120 s (docs/protocol/map.md): better a clean break before it. */
 static void on_deadline(void *context)
 {
 	poll_abort(context, "no first map in time");
@@ -186,7 +186,7 @@ static void on_resubscribe(void *context)
 	poll_subscribe(context);
 }
 
-/* Nothing was told yet, so another mapper may begin: a full map inside a running stream is not a first frame (contracts.md C). */
+/* Nothing was told yet, so another mapper may begin: a full map inside a running stream is not a first frame (docs/link.md). */
 static bool poll_may_retry(const struct poll *p, enum err why, enum link_end reason)
 {
 	if (p->told || p->pending)

@@ -5,7 +5,7 @@
 #include "jsonw.h"
 #include "text.h"
 
-/* Both names carry the Noise key: a non-zero legacy key spares clients a second GET /key before each registration (control.md 1.2). */
+/* Both names carry the Noise key: a non-zero legacy key spares clients a second GET /key before each registration (docs/protocol/transport.md). */
 void serve_key(struct exchange *x)
 {
 	const struct coordinator *c = x->program;

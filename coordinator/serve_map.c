@@ -26,7 +26,7 @@ static void task_fail(struct map_task *t, enum err e)
 	exchange_reply_text(t->x, 503, "try again later\n");
 }
 
-/* Reports are applied by lite updates and old full requests alone: a stream's copy may be older than one of those (control.md 5.2). */
+/* Reports are applied by lite updates and old full requests alone: a stream's copy may be older than one of those (docs/protocol/map.md). */
 static bool kind_reports(enum map_kind kind)
 {
 	return kind == MAP_LITE || kind == MAP_FULL;
@@ -111,7 +111,7 @@ static void on_node(void *context, enum err e, const struct nodes_place *place, 
 		task_fail(t, e);
 		return;
 	}
-	/* Who left may have said something newer elsewhere meanwhile (control.md 4.9): its report must not pass for the latest. */
+	/* Who left may have said something newer elsewhere meanwhile (docs/protocol/registration.md): its report must not pass for the latest. */
 	if (t->x->gone) {
 		on_reported(t, ERR_NONE);
 		return;

@@ -1,6 +1,6 @@
 /* The endpoints behind Noise that this server does not offer: each answers what makes a client carry on.
  * Not registration and maps. One table: path -> answer; nothing is stored.
- * Source of what each answer does to a client: docs/protocol/endpoints.md (control.md 3). */
+ * Source of what each answer does to a client: docs/protocol/endpoints.md. */
 #ifndef SERVE_REST_H
 #define SERVE_REST_H
 

@@ -1,5 +1,5 @@
 /* One client connection: upgrade -> Noise -> HTTP/2; its states, its only exit.
- * Not the requests in it (serve_*). One machine may hold several sessions at a time (control.md 1.10).
+ * Not the requests in it (serve_*). One machine may hold several sessions at a time (docs/protocol/transport.md).
  * The session owns its pipe, ciphers and HTTP/2; session_end frees it at the end of the turn. */
 #ifndef SESSION_H
 #define SESSION_H

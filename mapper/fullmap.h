@@ -1,7 +1,7 @@
 /* The first frame of a stream in pieces: a private head, shared chunks of profiles and peers, and a private end with the viewer's own segment made
  * without it. Pure.
  * Not deltas (render.h), not sending (deliver.h). Each piece is an own zstd frame, or plain text.
- * Pieces hold a reference of each body until pieces_clear. Source: docs/protocol/map.md (tailscale tailcfg MapResponse; control.md 5.5, 5.6). */
+ * Pieces hold a reference of each body until pieces_clear. Source: docs/protocol/map.md (tailscale tailcfg MapResponse). */
 #ifndef FULLMAP_H
 #define FULLMAP_H
 

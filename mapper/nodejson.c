@@ -120,7 +120,7 @@ static void write_common(struct jsonw *w, const struct node *n, unsigned feature
 		jsonw_bool(w, "MachineAuthorized", true);
 }
 
-/* Online is always given: a client that never had a value does not take one later (control.md 5.6). */
+/* Online is always given: a client that never had a value does not take one later (docs/protocol/map.md). */
 static void write_presence(struct jsonw *w, const struct place *place)
 {
 	jsonw_bool(w, "Online", place->online);
@@ -210,7 +210,7 @@ void nodejson_patch(struct jsonw *w, const struct snapshot *s, uint32_t slot, un
 	bool presence = facets & FACET_ONLINE || (facets & FACET_SEEN && !place->online);
 	bool relay = facets & FACET_RELAY && n->home_relay && !place->expired, capver = facets & FACET_CAPVER && n->capver;
 	bool disco = facets & FACET_DISCO && !key_is_zero(n->disco_key.raw);
-	/* Some clients discard a whole patch that has both a disco key and a last seen that is not newer (control.md 5.7): two patches then. */
+	/* Some clients discard a whole patch that has both a disco key and a last seen that is not newer (docs/protocol/map.md): two patches then. */
 	bool apart = disco && !place->online;
 	if (facets & (FACET_KEY | FACET_EXPIRY | FACET_ENDPOINTS) || relay || capver || disco) {
 		patch_start(w, n);

@@ -1,6 +1,6 @@
 /* One node as map responses say it: whole for a peer, whole for itself, as a patch; and the profile of an owner. Pure.
  * Not whole messages (render.h) and not who may see it (class.h).
- * Appends through the caller's writer; nothing is owned. Source: docs/protocol/map.md (tailscale tailcfg Node, PeerChange, UserProfile; control.md 5.7, 6.1). */
+ * Appends through the caller's writer; nothing is owned. Source: docs/protocol/map.md (tailscale tailcfg Node, PeerChange, UserProfile). */
 #ifndef NODEJSON_H
 #define NODEJSON_H
 
@@ -16,7 +16,7 @@ unsigned nodejson_form(unsigned features);
 void nodejson_patch(struct jsonw *w, const struct snapshot *s, uint32_t slot, unsigned facets);
 /* The profile that goes with a wire user id: a user's, or the one that a tagged node has for itself. */
 void nodejson_profile(struct jsonw *w, const struct snapshot *s, uint64_t wire_user);
-/* The node is told as gone: its own view of itself with a key that ran out long ago, so that the client says so (control.md 4.10). */
+/* The node is told as gone: its own view of itself with a key that ran out long ago, so that the client says so (docs/protocol/registration.md). */
 void nodejson_farewell(struct jsonw *w, const char *name, const struct node *node, struct bytes domain);
 
 #endif

@@ -8,7 +8,7 @@
 #include "nodejson.h"
 
 enum {
-	/* Clients that turn a changed peer into a patch lose a last seen of a peer that had none (control.md 5.6), so presence goes as a patch too. */
+	/* Clients that turn a changed peer into a patch lose a last seen of a peer that had none (docs/protocol/map.md), so presence goes as a patch too. */
 	PRESENCE = FACET_ONLINE | FACET_SEEN,
 	RUNS_FROM = 2 * RENDER_RUN /* entries; below, joining runs costs more than compressing all again */
 };

@@ -2,7 +2,7 @@
  * Not what to say (delta.h), not first frames (fullmap.h), not framing or sending (deliver.h).
  * Every entry is rendered once per delta and form; a mover's body is joined from runs of entries that are compressed once, each an own zstd frame,
  * and only the run that holds the mover is made anew. A struct render is one per loop: scratch memory and nothing else.
- * Source: docs/protocol/map.md (tailscale tailcfg MapResponse; control.md 5.3, 5.6, 5.7). */
+ * Source: docs/protocol/map.md (tailscale tailcfg MapResponse). */
 #ifndef RENDER_H
 #define RENDER_H
 

@@ -1,5 +1,5 @@
 /* The sections of a map response that are told as a whole when they moved: relay map, DNS and domain, packet filter. Pure.
- * Not nodes (nodejson.h). Appends through the caller's writer. Source: docs/protocol/map.md (tailscale tailcfg MapResponse; control.md 5.6, 6.6, 6.7). */
+ * Not nodes (nodejson.h). Appends through the caller's writer. Source: docs/protocol/map.md (tailscale tailcfg MapResponse). */
 #ifndef SECTIONS_H
 #define SECTIONS_H
 

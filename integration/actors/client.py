@@ -327,7 +327,7 @@ class Raw(Actor):
         return len(self.frames)
 
     def assert_only_deltas(self, since):
-        """contracts.md A: the same stream, and no later frame of it with a non-empty Peers."""
+        """The same stream, and no later frame of it with a non-empty Peers."""
         full = [m for _, m, _ in self.frames[since:] if m.get("Peers")]
         assert not full, f"{self.name} got a full list of peers instead of a delta: {json.dumps(full[0])[:800]}"
         assert not self.ends, f"{self.name}'s stream ended: {self.ends}"

@@ -277,7 +277,7 @@ static bool bot_upgrade(struct bot *b, struct buffer *in)
 	return true;
 }
 
-/* ff ff ff "TS", a big-endian length and JSON may come before HTTP/2 (control.md 1.9). False: more must come first. */
+/* ff ff ff "TS", a big-endian length and JSON may come before HTTP/2 (docs/protocol/transport.md). False: more must come first. */
 static bool bot_skip_early(struct bot *b)
 {
 	static const uint8_t magic[] = {0xff, 0xff, 0xff, 'T', 'S'};

@@ -1,6 +1,6 @@
 /* Which address next: a rule over a range and a cursor.
  * Not the taking: that happens inside the joining transaction, and unique constraints of nodes judge.
- * Pure. Source of the reserved addresses: docs/protocol/addresses.md (control.md 9.1). */
+ * Pure. Source of the reserved addresses: docs/protocol/addresses.md. */
 #ifndef IPAM_H
 #define IPAM_H
 

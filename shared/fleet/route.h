@@ -1,6 +1,6 @@
 /* Subnet routes and exit routes of a node: advertised, approved, served.
  * Not reachability and not the election of a primary between several routers (a row; decided by a coordinator's duty).
- * Pure; results go into the caller's arrays. Source: docs/protocol/routes.md (control.md 9.4). */
+ * Pure; results go into the caller's arrays. Source: docs/protocol/routes.md. */
 #ifndef ROUTE_H
 #define ROUTE_H
 

@@ -5,7 +5,7 @@
 #include "h2stream.h"
 
 enum {
-	STREAMS_MAX = 100,          /* fewer make clients open further connections; control.md 1.10 */
+	STREAMS_MAX = 100,          /* fewer make clients open further connections; docs/protocol/transport.md */
 	OWED_MAX = 2 * STREAMS_MAX, /* with exchanges whose stream was reset while their handler still works */
 	HEADER_LIST_MAX = 16 * 1024,
 	FRAME_DATA_MAX = 4068,     /* one DATA frame fits one Noise record */

@@ -1,6 +1,6 @@
 /* The relay map: regions and their nodes as rows tell them -> DERPMap JSON. Byte-stable for equal input.
  * Not which relay is alive: that is a lease; being in the map is a row.
- * Texts live in the arena of whoever read them. Source: docs/protocol/derpmap.md (tailscale tailcfg/derpmap.go; control.md 5.8). */
+ * Texts live in the arena of whoever read them. Source: docs/protocol/derpmap.md (tailscale tailcfg/derpmap.go). */
 #ifndef DERPMAP_H
 #define DERPMAP_H
 

@@ -1,6 +1,6 @@
 /* The early payload: what a server may say inside Noise before HTTP/2 begins.
  * Not needed by any client that is known; it carries the challenge for proving a node key.
- * Appends to the caller's buffer. Source: docs/protocol/registration.md (tailscale control/ts2021; control.md 1.9). */
+ * Appends to the caller's buffer. Source: docs/protocol/registration.md (tailscale control/ts2021). */
 #ifndef EARLY_H
 #define EARLY_H
 

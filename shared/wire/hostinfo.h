@@ -1,6 +1,6 @@
 /* Hostinfo: what a client tells of itself. A few members decide things; the whole is kept and relayed as JSON.
  * Not trusted: host names of every alphabet and length arrive here.
- * What is decoded lives in the caller's arena. Source: docs/protocol/map.md (tailscale tailcfg Hostinfo; control.md 6.3). */
+ * What is decoded lives in the caller's arena. Source: docs/protocol/map.md (tailscale tailcfg Hostinfo). */
 #ifndef HOSTINFO_H
 #define HOSTINFO_H
 

@@ -1,6 +1,6 @@
 /* Map requests: decode MapRequest. (Responses are written by the mapper's render over jsonw.)
  * Not the framing (mapframe.h).
- * What is decoded lives in the caller's arena. Source: docs/protocol/map.md (tailscale tailcfg MapRequest; control.md 5.1, 5.2). */
+ * What is decoded lives in the caller's arena. Source: docs/protocol/map.md (tailscale tailcfg MapRequest). */
 #ifndef MAPMSG_H
 #define MAPMSG_H
 

@@ -1,6 +1,6 @@
 /* Registration messages: decode RegisterRequest, encode RegisterResponse.
  * Not deciding anything (fleet/admission.h).
- * What is decoded lives in the caller's arena. Source: docs/protocol/registration.md (tailscale tailcfg RegisterRequest; control.md 4). */
+ * What is decoded lives in the caller's arena. Source: docs/protocol/registration.md (tailscale tailcfg RegisterRequest). */
 #ifndef REGMSG_H
 #define REGMSG_H
 
