@@ -1,4 +1,5 @@
 #include "act_relay.h"
+#include "done.h"
 #include "fields.h"
 #include "guard.h"
 #include "own.h"
@@ -21,14 +22,6 @@ static struct relay_task *task_new(struct exchange *x, const char *detail)
 	return t;
 }
 
-static void write_time_or_null(struct jsonw *w, const char *name, struct wall at)
-{
-	if (wall_is_zero(at))
-		jsonw_null(w, name);
-	else
-		jsonw_time(w, name, at);
-}
-
 static void relay_write(struct jsonw *w, const char *name, const struct relay *relay, const struct relay_region *regions, size_t region_count)
 {
 	jsonw_object(w, name);
@@ -47,7 +40,7 @@ static void relay_write(struct jsonw *w, const char *name, const struct relay *r
 	jsonw_uint(w, "derpPort", relay->node.relay_port);
 	jsonw_int(w, "stunPort", relay->node.stun_port);
 	jsonw_text(w, "version", relay->version);
-	write_time_or_null(w, "lastSeen", relay->last_seen);
+	jsonw_time_or_null(w, "lastSeen", relay->last_seen);
 	jsonw_time(w, "createdAt", relay->created);
 	jsonw_object_end(w);
 }
@@ -138,17 +131,6 @@ void own_relays_create(struct exchange *x)
 	act_commit(c, tx, on_created, t);
 }
 
-static void on_deleted(void *context, enum err e, struct tx *tx, const struct diag *why)
-{
-	struct relay_task *t = context;
-
-	(void)tx;
-	if (e)
-		problem_reply_err(t->x, e, t->detail, why);
-	else
-		admin_reply(t->x, BYTES("{}"));
-}
-
 void own_relays_delete(struct exchange *x)
 {
 	struct coordinator *c = x->program;
@@ -159,5 +141,5 @@ void own_relays_delete(struct exchange *x)
 		return;
 	tx = tx_begin(c->pg, TAILNET_INSTALLATION, TX_WRITE);
 	act_relay_delete(tx, &asker_of(x)->actor, t->id);
-	act_commit(c, tx, on_deleted, t);
+	done_commit(x, tx, t->detail);
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "act_apikey.h"
+#include "done.h"
 #include "fields.h"
 #include "guard.h"
 #include "problem.h"
@@ -36,14 +37,6 @@ static struct key_task *task_new(struct exchange *x, const char *detail)
 	return t;
 }
 
-static void write_time_or_null(struct jsonw *w, const char *name, struct wall at)
-{
-	if (wall_is_zero(at))
-		jsonw_null(w, name);
-	else
-		jsonw_time(w, name, at);
-}
-
 static void apikey_write(struct jsonw *w, const struct apikey *key)
 {
 	char masked[SECRET_TEXT_MAX];
@@ -52,9 +45,9 @@ static void apikey_write(struct jsonw *w, const struct apikey *key)
 	jsonw_object(w, NULL);
 	jsonw_uint_text(w, "id", key->id);
 	jsonw_string(w, "prefix", masked);
-	write_time_or_null(w, "expiration", wall_is_zero(key->revoked) ? key->expiry : key->revoked);
+	jsonw_time_or_null(w, "expiration", wall_is_zero(key->revoked) ? key->expiry : key->revoked);
 	jsonw_time(w, "createdAt", key->created);
-	write_time_or_null(w, "lastSeen", key->last_used);
+	jsonw_time_or_null(w, "lastSeen", key->last_used);
 	jsonw_object_end(w);
 }
 
@@ -121,17 +114,6 @@ void v1_apikey_create(struct exchange *x)
 	act_commit(c, tx, on_created, t);
 }
 
-static void on_done(void *context, enum err e, struct tx *tx, const struct diag *why)
-{
-	struct key_task *t = context;
-
-	(void)tx;
-	if (e)
-		problem_reply_err(t->x, e, t->detail, why);
-	else
-		admin_reply(t->x, BYTES("{}"));
-}
-
 static void task_end_key(struct key_task *t, uint64_t id)
 {
 	struct coordinator *c = t->x->program;
@@ -141,7 +123,7 @@ static void task_end_key(struct key_task *t, uint64_t id)
 		act_apikey_delete(tx, &asker_of(t->x)->actor, id);
 	else
 		act_apikey_expire(tx, &asker_of(t->x)->actor, id);
-	act_commit(c, tx, on_done, t);
+	done_commit(t->x, tx, t->detail);
 }
 
 static void on_found(void *context, enum err e, struct tx *tx, const struct diag *why)

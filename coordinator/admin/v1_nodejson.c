@@ -7,14 +7,6 @@
 #include "v1_preauthkey.h"
 #include "v1_user.h"
 
-static void write_time_or_null(struct jsonw *w, const char *name, struct wall at)
-{
-	if (wall_is_zero(at))
-		jsonw_null(w, name);
-	else
-		jsonw_time(w, name, at);
-}
-
 static void write_prefixes(struct jsonw *w, const char *name, const struct prefix *prefixes, size_t count)
 {
 	jsonw_array(w, name);
@@ -93,8 +85,8 @@ void v1_node_write(struct jsonw *w, const char *name, const struct node *node, c
 	write_hostname(w, node->hostinfo);
 	jsonw_text(w, "givenName", node->label);
 	v1_user_write(w, "user", node_is_tagged(node) ? NULL : v1_user_find(roll->users, roll->user_count, node->user));
-	write_time_or_null(w, "lastSeen", node->last_seen);
-	write_time_or_null(w, "expiry", node->expiry);
+	jsonw_time_or_null(w, "lastSeen", node->last_seen);
+	jsonw_time_or_null(w, "expiry", node->expiry);
 	jsonw_time(w, "createdAt", node->created);
 	write_authkey(w, node, roll);
 	jsonw_string(w, "registerMethod", methods[node->register_method < COUNT_OF(methods) ? node->register_method : 0]);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "act_authkey.h"
+#include "done.h"
 #include "fields.h"
 #include "guard.h"
 #include "problem.h"
@@ -140,17 +141,6 @@ void v1_preauthkey_create(struct exchange *x)
 	act_commit(c, tx, on_created, t);
 }
 
-static void on_done(void *context, enum err e, struct tx *tx, const struct diag *why)
-{
-	struct key_task *t = context;
-
-	(void)tx;
-	if (e)
-		problem_reply_err(t->x, e, t->detail, why);
-	else
-		admin_reply(t->x, BYTES("{}"));
-}
-
 void v1_preauthkey_expire(struct exchange *x)
 {
 	struct coordinator *c = x->program;
@@ -161,7 +151,7 @@ void v1_preauthkey_expire(struct exchange *x)
 		return;
 	tx = tx_begin(c->pg, asker_of(x)->tailnet.id, TX_WRITE);
 	act_authkey_expire(tx, &asker_of(x)->actor, t->id);
-	act_commit(c, tx, on_done, t);
+	done_commit(x, tx, t->detail);
 }
 
 void v1_preauthkey_delete(struct exchange *x)
@@ -176,5 +166,5 @@ void v1_preauthkey_delete(struct exchange *x)
 	}
 	tx = tx_begin(c->pg, asker_of(x)->tailnet.id, TX_WRITE);
 	act_authkey_delete(tx, &asker_of(x)->actor, t->id);
-	act_commit(c, tx, on_done, t);
+	done_commit(x, tx, t->detail);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "act_user.h"
+#include "done.h"
 #include "fields.h"
 #include "guard.h"
 #include "problem.h"
@@ -119,17 +120,6 @@ static void on_written(void *context, enum err e, struct tx *tx, const struct di
 	answer_send(&answer, t->x, t->detail);
 }
 
-static void on_deleted(void *context, enum err e, struct tx *tx, const struct diag *why)
-{
-	struct user_task *t = context;
-
-	(void)tx;
-	if (e)
-		problem_reply_err(t->x, e, t->detail, why);
-	else
-		admin_reply(t->x, BYTES("{}"));
-}
-
 void v1_user_create(struct exchange *x)
 {
 	struct coordinator *c = x->program;
@@ -167,7 +157,7 @@ void v1_user_delete(struct exchange *x)
 		return;
 	tx = tx_begin(c->pg, asker_of(x)->tailnet.id, TX_WRITE);
 	act_user_delete(tx, &asker_of(x)->actor, t->id);
-	act_commit(c, tx, on_deleted, t);
+	done_commit(x, tx, t->detail);
 }
 
 void v1_user_rename(struct exchange *x)

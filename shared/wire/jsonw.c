@@ -236,6 +236,14 @@ void jsonw_time(struct jsonw *w, const char *name, struct wall value)
 	write_quoted(w, name, text, time_format(text, value));
 }
 
+void jsonw_time_or_null(struct jsonw *w, const char *name, struct wall value)
+{
+	if (wall_is_zero(value))
+		jsonw_null(w, name);
+	else
+		jsonw_time(w, name, value);
+}
+
 void jsonw_prefix(struct jsonw *w, const char *name, struct prefix value)
 {
 	char text[PREFIX_TEXT_MAX];

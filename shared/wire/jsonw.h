@@ -29,7 +29,8 @@ void jsonw_uint_text(struct jsonw *w, const char *name, uint64_t value); /* as a
 void jsonw_bool(struct jsonw *w, const char *name, bool value);
 void jsonw_null(struct jsonw *w, const char *name);
 void jsonw_double(struct jsonw *w, const char *name, double value);
-void jsonw_time(struct jsonw *w, const char *name, struct wall value); /* RFC 3339 */
+void jsonw_time(struct jsonw *w, const char *name, struct wall value);         /* RFC 3339 */
+void jsonw_time_or_null(struct jsonw *w, const char *name, struct wall value); /* null for WALL_ZERO */
 void jsonw_prefix(struct jsonw *w, const char *name, struct prefix value);
 void jsonw_raw(struct jsonw *w, const char *name, struct bytes json); /* trusted JSON text */
 void jsonw_key(struct jsonw *w, struct bytes name);                   /* an untrusted member name; the next value is written with name NULL and follows it */
