@@ -204,9 +204,22 @@ class Node(Actor):
         if not isinstance(other, str):
             self.knows_home(other)
             other.knows_home(self)
-        done = self.call("exchange", seconds + 5, to=f"{to}:{port}", bytes=int(megabytes * 1_000_000), seconds=seconds)
+        done = self.exchange_once(other, f"{to}:{port}", int(megabytes * 1_000_000), seconds)
         assert len(done["sha256"]) == hashlib.sha256().digest_size * 2
         return done
+
+    def exchange_once(self, other, to, size, seconds):
+        """With 1.64 at an end a TCP connection may stop for good with nothing in flight (README, facts): then anew, as a user would."""
+        aged = OLDEST in (self.machine.release, getattr(other, "machine", self.machine).release)
+        limits = [seconds / 3] * 3 if aged else [seconds]
+        for last, limit in enumerate(limits, 1):
+            try:
+                return self.call("exchange", limit + 5, to=to, bytes=size, seconds=limit)
+            except Refused as why:
+                if last == len(limits) or "timeout" not in str(why):
+                    raise
+                self.failures.append({"event": "exchange-stalled", "error": str(why)})
+        raise AssertionError("no limit")
 
     def ping(self, other, kind="disco"):
         return self.call("ping", ip=other if isinstance(other, str) else other.ips[0], kind=kind)
