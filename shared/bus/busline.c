@@ -4,6 +4,9 @@
 #include <fcntl.h>
 #include <hiredis/hiredis.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/un.h>
@@ -18,6 +21,8 @@
 
 enum {
 	GREETING_MS = 3000,   /* to connect and to be greeted */
+	ADDRESS_MS = 1000,    /* to reach one address of a name */
+	ADDRESSES_MAX = 4,    /* of a name; a helper thread tries them */
 	IN_CAP = 128 << 10,   /* given to the reader at once */
 	REPLY_CAP = 64 << 20, /* of the reader: a reply that is not whole */
 	OUT_CAP = 64 << 20
@@ -42,11 +47,12 @@ struct busline {
 	struct defer flushing, freeing;
 };
 
-/* A name on its way to an address, on a helper thread; the line may go meanwhile. */
+/* A name on its way to a connection, on a helper thread; the line may go meanwhile. */
 struct resolving {
 	struct busline *line;
 	char host[BUS_NAME_MAX];
-	struct endpoint at;
+	uint16_t port;
+	int fd; /* connected, or -1 */
 };
 
 /* ---- url ---- */
@@ -273,13 +279,38 @@ static void connect_tcp(struct busline *l, struct endpoint at)
 	take_pipe(l, pipe_connect(l->loop, at, GREETING_MS, IN_CAP, &pipe_tells, l));
 }
 
+/* Connected and non-blocking, or -1. */
+static int connect_one(const struct addrinfo *at)
+{
+	int fd = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), wrong = 0, on = 1;
+	struct pollfd wait = {.fd = fd, .events = POLLOUT};
+	socklen_t len = sizeof(wrong);
+	if (fd < 0)
+		return -1;
+	if (connect(fd, at->ai_addr, at->ai_addrlen) < 0 && (errno != EINPROGRESS || poll(&wait, 1, ADDRESS_MS) != 1))
+		wrong = 1;
+	else if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &wrong, &len) < 0)
+		wrong = 1;
+	if (wrong) {
+		close(fd);
+		return -1;
+	}
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	return fd;
+}
+
+/* One address after the other: `localhost` may lead with ::1 where Redis listens on 127.0.0.1, and a name's first address may be the one that died. */
 static void resolve(void *context)
 {
 	struct resolving *r = context;
-	struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *found = NULL;
-	if (getaddrinfo(r->host, NULL, &hints, &found) != 0)
+	struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV}, *found = NULL;
+	char port[8];
+	unsigned tried = 0;
+	snprintf(port, sizeof(port), "%u", r->port);
+	if (getaddrinfo(r->host, port, &hints, &found) != 0)
 		return;
-	r->at.ip = endpoint_from_sockaddr(found->ai_addr).ip;
+	for (struct addrinfo *at = found; at && r->fd < 0 && tried < ADDRESSES_MAX; at = at->ai_next, tried++)
+		r->fd = connect_one(at);
 	freeaddrinfo(found);
 }
 
@@ -287,13 +318,14 @@ static void on_resolved(void *context)
 {
 	struct resolving *r = context;
 	struct busline *l = r->line;
-	if (l) {
+	if (l)
 		l->resolving = NULL;
-		if (r->at.ip.family)
-			connect_tcp(l, r->at);
-		else
-			doom(l, ERR_UNAVAILABLE);
-	}
+	if (l && r->fd >= 0)
+		take_pipe(l, pipe_open(l->loop, r->fd, IN_CAP, &pipe_tells, l));
+	else if (l)
+		doom(l, ERR_UNAVAILABLE);
+	else if (r->fd >= 0)
+		close(r->fd);
 	free(r);
 }
 
@@ -301,7 +333,8 @@ static void start_resolving(struct busline *l)
 {
 	struct resolving *r = x_zalloc(sizeof(*r));
 	r->line = l;
-	r->at.port = l->target->at.port;
+	r->port = l->target->at.port;
+	r->fd = -1;
 	memcpy(r->host, l->target->host, sizeof(r->host));
 	l->resolving = r;
 	task_run(l->loop, resolve, on_resolved, r);
