@@ -22,7 +22,6 @@ struct coordinator_options {
 	struct daemon_options daemon;
 	char *listen_clients, *listen_clients_tls, *listen_admin, *listen_admin_socket;
 	char *tls_certificate, *tls_key;
-	char *server_url;
 	char *database_url, *redis_url, *cluster_secret;
 	int64_t database_connections;
 	int64_t connections_most, request_ms, session_idle_ms;

@@ -12,7 +12,6 @@ const struct option coordinator_option_table[] = {
 	{"listen.admin_socket", OPTION_TEXT, AT(listen_admin_socket), "", 0, 0, NULL, "Unix socket of the admin API: who may open it is the operator."},
 	{"tls.certificate", OPTION_TEXT, AT(tls_certificate), "", 0, 0, NULL, "PEM file of the certificate chain; looked at again when it changes."},
 	{"tls.key", OPTION_TEXT, AT(tls_key), "", 0, 0, NULL, "PEM file of its private key."},
-	{"server_url", OPTION_TEXT, AT(server_url), "", 0, 0, NULL, "The login server URL that clients are given; empty: made from listen.clients."},
 	{"database.url", OPTION_SECRET, AT(database_url), NULL, 0, 0, NULL, "PostgreSQL, as libpq takes it; role fleetscale_coordinator."},
 	{"database.connections", OPTION_INT, AT(database_connections), "3", 1, 16, NULL, "Connections of each thread."},
 	{"redis.url", OPTION_SECRET, AT(redis_url), NULL, 0, 0, NULL, "redis://[:PASSWORD@]HOST:PORT[/N] or unix:/PATH."},

@@ -188,7 +188,7 @@ class Cluster:
         cluster = {"redis.url": self.redis.url, "cluster.secret_file": self.key_path("cluster.secret")}
         if p.kind == "coordinator":
             return {**common, **cluster, "listen.clients": p.at("clients"), "listen.admin": p.at("admin"),
-                    "listen.admin_socket": self.admin_socket(p.index), "server_url": f"http://{p.at('clients')}",
+                    "listen.admin_socket": self.admin_socket(p.index),
                     "relay.insecure_for_tests": "true",
                     "database.url": self.postgres.url("fleetscale_coordinator")}
         if p.kind == "mapper":
