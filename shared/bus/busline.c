@@ -287,11 +287,8 @@ static int connect_one(const struct addrinfo *at)
 	socklen_t len = sizeof(wrong);
 	if (fd < 0)
 		return -1;
-	if (connect(fd, at->ai_addr, at->ai_addrlen) < 0 && (errno != EINPROGRESS || poll(&wait, 1, ADDRESS_MS) != 1))
-		wrong = 1;
-	else if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &wrong, &len) < 0)
-		wrong = 1;
-	if (wrong) {
+	bool begun = connect(fd, at->ai_addr, at->ai_addrlen) == 0 || (errno == EINPROGRESS && poll(&wait, 1, ADDRESS_MS) == 1);
+	if (!begun || getsockopt(fd, SOL_SOCKET, SO_ERROR, &wrong, &len) < 0 || wrong) {
 		close(fd);
 		return -1;
 	}
