@@ -75,7 +75,7 @@ static void answer_census(struct asked *a)
 {
 	struct user user = {.id = 10, .tailnet = TAILNET_ID, .name = BYTES("ann")};
 	struct census census = {.generation = out.generation,
-				.tailnet = {.id = TAILNET_ID, .domain = BYTES("a.example"), .magic_dns = true},
+				.tailnet = {.id = TAILNET_ID, .domain = BYTES("a.example")},
 				.users = &user,
 				.user_count = 1,
 				.nodes = out.rows,

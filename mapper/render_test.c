@@ -532,7 +532,7 @@ static void world_init(struct world *w, uint64_t seed)
 	*w = (struct world){.arena = arena_new(), .now = {1700000000000000000}, .next_id = 1000};
 	dice_state = seed * 0x9e3779b97f4a7c15 + 1;
 	w->most = (size_t[]){2, 5, 40, 64, 65, 130, NODES_MAX}[seed % 7];
-	w->tailnet = (struct tailnet){.id = 7, .domain = BYTES("a.example"), .display_name = BYTES("A"), .magic_dns = true};
+	w->tailnet = (struct tailnet){.id = 7, .domain = BYTES("a.example"), .display_name = BYTES("A")};
 	for (size_t i = 0; i < USERS_MAX; i++)
 		w->users[i] = (struct user){.id = 10 + i, .tailnet = 7, .name = text(w, "user%llu", i), .email = text(w, "u%llu@example.com", i)};
 	w->s = snapshot_new(7, seed % 5 ? 4096 : 64);

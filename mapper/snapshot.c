@@ -222,11 +222,11 @@ static bool set_text(struct bytes *at, struct bytes text)
 	return true;
 }
 
-static void put_tailnet(struct snapshot *s, const struct tailnet *tailnet)
+static void put_tailnet(struct snapshot *s, const struct tailnet *tailnet, const struct settings *settings)
 {
 	bool domain = set_text(&s->domain, tailnet->domain), name = set_text(&s->display_name, tailnet->display_name);
-	bool dns = s->magic_dns != tailnet->magic_dns;
-	s->magic_dns = tailnet->magic_dns;
+	bool dns = s->magic_dns != settings->dns.magic;
+	s->magic_dns = settings->dns.magic;
 	if (!domain && !name && !dns)
 		return;
 	s->settings_moved = s->version + 1;
@@ -245,7 +245,7 @@ static int by_id(const void *a, const void *b)
 
 void snapshot_load(struct snapshot *s, const struct census *census, struct wall now)
 {
-	put_tailnet(s, &census->tailnet);
+	put_tailnet(s, &census->tailnet, &census->settings);
 	for (size_t i = 0; i < census->user_count; i++)
 		put_user(s, &census->users[i]);
 	for (uint32_t i = 0; i < s->place_count; i++) {
@@ -261,7 +261,7 @@ void snapshot_load(struct snapshot *s, const struct census *census, struct wall 
 void snapshot_apply(struct snapshot *s, const struct journal_read *read, struct wall now)
 {
 	if (read->tailnet)
-		put_tailnet(s, read->tailnet);
+		put_tailnet(s, read->tailnet, read->settings);
 	for (size_t i = 0; i < read->user_count; i++)
 		put_user(s, &read->users[i]);
 	for (size_t i = 0; i < read->line_count; i++) {

@@ -89,7 +89,7 @@ void own_tailnets_create(struct exchange *x)
 {
 	struct coordinator *c = x->program;
 	struct tailnet_task *t = task_new(x, "creating tailnet");
-	struct tailnet tailnet = {.magic_dns = true};
+	struct tailnet tailnet = {0};
 	struct bytes range4 = {0}, range6 = {0};
 	struct diag why = {0};
 	struct tx *tx;

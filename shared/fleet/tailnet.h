@@ -15,8 +15,14 @@ struct tailnet {
 	struct bytes domain; /* MagicDNS suffix without trailing dot, NAME.<base_domain> unless given */
 	struct bytes display_name;
 	struct prefix range4, range6; /* addresses are taken from here; ranges of two tailnets may overlap */
-	bool magic_dns;
 	struct wall created;
+	/* Who may join. What maps show besides is in settings.h. */
+	int64_t key_lifetime_ms;         /* key expiry of untagged nodes; 0: never */
+	bool frozen;                     /* admits no machine at present */
+	bool suspended;                  /* keeps everything; admits nobody, and its nodes see nobody */
+	bool device_approval;            /* nodes wait for an administrator unless their key is pre-approved */
+	unsigned node_limit, user_limit; /* 0: none */
+	struct bytes login_host;         /* interactive logins under this host name of the login server are its own; "" for none */
 };
 
 /* A name that may become a tailnet: lower-case letters, digits, inner hyphens, 1 to 63. */

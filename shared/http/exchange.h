@@ -27,7 +27,9 @@ struct exchange {
 	enum method method;
 	struct bytes path, query, body;           /* path raw, without query */
 	struct bytes params[EXCHANGE_PARAMS_MAX]; /* of the route's {names}, percent-decoded */
-	struct endpoint peer;
+	struct endpoint peer; /* who is at the other end, behind proxies that are trusted; inside Noise: of the connection that carries it */
+	struct bytes host;    /* host[:port] that the client dialled, as it says; likewise */
+	bool secure;          /* it dialled https; likewise */
 	const struct machine_key *machine; /* proven by Noise; NULL elsewhere */
 	uint16_t capver;                   /* of the Noise initiation */
 	const struct route *route;

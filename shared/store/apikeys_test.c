@@ -66,7 +66,7 @@ static void see_tailnets(void *context, struct tx *tx)
 static void tailnets_are_made_whole(void **state)
 {
 	struct bytes domain[3] = {{0}};
-	struct tailnet t = {.name = BYTES("lab"), .display_name = BYTES("The Lab"), .magic_dns = true};
+	struct tailnet t = {.name = BYTES("lab"), .display_name = BYTES("The Lab")};
 	struct tx *tx = in(0);
 	(void)state;
 	tailnets_insert(tx, &t);

@@ -29,6 +29,7 @@ static void on_taken(void *context, enum err e, struct tx *tx, const struct diag
 	c->generation = tx_u64(tx, STAND, 0, 0);
 	c->stamp = tx_u64(tx, STAND, 0, 1);
 	rows_tailnet(tx, TAILNET, 0, 0, take->arena, &c->tailnet);
+	rows_settings(tx, TAILNET, 0, ROWS_TAILNET_COUNT, take->arena, &c->settings);
 	c->user_count = tx_rows(tx, USERS);
 	c->users = ARENA_ARRAY(take->arena, struct user, c->user_count);
 	for (size_t i = 0; i < c->user_count; i++)
@@ -46,7 +47,7 @@ void census_take(struct pg *pg, uint64_t tailnet, struct arena *arena, census_fn
 	struct take *take = ARENA_NEW(tx_arena(tx), struct take);
 	*take = (struct take){arena, on_read, context};
 	tx_add(tx, STANDS);
-	tx_add(tx, "SELECT " ROWS_TAILNET " FROM fleetscale.tailnets t WHERE t.id = fleetscale.current_tailnet()");
+	tx_add(tx, "SELECT " ROWS_TAILNET ", " ROWS_SETTINGS " FROM fleetscale.tailnets t WHERE t.id = fleetscale.current_tailnet()");
 	tx_add(tx, "SELECT " ROWS_USER " FROM fleetscale.users u WHERE u.tailnet_id = fleetscale.current_tailnet() ORDER BY u.id");
 	tx_add(tx, "SELECT " ROWS_NODE " FROM fleetscale.nodes n WHERE n.tailnet_id = fleetscale.current_tailnet() ORDER BY n.id");
 	tx_run(tx, on_taken, take);

@@ -9,6 +9,7 @@
 struct census {
 	uint64_t generation, stamp;
 	struct tailnet tailnet;
+	struct settings settings;
 	struct user *users;
 	size_t user_count;
 	struct node *nodes; /* by id */

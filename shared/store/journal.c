@@ -37,6 +37,8 @@ static void read_rows(struct tx *tx, struct arena *arena, struct journal_read *r
 	if (tx_rows(tx, TAILNET)) {
 		read->tailnet = ARENA_NEW(arena, struct tailnet);
 		rows_tailnet(tx, TAILNET, 0, 0, arena, read->tailnet);
+		read->settings = ARENA_NEW(arena, struct settings);
+		rows_settings(tx, TAILNET, 0, ROWS_TAILNET_COUNT, arena, read->settings);
 	}
 }
 
@@ -83,7 +85,7 @@ void journal_since(struct pg *pg, uint64_t tailnet, uint64_t generation, uint64_
 	tx_arg_u64(tx, generation);
 	tx_add(tx, "SELECT " ROWS_USER " FROM fleetscale.journal_users($1) u");
 	tx_arg_u64(tx, generation);
-	tx_add(tx, "SELECT " ROWS_TAILNET " FROM fleetscale.journal_tailnet($1) t");
+	tx_add(tx, "SELECT " ROWS_TAILNET ", " ROWS_SETTINGS " FROM fleetscale.journal_tailnet($1) t");
 	tx_run(tx, on_read, since);
 }
 

@@ -5,6 +5,7 @@
 #define JOURNAL_H
 
 #include "node.h"
+#include "settings.h"
 #include "tailnet.h"
 #include "tx.h"
 #include "user.h"
@@ -25,7 +26,8 @@ struct journal_read {
 	size_t node_count;
 	struct user *users;
 	size_t user_count;
-	struct tailnet *tailnet; /* when a line names it, else NULL */
+	struct tailnet *tailnet; /* when a line names it, else NULL; so is the next */
+	struct settings *settings;
 	bool tailnet_gone;
 };
 

@@ -5,8 +5,8 @@
 #include "rows.h"
 
 /* The columns of a node with its owner and tailnet, and where each noun begins. */
-#define PLACE ROWS_NODE ", " ROWS_USER ", " ROWS_TAILNET ", t.key_lifetime_ms, t.frozen"
-enum { PLACE_USER = ROWS_NODE_COUNT, PLACE_TAILNET = PLACE_USER + ROWS_USER_COUNT, PLACE_LIFETIME = PLACE_TAILNET + ROWS_TAILNET_COUNT };
+#define PLACE ROWS_NODE ", " ROWS_USER ", " ROWS_TAILNET
+enum { PLACE_USER = ROWS_NODE_COUNT, PLACE_TAILNET = PLACE_USER + ROWS_USER_COUNT };
 
 static void read_place(struct tx *tx, unsigned statement, size_t row, unsigned first, struct arena *arena, struct nodes_place *place)
 {
@@ -44,9 +44,7 @@ static void read_key(struct tx *tx, const struct register_find *find, struct nod
 	enum {
 		KEY_USER = ROWS_AUTHKEY_COUNT,
 		KEY_TAILNET = KEY_USER + ROWS_USER_COUNT,
-		KEY_LIFETIME = KEY_TAILNET + ROWS_TAILNET_COUNT,
-		KEY_FROZEN,
-		KEY_UNPOLLED
+		KEY_UNPOLLED = KEY_TAILNET + ROWS_TAILNET_COUNT
 	};
 	struct authkey *authkey = ARENA_NEW(find->arena, struct authkey);
 	if (!find->has_secret || !tx_rows(tx, find->key))
@@ -56,10 +54,10 @@ static void read_key(struct tx *tx, const struct register_find *find, struct nod
 		return;
 	k->known.authkey = authkey;
 	k->known.key_unpolled_by = tx_u64(tx, find->key, 0, KEY_UNPOLLED);
-	k->known.tailnet_frozen = tx_bool(tx, find->key, 0, KEY_FROZEN);
-	k->lifetime_ms = tx_i64(tx, find->key, 0, KEY_LIFETIME);
 	k->key_tailnet = ARENA_NEW(find->arena, struct tailnet);
 	rows_tailnet(tx, find->key, 0, KEY_TAILNET, find->arena, k->key_tailnet);
+	k->known.tailnet_frozen = k->key_tailnet->frozen;
+	k->lifetime_ms = k->key_tailnet->key_lifetime_ms;
 	if (authkey->user) {
 		k->key_user = ARENA_NEW(find->arena, struct user);
 		rows_user(tx, find->key, 0, KEY_USER, find->arena, k->key_user);
@@ -77,8 +75,8 @@ static void read_nodes(struct tx *tx, const struct register_find *find, struct n
 			continue;
 		read_place(tx, find->nodes, i, NODE, find->arena, place);
 		if (!k->known.authkey && place == &k->by_node_key) {
-			k->lifetime_ms = tx_i64(tx, find->nodes, i, NODE + PLACE_LIFETIME);
-			k->known.tailnet_frozen = tx_bool(tx, find->nodes, i, NODE + PLACE_LIFETIME + 1);
+			k->lifetime_ms = place->tailnet->key_lifetime_ms;
+			k->known.tailnet_frozen = place->tailnet->frozen;
 		}
 	}
 	share(&k->by_old_key, &k->by_node_key, 1);
@@ -123,7 +121,7 @@ void nodes_find_for_register(struct pg *pg, const struct nodes_question *q, stru
 	if (q->secret) {
 		tx_arg_text(tx, bytes_text(q->secret->prefix));
 		find->key = tx_add(tx, "SELECT " ROWS_AUTHKEY ", " ROWS_USER ", " ROWS_TAILNET
-				       ", t.key_lifetime_ms, t.frozen, r.unpolled FROM fleetscale.register_key($1) r, "
+				       ", r.unpolled FROM fleetscale.register_key($1) r, "
 				       "LATERAL (SELECT (r.authkey).*) a, LATERAL (SELECT (r.owner).*) u, LATERAL (SELECT (r.tailnet).*) t");
 	}
 	tx_run(tx, on_register_found, find);

@@ -37,8 +37,49 @@ void rows_tailnet(struct tx *tx, unsigned statement, size_t row, unsigned first,
 	out->display_name = rows_text(tx, statement, row, c++, arena);
 	out->range4 = prefix_of(tx, statement, row, c++);
 	out->range6 = prefix_of(tx, statement, row, c++);
-	out->magic_dns = tx_bool(tx, statement, row, c++);
 	out->created = tx_time(tx, statement, row, c++);
+	out->key_lifetime_ms = tx_i64(tx, statement, row, c++);
+	out->frozen = tx_bool(tx, statement, row, c++);
+	out->suspended = tx_bool(tx, statement, row, c++);
+	out->device_approval = tx_bool(tx, statement, row, c++);
+	out->node_limit = (unsigned)tx_u64(tx, statement, row, c++);
+	out->user_limit = (unsigned)tx_u64(tx, statement, row, c++);
+	out->login_host = rows_text(tx, statement, row, c++, arena);
+}
+
+static void rows_dns(struct tx *tx, unsigned statement, size_t row, unsigned first, struct arena *arena, struct dns *out)
+{
+	unsigned c = first;
+	struct bytes *resolvers, *split, *records;
+	out->magic = tx_bool(tx, statement, row, c++);
+	out->override = tx_bool(tx, statement, row, c++);
+	out->resolver_count = tx_texts(tx, statement, row, c++, arena, &resolvers);
+	out->split_count = tx_texts(tx, statement, row, c++, arena, &split);
+	out->search_count = tx_texts(tx, statement, row, c++, arena, &out->search);
+	out->record_count = tx_texts(tx, statement, row, c++, arena, &records);
+	out->exit_filtered_count = tx_texts(tx, statement, row, c, arena, &out->exit_filtered);
+	out->resolvers = ARENA_ARRAY(arena, struct dns_resolver, out->resolver_count);
+	out->split = ARENA_ARRAY(arena, struct dns_split, out->split_count);
+	out->records = ARENA_ARRAY(arena, struct dns_record, out->record_count);
+	for (size_t i = 0; i < out->resolver_count; i++)
+		out->resolvers[i] = dns_resolver_parse(resolvers[i]);
+	for (size_t i = 0; i < out->split_count; i++)
+		out->split[i] = dns_split_parse(split[i]);
+	for (size_t i = 0; i < out->record_count; i++)
+		out->records[i] = dns_record_parse(records[i]);
+}
+
+void rows_settings(struct tx *tx, unsigned statement, size_t row, unsigned first, struct arena *arena, struct settings *out)
+{
+	enum { DNS_COUNT = 7 };
+	unsigned c = first + DNS_COUNT;
+	*out = (struct settings){.file_sharing = tx_bool(tx, statement, row, c)};
+	rows_dns(tx, statement, row, first, arena, &out->dns);
+	out->ssh = tx_bool(tx, statement, row, ++c);
+	out->auto_update = tx_bool(tx, statement, row, ++c);
+	out->random_client_port = tx_bool(tx, statement, row, ++c);
+	out->client_logs = tx_bool(tx, statement, row, ++c);
+	out->notice = rows_text(tx, statement, row, ++c, arena);
 }
 
 void rows_user(struct tx *tx, unsigned statement, size_t row, unsigned first, struct arena *arena, struct user *out)

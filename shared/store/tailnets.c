@@ -9,8 +9,7 @@ unsigned tailnets_insert(struct tx *tx, const struct tailnet *tailnet)
 	tx_arg_text(tx, tailnet->display_name);
 	tx_arg_prefix(tx, tailnet->range4);
 	tx_arg_prefix(tx, tailnet->range6);
-	tx_arg_bool(tx, tailnet->magic_dns);
-	return tx_add(tx, "SELECT " ROWS_TAILNET " FROM fleetscale.create_tailnet($1, $2, $3, $4, $5, $6) t");
+	return tx_add(tx, "SELECT " ROWS_TAILNET " FROM fleetscale.create_tailnet($1, $2, $3, $4, $5, true) t");
 }
 
 unsigned tailnets_list(struct tx *tx)

@@ -1,0 +1,2 @@
+-- logins
+SELECT 1;

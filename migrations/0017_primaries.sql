@@ -1,0 +1,2 @@
+-- primaries
+SELECT 1;

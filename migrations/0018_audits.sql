@@ -1,0 +1,2 @@
+-- audits
+SELECT 1;

@@ -1,0 +1,2 @@
+-- scopes
+SELECT 1;

@@ -1,0 +1,2 @@
+-- identity
+SELECT 1;

@@ -1,0 +1,2 @@
+-- tenancy
+SELECT 1;

@@ -1,0 +1,48 @@
+/* DNS settings of a tailnet: what its clients are told to resolve, and by whom.
+ * Not their wire form (mapper/sections.h) and not their rows (store).
+ * Texts and lists live in the arena of whoever read them. Source: docs/protocol/dns.md (tailscale tailcfg DNSConfig). */
+#ifndef DNS_H
+#define DNS_H
+
+#include "arena.h"
+#include "err.h"
+
+enum { DNS_RESOLVERS_MAX = 16, DNS_SPLIT_MAX = 128, DNS_SEARCH_MAX = 32, DNS_RECORDS_MAX = 1024, DNS_FILTERED_MAX = 256, DNS_NAME_MAX = 253 };
+
+struct dns_resolver {
+	struct bytes address; /* IP, IP:port, or an https:// URL of DNS over HTTPS */
+	bool with_exit_node;  /* used while an exit node is, too */
+};
+
+/* One resolver of a domain; several lines may name one domain. */
+struct dns_split {
+	struct bytes domain;
+	struct dns_resolver resolver; /* address empty: the client answers by itself */
+};
+
+struct dns_record {
+	struct bytes name, type, value; /* type "A" or "AAAA": clients ignore all others */
+};
+
+struct dns {
+	bool magic;    /* names of nodes resolve */
+	bool override; /* resolvers take the place of those that the machine has; else they are only used for split domains and where none are */
+	struct dns_resolver *resolvers;
+	struct dns_split *split;
+	struct bytes *search, *exit_filtered;
+	struct dns_record *records;
+	size_t resolver_count, split_count, search_count, exit_filtered_count, record_count;
+};
+
+/* Every value, every cap, and what contradicts itself; the sentence names the first fault. */
+MUST_USE enum err dns_check(const struct dns *dns, struct diag *why);
+
+/* Their texts in rows (0015_settings.sql). Parsing never fails: what is malformed shows as an empty member and is passed over by readers. */
+struct dns_resolver dns_resolver_parse(struct bytes text);
+struct dns_split dns_split_parse(struct bytes text);
+struct dns_record dns_record_parse(struct bytes text);
+struct bytes dns_resolver_format(struct arena *arena, const struct dns_resolver *resolver);
+struct bytes dns_split_format(struct arena *arena, const struct dns_split *split);
+struct bytes dns_record_format(struct arena *arena, const struct dns_record *record);
+
+#endif

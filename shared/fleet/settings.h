@@ -1,0 +1,21 @@
+/* Settings of a tailnet that its clients' maps show: features, notice, DNS.
+ * Not what decides who gets in (tailnet.h) and not their rows (store/tailnets.h).
+ * Texts and lists live in the arena of whoever read them. */
+#ifndef SETTINGS_H
+#define SETTINGS_H
+
+#include "dns.h"
+
+enum { SETTINGS_NOTICE_MAX = 1024 };
+
+struct settings {
+	struct dns dns;
+	bool file_sharing;       /* Taildrop */
+	bool ssh;                /* nodes may run the Tailscale SSH server */
+	bool auto_update;        /* default of nodes without a choice of their own */
+	bool random_client_port; /* UDP port of clients */
+	bool client_logs;        /* clients may upload their logs to the client's maker */
+	struct bytes notice;     /* shown by every client; "" for none */
+};
+
+#endif
