@@ -41,6 +41,7 @@ static void on_bury(void *context)
 	pipe_close(&s->pipe);
 	buffer_clear(&s->plain);
 	noise_wipe(&s->noise);
+	free(s->host);
 	free(s);
 	worker->session_count--;
 	metric_add(metric_sessions, -1);
@@ -172,6 +173,8 @@ struct opening {
 	struct coordinator *worker;
 	struct noise noise;
 	struct endpoint peer;
+	char *host;
+	bool secure;
 	bool refused; /* an error frame is what we sent: nothing follows it */
 };
 
@@ -184,6 +187,8 @@ static void session_open(struct opening *o, struct pipe *pipe)
 	s->id = random_number() >> 1;
 	s->pipe = pipe;
 	s->noise = o->noise;
+	s->host = o->host;
+	o->host = NULL;
 	s->state = SESSION_OPEN;
 	list_append(&c->sessions[SESSION_OPEN], &s->in_state);
 	c->session_count++;
@@ -199,6 +204,8 @@ static void session_open(struct opening *o, struct pipe *pipe)
 		.program = c,
 		.owner = s,
 		.peer = o->peer,
+		.host = bytes_text(s->host),
+		.secure = o->secure,
 		.machine = &s->noise.peer,
 		.capver = s->noise.version,
 		.on_output = on_output,
@@ -257,6 +264,7 @@ static void on_pipe(void *context, struct pipe *pipe)
 	else if (pipe)
 		session_open(o, pipe);
 	noise_wipe(&o->noise);
+	free(o->host);
 	free(o);
 }
 
@@ -331,6 +339,8 @@ void serve_upgrade(struct exchange *x)
 	o = x_zalloc(sizeof *o);
 	o->worker = c;
 	o->peer = x->peer;
+	o->host = x_strdup(arena_text(x->arena, x->host));
+	o->secure = x->secure;
 	buffer_init(&first, 4096);
 	opening_accept(o, buffer_bytes(&initiation), &first);
 	upgrade_take(x, "tailscale-control-protocol", buffer_bytes(&first), PIPE_IN_MAX, on_pipe, o);

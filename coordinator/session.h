@@ -20,6 +20,7 @@ struct session {
 	struct timer idle;
 	struct defer flush, bury;
 	uint64_t id;
+	char *host; /* what the upgrade request said: into each exchange */
 };
 
 /* POST /ts2021: the handshake header in, 101 with the Noise answer out. */

@@ -1,6 +1,7 @@
 #include "exchange.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <stdio.h>
 
 #include "percent.h"
@@ -23,6 +24,16 @@ struct bytes exchange_query(struct exchange *x, const char *name)
 		return decoded;
 	}
 	return BYTES_NONE;
+}
+
+bool exchange_host_ok(struct bytes host)
+{
+	if (!host.len || host.len > EXCHANGE_HOST_MAX)
+		return false;
+	for (size_t i = 0; i < host.len; i++)
+		if (!isalnum(host.at[i]) && !(host.at[i] && strchr("-._:[]", host.at[i])))
+			return false;
+	return true;
 }
 
 void exchange_add_header(struct exchange *x, const char *name, struct bytes value)

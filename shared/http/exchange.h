@@ -12,7 +12,7 @@
 
 enum method { METHOD_OTHER, METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_PUT, METHOD_PATCH, METHOD_DELETE };
 enum door { DOOR_CLIENTS = 1, DOOR_NOISE = 2, DOOR_ADMIN = 4, DOOR_SOCKET = 8, DOOR_OPERATIONS = 16, DOOR_RELAY = 32 };
-enum { EXCHANGE_PARAMS_MAX = 4 };
+enum { EXCHANGE_PARAMS_MAX = 4, EXCHANGE_HOST_MAX = 255 + 6 };
 
 struct route;
 struct carrier;
@@ -27,9 +27,9 @@ struct exchange {
 	enum method method;
 	struct bytes path, query, body;           /* path raw, without query */
 	struct bytes params[EXCHANGE_PARAMS_MAX]; /* of the route's {names}, percent-decoded */
-	struct endpoint peer; /* who is at the other end, behind proxies that are trusted; inside Noise: of the connection that carries it */
-	struct bytes host;    /* host[:port] that the client dialled, as it says; likewise */
-	bool secure;          /* it dialled https; likewise */
+	struct endpoint peer;              /* who is at the other end, behind proxies that are trusted; inside Noise: of the connection that carries it */
+	struct bytes host;                 /* host[:port] that the client dialled, as it says; likewise. Empty when it says nothing that could be one */
+	bool secure;                       /* it dialled https; likewise */
 	const struct machine_key *machine; /* proven by Noise; NULL elsewhere */
 	uint16_t capver;                   /* of the Noise initiation */
 	const struct route *route;
@@ -68,6 +68,9 @@ void exchange_send(struct exchange *x, struct body *const *pieces, size_t count)
 void exchange_end(struct exchange *x);
 /* Ends it as broken (RST_STREAM INTERNAL_ERROR). */
 void exchange_abort(struct exchange *x);
+
+/* May this be x->host? A name, an IPv4 or a bracketed IPv6 address, with or without a port; nothing that could end a URL or a header. */
+bool exchange_host_ok(struct bytes host);
 
 /* What a carrier implements. Private to http. */
 struct carrier {

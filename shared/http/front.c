@@ -139,6 +139,13 @@ static struct endpoint peer_of(const h2o_req_t *req)
 	return endpoint_from_sockaddr((struct sockaddr *)&sa);
 }
 
+/* Handlers build URLs of it: what is no host name with a port is nothing. */
+static struct bytes host_of(struct arena *arena, const h2o_req_t *req)
+{
+	struct bytes host = bytes_of(req->input.authority.base, req->input.authority.len);
+	return exchange_host_ok(host) ? arena_copy(arena, host) : BYTES_NONE;
+}
+
 struct front_exchange *front_begin(h2o_req_t *req, struct list *open)
 {
 	struct arena *arena = arena_new();
@@ -152,6 +159,8 @@ struct front_exchange *front_begin(h2o_req_t *req, struct list *open)
 		.query = query,
 		.body = arena_copy(arena, bytes_of(req->entity.base, req->entity.len)),
 		.peer = peer_of(req),
+		.host = host_of(arena, req),
+		.secure = req->conn->callbacks->get_socket(req->conn)->ssl != NULL,
 		.id = random_number(),
 	};
 	f->req = req;

@@ -15,6 +15,8 @@ struct h2pipe_config {
 	enum door door;
 	void *program, *owner; /* into each exchange */
 	struct endpoint peer;
+	struct bytes host; /* of the connection that carries it; lives as long as the h2pipe */
+	bool secure;
 	const struct machine_key *machine; /* lives as long as the h2pipe */
 	uint16_t capver;
 	/* There may be something to take: at most once per turn, deferred by the user as it likes. */

@@ -96,6 +96,8 @@ struct h2stream *h2stream_new(struct h2pipe *h2, int32_t id)
 		.owner = c->owner,
 		.door = c->door,
 		.peer = c->peer,
+		.host = c->host,
+		.secure = c->secure,
 		.machine = c->machine,
 		.capver = c->capver,
 		.id = random_number(),
@@ -146,6 +148,7 @@ void h2stream_cut(struct h2stream *s)
 	/* The handler may still read what it was given. */
 	if (s->x.machine)
 		s->x.machine = (const void *)arena_copy(s->x.arena, bytes_of(s->x.machine, sizeof(*s->x.machine))).at;
+	s->x.host = arena_copy(s->x.arena, s->x.host);
 	list_remove(&s->link);
 	s->h2->known--;
 	s->h2->bodies_held -= s->body.len;

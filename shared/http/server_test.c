@@ -131,6 +131,16 @@ static void answers_come_whole(void **state)
 	assert_says(ask("GET /later HTTP/1.1\r\n" CLOSE "\r\n"), "\r\n\r\nlater\n");
 }
 
+static void exchanges_know_what_was_dialled(void **state)
+{
+	(void)state;
+	assert_says(ask("GET /where HTTP/1.1\r\nHost: Control.example.com:8443\r\nConnection: close\r\n\r\n"), "|Control.example.com:8443|http");
+	assert_says(ask("GET /where HTTP/1.1\r\nHost: [fd7a::1]\r\nConnection: close\r\n\r\n"), "127.0.0.1:");
+	assert_says(answer, "|[fd7a::1]|http");
+	assert_says(ask("GET /where HTTP/1.1\r\nHost: a/b?c\r\nConnection: close\r\n\r\n"), "||http");
+	assert_says(ask("GET /where HTTP/1.0\r\n\r\n"), "||http");
+}
+
 static void requests_arrive_whole(void **state)
 {
 	(void)state;
@@ -313,6 +323,8 @@ static void tls_speaks_http1_only_and_reloads(void **state)
 	assert_int_equal(len, 8);
 	put_tls(ssl, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n", strlen("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"));
 	assert_says(get_tls(ssl, "hello\n"), "200 OK");
+	put_tls(ssl, "GET /where HTTP/1.1\r\nHost: x\r\n\r\n", strlen("GET /where HTTP/1.1\r\nHost: x\r\n\r\n"));
+	assert_says(get_tls(ssl, "https"), "|x|https");
 	upgrade_over(fd, put_tls, get_tls, ssl);
 	SSL_free(ssl);
 	close(fd);
@@ -470,6 +482,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answers_come_whole),
+		cmocka_unit_test(exchanges_know_what_was_dialled),
 		cmocka_unit_test(requests_arrive_whole),
 		cmocka_unit_test(unknown_paths_and_methods_are_told),
 		cmocka_unit_test(bodies_are_capped_by_route),
