@@ -143,6 +143,9 @@ static struct endpoint peer_of(const h2o_req_t *req)
 static struct bytes host_of(struct arena *arena, const h2o_req_t *req)
 {
 	struct bytes host = bytes_of(req->input.authority.base, req->input.authority.len);
+	/* A request of HTTP/1.0 that names none gets the name of our h2o configuration. */
+	if (req->hostconf && host.at == (const uint8_t *)req->hostconf->authority.hostport.base)
+		return BYTES_NONE;
 	return exchange_host_ok(host) ? arena_copy(arena, host) : BYTES_NONE;
 }
 
