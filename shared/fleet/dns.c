@@ -1,6 +1,10 @@
 #include "dns.h"
 
+#include <stdio.h>
 #include <string.h>
+
+#include "addr.h"
+#include "text.h"
 
 struct dns_resolver dns_resolver_parse(struct bytes text)
 {
@@ -60,4 +64,216 @@ struct bytes dns_split_format(struct arena *arena, const struct dns_split *split
 struct bytes dns_record_format(struct arena *arena, const struct dns_record *record)
 {
 	return join(arena, (struct bytes[]){record->name, record->type, record->value}, 3);
+}
+
+/* --- checks -------------------------------------------------------------------------------------------------------------------------------------------- */
+
+static bool is_plain(uint8_t c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+const char *dns_name_fault(struct bytes name)
+{
+	struct bytes rest = name, label;
+
+	if (!name.len || name.len > DNS_NAME_MAX)
+		return "a DNS name has 1 to 253 bytes";
+	do {
+		label = bytes_split(rest, '.', &rest);
+		if (!label.len)
+			return "a DNS name neither begins nor ends with a dot and holds no two in a row";
+		if (label.len > 63)
+			return "a label of a DNS name has at most 63 bytes";
+		for (size_t i = 0; i < label.len; i++)
+			if (!is_plain(label.at[i]) && label.at[i] != '-')
+				return "a DNS name holds only lower-case letters, digits, hyphens, underscores and dots";
+		if (label.at[0] == '-' || label.at[label.len - 1] == '-')
+			return "a label of a DNS name neither begins nor ends with a hyphen";
+	} while (rest.at);
+	return NULL;
+}
+
+/* The client's own resolver: it would ask itself. */
+static bool is_own_resolver(struct ip ip)
+{
+	static const struct ip own4 = {IP_V4, {100, 100, 100, 100}};
+	static const struct ip own6 = {IP_V6, {0xfd, 0x7a, 0x11, 0x5c, 0xa1, 0xe0, [15] = 0x53}};
+
+	return ip_equal(ip, own4) || ip_equal(ip, own6);
+}
+
+static const char *address_fault(struct endpoint at)
+{
+	static const uint8_t none[16];
+
+	if (!memcmp(at.ip.byte, none, sizeof none) || (at.ip.family == IP_V4 ? at.ip.byte[0] >= 224 : at.ip.byte[0] == 0xff))
+		return "no machine has this address";
+	if (is_own_resolver(at.ip))
+		return "this is the client's own resolver, which would ask itself";
+	return at.port ? NULL : "a port is 1 to 65535";
+}
+
+static const char *authority_fault(struct bytes authority)
+{
+	struct bytes port, host;
+	struct endpoint at;
+	uint64_t number;
+
+	if (bytes_starts(authority, "["))
+		return endpoint_parse(authority, &at) == ERR_NONE ||
+				       (authority.at[authority.len - 1] == ']' && !ip_parse(bytes_of(authority.at + 1, authority.len - 2), &at.ip))
+			       ? NULL
+			       : "the host of this URL is no IPv6 address";
+	host = bytes_split(authority, ':', &port);
+	if (port.at && (text_parse_u64(port, UINT16_MAX, &number) || !number))
+		return "the port of this URL is not 1 to 65535";
+	return dns_name_fault(host) ? "the host of this URL is no lower-case DNS name" : NULL;
+}
+
+static const char *url_fault(struct bytes url)
+{
+	struct bytes path;
+
+	if (url.len > DNS_URL_MAX)
+		return "a URL has at most 512 bytes";
+	for (size_t i = 0; i < url.len; i++)
+		if (url.at[i] <= ' ' || url.at[i] >= 0x7f || strchr("\"<>\\^`{|}#@", url.at[i]))
+			return "a URL here holds neither spaces nor a user, a fragment or what must be escaped";
+	return authority_fault(bytes_split(bytes_skip(url, strlen("https://")), '/', &path));
+}
+
+/* NULL, or what is wrong with the address of a resolver. */
+static const char *resolver_fault(struct bytes address)
+{
+	struct endpoint at = {.port = 53};
+
+	if (bytes_starts(address, "https://"))
+		return url_fault(address);
+	if (ip_parse(address, &at.ip) == ERR_NONE || endpoint_parse(address, &at) == ERR_NONE)
+		return address_fault(at);
+	return "a resolver is an IP address, IP:port, or an https:// URL";
+}
+
+static enum err fault(struct diag *why, const char *place, size_t index, const char *member, struct bytes value, const char *sentence)
+{
+	return diag_set(why, ERR_MALFORMED, "dns.%s[%zu]%s: %s (\"%.*s\")", place, index, member, sentence, BYTES_ARG(bytes_take(value, 100)));
+}
+
+static enum err check_count(size_t count, size_t most, const char *place, struct diag *why)
+{
+	return count > most ? diag_set(why, ERR_MALFORMED, "dns.%s: at most %zu lines, not %zu", place, most, count) : ERR_NONE;
+}
+
+static enum err check_resolvers(const struct dns *dns, struct diag *why)
+{
+	enum err e = check_count(dns->resolver_count, DNS_RESOLVERS_MAX, "resolvers", why);
+
+	for (size_t i = 0; !e && i < dns->resolver_count; i++) {
+		struct bytes address = dns->resolvers[i].address;
+		const char *sentence = resolver_fault(address);
+
+		for (size_t j = 0; !sentence && j < i; j++)
+			if (bytes_equal(address, dns->resolvers[j].address))
+				sentence = "this resolver is named twice";
+		if (sentence)
+			e = fault(why, "resolvers", i, ".address", address, sentence);
+	}
+	if (!e && dns->override && !dns->resolver_count)
+		e = diag_set(why, ERR_MALFORMED,
+			     "dns.overrideLocalDns: there is no resolver that could take the place of the machine's own: give dns.resolvers");
+	return e;
+}
+
+static const char *split_pair_fault(const struct dns_split *a, const struct dns_split *b)
+{
+	if (!bytes_equal(a->domain, b->domain))
+		return NULL;
+	if (!a->resolver.address.len && !b->resolver.address.len)
+		return "this domain is named twice";
+	if (!a->resolver.address.len || !b->resolver.address.len)
+		return "a domain that clients answer by themselves has no resolvers";
+	return bytes_equal(a->resolver.address, b->resolver.address) ? "this domain names a resolver twice" : NULL;
+}
+
+static enum err check_split(const struct dns *dns, struct diag *why)
+{
+	enum err e = check_count(dns->split_count, DNS_SPLIT_MAX, "split", why);
+
+	for (size_t i = 0; !e && i < dns->split_count; i++) {
+		const struct dns_split *line = &dns->split[i];
+		const char *sentence = dns_name_fault(line->domain);
+
+		for (size_t j = 0; !sentence && j < i; j++)
+			sentence = split_pair_fault(line, &dns->split[j]);
+		if (sentence) {
+			e = fault(why, "split", i, ".domain", line->domain, sentence);
+		} else if (line->resolver.address.len && (sentence = resolver_fault(line->resolver.address))) {
+			e = fault(why, "split", i, ".resolvers", line->resolver.address, sentence);
+		} else if (!line->resolver.address.len && line->resolver.with_exit_node) {
+			e = fault(why, "split", i, ".resolvers", line->domain, "a resolver has an address");
+		}
+	}
+	return e;
+}
+
+/* suffixes: a name may begin with a dot. */
+static enum err check_names(const struct bytes *names, size_t count, size_t most, bool suffixes, const char *place, struct diag *why)
+{
+	enum err e = check_count(count, most, place, why);
+
+	for (size_t i = 0; !e && i < count; i++) {
+		const char *sentence = dns_name_fault(suffixes && bytes_starts(names[i], ".") ? bytes_skip(names[i], 1) : names[i]);
+
+		for (size_t j = 0; !sentence && j < i; j++)
+			if (bytes_equal(names[i], names[j]))
+				sentence = "this name is given twice";
+		if (sentence)
+			e = fault(why, place, i, "", names[i], sentence);
+	}
+	return e;
+}
+
+static enum err check_record(const struct dns_record *record, size_t i, struct diag *why)
+{
+	const char *sentence = dns_name_fault(record->name);
+	int family = bytes_equal_text(record->type, "A") ? IP_V4 : IP_V6;
+	struct ip ip;
+
+	if (sentence)
+		return fault(why, "records", i, ".name", record->name, sentence);
+	if (family == IP_V6 && !bytes_equal_text(record->type, "AAAA"))
+		return fault(why, "records", i, ".type", record->type, "clients answer records of type A and AAAA and ignore all others");
+	if (ip_parse(record->value, &ip) || ip.family != family)
+		return fault(why, "records", i, ".value", record->value,
+			     family == IP_V4 ? "the value of an A record is an IPv4 address" : "the value of an AAAA record is an IPv6 address");
+	return ERR_NONE;
+}
+
+static enum err check_records(const struct dns *dns, struct diag *why)
+{
+	enum err e = check_count(dns->record_count, DNS_RECORDS_MAX, "records", why);
+
+	for (size_t i = 0; !e && i < dns->record_count; i++) {
+		const struct dns_record *record = &dns->records[i];
+
+		e = check_record(record, i, why);
+		for (size_t j = 0; !e && j < i; j++)
+			if (bytes_equal(record->name, dns->records[j].name) && bytes_equal(record->value, dns->records[j].value))
+				e = fault(why, "records", i, "", record->name, "this record is given twice");
+	}
+	return e;
+}
+
+enum err dns_check(const struct dns *dns, struct diag *why)
+{
+	enum err e = check_resolvers(dns, why);
+
+	if (!e)
+		e = check_split(dns, why);
+	if (!e)
+		e = check_names(dns->search, dns->search_count, DNS_SEARCH_MAX, false, "searchDomains", why);
+	if (!e)
+		e = check_records(dns, why);
+	return e ? e : check_names(dns->exit_filtered, dns->exit_filtered_count, DNS_FILTERED_MAX, true, "exitNodeFiltered", why);
 }

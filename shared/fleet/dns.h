@@ -7,10 +7,18 @@
 #include "arena.h"
 #include "err.h"
 
-enum { DNS_RESOLVERS_MAX = 16, DNS_SPLIT_MAX = 128, DNS_SEARCH_MAX = 32, DNS_RECORDS_MAX = 1024, DNS_FILTERED_MAX = 256, DNS_NAME_MAX = 253 };
+enum {
+	DNS_RESOLVERS_MAX = 16,
+	DNS_SPLIT_MAX = 128,
+	DNS_SEARCH_MAX = 32,
+	DNS_RECORDS_MAX = 1024,
+	DNS_FILTERED_MAX = 256,
+	DNS_NAME_MAX = 253,
+	DNS_URL_MAX = 512
+};
 
 struct dns_resolver {
-	struct bytes address; /* IP, IP:port, or an https:// URL of DNS over HTTPS */
+	struct bytes address; /* IP, IP:port, or an https:// URL of DNS over HTTPS (clients ask well-known ones alone) */
 	bool with_exit_node;  /* used while an exit node is, too */
 };
 
@@ -34,8 +42,11 @@ struct dns {
 	size_t resolver_count, split_count, search_count, exit_filtered_count, record_count;
 };
 
-/* Every value, every cap, and what contradicts itself; the sentence names the first fault. */
+/* Every value, every cap, and what contradicts itself: ERR_MALFORMED, and the sentence begins with the place of the first fault ("dns.records[2].value: ...").
+ * Names are lower-case, without a dot at the end. */
 MUST_USE enum err dns_check(const struct dns *dns, struct diag *why);
+/* Labels of letters, digits, inner hyphens and underscores, divided by dots, all lower-case, at most DNS_NAME_MAX bytes. NULL, or what is wrong. */
+const char *dns_name_fault(struct bytes name);
 
 /* Their texts in rows (0015_settings.sql). Parsing never fails: what is malformed shows as an empty member and is passed over by readers. */
 struct dns_resolver dns_resolver_parse(struct bytes text);

@@ -18,4 +18,7 @@ struct settings {
 	struct bytes notice;     /* shown by every client; "" for none */
 };
 
+/* The notice and the DNS part (dns_check): ERR_MALFORMED with a sentence that begins with the place of the first fault. */
+MUST_USE enum err settings_check(const struct settings *settings, struct diag *why);
+
 #endif

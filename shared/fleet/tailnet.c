@@ -1,5 +1,6 @@
 #include "tailnet.h"
 
+#include "dns.h"
 #include "ipam.h"
 
 enum err tailnet_check_name(struct bytes name, struct diag *why)
@@ -37,4 +38,23 @@ enum err tailnet_check_ranges(struct prefix range4, struct prefix range6, struct
 	static const struct prefix all6 = {{IP_V6, {0xfd, 0x7a, 0x11, 0x5c, 0xa1, 0xe0}}, 48};
 	enum err e = check_range(range4, all4, "100.64.0.0/10", why);
 	return e ? e : check_range(range6, all6, "fd7a:115c:a1e0::/48", why);
+}
+
+enum err tailnet_check_admission(const struct tailnet *tailnet, struct diag *why)
+{
+	static const int64_t minute = 60 * 1000, years = INT64_C(3650) * 24 * 3600 * 1000;
+	int64_t lifetime = tailnet->key_lifetime_ms;
+	struct ip ip;
+
+	if (lifetime && (lifetime < minute || lifetime > years))
+		return diag_set(why, ERR_MALFORMED, "keyLifetimeSeconds: 0 for never, or 60 (a minute) to %lld (ten years)", (long long)(years / 1000));
+	if (tailnet->node_limit > TAILNET_MEMBERS_MAX)
+		return diag_set(why, ERR_MALFORMED, "nodeLimit: 0 for none, or at most %d", TAILNET_MEMBERS_MAX);
+	if (tailnet->user_limit > TAILNET_MEMBERS_MAX)
+		return diag_set(why, ERR_MALFORMED, "userLimit: 0 for none, or at most %d", TAILNET_MEMBERS_MAX);
+	if (!tailnet->login_host.len)
+		return ERR_NONE;
+	if (ip_parse(tailnet->login_host, &ip) == ERR_NONE)
+		return diag_set(why, ERR_MALFORMED, "loginHost: a host name, not an address");
+	return dns_name_fault(tailnet->login_host) ? diag_set(why, ERR_MALFORMED, "loginHost: a host name in lower case, without port") : ERR_NONE;
 }

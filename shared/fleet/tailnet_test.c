@@ -44,8 +44,35 @@ static void checks_ranges(void **state)
 	assert_int_equal(tailnet_check_ranges((struct prefix){0}, (struct prefix){0}, NULL), ERR_MALFORMED);
 }
 
+static void checks_admission(void **state)
+{
+	static const struct {
+		struct tailnet tailnet;
+		const char *place; /* NULL: fine */
+	} trials[] = {
+		{{0}, NULL},
+		{{.key_lifetime_ms = 60000, .node_limit = 1, .user_limit = TAILNET_MEMBERS_MAX}, NULL},
+		{{.key_lifetime_ms = INT64_C(3650) * 86400000, .login_host = {(const uint8_t *)"login.example", 13}}, NULL},
+		{{.key_lifetime_ms = 59999}, "keyLifetimeSeconds: "},
+		{{.key_lifetime_ms = -1}, "keyLifetimeSeconds: "},
+		{{.key_lifetime_ms = INT64_C(3650) * 86400000 + 1}, "keyLifetimeSeconds: "},
+		{{.node_limit = TAILNET_MEMBERS_MAX + 1u}, "nodeLimit: "},
+		{{.user_limit = UINT32_MAX}, "userLimit: "},
+		{{.login_host = {(const uint8_t *)"Login.example", 13}}, "loginHost: "},
+		{{.login_host = {(const uint8_t *)"login.example:443", 17}}, "loginHost: "},
+		{{.login_host = {(const uint8_t *)"10.0.0.1", 8}}, "loginHost: "},
+		{{.login_host = {(const uint8_t *)"a.", 2}}, "loginHost: "},
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(trials); i++) {
+		struct diag why = {0};
+		assert_int_equal(tailnet_check_admission(&trials[i].tailnet, &why), trials[i].place ? ERR_MALFORMED : ERR_NONE);
+		assert_int_equal(strncmp(why.text, trials[i].place ? trials[i].place : "", trials[i].place ? strlen(trials[i].place) : 1), 0);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(checks_names), cmocka_unit_test(checks_ranges)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(checks_names), cmocka_unit_test(checks_ranges), cmocka_unit_test(checks_admission)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
