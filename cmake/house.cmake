@@ -3,7 +3,7 @@
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 
-foreach(package libh2o-evloop openssl libpq hiredis libsodium jansson libnghttp2 libzstd libcurl cmocka yaml-0.1)
+foreach(package libh2o-evloop openssl libpq hiredis libsodium jansson libnghttp2 libzstd libcurl cmocka yaml-0.1 cjose)
 	pkg_check_modules(${package} REQUIRED IMPORTED_TARGET GLOBAL ${package})
 endforeach()
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "arena.h"
+#include "jwt.h"
 #include "key.h"
 #include "pgblock.h"
 #include "secret.h"
@@ -195,21 +196,38 @@ static enum err refuse_newer(struct migrating *m, const struct migration *next)
 
 /* --- what must be there ----------------------------------------------------------------------------------------------------------------------------------- */
 
-static enum err mint_noise_key(struct migrating *m)
+static enum err mint_noise(uint8_t raw[static KEY_LEN])
 {
-	enum err e = ask(m, "SELECT EXISTS (SELECT FROM fleetscale.serverkeys WHERE kind = 'noise')");
-	if (e || is_true(m))
-		return e;
 	struct private_key key;
 	struct public_key public_key;
-	char text[2 * KEY_LEN + 1];
 	key_mint(&key, &public_key);
-	hex_encode(text, bytes_of(key.raw, KEY_LEN));
-	e = ask_with(m, "INSERT INTO fleetscale.serverkeys (kind, private_key) VALUES ('noise', decode($1, 'hex'))", text);
+	memcpy(raw, key.raw, KEY_LEN);
 	key_wipe(&key, sizeof key);
+	return ERR_NONE;
+}
+
+static const struct {
+	const char *kind, *done;
+	enum err (*mint)(uint8_t raw[static KEY_LEN]);
+} server_keys[] = {{"noise", "Noise key minted", mint_noise}, {"identity", "identity key minted", jwt_mint}};
+
+static enum err mint_server_key(struct migrating *m, size_t i)
+{
+	enum err e = ask_with(m, "SELECT EXISTS (SELECT FROM fleetscale.serverkeys WHERE kind = $1)", server_keys[i].kind);
+	if (e || is_true(m))
+		return e;
+	uint8_t raw[KEY_LEN];
+	char text[2 * KEY_LEN + 1];
+	e = server_keys[i].mint(raw);
+	if (e)
+		return diag_set(m->why, e, "no key could be made");
+	hex_encode(text, bytes_of(raw, KEY_LEN));
+	const char *const row[] = {server_keys[i].kind, text};
+	e = pgblock_run(m->p, "INSERT INTO fleetscale.serverkeys (kind, private_key) VALUES ($1, decode($2, 'hex'))", 2, row, m->why);
+	key_wipe(raw, sizeof raw);
 	key_wipe(text, sizeof text);
 	if (!e)
-		say(m, "Noise key minted");
+		say(m, "%s", server_keys[i].done);
 	return e;
 }
 
@@ -256,8 +274,8 @@ static enum err furnish(struct migrating *m, const struct migration *next)
 		base ? "INSERT INTO fleetscale.installation (base_domain) VALUES ($1) ON CONFLICT (single) DO UPDATE SET base_domain = excluded.base_domain"
 		     : "INSERT INTO fleetscale.installation (base_domain) VALUES ($1) ON CONFLICT (single) DO NOTHING",
 		base ? base : default_base_domain);
-	if (!e)
-		e = mint_noise_key(m);
+	for (size_t i = 0; !e && i < COUNT_OF(server_keys); i++)
+		e = mint_server_key(m, i);
 	if (!e)
 		e = furnish_tailnet(m);
 	if (!e)

@@ -24,7 +24,7 @@ struct schema_plan {
 };
 
 /* Roles, schema, every missing migration (each a transaction under one lock, so that several may run at once, through a transaction pooler too), the server's Noise
- * key, tailnet and user `default` where they are missing. What was committed before a failure stays.
+ * and identity keys, tailnet and user `default` where they are missing. What was committed before a failure stays.
  * ERR_MALFORMED: base_domain. ERR_DENIED: the role lacks a right that `why` names. ERR_UNSUPPORTED: the database is newer, or its migrations are others. ERR_UNAVAILABLE. */
 MUST_USE enum err schema_migrate(const struct schema_plan *plan, struct diag *why);
 

@@ -1,6 +1,7 @@
 #include "serverkeys.h"
 
 #include "pgblock.h"
+#include "rows.h"
 #include "text.h"
 
 enum err serverkeys_load(const char *url, struct serverkey keys[static SERVERKEYS_MAX], size_t *count, struct diag *why)
@@ -30,4 +31,45 @@ enum err serverkeys_load(const char *url, struct serverkey keys[static SERVERKEY
 		e = diag_set(why, ERR_NOT_FOUND, "the database holds no Noise key; run `fleetscale migrate`");
 	pgblock_close(&p);
 	return e;
+}
+
+struct identity_find {
+	serverkeys_identity_fn on_keys;
+	void *context;
+};
+
+static enum err read_identity(struct tx *tx, size_t row, struct identity_key *key)
+{
+	uint8_t scalar[JWT_SCALAR_LEN];
+	rows_raw(tx, 0, row, 0, scalar, sizeof scalar);
+	enum err e = jwt_key_of(scalar, &key->key) ? ERR_BUG : ERR_NONE;
+	key->from = tx_time(tx, 0, row, 1);
+	key->until = tx_time(tx, 0, row, 2);
+	key_wipe(scalar, sizeof scalar);
+	return e;
+}
+
+static void on_identity(void *context, enum err e, struct tx *tx, const struct diag *why)
+{
+	const struct identity_find *find = context;
+	struct identity_key keys[SERVERKEYS_MAX];
+	size_t count = 0;
+	(void)why;
+	for (; !e && count < tx_rows(tx, 0) && count < SERVERKEYS_MAX; count++)
+		e = read_identity(tx, count, &keys[count]);
+	if (!e && !count)
+		e = ERR_NOT_FOUND;
+	find->on_keys(find->context, e, keys, e ? 0 : count);
+	key_wipe(keys, sizeof keys);
+}
+
+void serverkeys_identity(struct pg *pg, serverkeys_identity_fn on_keys, void *context)
+{
+	struct tx *tx = tx_begin(pg, 0, TX_LOOKUP);
+	struct identity_find *find = ARENA_NEW(tx_arena(tx), struct identity_find);
+	*find = (struct identity_find){on_keys, context};
+	tx_add(tx, "SELECT private_key, valid_from, valid_until FROM fleetscale.serverkeys WHERE kind = 'identity' AND (valid_until IS NULL OR valid_until > "
+		   "now()) "
+		   "ORDER BY valid_from DESC, id DESC");
+	tx_run(tx, on_identity, find);
 }

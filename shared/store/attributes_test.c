@@ -1,0 +1,210 @@
+/* Attributes, warnings and the keys that sign for nodes, on a real database. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "attributes.h"
+#include "nodes_fixture.h"
+#include "serverkeys.h"
+#include "warnings.h"
+
+static uint64_t a_node(void)
+{
+	struct joined in = enroll(join_of(1, "laptop"));
+	assert_int_equal(in.e, ERR_NONE);
+	return in.node.id;
+}
+
+static enum err set(uint64_t in, uint64_t node, const struct attribute *attributes, size_t count)
+{
+	struct tx *tx = tx_begin(pg, in, TX_WRITE);
+	attributes_set(tx, node, attributes, count);
+	return fixture_run(loop, tx, NULL, NULL, NULL);
+}
+
+static const char *all_attributes(void)
+{
+	return fixture_sql(fx, "SELECT coalesce(string_agg(key || '=' || value, ' ' ORDER BY key), '') FROM fleetscale.node_attributes");
+}
+
+static void attributes_are_set_kept_and_deleted(void **state)
+{
+	uint64_t id = a_node();
+	(void)state;
+	assert_int_equal(
+		set(tailnet, id, (struct attribute[]){{BYTES("custom:a"), BYTES("1"), WALL_ZERO}, {BYTES("custom:b"), BYTES("\"x, \\\\ {y}\""), WALL_ZERO}}, 2),
+		ERR_NONE);
+	assert_string_equal(all_attributes(), "custom:a=1 custom:b=\"x, \\\\ {y}\"");
+	assert_int_equal(set(tailnet, id, (struct attribute[]){{BYTES("custom:a"), BYTES_NONE, WALL_ZERO}, {BYTES("custom:c"), BYTES("true"), WALL_ZERO}}, 2),
+			 ERR_NONE);
+	assert_string_equal(all_attributes(), "custom:b=\"x, \\\\ {y}\" custom:c=true");
+	/* What is not there may be deleted; nobody else's node may be named. */
+	assert_int_equal(set(tailnet, id, (struct attribute[]){{BYTES("custom:zz"), BYTES_NONE, WALL_ZERO}}, 1), ERR_NONE);
+	assert_int_equal(set(tailnet, id + 1000, (struct attribute[]){{BYTES("custom:a"), BYTES("1"), WALL_ZERO}}, 1), ERR_NOT_FOUND);
+	assert_int_equal(set(tailnet + 1000, id, (struct attribute[]){{BYTES("custom:a"), BYTES("1"), WALL_ZERO}}, 1), ERR_NOT_FOUND);
+	assert_string_equal(all_attributes(), "custom:b=\"x, \\\\ {y}\" custom:c=true");
+}
+
+static void attributes_are_so_many(void **state)
+{
+	uint64_t id = a_node();
+	struct attribute many[ATTRIBUTES_MAX];
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(many); i++)
+		many[i] = (struct attribute){bytes_text(arena_format(arena, "custom:%zu", i)), BYTES("0"), WALL_ZERO};
+	assert_int_equal(set(tailnet, id, many, COUNT_OF(many)), ERR_NONE);
+	assert_int_equal(set(tailnet, id, (struct attribute[]){{BYTES("custom:one-more"), BYTES("1"), WALL_ZERO}}, 1), ERR_EXHAUSTED);
+	assert_string_equal(fixture_sql(fx, "SELECT count(*) FROM fleetscale.node_attributes"), "64");
+	/* One for another. */
+	assert_int_equal(
+		set(tailnet, id, (struct attribute[]){{BYTES("custom:one-more"), BYTES("1"), WALL_ZERO}, {BYTES("custom:0"), BYTES_NONE, WALL_ZERO}}, 2),
+		ERR_NONE);
+}
+
+static void see_attributes(void *context, struct tx *tx)
+{
+	struct attribute *list;
+	assert_int_equal(attributes_read(tx, *(unsigned *)context, arena, &list), 2);
+	assert_true(bytes_equal_text(list[0].key, "custom:a") && bytes_equal_text(list[0].value, "1") && !wall_is_zero(list[0].updated));
+	assert_true(bytes_equal_text(list[1].key, "custom:b") && bytes_equal_text(list[1].value, "true"));
+}
+
+static void see_no_attributes(void *context, struct tx *tx)
+{
+	assert_int_equal(tx_rows(tx, *(unsigned *)context), 0);
+}
+
+static void attributes_are_read_in_their_tailnet_alone(void **state)
+{
+	uint64_t id = a_node();
+	(void)state;
+	assert_int_equal(set(tailnet, id, (struct attribute[]){{BYTES("custom:b"), BYTES("true"), WALL_ZERO}, {BYTES("custom:a"), BYTES("1"), WALL_ZERO}}, 2),
+			 ERR_NONE);
+	struct tx *tx = tx_begin(pg, tailnet, TX_READ);
+	unsigned at = attributes_list(tx, id);
+	assert_int_equal(fixture_run(loop, tx, see_attributes, &at, NULL), ERR_NONE);
+	tx = tx_begin(pg, tailnet + 1000, TX_READ);
+	at = attributes_list(tx, id);
+	assert_int_equal(fixture_run(loop, tx, see_no_attributes, &at, NULL), ERR_NONE);
+	/* They go with their node. */
+	tx = tx_begin(pg, tailnet, TX_WRITE);
+	nodes_delete(tx, id);
+	assert_int_equal(fixture_run(loop, tx, NULL, NULL, NULL), ERR_NONE);
+	assert_string_equal(all_attributes(), "");
+}
+
+static enum err warn(uint64_t node, const char *subsystem, const char *message)
+{
+	struct tx *tx = tx_begin(pg, tailnet, TX_WRITE);
+	warnings_set(tx, node, bytes_text(subsystem), bytes_text(message));
+	return fixture_run(loop, tx, NULL, NULL, NULL);
+}
+
+static void see_warning(void *context, struct tx *tx)
+{
+	struct warning *list;
+	assert_int_equal(warnings_read(tx, *(unsigned *)context, arena, &list), 1);
+	assert_true(bytes_equal_text(list[0].subsystem, "dns") && bytes_equal_text(list[0].message, "worse") && list[0].node);
+}
+
+static void warnings_are_the_latest_of_each_subsystem(void **state)
+{
+	uint64_t id = a_node();
+	char name[16];
+	(void)state;
+	assert_int_equal(warn(id, "dns", "bad"), ERR_NONE);
+	assert_int_equal(warn(id, "router", "bad too"), ERR_NONE);
+	assert_int_equal(warn(id, "dns", "worse"), ERR_NONE);
+	assert_int_equal(warn(id, "router", ""), ERR_NONE);
+	assert_int_equal(warn(id, "router", ""), ERR_NONE);
+	assert_int_equal(warn(id + 1000, "dns", "not mine"), ERR_NOT_FOUND);
+	for (uint64_t which = 0; which <= id; which += id) {
+		struct tx *tx = tx_begin(pg, tailnet, TX_READ);
+		unsigned at = warnings_list(tx, which);
+		assert_int_equal(fixture_run(loop, tx, see_warning, &at, NULL), ERR_NONE);
+	}
+	for (int i = 0; i < WARNINGS_MAX + 5; i++) {
+		snprintf(name, sizeof name, "s%d", i);
+		assert_int_equal(warn(id, name, "x"), ERR_NONE);
+	}
+	assert_string_equal(fixture_sql(fx, "SELECT count(*) || ' ' || max(message) FROM fleetscale.node_health WHERE subsystem = 'dns' OR message = 'x'"),
+			    "32 x");
+	/* A known one still changes. */
+	assert_int_equal(warn(id, "dns", "other"), ERR_NONE);
+	assert_string_equal(fixture_sql(fx, "SELECT message FROM fleetscale.node_health WHERE subsystem = 'dns'"), "other");
+}
+
+struct identity {
+	bool done;
+	enum err e;
+	size_t count;
+	struct identity_key keys[SERVERKEYS_MAX];
+};
+
+static void on_identity(void *context, enum err e, const struct identity_key *keys, size_t count)
+{
+	struct identity *i = context;
+	i->done = true;
+	i->e = e;
+	i->count = count;
+	memcpy(i->keys, keys, count * sizeof *keys);
+}
+
+static struct identity ask(void)
+{
+	struct identity i = {.done = false};
+	serverkeys_identity(pg, on_identity, &i);
+	assert_false(i.done);
+	assert_true(fixture_wait(loop, &i.done, 10000));
+	return i;
+}
+
+static void identity_keys_are_read_newest_first(void **state)
+{
+	(void)state;
+	struct identity i = ask();
+	assert_int_equal(i.e, ERR_NONE);
+	assert_int_equal(i.count, 1);
+	assert_true(wall_is_zero(i.keys[0].until) && strlen(i.keys[0].key.id) == 43);
+	fixture_sql(fx,
+		    "INSERT INTO fleetscale.serverkeys (kind, private_key, valid_from, valid_until) VALUES "
+		    "('identity', decode(repeat('11', 32), 'hex'), now() + interval '1 hour', NULL), ('identity', decode(repeat('22', 32), 'hex'), now() - '2 "
+		    "days', now() - interval '1 s')");
+	struct identity more = ask();
+	assert_int_equal(more.count, 2);
+	assert_int_equal(more.keys[0].key.scalar[0], 0x11);
+	assert_string_equal(more.keys[1].key.id, i.keys[0].key.id);
+	fixture_sql(fx, "DELETE FROM fleetscale.serverkeys WHERE kind = 'identity'");
+	assert_int_equal(ask().e, ERR_NOT_FOUND);
+	fixture_sql(fx, "INSERT INTO fleetscale.serverkeys (kind, private_key) VALUES ('identity', decode(repeat('00', 32), 'hex'))");
+	assert_int_equal(ask().e, ERR_BUG);
+}
+
+static void mappers_read_none_of_it(void **state)
+{
+	(void)state;
+	const char *value;
+	a_node();
+	assert_string_equal(fixture_sql_as(fx, "fleetscale_mapper", tailnet, "SELECT count(*) FROM fleetscale.serverkeys", &value), "42501");
+	assert_string_equal(fixture_sql_as(fx, "fleetscale_mapper", tailnet, "SELECT count(*) FROM fleetscale.node_attributes", &value), "42501");
+	assert_string_equal(fixture_sql_as(fx, "fleetscale_mapper", tailnet, "SELECT count(*) FROM fleetscale.node_health", &value), "42501");
+	assert_string_equal(fixture_sql_as(fx, "fleetscale_coordinator", tailnet, "SELECT count(*) FROM fleetscale.node_attributes", &value), "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(attributes_are_set_kept_and_deleted, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(attributes_are_so_many, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(attributes_are_read_in_their_tailnet_alone, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(warnings_are_the_latest_of_each_subsystem, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(identity_keys_are_read_newest_first, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(mappers_read_none_of_it, nodes_fixture_open, nodes_fixture_close),
+	};
+	return cmocka_run_group_tests(tests, nodes_fixture_start, nodes_fixture_stop);
+}
