@@ -21,11 +21,12 @@ struct sweep;
 struct coordinator_options {
 	struct daemon_options daemon;
 	char *listen_clients, *listen_clients_tls, *listen_admin, *listen_admin_socket;
+	char *server_url;
 	char *tls_certificate, *tls_key;
 	char *database_url, *redis_url, *cluster_secret;
 	int64_t database_connections;
 	int64_t connections_most, request_ms, session_idle_ms;
-	int64_t register_per_minute, handshakes_per_minute, refusals_per_minute;
+	int64_t register_per_minute, requests_per_minute, handshakes_per_minute, refusals_per_minute;
 	int64_t keepalive_ms, first_frame_ms, report_gather_ms;
 	int64_t presence_grace_ms, ephemeral_inactivity_ms, sweep_ms;
 	bool relay_insecure_for_tests;
@@ -51,7 +52,7 @@ struct coordinator {
 	struct online *online;      /* follows those */
 	struct roster *roster;
 	struct dial *dial;
-	struct rate *register_rate;                 /* by machine key */
+	struct rate *register_rate, *request_rate;  /* by machine key */
 	struct rate *handshake_rate, *refusal_rate; /* by address */
 	struct reports *reports;
 	struct sweep *sweep; /* first worker only */

@@ -5,6 +5,7 @@
 #include "coordinator.h"
 #include "log.h"
 #include "online.h"
+#include "origin.h"
 #include "poll.h"
 #include "rate.h"
 #include "reports.h"
@@ -89,6 +90,7 @@ static void coordinator_connect(struct coordinator *c)
 	c->roster = roster_new(c->bus, NULL, NULL);
 	c->dial = dial_new(c->loop, bytes_text(options.cluster_secret), on_mapper_lost, c);
 	c->register_rate = rate_new((unsigned)options.register_per_minute, RATE_BUCKETS_MAX);
+	c->request_rate = rate_new((unsigned)options.requests_per_minute, RATE_BUCKETS_MAX);
 	c->handshake_rate = rate_new((unsigned)options.handshakes_per_minute, RATE_BUCKETS_MAX);
 	c->refusal_rate = rate_new((unsigned)options.refusals_per_minute, RATE_BUCKETS_MAX);
 	c->reports = reports_new(c);
@@ -158,6 +160,7 @@ static void on_stop(struct worker *w)
 	pg_free(&c->pg);
 	bus_free(&c->bus);
 	rate_free(&c->register_rate);
+	rate_free(&c->request_rate);
 	rate_free(&c->handshake_rate);
 	rate_free(&c->refusal_rate);
 	free(c);
@@ -184,6 +187,9 @@ static enum err on_start(void *config, struct diag *why)
 	if (*options.listen_clients_tls && !(*options.tls_certificate && *options.tls_key))
 		return diag_set(why, ERR_MALFORMED, "listen.clients_tls needs tls.certificate and tls.key");
 	snprintf(process_name, sizeof process_name, "%016llx", (unsigned long long)random_number());
+	e = origin_check(options.server_url, why);
+	if (e)
+		return e;
 	e = pg_check_schema(options.database_url, why);
 	return e ? e : load_noise_key(why);
 }
