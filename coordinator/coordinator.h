@@ -22,6 +22,7 @@ struct coordinator_options {
 	struct daemon_options daemon;
 	char *listen_clients, *listen_clients_tls, *listen_admin, *listen_admin_socket;
 	char *server_url;
+	char *listen_proxy_protocol, *proxies_trusted;
 	char *tls_certificate, *tls_key;
 	char *database_url, *redis_url, *cluster_secret;
 	int64_t database_connections;

@@ -18,6 +18,7 @@ enum { RATE_BUCKETS_MAX = 65536 };
 
 static struct coordinator_options options;
 static struct private_key noise_key;
+static struct trusted proxies;
 static char process_name[24]; /* random: names this process in Redis */
 
 static enum err listen_text(const char *text, struct endpoint *endpoint, struct diag *why)
@@ -27,7 +28,15 @@ static enum err listen_text(const char *text, struct endpoint *endpoint, struct 
 	return ERR_NONE;
 }
 
-static enum err coordinator_listen_tcp(struct coordinator *c, const char *at, unsigned doors, bool tls, struct diag *why)
+static bool expects_proxyline(const char *door)
+{
+	for (struct bytes rest = bytes_text(options.listen_proxy_protocol); rest.at;)
+		if (bytes_equal_text(bytes_trim(bytes_split(rest, ',', &rest)), door))
+			return true;
+	return false;
+}
+
+static enum err coordinator_listen_tcp(struct coordinator *c, const char *name, const char *at, unsigned doors, bool tls, struct diag *why)
 {
 	struct endpoint endpoint;
 	enum err e;
@@ -37,18 +46,21 @@ static enum err coordinator_listen_tcp(struct coordinator *c, const char *at, un
 	e = listen_text(at, &endpoint, why);
 	if (e)
 		return e;
-	return server_listen(c->server, doors, endpoint, tls ? options.tls_certificate : NULL, tls ? options.tls_key : NULL, why);
+	e = server_listen(c->server, doors, endpoint, tls ? options.tls_certificate : NULL, tls ? options.tls_key : NULL, why);
+	if (!e && expects_proxyline(name))
+		server_expect_proxyline(c->server, endpoint);
+	return e;
 }
 
 static enum err coordinator_listen(struct coordinator *c, struct diag *why)
 {
 	bool shared = strcmp(options.listen_admin, options.listen_clients) == 0;
-	enum err e = coordinator_listen_tcp(c, options.listen_clients, shared ? DOOR_CLIENTS | DOOR_ADMIN : DOOR_CLIENTS, false, why);
+	enum err e = coordinator_listen_tcp(c, "clients", options.listen_clients, shared ? DOOR_CLIENTS | DOOR_ADMIN : DOOR_CLIENTS, false, why);
 
 	if (!e)
-		e = coordinator_listen_tcp(c, options.listen_clients_tls, DOOR_CLIENTS, true, why);
+		e = coordinator_listen_tcp(c, "clients_tls", options.listen_clients_tls, DOOR_CLIENTS, true, why);
 	if (!e && !shared)
-		e = coordinator_listen_tcp(c, options.listen_admin, DOOR_ADMIN, false, why);
+		e = coordinator_listen_tcp(c, "admin", options.listen_admin, DOOR_ADMIN, false, why);
 	if (!e && *options.listen_admin_socket && c->worker->index == 0)
 		e = server_listen_unix(c->server, DOOR_SOCKET, options.listen_admin_socket, 0600, why);
 	return e;
@@ -113,7 +125,7 @@ static enum err on_worker(struct worker *w, struct diag *why)
 	if (!c->bus)
 		return ERR_MALFORMED;
 	coordinator_connect(c);
-	c->server = server_new(c->loop, coordinator_routes, &(struct server_limits){(size_t)options.connections_most, options.request_ms}, c);
+	c->server = server_new(c->loop, coordinator_routes, &(struct server_limits){(size_t)options.connections_most, options.request_ms, proxies}, c);
 	e = coordinator_listen(c, why);
 	if (!e && w->index == 0)
 		c->sweep = sweep_new(c);
@@ -179,6 +191,24 @@ static enum err load_noise_key(struct diag *why)
 	return e;
 }
 
+static enum err check_proxies(struct diag *why)
+{
+	static const char *const doors[] = {"", "clients", "clients_tls", "admin"};
+	enum err e = trusted_parse(bytes_text(options.proxies_trusted), &proxies, why);
+
+	for (struct bytes rest = bytes_text(options.listen_proxy_protocol); !e && rest.at;) {
+		struct bytes door = bytes_trim(bytes_split(rest, ',', &rest));
+		bool known = false;
+		for (unsigned i = 0; i < COUNT_OF(doors); i++)
+			known |= bytes_equal_text(door, doors[i]);
+		if (!known)
+			e = diag_set(why, ERR_MALFORMED, "listen.proxy_protocol: \"%.*s\" is none of clients, clients_tls, admin", BYTES_ARG(door));
+	}
+	if (!e && *options.listen_proxy_protocol && !proxies.count)
+		e = diag_set(why, ERR_MALFORMED, "listen.proxy_protocol needs proxies.trusted: the header of nobody would be believed");
+	return e;
+}
+
 static enum err on_start(void *config, struct diag *why)
 {
 	enum err e;
@@ -186,6 +216,9 @@ static enum err on_start(void *config, struct diag *why)
 	(void)config;
 	if (*options.listen_clients_tls && !(*options.tls_certificate && *options.tls_key))
 		return diag_set(why, ERR_MALFORMED, "listen.clients_tls needs tls.certificate and tls.key");
+	e = check_proxies(why);
+	if (e)
+		return e;
 	snprintf(process_name, sizeof process_name, "%016llx", (unsigned long long)random_number());
 	e = origin_check(options.server_url, why);
 	if (e)

@@ -12,6 +12,7 @@ enum { PUBLIC = DOOR_CLIENTS, NOISE = DOOR_NOISE, BOTH = DOOR_CLIENTS | DOOR_ADM
 
 const struct route coordinator_routes[] = {{METHOD_GET, "/key", PUBLIC, NULL, serve_key, 0},
 					   {METHOD_POST, "/ts2021", PUBLIC, NULL, serve_upgrade, 0},
+					   {METHOD_GET, "/ts2021", PUBLIC, NULL, serve_websocket, 0},
 					   {METHOD_GET, "/health", BOTH, NULL, serve_health, 0},
 					   {METHOD_GET, "/version", BOTH, NULL, serve_version, 0},
 					   {METHOD_POST, "/relay/v1/announce", PUBLIC, relayreg_guard, serve_relay_announce, 16 << 10},

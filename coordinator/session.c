@@ -9,14 +9,19 @@
 #include "log.h"
 #include "routes.h"
 #include "text.h"
-#include "upgrade.h"
+#include "websocket.h"
 
 enum {
 	PIPE_IN_MAX = 64 << 10, /* a few records; a client that sends more before we read waits in its kernel */
 	PLAIN_MAX = 64 << 10,
 	EARLY_MAX = 1024,
+	HANDSHAKE_TEXT_MAX = 1024,
+	INITIATION_MAX = 1024,
+	FIRST_MAX = 4096,       /* the Noise answer with the early payload, or an error frame */
 	TAKE_AT_ONCE = 64 << 10 /* sealed and written per turn: bounds memory of a slow reader */
 };
+
+#define PROTOCOL "tailscale-control-protocol"
 
 static const bool may_follow[SESSION_STATES][SESSION_STATES] = {
 	[SESSION_OPEN] = {[SESSION_DRAINING] = true, [SESSION_ENDED] = true},
@@ -38,7 +43,7 @@ static void on_bury(void *context)
 
 	list_remove(&s->in_state);
 	h2pipe_free(&s->h2);
-	pipe_close(&s->pipe);
+	tunnel_close(&s->tunnel);
 	buffer_clear(&s->plain);
 	noise_wipe(&s->noise);
 	free(s->host);
@@ -56,7 +61,7 @@ void session_end(struct session *s, enum err why)
 	session_move(s, SESSION_ENDED);
 	timer_cancel(&s->idle);
 	defer_cancel(&s->flush);
-	pipe_read_pause(s->pipe);
+	tunnel_pause(&s->tunnel);
 	loop_defer(s->worker->loop, &s->bury);
 }
 
@@ -76,7 +81,7 @@ static void on_flush(void *context)
 	struct buffer plain, sealed;
 	enum err e;
 
-	if (s->state == SESSION_ENDED || pipe_busy(s->pipe))
+	if (s->state == SESSION_ENDED || tunnel_busy(&s->tunnel))
 		return;
 	buffer_init(&plain, 2 * TAKE_AT_ONCE);
 	buffer_init(&sealed, 3 * TAKE_AT_ONCE);
@@ -84,14 +89,14 @@ static void on_flush(void *context)
 	if (!e && plain.len)
 		e = noise_seal(&s->noise.tx, buffer_bytes(&plain), &sealed);
 	if (!e && sealed.len)
-		e = pipe_write(s->pipe, &sealed);
+		e = tunnel_write(&s->tunnel, &sealed);
 	buffer_clear(&plain);
 	buffer_clear(&sealed);
 	if (e)
 		session_end(s, e);
-	else if (!pipe_busy(s->pipe) && h2pipe_over(s->h2))
+	else if (!tunnel_busy(&s->tunnel) && h2pipe_over(s->h2))
 		session_end(s, ERR_CLOSED);
-	else if (s->state == SESSION_DRAINING && h2pipe_idle(s->h2) && !pipe_busy(s->pipe))
+	else if (s->state == SESSION_DRAINING && h2pipe_idle(s->h2) && !tunnel_busy(&s->tunnel))
 		session_end(s, ERR_NONE);
 }
 
@@ -174,7 +179,7 @@ struct opening {
 	struct noise noise;
 	struct endpoint peer;
 	char *host;
-	bool secure;
+	bool secure, framed;
 	bool refused; /* an error frame is what we sent: nothing follows it */
 };
 
@@ -182,10 +187,10 @@ static void session_open(struct opening *o, struct pipe *pipe)
 {
 	struct coordinator *c = o->worker;
 	struct session *s = x_zalloc(sizeof *s);
+	char peer[ENDPOINT_TEXT_MAX];
 
 	s->worker = c;
 	s->id = random_number() >> 1;
-	s->pipe = pipe;
 	s->noise = o->noise;
 	s->host = o->host;
 	o->host = NULL;
@@ -211,10 +216,11 @@ static void session_open(struct opening *o, struct pipe *pipe)
 		.on_output = on_output,
 		.context = s,
 	});
-	pipe_set_events(pipe, &session_events, s);
+	tunnel_open(&s->tunnel, c->loop, pipe, o->framed, &session_events, s);
 	timer_set(&s->idle, c->options->session_idle_ms);
 	loop_defer(c->loop, &s->flush);
-	pipe_kick(pipe);
+	endpoint_format(peer, o->peer);
+	log_debug(SESSION(s), "session opened", F_TEXT("peer", peer), F_TEXT("host", s->host), F_UINT("capver", s->noise.version));
 	if (c->draining)
 		session_drain(s);
 }
@@ -292,6 +298,7 @@ static void opening_accept(struct opening *o, struct bytes initiation, struct bu
 	uint8_t response[NOISE_RESPONSE_LEN];
 	const char *refusal = NULL;
 	uint16_t version = 0;
+	char peer[ENDPOINT_TEXT_MAX];
 	enum err e = noise_peek_version(initiation, &version);
 
 	if (e)
@@ -306,44 +313,74 @@ static void opening_accept(struct opening *o, struct bytes initiation, struct bu
 	}
 	o->refused = true;
 	metric_add_at(metric_handshakes, 1, 1);
-	log_info(SUBJECT("session"), "handshake refused", F_ERR(e), F_TEXT("reason", refusal ? refusal : "not for our key"), F_UINT("capver", version));
+	endpoint_format(peer, o->peer);
+	log_info(SUBJECT("session"), "handshake refused", F_ERR(e), F_TEXT("reason", refusal ? refusal : "not for our key"), F_UINT("capver", version),
+		 F_TEXT("peer", peer));
 	if (e != ERR_CRYPTO && noise_error_frame(refusal ? refusal : "malformed handshake", first))
 		buffer_reset(first);
 }
 
-void serve_upgrade(struct exchange *x)
+/* Decodes the handshake and checks that there is room; NULL when it was answered. */
+static struct opening *opening_begin(struct exchange *x, struct bytes handshake, const char *complaint, struct buffer *initiation)
 {
 	struct coordinator *c = x->program;
-	struct bytes header = exchange_header(x, "x-tailscale-handshake");
-	struct buffer initiation, first;
 	struct opening *o;
 
-	if (!bytes_equal_text(upgrade_wanted(x), "tailscale-control-protocol")) {
-		exchange_reply_text(x, 400, "this path wants Upgrade: tailscale-control-protocol\n");
-		return;
-	}
 	if (!doorstep_handshake(x))
-		return;
-	buffer_init(&initiation, 4096);
-	if (!header.len || header.len > 1024 || base64_decode(header, &initiation)) {
-		buffer_clear(&initiation);
-		exchange_reply_text(x, 400, "X-Tailscale-Handshake is missing or not base64\n");
-		return;
+		return NULL;
+	if (!handshake.len || handshake.len > HANDSHAKE_TEXT_MAX || base64_decode(handshake, initiation)) {
+		exchange_reply_text(x, 400, complaint);
+		return NULL;
 	}
 	if (c->draining || c->session_count >= (size_t)c->options->connections_most) {
-		buffer_clear(&initiation);
 		exchange_add_header(x, "Retry-After", BYTES("5"));
 		exchange_reply_text(x, 503, "busy, try again\n");
-		return;
+		return NULL;
 	}
 	o = x_zalloc(sizeof *o);
 	o->worker = c;
 	o->peer = x->peer;
 	o->host = x_strdup(arena_text(x->arena, x->host));
 	o->secure = x->secure;
-	buffer_init(&first, 4096);
-	opening_accept(o, buffer_bytes(&initiation), &first);
-	upgrade_take(x, "tailscale-control-protocol", buffer_bytes(&first), PIPE_IN_MAX, on_pipe, o);
+	return o;
+}
+
+void serve_upgrade(struct exchange *x)
+{
+	struct buffer initiation, first;
+	struct opening *o;
+
+	if (!bytes_equal_text(upgrade_wanted(x), PROTOCOL)) {
+		exchange_reply_text(x, 400, "this path wants Upgrade: " PROTOCOL "\n");
+		return;
+	}
+	buffer_init(&initiation, INITIATION_MAX);
+	buffer_init(&first, FIRST_MAX);
+	o = opening_begin(x, exchange_header(x, "x-tailscale-handshake"), "X-Tailscale-Handshake is missing or not base64\n", &initiation);
+	if (o) {
+		opening_accept(o, buffer_bytes(&initiation), &first);
+		upgrade_take(x, PROTOCOL, buffer_bytes(&first), PIPE_IN_MAX, on_pipe, o);
+	}
+	buffer_clear(&first);
+	buffer_clear(&initiation);
+}
+
+/* Browsers can set no header: the handshake stands in the query. */
+void serve_websocket(struct exchange *x)
+{
+	struct buffer initiation, first;
+	struct opening *o;
+
+	if (!websocket_asked(x, PROTOCOL))
+		return;
+	buffer_init(&initiation, INITIATION_MAX);
+	buffer_init(&first, FIRST_MAX);
+	o = opening_begin(x, exchange_query(x, "X-Tailscale-Handshake"), "the query X-Tailscale-Handshake is missing or not base64\n", &initiation);
+	if (o) {
+		o->framed = true;
+		opening_accept(o, buffer_bytes(&initiation), &first);
+		websocket_take(x, PROTOCOL, buffer_bytes(&first), o->refused, PIPE_IN_MAX, on_pipe, o);
+	}
 	buffer_clear(&first);
 	buffer_clear(&initiation);
 }

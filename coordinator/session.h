@@ -7,13 +7,13 @@
 #include "coordinator.h"
 #include "h2pipe.h"
 #include "noise.h"
-#include "pipe.h"
+#include "tunnel.h"
 
 struct session {
 	struct coordinator *worker;
 	struct list in_state;
 	enum session_state state;
-	struct pipe *pipe;
+	struct tunnel tunnel;
 	struct h2pipe *h2;
 	struct noise noise;
 	struct buffer plain; /* opened, not yet eaten by HTTP/2 */
@@ -25,6 +25,8 @@ struct session {
 
 /* POST /ts2021: the handshake header in, 101 with the Noise answer out. */
 void serve_upgrade(struct exchange *x);
+/* GET /ts2021: the same for browsers, over a WebSocket. */
+void serve_websocket(struct exchange *x);
 /* Idempotent. `why` is for the log; what is open inside is told. */
 void session_end(struct session *s, enum err why);
 /* GOAWAY; ends when its streams have ended. */

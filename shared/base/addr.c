@@ -377,6 +377,15 @@ socklen_t endpoint_to_sockaddr(struct endpoint endpoint, struct sockaddr_storage
 	return sizeof(*in6);
 }
 
+struct ip ip_unmapped(struct ip ip)
+{
+	struct ip v4 = {.family = IP_V4};
+	if (ip.family != IP_V6 || !is_mapped(ip.byte))
+		return ip;
+	memcpy(v4.byte, ip.byte + 12, 4);
+	return v4;
+}
+
 struct endpoint endpoint_from_sockaddr(const struct sockaddr *sa)
 {
 	struct endpoint endpoint = {0};
@@ -387,9 +396,9 @@ struct endpoint endpoint_from_sockaddr(const struct sockaddr *sa)
 		endpoint.port = ntohs(in->sin_port);
 	} else if (sa->sa_family == AF_INET6) {
 		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)sa;
-		bool mapped = is_mapped(in6->sin6_addr.s6_addr);
-		endpoint.ip.family = mapped ? IP_V4 : IP_V6;
-		memcpy(endpoint.ip.byte, in6->sin6_addr.s6_addr + (mapped ? 12 : 0), mapped ? 4 : 16);
+		endpoint.ip.family = IP_V6;
+		memcpy(endpoint.ip.byte, in6->sin6_addr.s6_addr, 16);
+		endpoint.ip = ip_unmapped(endpoint.ip);
 		endpoint.port = ntohs(in6->sin6_port);
 	}
 	return endpoint;

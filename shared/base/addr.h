@@ -47,6 +47,7 @@ bool prefix_has(struct prefix prefix, struct ip ip);
 bool prefix_overlaps(struct prefix a, struct prefix b);
 struct prefix prefix_masked(struct prefix prefix); /* host bits zeroed */
 struct ip ip_add(struct ip ip, uint64_t offset);   /* wraps inside the family */
+struct ip ip_unmapped(struct ip ip);               /* ::ffff:1.2.3.4 is 1.2.3.4, all else itself */
 bool ip_is_link_local(struct ip ip);
 bool ip_is_loopback(struct ip ip);
 

@@ -1,8 +1,10 @@
 #include "secret.h"
 
 #include <assert.h>
+#include <openssl/evp.h>
 #include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "text.h"
 
@@ -18,6 +20,13 @@ void hash_bytes(struct bytes b, uint8_t out[static 32])
 {
 	static const uint8_t none;
 	crypto_hash_sha256(out, b.len ? b.at : &none, b.len);
+}
+
+void hash_sha1(struct bytes b, uint8_t out[static 20])
+{
+	static const uint8_t none;
+	if (!EVP_Digest(b.len ? b.at : &none, b.len, out, NULL, EVP_sha1(), NULL))
+		abort();
 }
 
 void secret_mint(enum secret_kind kind, struct secret *secret)

@@ -23,5 +23,7 @@ bool secret_matches(const struct secret *presented, const uint8_t stored[static 
 
 /* SHA-256 of bytes, for ETags and content names. */
 void hash_bytes(struct bytes b, uint8_t out[static 32]);
+/* SHA-1, which the handshake of WebSocket wants; it proves nothing. */
+void hash_sha1(struct bytes b, uint8_t out[static 20]);
 
 #endif

@@ -176,6 +176,50 @@ struct front_exchange *front_begin(h2o_req_t *req, struct list *open)
 	return f;
 }
 
+struct endpoint front_peer(const struct front_connection *c)
+{
+	struct sockaddr_storage sa = {0};
+	if (!h2o_socket_getpeername(c->sock, (struct sockaddr *)&sa))
+		return (struct endpoint){0};
+	return endpoint_from_sockaddr((struct sockaddr *)&sa);
+}
+
+/* What counts stands on the right: a stranger may have sent anything before it. */
+static struct bytes tail(struct bytes b)
+{
+	return b.len > FORWARDED_LEN_MAX ? bytes_skip(b, b.len - FORWARDED_LEN_MAX) : b;
+}
+
+/* All lines of one name: proxies add a line as well as a value. */
+static struct bytes join_lines(struct front_exchange *f, const char *name)
+{
+	struct bytes whole = BYTES_NONE;
+	const h2o_headers_t *headers = &f->req->headers;
+	for (ssize_t i = -1; (i = h2o_find_header_by_str(headers, name, strlen(name), i)) >= 0;) {
+		struct bytes line = tail(bytes_of(headers->entries[i].value.base, headers->entries[i].value.len));
+		whole = whole.at ? tail(bytes_text(arena_format(f->x.arena, "%.*s,%.*s", BYTES_ARG(whole), BYTES_ARG(line)))) : line;
+	}
+	return whole;
+}
+
+bool front_believe(struct front_exchange *f, const struct front_connection *c, const struct trusted *proxies)
+{
+	struct origin origin = {f->x.peer, f->x.host, f->x.secure};
+	if (c->told) {
+		origin.peer = c->peer;
+		origin.secure |= c->secure;
+	}
+	bool ok = true;
+	if (trusted_has(proxies, origin.peer.ip)) {
+		struct forwarded said = {join_lines(f, "x-forwarded-for"), join_lines(f, "x-forwarded-proto"), join_lines(f, "x-forwarded-host")};
+		ok = forwarded_apply(proxies, &said, &origin);
+	}
+	f->x.peer = origin.peer;
+	f->x.host = arena_copy(f->x.arena, origin.host);
+	f->x.secure = origin.secure;
+	return ok;
+}
+
 /* ---- whole answers ---- */
 
 static struct bytes get_header(const struct exchange *x, const char *name)

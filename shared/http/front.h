@@ -14,6 +14,8 @@ struct front_connection {
 	h2o_socket_t *sock;
 	bool served; /* at least one request came */
 	bool upgraded;
+	bool told, secure; /* a PROXY header told, and what */
+	struct endpoint peer;
 };
 
 struct front_exchange {
@@ -39,8 +41,11 @@ struct front_exchange {
 struct front_exchange *front_of(struct exchange *x);
 /* A request that is complete becomes an exchange, open among `open`. */
 struct front_exchange *front_begin(h2o_req_t *req, struct list *open);
+/* What the connection's PROXY header, and then the request's X-Forwarded-* headers say of the client. False: those were malformed. */
+bool front_believe(struct front_exchange *f, const struct front_connection *c, const struct trusted *proxies);
 /* The server goes away: answers what is not answered yet, as if the client had gone. */
 void front_cut(struct front_exchange *f);
+struct endpoint front_peer(const struct front_connection *c); /* of the socket itself */
 void front_add_header(h2o_req_t *req, const char *name, struct bytes value);
 /* h2o may dispose of the request from now on without being a loss. */
 h2o_req_t *front_untie(struct front_exchange *f);

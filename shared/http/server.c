@@ -7,12 +7,15 @@
 #include <unistd.h>
 
 #include "front.h"
+#include "greeting.h"
 #include "log.h"
 #include "pipe.h"
 
 enum {
 	LOOK_MS = 5000, /* how often certificate files are looked at */
 	UNIX_BACKLOG = 1024,
+	GREETING_MS = 5000,
+	COMPLAINT_MS = 60000, /* how often malformed headers of proxies are logged */
 	FAREWELL_TURNS = 200,
 	FAREWELL_WAIT_MS = 5,
 	BODY_DEFAULT = 1 << 20
@@ -23,9 +26,9 @@ struct server_door {
 	struct server *server;
 	enum door door;
 	struct listener *listener;
-	struct endpoint at;
+	struct endpoint asked, at;
 	char *path; /* unix socket */
-	bool tls_on;
+	bool tls_on, proxied;
 	struct front_tls tls;
 	struct timer look;
 	h2o_accept_ctx_t accept;
@@ -42,6 +45,7 @@ struct server {
 	h2o_globalconf_t config;
 	h2o_context_t context;
 	struct list doors, open; /* open: exchanges that are not answered, and streams */
+	int64_t complained_ms;
 };
 
 struct front_handler {
@@ -86,6 +90,18 @@ struct server *server_new(struct loop *loop, const struct route *table, const st
 
 /* ---- requests ---- */
 
+/* A trusted proxy that writes nonsense is set up wrongly; that is said now and then, not per request. */
+static void complain(struct server *s, const struct front_connection *c, const char *what)
+{
+	char text[ENDPOINT_TEXT_MAX];
+	int64_t now = clock_mono().ms;
+	if (s->complained_ms && now - s->complained_ms < COMPLAINT_MS)
+		return;
+	s->complained_ms = now;
+	endpoint_format(text, front_peer(c));
+	log_warning(SUBJECT("door"), what, F_TEXT("proxy", text), F_UINT("door", c->door->door));
+}
+
 static int on_request(h2o_handler_t *super, h2o_req_t *req)
 {
 	struct server *s = ((struct front_handler *)super)->server;
@@ -96,6 +112,8 @@ static int on_request(h2o_handler_t *super, h2o_req_t *req)
 	f->x.program = s->program;
 	f->x.owner = req;
 	f->x.door = c->door->door;
+	if (s->limits.proxies.count && !front_believe(f, c, &s->limits.proxies))
+		complain(s, c, "malformed X-Forwarded headers ignored");
 	if (f->x.body.len > dispatch_body_max(s->table, f->x.door, f->x.method, f->x.path))
 		exchange_reply_text(&f->x, 413, "the request body is too large\n");
 	else
@@ -123,6 +141,21 @@ static bool is_full(struct server_door *d)
 	return full;
 }
 
+static void on_greeted(void *context, enum err e, const struct proxyline *line)
+{
+	struct front_connection *c = context;
+	if (e || !c->door) {
+		if (e != ERR_CLOSED && c->door)
+			complain(c->door->server, c, e == ERR_TIMEOUT ? "no PROXY header from a proxy" : "malformed PROXY header from a proxy");
+		h2o_socket_close(c->sock);
+		return;
+	}
+	c->told = line->known;
+	c->peer = line->source;
+	c->secure = line->secure;
+	h2o_accept(&c->door->accept, c->sock);
+}
+
 static void on_accept(void *context, int fd)
 {
 	struct server_door *d = context;
@@ -138,7 +171,10 @@ static void on_accept(void *context, int fd)
 	c->sock = h2o_evloop_socket_create(loop_h2o(d->server->loop), fd, H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION);
 	c->sock->on_close.cb = on_socket_closed;
 	c->sock->on_close.data = c;
-	h2o_accept(&d->accept, c->sock);
+	if (d->proxied && trusted_has(&d->server->limits.proxies, front_peer(c).ip))
+		greeting_begin(d->server->loop, c->sock, GREETING_MS, on_greeted, c);
+	else
+		h2o_accept(&d->accept, c->sock);
 }
 
 /* ---- doors ---- */
@@ -193,9 +229,17 @@ enum err server_listen(struct server *s, enum door door, struct endpoint at, con
 		door_free(d);
 		return ERR_IO;
 	}
+	d->asked = at;
 	d->at = listener_endpoint(d->listener);
 	list_append(&s->doors, &d->link);
 	return ERR_NONE;
+}
+
+void server_expect_proxyline(struct server *s, struct endpoint at)
+{
+	LIST_EACH(&s->doors, d, struct server_door, link)
+		if (!d->path && endpoint_equal(d->asked, at))
+			d->proxied = true;
 }
 
 /* A socket file that nobody listens on is left over from a process that was killed. */

@@ -5,17 +5,21 @@
 #define SERVER_H
 
 #include "dispatch.h"
+#include "forwarded.h"
 
 struct server;
 
 struct server_limits {
-	size_t connections; /* per door and loop; more are closed at once */
-	int64_t request_ms; /* slow heads, slow bodies, idle keep-alive */
+	size_t connections;     /* per door and loop; more are closed at once */
+	int64_t request_ms;     /* slow heads, slow bodies, idle keep-alive */
+	struct trusted proxies; /* whose X-Forwarded-* and PROXY headers are believed */
 };
 
 struct server *server_new(struct loop *loop, const struct route *table, const struct server_limits *limits, void *program);
 /* TLS when certificate and key (PEM files) are given; looked at again every few seconds, a bad new pair keeps the old and logs. */
 MUST_USE enum err server_listen(struct server *server, enum door door, struct endpoint at, const char *certificate, const char *key, struct diag *why);
+/* From now on connections that a trusted proxy opens at the doors of this address must begin with a PROXY header (proxyline.h); others stand for themselves. */
+void server_expect_proxyline(struct server *server, struct endpoint at);
 MUST_USE enum err server_listen_unix(struct server *server, enum door door, const char *path, unsigned mode, struct diag *why);
 /* The port actually bound (for port 0); first listener of that door. */
 struct endpoint server_endpoint(const struct server *server, enum door door);
