@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static const char no_login[] = "this tailnet admits by auth key";
+static const char frozen[] = "this tailnet admits no machine at present", suspended[] = "this tailnet is suspended";
 
 PRINTF(3, 4) static struct verdict refuse(enum verdict_kind kind, const struct node *node, const char *format, ...)
 {
@@ -80,24 +80,24 @@ static const char *fault_of(const struct known *known, struct wall now)
 	return NULL;
 }
 
-static bool key_has_tag(const struct authkey *key, struct bytes tag)
+static bool has_tag(const struct bytes *tags, size_t count, struct bytes tag)
 {
-	for (size_t i = 0; i < key->tag_count; i++)
-		if (bytes_equal(key->tags[i], tag))
+	for (size_t i = 0; i < count; i++)
+		if (bytes_equal(tags[i], tag))
 			return true;
 	return false;
 }
 
-/* Writes the requested tags that the key does not have, separated by spaces, as many as fit; false when it has all.
+/* Writes the requested tags that are not among those granted, separated by spaces, as many as fit; false when all are.
  * Clients that got their key from an OAuth client always ask for the key's own tags. */
-static bool denied_tags(const struct join *join, const struct authkey *key, char out[static ADMISSION_REASON_MAX / 2])
+static bool denied_tags(const struct join *join, const struct bytes *granted, size_t count, char out[static ADMISSION_REASON_MAX / 2])
 {
 	size_t len = 0;
 	bool denied = false;
 	out[0] = 0;
 	for (size_t i = 0; i < join->request_tag_count; i++) {
 		struct bytes tag = join->request_tags[i];
-		if (key_has_tag(key, tag))
+		if (has_tag(granted, count, tag))
 			continue;
 		denied = true;
 		/* A tag that is no tag may be anything, so it is not echoed. */
@@ -110,7 +110,8 @@ static bool denied_tags(const struct join *join, const struct authkey *key, char
 }
 
 /* Which node of this machine goes on under the new node key; NULL: none, it is a new one.
- * An old node key names its node, unless this machine also has a node of the key's owner, which would become his second. */
+ * An old node key names its node, unless this machine also has a node of the key's owner, which would become his second.
+ * Another user's node stays that user's: one machine may have a node of each. */
 static const struct node *node_to_renew(const struct known *known)
 {
 	const struct authkey *key = known->authkey;
@@ -119,7 +120,17 @@ static const struct node *node_to_renew(const struct known *known)
 		old = NULL;
 	if (!old || (known->by_owner && !speaks_for(key, old)))
 		return known->by_owner;
+	if (!key->tag_count && !node_is_tagged(old) && !speaks_for(key, old))
+		return known->by_owner;
 	return old;
+}
+
+/* What a node's key expires at when it is renewed or made. Where an administrator said "never", a renewal by the same owner leaves it so. */
+static struct wall renewed_expiry(const struct node *node, uint64_t user, struct wall wish, int64_t lifetime_ms, struct wall now)
+{
+	if (node && !node_is_tagged(node) && node->user == user && wall_is_zero(node->expiry))
+		return wish;
+	return sooner(wish, lifetime_ms ? wall_add_ms(now, lifetime_ms) : WALL_ZERO);
 }
 
 static struct verdict admit(const struct join *join, const struct known *known, int64_t lifetime_ms, struct wall now)
@@ -127,15 +138,18 @@ static struct verdict admit(const struct join *join, const struct known *known, 
 	const struct authkey *key = known->authkey;
 	const struct node *node = node_to_renew(known);
 	char tags[ADMISSION_REASON_MAX / 2];
-	if (known->tailnet_frozen)
-		return refuse(VERDICT_REFUSE, node, "this tailnet admits no machine at present");
-	if (denied_tags(join, key, tags))
+	if (known->tailnet_suspended || known->tailnet_frozen)
+		return refuse(VERDICT_REFUSE, node, "%s", known->tailnet_suspended ? suspended : frozen);
+	if (denied_tags(join, key->tags, key->tag_count, tags))
 		return refuse(VERDICT_REFUSE, node, "requested tags [%s] are invalid or not permitted", tags);
 
 	/* A node key names one node in the whole installation. One that already names another node of this machine (of another tailnet,
-	 * or of another user while the key's owner has his own) is given up by the client, which comes back with a fresh one. */
-	if (known->by_node_key && (!node || node->id != known->by_node_key->id))
+	 * or of another user) is given up by the client, which comes back with a fresh one. Following up a login it would not. */
+	if (known->by_node_key && (!node || node->id != known->by_node_key->id)) {
+		if (join->followup.len)
+			return refuse(VERDICT_REFUSE, node, "this node key belongs to another node of this machine");
 		return about(VERDICT_NODE_KEY_EXPIRED, known->by_node_key, known->by_node_key->expiry);
+	}
 
 	struct verdict v = {
 		.kind = node ? VERDICT_REKEY : VERDICT_ENROLL,
@@ -143,11 +157,12 @@ static struct verdict admit(const struct join *join, const struct known *known, 
 		.authkey = key,
 		.consume_key = !key->reusable && !is_same_joining(known),
 		.ephemeral = key->ephemeral || join->ephemeral,
+		.approved = (node && node->approved) || key->preapproved || !known->device_approval,
 		.expiry = WALL_ZERO,
 	};
 	/* A tagged node belongs to no person whose login could be renewed, hence never expires. */
 	if (!key->tag_count)
-		v.expiry = sooner(join->expiry, lifetime_ms ? wall_add_ms(now, lifetime_ms) : WALL_ZERO);
+		v.expiry = renewed_expiry(node, key->user, join->expiry, lifetime_ms, now);
 	return v;
 }
 
@@ -182,5 +197,63 @@ struct verdict admission_decide(const struct join *join, const struct known *kno
 	/* Never on a follow-up: the client would repeat it with the same key for ever. */
 	if (node && !join->followup.len)
 		return about(VERDICT_NODE_KEY_EXPIRED, node, node->expiry);
-	return refuse(VERDICT_ASK_LOGIN, node ? node : known->by_old_key, no_login);
+	node = node ? node : known->by_old_key;
+	char tags[ADMISSION_REASON_MAX / 2];
+	if (denied_tags(join, node ? node->tags : NULL, node ? node->tag_count : 0, tags))
+		return refuse(VERDICT_REFUSE, node, "requested tags [%s] are invalid or not permitted", tags);
+	return about(VERDICT_ASK_LOGIN, node, WALL_ZERO);
+}
+
+/* The node that the login's own keys name. */
+static const struct node *node_of_keys(const struct login *login, const struct login_answer *answer)
+{
+	for (size_t i = 0; i < answer->node_count; i++) {
+		const struct node *n = &answer->nodes[i];
+		if (key_equal(n->node_key.raw, login->node_key.raw) || key_equal(n->node_key.raw, login->old_node_key.raw))
+			return n;
+	}
+	return NULL;
+}
+
+/* A tagged node that its keys name becomes the user's; another user's node does not. */
+static const struct node *node_for_user(const struct login *login, const struct login_answer *answer)
+{
+	const struct node *named = node_of_keys(login, answer), *own = NULL;
+	if (named && !node_is_tagged(named) && named->user == answer->user)
+		return named;
+	for (size_t i = 0; i < answer->node_count; i++)
+		if (!node_is_tagged(&answer->nodes[i]) && answer->nodes[i].user == answer->user)
+			own = &answer->nodes[i];
+	return !own && named && node_is_tagged(named) ? named : own;
+}
+
+/* Its keys name it, or it is the only one of its machine: who logged out has lost the keys. */
+static const struct node *node_as_it_is(const struct login *login, const struct login_answer *answer)
+{
+	const struct node *named = node_of_keys(login, answer);
+	return named || answer->node_count != 1 ? named : &answer->nodes[0];
+}
+
+struct verdict admission_finish_login(const struct login *login, const struct login_answer *answer, struct wall now)
+{
+	const struct tailnet *tailnet = answer->tailnet;
+	const struct node *node = answer->user ? node_for_user(login, answer) : node_as_it_is(login, answer);
+	if (login->tailnet && login->tailnet != tailnet->id)
+		return refuse(VERDICT_REFUSE, NULL, "no such pending login");
+	if (tailnet->suspended || tailnet->frozen)
+		return refuse(VERDICT_REFUSE, node, "%s", tailnet->suspended ? suspended : frozen);
+	if (!node && !answer->user)
+		return refuse(VERDICT_REFUSE, NULL, "this machine has no node here that could be renewed: say whose it becomes (auth register)");
+
+	uint64_t user = answer->user ? answer->user : node->user;
+	struct verdict v = {
+		.kind = node ? VERDICT_REKEY : VERDICT_ENROLL,
+		.node = node,
+		.ephemeral = login->ephemeral,
+		.approved = (node && node->approved) || !tailnet->device_approval,
+		.expiry = WALL_ZERO,
+	};
+	if (user)
+		v.expiry = renewed_expiry(node, user, login->wanted_expiry, tailnet->key_lifetime_ms, now);
+	return v;
 }

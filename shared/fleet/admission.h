@@ -5,6 +5,7 @@
 #define ADMISSION_H
 
 #include "authkey.h"
+#include "login.h"
 #include "node.h"
 #include "tailnet.h"
 
@@ -31,6 +32,8 @@ struct known {
 	const struct node *by_owner;    /* this machine's node in the key's tailnet with the key's owner (same user, or tagged when the key tags); or NULL */
 	uint64_t key_unpolled_by;       /* node that used this one-shot key and was never given its first map: its machine may use it again; or 0 */
 	bool tailnet_frozen;
+	bool tailnet_suspended;
+	bool device_approval; /* of the key's tailnet */
 };
 
 enum verdict_kind {
@@ -43,22 +46,34 @@ enum verdict_kind {
 	VERDICT_LOGOUT,           /* `node` expires now, or is deleted when ephemeral */
 	VERDICT_GONE,             /* logout of nothing: success */
 	VERDICT_NODE_KEY_EXPIRED, /* NodeKeyExpired = true */
-	VERDICT_ASK_LOGIN         /* interactive login (a refusal with Error until logins exist) */
+	VERDICT_ASK_LOGIN         /* interactive login: a new one, or what became of the one followed up */
 };
 
 enum { ADMISSION_REASON_MAX = 256 };
 
 struct verdict {
 	enum verdict_kind kind;
-	char reason[ADMISSION_REASON_MAX]; /* for the client's user; "" unless refused or asked to log in */
+	char reason[ADMISSION_REASON_MAX]; /* for the client's user; "" unless refused */
 	const struct node *node;           /* whom it is about; NULL for VERDICT_ENROLL; the node to be renewed, or NULL, for VERDICT_ASK_LOGIN */
 	const struct authkey *authkey;     /* the key used, or NULL */
 	bool consume_key;                  /* mark the one-shot key as used by the node */
 	struct wall expiry;                /* the node's key expiry from now on (WALL_ZERO: never) */
 	bool ephemeral;
+	bool approved; /* ENROLL, REKEY: from now on */
 };
 
 /* `lifetime_ms`: key expiry of the tailnet for untagged nodes, 0 = never. */
 struct verdict admission_decide(const struct join *join, const struct known *known, int64_t lifetime_ms, struct wall now);
+
+/* Somebody of the tailnet answers for a login. */
+struct login_answer {
+	const struct tailnet *tailnet;
+	uint64_t user;            /* whose the machine becomes; 0: it stays whose it is, which only a known machine can */
+	const struct node *nodes; /* all of that machine in that tailnet, by id */
+	size_t node_count;
+};
+
+/* VERDICT_ENROLL, VERDICT_REKEY, or VERDICT_REFUSE with a reason for the administrator. A node of another user of the machine stays his. */
+struct verdict admission_finish_login(const struct login *login, const struct login_answer *answer, struct wall now);
 
 #endif

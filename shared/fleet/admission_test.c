@@ -34,6 +34,7 @@ static const struct node other_tailnet_expired = {.id = 109, OURS, OF(2, 10), .e
 static const struct node retagged = {.id = 110, OURS, OF(1, 0), NEVER, .tags = web, .tag_count = 1, .authkey = 51};
 static const struct node stranger_expired = {.id = 111, STRANGERS, OF(1, 10), .expiry = AT(-1)};
 static const struct node old_node = {.id = 112, OURS, OF(1, 10), .expiry = AT(24)};
+static const struct node waiting = {.id = 113, .machine_key = {{1}}, .node_key = {{8}}, OF(1, 10), .expiry = AT(24)};
 
 #define GOOD .expiry = AT(10), .revoked = {INT64_MIN}
 static const struct authkey reusable = {.id = 50, OF(1, 10), GOOD, .reusable = true};
@@ -44,6 +45,8 @@ static const struct authkey outdated = {.id = 54, OF(1, 10), .expiry = AT(-2), .
 static const struct authkey undying = {.id = 55, OF(1, 10), NEVER, .revoked = {INT64_MIN}, .reusable = true};
 static const struct authkey ephemeral_key = {.id = 56, OF(1, 10), GOOD, .reusable = true, .ephemeral = true};
 static const struct authkey tag_key = {.id = 57, OF(1, 0), GOOD, .reusable = true, .tags = web, .tag_count = 1};
+static const struct authkey preapproved = {.id = 59, OF(1, 10), GOOD, .reusable = true, .preapproved = true};
+static const struct authkey db_key = {.id = 60, OF(1, 0), GOOD, .reusable = true, .tags = web_db, .tag_count = 1};
 static const struct authkey used_tag_key = {.id = 58, OF(1, 0), GOOD, .tags = web, .tag_count = 1, .used_by = 104};
 
 struct trial {
@@ -55,9 +58,9 @@ struct trial {
 	size_t tag_count;
 	bool credential, malformed, ephemeral, no_node_key;
 	/* known */
-	bool frozen, no_lifetime;
+	bool frozen, suspended, approval, no_lifetime;
 	/* wanted */
-	bool consumes, is_ephemeral;
+	bool consumes, is_ephemeral, unapproved;
 	enum verdict_kind kind;
 	const struct node *about;
 	const char *reason;
@@ -124,7 +127,7 @@ static const struct trial trials[] = {
 	 .reason = "invalid key: it does not exist", FOREVER},
 	{"same node key, malformed key", ZERO, .credential = true, .malformed = true, .node = &good, .kind = VERDICT_REFUSE, .about = &good,
 	 .reason = "invalid key: it is not an auth key of this server", FOREVER},
-	{"same node key, another user's good key", ZERO, KEY(reusable), .node = &other_user, .kind = VERDICT_REKEY, .about = &other_user, LIFETIME},
+	{"same node key, another user's good key", ZERO, KEY(reusable), .node = &other_user, .kind = VERDICT_NODE_KEY_EXPIRED, .about = &other_user, FOREVER},
 	{"same node key, another user's used key", ZERO, KEY(used), .node = &other_user, .kind = VERDICT_REFUSE, .about = &other_user,
 	 .reason = "invalid key: it was good for one machine and is used up", FOREVER},
 	{"same node key, another user who has his own node", ZERO, KEY(reusable), .node = &other_user, .owner = &old_node, .kind = VERDICT_NODE_KEY_EXPIRED,
@@ -139,8 +142,7 @@ static const struct trial trials[] = {
 
 	/* expired */
 	{"expired, no key", ZERO, .node = &expired, .kind = VERDICT_NODE_KEY_EXPIRED, .about = &expired, .until = AT(-1)},
-	{"expired, follow-up", ZERO, .followup = "https://x/register/1", .node = &expired, .kind = VERDICT_ASK_LOGIN, .about = &expired,
-	 .reason = "this tailnet admits by auth key", FOREVER},
+	{"expired, follow-up", ZERO, .followup = "https://x/register/1", .node = &expired, .kind = VERDICT_ASK_LOGIN, .about = &expired, FOREVER},
 	{"expired, good key", ZERO, KEY(reusable), .node = &expired, .owner = &expired, .kind = VERDICT_REKEY, .about = &expired, LIFETIME},
 	{"expired, found twice", ZERO, KEY(tag_key), .node = &expired, .owner = &expired_again, .kind = VERDICT_REKEY, .about = &expired_again, FOREVER},
 	{"expired, one-shot key", ZERO, KEY(one_shot), .node = &expired, .owner = &expired, .kind = VERDICT_REKEY, .about = &expired, .consumes = true,
@@ -151,11 +153,10 @@ static const struct trial trials[] = {
 	 .reason = "invalid key: it does not exist", FOREVER},
 
 	/* unknown, no key */
-	{"unknown, no key", ZERO, .kind = VERDICT_ASK_LOGIN, .reason = "this tailnet admits by auth key", FOREVER},
-	{"unknown, no key, a wish", .expiry = AT(3), .kind = VERDICT_ASK_LOGIN, .reason = "this tailnet admits by auth key", FOREVER},
-	{"unknown after an expired one, no key", ZERO, .old = &expired, .kind = VERDICT_ASK_LOGIN, .about = &expired,
-	 .reason = "this tailnet admits by auth key", FOREVER},
-	{"unknown, follow-up", ZERO, .followup = "https://x/register/1", .kind = VERDICT_ASK_LOGIN, .reason = "this tailnet admits by auth key", FOREVER},
+	{"unknown, no key", ZERO, .kind = VERDICT_ASK_LOGIN, FOREVER},
+	{"unknown, no key, a wish", .expiry = AT(3), .kind = VERDICT_ASK_LOGIN, FOREVER},
+	{"unknown after an expired one, no key", ZERO, .old = &expired, .kind = VERDICT_ASK_LOGIN, .about = &expired, FOREVER},
+	{"unknown, follow-up", ZERO, .followup = "https://x/register/1", .kind = VERDICT_ASK_LOGIN, FOREVER},
 
 	/* enroll */
 	{"reusable key", ZERO, KEY(reusable), .kind = VERDICT_ENROLL, LIFETIME},
@@ -193,7 +194,7 @@ static const struct trial trials[] = {
 	{"old node key", ZERO, KEY(reusable), .old = &old_node, .owner = &old_node, .kind = VERDICT_REKEY, .about = &old_node, LIFETIME},
 	{"old node key of an expired node", ZERO, KEY(one_shot), .old = &expired, .owner = &expired, .kind = VERDICT_REKEY, .about = &expired, .consumes = true,
 	 LIFETIME},
-	{"old node key, another user", ZERO, KEY(reusable), .old = &other_user, .kind = VERDICT_REKEY, .about = &other_user, LIFETIME},
+	{"old node key, another user: he keeps his node", ZERO, KEY(reusable), .old = &other_user, .kind = VERDICT_ENROLL, LIFETIME},
 	{"old node key, another user who has his own node", ZERO, KEY(reusable), .old = &other_user, .owner = &old_node, .kind = VERDICT_REKEY,
 	 .about = &old_node, LIFETIME},
 	{"old node key, two nodes of the owner", ZERO, KEY(reusable), .old = &good, .owner = &old_node, .kind = VERDICT_REKEY, .about = &good, LIFETIME},
@@ -213,6 +214,40 @@ static const struct trial trials[] = {
 	 .reason = "invalid key: it was good for one machine and is used up", FOREVER},
 	{"unpolled, key revoked meanwhile", ZERO, KEY(revoked), .owner = &good, .unpolled = 100, .kind = VERDICT_REFUSE,
 	 .reason = "invalid key: it was revoked", FOREVER},
+
+	/* suspended, approval */
+	{"suspended tailnet", ZERO, KEY(reusable), .suspended = true, .frozen = true, .kind = VERDICT_REFUSE, .reason = "this tailnet is suspended", FOREVER},
+	{"restart in a suspended tailnet", ZERO, .node = &good, .suspended = true, .kind = VERDICT_KNOWN, .about = &good, .until = AT(24)},
+	{"logout in a suspended tailnet", .expiry = AT(-5), .node = &good, .suspended = true, .kind = VERDICT_LOGOUT, .about = &good, .until = AT(0)},
+	{"approval wanted", ZERO, KEY(reusable), .approval = true, .kind = VERDICT_ENROLL, .unapproved = true, LIFETIME},
+	{"approval wanted, key pre-approved", ZERO, KEY(preapproved), .approval = true, .kind = VERDICT_ENROLL, LIFETIME},
+	{"approval wanted, tag key", ZERO, KEY(tag_key), .approval = true, .kind = VERDICT_ENROLL, .unapproved = true, FOREVER},
+	{"approval wanted, renewal of an approved node", ZERO, KEY(reusable), .approval = true, .old = &old_node, .owner = &old_node, .kind = VERDICT_REKEY,
+	 .about = &old_node, LIFETIME},
+	{"approval wanted, renewal of one that waits", ZERO, KEY(reusable), .approval = true, .old = &waiting, .owner = &waiting, .kind = VERDICT_REKEY,
+	 .about = &waiting, .unapproved = true, LIFETIME},
+	{"approval wanted, renewal of one that waits, key pre-approved", ZERO, KEY(preapproved), .approval = true, .old = &waiting, .owner = &waiting,
+	 .kind = VERDICT_REKEY, .about = &waiting, LIFETIME},
+	{"approval no longer wanted, renewal of one that waits", ZERO, KEY(reusable), .old = &waiting, .owner = &waiting, .kind = VERDICT_REKEY,
+	 .about = &waiting, LIFETIME},
+
+	/* whose expiry, tags and node */
+	{"expiry was disabled: a renewal leaves it so", ZERO, KEY(reusable), .old = &forever, .owner = &forever, .kind = VERDICT_REKEY, .about = &forever,
+	 FOREVER},
+	{"expiry was disabled: a wish counts", .expiry = AT(2), KEY(reusable), .old = &forever, .owner = &forever, .kind = VERDICT_REKEY, .about = &forever,
+	 .until = AT(2)},
+	{"another key's tags", ZERO, KEY(db_key), .old = &tagged, .owner = &tagged, .kind = VERDICT_REKEY, .about = &tagged, FOREVER},
+	{"same node key, another key's tags: a restart changes nothing", ZERO, KEY(db_key), .node = &tagged, .owner = &tagged, .kind = VERDICT_KNOWN,
+	 .about = &tagged, FOREVER},
+	{"a tagged node takes a user's key", ZERO, KEY(reusable), .old = &tagged, .kind = VERDICT_REKEY, .about = &tagged, LIFETIME},
+	{"node of another user, same node key, follow-up", ZERO, .followup = "https://x/register/1", KEY(reusable), .node = &other_user, .kind = VERDICT_REFUSE,
+	 .reason = "this node key belongs to another node of this machine", FOREVER},
+
+	/* requested tags without a key */
+	{"tags, no key", ZERO, .tags = web, .tag_count = 1, .kind = VERDICT_REFUSE, .reason = "requested tags [tag:web] are invalid or not permitted", FOREVER},
+	{"tags that the node has, no key", ZERO, .old = &tagged, .tags = web, .tag_count = 1, .kind = VERDICT_ASK_LOGIN, .about = &tagged, FOREVER},
+	{"tags beyond those of the node, no key", ZERO, .old = &tagged, .tags = web_db, .tag_count = 2, .kind = VERDICT_REFUSE,
+	 .reason = "requested tags [tag:db] are invalid or not permitted", FOREVER},
 };
 
 static void one_trial(const struct trial *t)
@@ -229,13 +264,14 @@ static void one_trial(const struct trial *t)
 		.followup = bytes_text(t->followup),
 		.capver = 138,
 	};
-	struct known known = {t->node, t->old, t->key, t->owner, t->unpolled, t->frozen};
+	struct known known = {t->node, t->old, t->key, t->owner, t->unpolled, t->frozen, t->suspended, t->approval};
 	struct verdict v = admission_decide(&join, &known, t->no_lifetime ? 0 : lifetime_ms, now);
 	const char *reason = t->reason ? t->reason : "";
 	bool lets_in = t->kind == VERDICT_ENROLL || t->kind == VERDICT_REKEY;
 	const struct node *denied_about = t->about ? t->about : v.node; /* whom a refusal is about matters to logs only */
-	bool right = v.kind == t->kind && !strcmp(v.reason, reason) && v.consume_key == t->consumes && v.ephemeral == t->is_ephemeral &&
-		     v.authkey == (lets_in ? t->key : NULL) && v.node == (t->kind == VERDICT_REFUSE ? denied_about : t->about);
+	bool right = (!lets_in || v.approved == !t->unapproved) && v.kind == t->kind && !strcmp(v.reason, reason) && v.consume_key == t->consumes &&
+		     v.ephemeral == t->is_ephemeral && v.authkey == (lets_in ? t->key : NULL) &&
+		     v.node == (t->kind == VERDICT_REFUSE ? denied_about : t->about);
 	if (lets_in || t->kind == VERDICT_KNOWN || t->kind == VERDICT_EXPIRE_SOONER || t->kind == VERDICT_LOGOUT)
 		right = right && v.expiry.ns == t->until.ns;
 	if (!right)
@@ -274,8 +310,125 @@ static void cuts_long_lists(void **state)
 	assert_string_equal(v.reason + strlen(v.reason) - strlen("] are invalid or not permitted"), "] are invalid or not permitted");
 }
 
+/* --- answering for a login ------------------------------------------------------------------------------------------------------------------------- */
+
+enum { MACHINES_MAX = 3 };
+
+struct answer_trial {
+	const char *name;
+	uint64_t user, bound; /* bound: the login's own tailnet */
+	unsigned old;         /* first byte of the login's old node key; 0: none */
+	struct wall wish;     /* {0}: none */
+	bool ephemeral, frozen, suspended, approval, no_lifetime;
+	const struct node *nodes[MACHINES_MAX];
+	/* wanted */
+	enum verdict_kind kind;
+	const struct node *about;
+	const char *reason;
+	struct wall until;
+	bool unapproved;
+};
+
+#define NODE(key_, id_) .id = id_, .machine_key = {{1}}, .node_key = {{key_}}, .approved = true
+static const struct node anns = {NODE(20, 200), OF(1, 10), .expiry = AT(-1)};
+static const struct node anns_forever = {NODE(21, 201), OF(1, 10), NEVER};
+static const struct node bobs = {NODE(22, 202), OF(1, 11), .expiry = AT(24)};
+static const struct node servers = {NODE(23, 203), OF(1, 0), NEVER, .tags = web, .tag_count = 1};
+static const struct node anns_waiting = {.id = 204, .machine_key = {{1}}, .node_key = {{24}}, OF(1, 10), .expiry = AT(24)};
+static const struct node anns_second = {NODE(25, 205), OF(1, 10), .expiry = AT(24)};
+static const struct node anns_same_key = {NODE(7, 206), OF(1, 10), .expiry = AT(-1)};
+
+#define NOT_FOUND .kind = VERDICT_REFUSE, .reason = "no such pending login"
+#define NOBODYS .kind = VERDICT_REFUSE, .reason = "this machine has no node here that could be renewed: say whose it becomes (auth register)"
+
+static const struct answer_trial answer_trials[] = {
+	{"new machine", .user = 10, .kind = VERDICT_ENROLL, LIFETIME},
+	{"new machine, bound to this tailnet", .user = 10, .bound = 1, .kind = VERDICT_ENROLL, LIFETIME},
+	{"bound to another tailnet", .user = 10, .bound = 2, NOT_FOUND},
+	{"bound to another tailnet, which is frozen here", .user = 10, .bound = 2, .frozen = true, NOT_FOUND},
+	{"a wish", .user = 10, .wish = AT(1), .kind = VERDICT_ENROLL, .until = AT(1)},
+	{"a wish past the lifetime", .user = 10, .wish = AT(180 * 24 + 1), .kind = VERDICT_ENROLL, LIFETIME},
+	{"no lifetime", .user = 10, .no_lifetime = true, .kind = VERDICT_ENROLL, FOREVER},
+	{"no lifetime, a wish", .user = 10, .no_lifetime = true, .wish = AT(3), .kind = VERDICT_ENROLL, .until = AT(3)},
+	{"ephemeral", .user = 10, .ephemeral = true, .kind = VERDICT_ENROLL, LIFETIME},
+	{"approval wanted", .user = 10, .approval = true, .kind = VERDICT_ENROLL, LIFETIME, .unapproved = true},
+	{"frozen", .user = 10, .frozen = true, .kind = VERDICT_REFUSE, .reason = "this tailnet admits no machine at present"},
+	{"suspended", .user = 10, .suspended = true, .kind = VERDICT_REFUSE, .reason = "this tailnet is suspended"},
+	{"frozen, renewal", .user = 10, .old = 20, .frozen = true, .nodes = {&anns}, .kind = VERDICT_REFUSE, .about = &anns,
+	 .reason = "this tailnet admits no machine at present"},
+
+	/* renewal */
+	{"renewal", .user = 10, .old = 20, .nodes = {&anns}, .kind = VERDICT_REKEY, .about = &anns, LIFETIME},
+	{"renewal, keys lost", .user = 10, .nodes = {&anns}, .kind = VERDICT_REKEY, .about = &anns, LIFETIME},
+	{"renewal under the same key", .user = 10, .nodes = {&anns_same_key}, .kind = VERDICT_REKEY, .about = &anns_same_key, LIFETIME},
+	{"renewal, approval wanted since", .user = 10, .old = 20, .approval = true, .nodes = {&anns}, .kind = VERDICT_REKEY, .about = &anns, LIFETIME},
+	{"renewal of one that waits", .user = 10, .old = 24, .approval = true, .nodes = {&anns_waiting}, .kind = VERDICT_REKEY, .about = &anns_waiting,
+	 LIFETIME, .unapproved = true},
+	{"renewal where expiry was disabled", .user = 10, .old = 21, .nodes = {&anns_forever}, .kind = VERDICT_REKEY, .about = &anns_forever, FOREVER},
+	{"renewal where expiry was disabled, a wish", .user = 10, .old = 21, .wish = AT(4), .nodes = {&anns_forever}, .kind = VERDICT_REKEY,
+	 .about = &anns_forever, .until = AT(4)},
+	{"of two nodes of a user the one of the old key", .user = 10, .old = 20, .nodes = {&anns, &anns_second}, .kind = VERDICT_REKEY, .about = &anns,
+	 LIFETIME},
+	{"of two nodes of a user the newer one", .user = 10, .nodes = {&anns, &anns_second}, .kind = VERDICT_REKEY, .about = &anns_second, LIFETIME},
+
+	/* change of user */
+	{"another user: a node of his own", .user = 11, .old = 20, .nodes = {&anns}, .kind = VERDICT_ENROLL, LIFETIME},
+	{"another user who has a node of his own here", .user = 11, .old = 20, .nodes = {&anns, &bobs}, .kind = VERDICT_REKEY, .about = &bobs, LIFETIME},
+	{"a tagged node becomes a user's", .user = 10, .old = 23, .nodes = {&servers}, .kind = VERDICT_REKEY, .about = &servers, LIFETIME},
+	{"a tagged node is left alone where the user has his own", .user = 11, .old = 23, .nodes = {&servers, &bobs}, .kind = VERDICT_REKEY, .about = &bobs,
+	 LIFETIME},
+	{"a tagged node that no key names is left alone", .user = 10, .nodes = {&servers}, .kind = VERDICT_ENROLL, LIFETIME},
+
+	/* approve: as it is */
+	{"approve a renewal", .old = 22, .nodes = {&anns, &bobs}, .kind = VERDICT_REKEY, .about = &bobs, LIFETIME},
+	{"approve a tagged node's renewal", .old = 23, .nodes = {&servers, &bobs}, .kind = VERDICT_REKEY, .about = &servers, FOREVER},
+	{"approve, keys lost, the only node", .nodes = {&anns}, .kind = VERDICT_REKEY, .about = &anns, LIFETIME},
+	{"approve, keys lost, two nodes", .nodes = {&anns, &bobs}, NOBODYS},
+	{"approve a new machine", NOBODYS},
+};
+
+static bool same_reason(const struct verdict *v, const char *reason)
+{
+	return !strcmp(v->reason, reason ? reason : "");
+}
+
+static void one_answer(const struct answer_trial *t)
+{
+	struct node nodes[MACHINES_MAX];
+	size_t count = 0;
+	while (count < MACHINES_MAX && t->nodes[count]) {
+		nodes[count] = *t->nodes[count];
+		count++;
+	}
+	struct login login = {.id = 1,
+			      .tailnet = t->bound,
+			      .machine_key = {{1}},
+			      .node_key = {{7}},
+			      .old_node_key = {{(uint8_t)t->old}},
+			      .wanted_expiry = t->wish.ns ? t->wish : WALL_ZERO,
+			      .ephemeral = t->ephemeral};
+	struct tailnet tailnet = {
+		.id = 1, .key_lifetime_ms = t->no_lifetime ? 0 : lifetime_ms, .frozen = t->frozen, .suspended = t->suspended, .device_approval = t->approval};
+	struct login_answer answer = {&tailnet, t->user, nodes, count};
+	struct verdict v = admission_finish_login(&login, &answer, now);
+	bool right =
+		v.kind == t->kind && same_reason(&v, t->reason) && (v.node ? v.node->id : 0) == (t->about ? t->about->id : 0) && !v.authkey && !v.consume_key;
+	if (t->kind != VERDICT_REFUSE)
+		right = right && v.expiry.ns == t->until.ns && v.ephemeral == t->ephemeral && v.approved == !t->unapproved;
+	if (!right)
+		fail_msg("%s: kind %d, node %llu, reason \"%s\", ephemeral %d, approved %d, expiry %lld", t->name, v.kind,
+			 v.node ? (unsigned long long)v.node->id : 0, v.reason, v.ephemeral, v.approved, (long long)v.expiry.ns);
+}
+
+static void answers_for_logins(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(answer_trials); i++)
+		one_answer(&answer_trials[i]);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(decides), cmocka_unit_test(cuts_long_lists)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(decides), cmocka_unit_test(answers_for_logins), cmocka_unit_test(cuts_long_lists)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -219,6 +219,12 @@ unsigned nodes_list(struct tx *tx, uint64_t user)
 	return tx_add(tx, "SELECT " ROWS_NODE " FROM fleetscale.nodes n WHERE n.user_id = $1 ORDER BY n.id");
 }
 
+unsigned nodes_of_machine(struct tx *tx, const struct machine_key *machine)
+{
+	tx_arg_bytea(tx, bytes_of(machine->raw, KEY_LEN));
+	return tx_add(tx, "SELECT " ROWS_NODE " FROM fleetscale.nodes n WHERE n.machine_key = $1 ORDER BY n.id");
+}
+
 unsigned nodes_get(struct tx *tx, uint64_t node)
 {
 	tx_arg_u64(tx, node);

@@ -41,11 +41,7 @@ static void share(struct nodes_place *place, const struct nodes_place *others, s
 
 static void read_key(struct tx *tx, const struct register_find *find, struct nodes_known *k)
 {
-	enum {
-		KEY_USER = ROWS_AUTHKEY_COUNT,
-		KEY_TAILNET = KEY_USER + ROWS_USER_COUNT,
-		KEY_UNPOLLED = KEY_TAILNET + ROWS_TAILNET_COUNT
-	};
+	enum { KEY_USER = ROWS_AUTHKEY_COUNT, KEY_TAILNET = KEY_USER + ROWS_USER_COUNT, KEY_UNPOLLED = KEY_TAILNET + ROWS_TAILNET_COUNT };
 	struct authkey *authkey = ARENA_NEW(find->arena, struct authkey);
 	if (!find->has_secret || !tx_rows(tx, find->key))
 		return;
@@ -57,6 +53,8 @@ static void read_key(struct tx *tx, const struct register_find *find, struct nod
 	k->key_tailnet = ARENA_NEW(find->arena, struct tailnet);
 	rows_tailnet(tx, find->key, 0, KEY_TAILNET, find->arena, k->key_tailnet);
 	k->known.tailnet_frozen = k->key_tailnet->frozen;
+	k->known.tailnet_suspended = k->key_tailnet->suspended;
+	k->known.device_approval = k->key_tailnet->device_approval;
 	k->lifetime_ms = k->key_tailnet->key_lifetime_ms;
 	if (authkey->user) {
 		k->key_user = ARENA_NEW(find->arena, struct user);
@@ -77,6 +75,7 @@ static void read_nodes(struct tx *tx, const struct register_find *find, struct n
 		if (!k->known.authkey && place == &k->by_node_key) {
 			k->lifetime_ms = place->tailnet->key_lifetime_ms;
 			k->known.tailnet_frozen = place->tailnet->frozen;
+			k->known.tailnet_suspended = place->tailnet->suspended;
 		}
 	}
 	share(&k->by_old_key, &k->by_node_key, 1);
@@ -120,8 +119,7 @@ void nodes_find_for_register(struct pg *pg, const struct nodes_question *q, stru
 				 "LATERAL (SELECT (r.owner).*) u, LATERAL (SELECT (r.tailnet).*) t");
 	if (q->secret) {
 		tx_arg_text(tx, bytes_text(q->secret->prefix));
-		find->key = tx_add(tx, "SELECT " ROWS_AUTHKEY ", " ROWS_USER ", " ROWS_TAILNET
-				       ", r.unpolled FROM fleetscale.register_key($1) r, "
+		find->key = tx_add(tx, "SELECT " ROWS_AUTHKEY ", " ROWS_USER ", " ROWS_TAILNET ", r.unpolled FROM fleetscale.register_key($1) r, "
 				       "LATERAL (SELECT (r.authkey).*) a, LATERAL (SELECT (r.owner).*) u, LATERAL (SELECT (r.tailnet).*) t");
 	}
 	tx_run(tx, on_register_found, find);

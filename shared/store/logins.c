@@ -1,0 +1,190 @@
+#include "logins.h"
+
+#include "rows.h"
+
+#define ROWS_LOGIN \
+	"l.id, l.tailnet_id, l.machine_key, l.node_key, l.old_node_key, l.lock_key, l.label, l.hostinfo, l.capver, l.routes, l.wanted_expiry, l.ephemeral, " \
+	"l.address, l.created, l.ends, l.node_id, l.refusal"
+enum { ROWS_LOGIN_COUNT = 17 };
+
+static void rows_login(struct tx *tx, unsigned statement, size_t row, struct arena *arena, struct login *out)
+{
+	unsigned c = 0;
+	*out = (struct login){.id = tx_u64(tx, statement, row, c++)};
+	out->tailnet = tx_u64(tx, statement, row, c++);
+	rows_raw(tx, statement, row, c++, out->machine_key.raw, KEY_LEN);
+	rows_raw(tx, statement, row, c++, out->node_key.raw, KEY_LEN);
+	rows_raw(tx, statement, row, c++, out->old_node_key.raw, KEY_LEN);
+	rows_raw(tx, statement, row, c++, out->lock_key.raw, KEY_LEN);
+	out->label = rows_text(tx, statement, row, c++, arena);
+	out->hostinfo = rows_text(tx, statement, row, c++, arena);
+	out->capver = (unsigned)tx_u64(tx, statement, row, c++);
+	out->route_count = tx_prefixes(tx, statement, row, c++, arena, &out->routes);
+	out->wanted_expiry = tx_time(tx, statement, row, c++);
+	out->ephemeral = tx_bool(tx, statement, row, c++);
+	out->address = rows_text(tx, statement, row, c++, arena);
+	out->created = tx_time(tx, statement, row, c++);
+	out->ends = tx_time(tx, statement, row, c++);
+	out->node = tx_u64(tx, statement, row, c++);
+	out->refused = !tx_null(tx, statement, row, c);
+	out->refusal = rows_text(tx, statement, row, c, arena);
+}
+
+/* --- beginning --------------------------------------------------------------------------------------------------------------------------------------- */
+
+struct begin {
+	logins_begun_fn on_begun;
+	void *context;
+};
+
+static void on_begun(void *context, enum err e, struct tx *tx, const struct diag *why)
+{
+	struct begin begin = *(struct begin *)context;
+	(void)tx;
+	begin.on_begun(begin.context, e, why);
+}
+
+static void arg_key_or_null(struct tx *tx, const uint8_t raw[static KEY_LEN])
+{
+	if (key_is_zero(raw))
+		tx_arg_null(tx);
+	else
+		tx_arg_bytea(tx, bytes_of(raw, KEY_LEN));
+}
+
+void logins_begin(struct pg *pg, const struct login_id *id, const struct login *login, struct bytes host, int64_t lifetime_ms, unsigned most,
+		  logins_begun_fn begun, void *context)
+{
+	struct tx *tx = tx_begin(pg, 0, TX_LOOKUP);
+	struct begin *begin = ARENA_NEW(tx_arena(tx), struct begin);
+	*begin = (struct begin){begun, context};
+	tx_arg_bytea(tx, bytes_of(id->hash, LOGIN_HASH_LEN));
+	tx_arg_bytea(tx, bytes_of(login->machine_key.raw, KEY_LEN));
+	tx_arg_bytea(tx, bytes_of(login->node_key.raw, KEY_LEN));
+	arg_key_or_null(tx, login->old_node_key.raw);
+	tx_arg_bytea(tx, bytes_of(login->lock_key.raw, KEY_LEN));
+	tx_arg_text(tx, login->label);
+	tx_arg_text(tx, login->hostinfo.len ? login->hostinfo : BYTES("{}"));
+	tx_arg_u64(tx, login->capver);
+	tx_arg_prefixes(tx, login->routes, login->route_count);
+	tx_arg_time(tx, login->wanted_expiry);
+	tx_arg_bool(tx, login->ephemeral);
+	tx_arg_text(tx, login->address);
+	tx_arg_text(tx, host);
+	tx_arg_i64(tx, lifetime_ms);
+	tx_arg_u64(tx, most);
+	tx_add(tx, "SELECT fleetscale.login_begin($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)");
+	tx_run(tx, on_begun, begin);
+}
+
+/* --- finding ----------------------------------------------------------------------------------------------------------------------------------------- */
+
+struct find {
+	struct arena *arena;
+	logins_found_fn on_found;
+	void *context;
+};
+
+static void on_found(void *context, enum err e, struct tx *tx, const struct diag *why)
+{
+	enum { LEFT = ROWS_LOGIN_COUNT, RENEWS };
+	const struct find *find = context;
+	struct logins_found found = {0};
+	(void)why;
+	if (!e && tx_rows(tx, 0)) {
+		found.login = ARENA_NEW(find->arena, struct login);
+		rows_login(tx, 0, 0, find->arena, found.login);
+		found.left_ms = tx_i64(tx, 0, 0, LEFT);
+		found.renews = rows_text(tx, 0, 0, RENEWS, find->arena);
+	}
+	find->on_found(find->context, e, &found);
+}
+
+void logins_find(struct pg *pg, const uint8_t hash[static LOGIN_HASH_LEN], struct arena *arena, logins_found_fn found, void *context)
+{
+	struct tx *tx = tx_begin(pg, 0, TX_LOOKUP);
+	struct find *find = ARENA_NEW(tx_arena(tx), struct find);
+	*find = (struct find){arena ? arena : tx_arena(tx), found, context};
+	tx_arg_bytea(tx, bytes_of(hash, LOGIN_HASH_LEN));
+	tx_add(tx, "SELECT " ROWS_LOGIN ", r.left_ms, r.renews FROM fleetscale.login_find($1) r, LATERAL (SELECT (r.login).*) l");
+	tx_run(tx, on_found, find);
+}
+
+/* --- answering --------------------------------------------------------------------------------------------------------------------------------------- */
+
+unsigned logins_enroll(struct tx *tx, const uint8_t hash[static LOGIN_HASH_LEN], const struct enrollment *e)
+{
+	tx_arg_bytea(tx, bytes_of(hash, LOGIN_HASH_LEN));
+	tx_arg_u64(tx, e->user);
+	tx_arg_bytea(tx, bytes_of(e->machine_key.raw, KEY_LEN));
+	tx_arg_bytea(tx, bytes_of(e->node_key.raw, KEY_LEN));
+	tx_arg_bytea(tx, bytes_of(e->lock_key.raw, KEY_LEN));
+	tx_arg_text(tx, e->label);
+	tx_arg_text(tx, e->hostinfo.len ? e->hostinfo : BYTES("{}"));
+	tx_arg_u64(tx, e->capver);
+	tx_arg_prefixes(tx, e->routes, e->route_count);
+	tx_arg_time(tx, e->expiry);
+	tx_arg_bool(tx, e->ephemeral);
+	tx_arg_bool(tx, e->approved);
+	tx_arg_u64(tx, e->register_method);
+	return tx_add(tx, "SELECT " ROWS_NODE " FROM fleetscale.login_enroll($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) n");
+}
+
+void logins_take(struct tx *tx, const uint8_t hash[static LOGIN_HASH_LEN], uint64_t node)
+{
+	tx_arg_bytea(tx, bytes_of(hash, LOGIN_HASH_LEN));
+	tx_add(tx, "SELECT fleetscale.login_claim($1)");
+	tx_arg_bytea(tx, bytes_of(hash, LOGIN_HASH_LEN));
+	tx_arg_u64(tx, node);
+	tx_add(tx, "UPDATE fleetscale.logins l SET node_id = $2 WHERE l.hash = $1");
+}
+
+void logins_refuse(struct tx *tx, const uint8_t hash[static LOGIN_HASH_LEN], struct bytes reason)
+{
+	tx_arg_bytea(tx, bytes_of(hash, LOGIN_HASH_LEN));
+	tx_add(tx, "SELECT fleetscale.login_claim($1)");
+	tx_arg_bytea(tx, bytes_of(hash, LOGIN_HASH_LEN));
+	tx_arg_text(tx, reason);
+	tx_add(tx, "UPDATE fleetscale.logins l SET refusal = $2 WHERE l.hash = $1");
+}
+
+/* --- reading ----------------------------------------------------------------------------------------------------------------------------------------- */
+
+unsigned logins_list(struct tx *tx)
+{
+	return tx_add(tx, "SELECT " ROWS_LOGIN " FROM fleetscale.logins l WHERE l.tailnet_id = fleetscale.current_tailnet() AND l.node_id IS NULL "
+			  "AND l.refusal IS NULL AND l.ends > now() ORDER BY l.id");
+}
+
+size_t logins_read(struct tx *tx, unsigned statement, struct arena *arena, struct login **out)
+{
+	size_t count = tx_rows(tx, statement);
+	*out = ARENA_ARRAY(arena, struct login, count);
+	for (size_t i = 0; i < count; i++)
+		rows_login(tx, statement, i, arena, &(*out)[i]);
+	return count;
+}
+
+/* --- what time does ------------------------------------------------------------------------------------------------------------------------------------ */
+
+struct prune {
+	logins_pruned_fn on_pruned;
+	void *context;
+};
+
+static void on_pruned(void *context, enum err e, struct tx *tx, const struct diag *why)
+{
+	struct prune prune = *(struct prune *)context;
+	(void)why;
+	prune.on_pruned(prune.context, e, e ? 0 : tx_u64(tx, 0, 0, 0));
+}
+
+void logins_prune(struct pg *pg, int64_t kept_ms, logins_pruned_fn pruned, void *context)
+{
+	struct tx *tx = tx_begin(pg, 0, TX_LOOKUP);
+	struct prune *prune = ARENA_NEW(tx_arena(tx), struct prune);
+	*prune = (struct prune){pruned, context};
+	tx_arg_i64(tx, kept_ms);
+	tx_add(tx, "SELECT fleetscale.logins_prune($1)");
+	tx_run(tx, on_pruned, prune);
+}
