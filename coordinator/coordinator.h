@@ -13,6 +13,12 @@
 #include "roster.h"
 #include "server.h"
 
+/* The public identity keys as they were rendered last (serve_idtoken). */
+struct published_keys {
+	struct buffer json;
+	struct mono until;
+};
+
 struct online;
 struct rate;
 struct reports;
@@ -55,6 +61,7 @@ struct coordinator {
 	struct dial *dial;
 	struct rate *register_rate, *request_rate;  /* by machine key */
 	struct rate *handshake_rate, *refusal_rate; /* by address */
+	struct published_keys published;
 	struct reports *reports;
 	struct sweep *sweep; /* first worker only */
 	struct list sessions[SESSION_STATES];

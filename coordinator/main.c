@@ -105,6 +105,7 @@ static void coordinator_connect(struct coordinator *c)
 	c->request_rate = rate_new((unsigned)options.requests_per_minute, RATE_BUCKETS_MAX);
 	c->handshake_rate = rate_new((unsigned)options.handshakes_per_minute, RATE_BUCKETS_MAX);
 	c->refusal_rate = rate_new((unsigned)options.refusals_per_minute, RATE_BUCKETS_MAX);
+	buffer_init(&c->published.json, 1 << 20);
 	c->reports = reports_new(c);
 	polls_start(c);
 }
@@ -173,6 +174,7 @@ static void on_stop(struct worker *w)
 	bus_free(&c->bus);
 	rate_free(&c->register_rate);
 	rate_free(&c->request_rate);
+	buffer_clear(&c->published.json);
 	rate_free(&c->handshake_rate);
 	rate_free(&c->refusal_rate);
 	free(c);

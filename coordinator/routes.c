@@ -2,10 +2,12 @@
 
 #include "admin_routes.h"
 #include "relayreg.h"
+#include "serve_idtoken.h"
 #include "serve_key.h"
 #include "serve_map.h"
 #include "serve_register.h"
 #include "serve_rest.h"
+#include "serve_told.h"
 #include "session.h"
 
 enum { PUBLIC = DOOR_CLIENTS, NOISE = DOOR_NOISE, BOTH = DOOR_CLIENTS | DOOR_ADMIN | DOOR_SOCKET };
@@ -13,6 +15,8 @@ enum { PUBLIC = DOOR_CLIENTS, NOISE = DOOR_NOISE, BOTH = DOOR_CLIENTS | DOOR_ADM
 const struct route coordinator_routes[] = {{METHOD_GET, "/key", PUBLIC, NULL, serve_key, 0},
 					   {METHOD_POST, "/ts2021", PUBLIC, NULL, serve_upgrade, 0},
 					   {METHOD_GET, "/ts2021", PUBLIC, NULL, serve_websocket, 0},
+					   {METHOD_GET, "/.well-known/jwks.json", PUBLIC, NULL, serve_jwks, 0},
+					   {METHOD_GET, "/.well-known/openid-configuration", PUBLIC, NULL, serve_configuration, 0},
 					   {METHOD_GET, "/health", BOTH, NULL, serve_health, 0},
 					   {METHOD_GET, "/version", BOTH, NULL, serve_version, 0},
 					   {METHOD_POST, "/relay/v1/announce", PUBLIC, relayreg_guard, serve_relay_announce, 16 << 10},
@@ -22,14 +26,14 @@ const struct route coordinator_routes[] = {{METHOD_GET, "/key", PUBLIC, NULL, se
 					   {METHOD_POST, "/machine/map", NOISE, NULL, serve_map, 0},
 					   {METHOD_GET, "/machine/whoami", NOISE, NULL, serve_whoami, 0},
 					   {METHOD_POST, "/machine/set-dns", NOISE, NULL, serve_rest, 0},
-					   {METHOD_PATCH, "/machine/set-device-attr", NOISE, NULL, serve_rest, 0},
-					   {METHOD_POST, "/machine/audit-log", NOISE, NULL, serve_rest, 0},
-					   {METHOD_POST, "/machine/id-token", NOISE, NULL, serve_rest, 0},
+					   {METHOD_PATCH, "/machine/set-device-attr", NOISE, NULL, serve_attributes, 0},
+					   {METHOD_POST, "/machine/audit-log", NOISE, NULL, serve_auditlog, 0},
+					   {METHOD_POST, "/machine/id-token", NOISE, NULL, serve_idtoken, 0},
 					   {METHOD_POST, "/machine/feature/query", NOISE, NULL, serve_rest, 0},
 					   {METHOD_POST, "/machine/webclient/{*}", NOISE, NULL, serve_rest, 0},
 					   {METHOD_GET, "/machine/ssh/action/{*}", NOISE, NULL, serve_rest, 0},
 					   {METHOD_GET, "/machine/tka/{*}", NOISE, NULL, serve_rest, 0},
 					   {METHOD_POST, "/machine/tka/{*}", NOISE, NULL, serve_rest, 0},
-					   {METHOD_POST, "/machine/update-health", NOISE, NULL, serve_rest, 0},
+					   {METHOD_POST, "/machine/update-health", NOISE, NULL, serve_warning, 0},
 
 					   ADMIN_ROUTES{0}};

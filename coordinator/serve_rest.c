@@ -13,17 +13,12 @@ struct answer {
 static const struct answer answers[] = {
 	/* The CLI shows the text and stops; nothing else breaks. */
 	{"/machine/set-dns", 501, NULL, "this server does not publish DNS records for certificates\n"},
-	{"/machine/set-device-attr", 501, NULL, "this server does not keep device attributes\n"},
-	{"/machine/id-token", 501, NULL, "this server does not issue identity tokens\n"},
 	{"/machine/feature/query", 501, NULL, "this server does not offer that feature\n"},
 	{"/machine/webclient/{*}", 501, NULL, "this server does not authorise web client sessions\n"},
-	/* 429 and 5xx but 501 are queued by the client and sent again for ever: 501 drops the entry. */
-	{"/machine/audit-log", 501, NULL, "this server does not keep client audit logs\n"},
 	/* Anything but 200 is asked again for half an hour: say no in the way that ends the login. */
 	{"/machine/ssh/action/{*}", 200, "application/json", "{\"message\":\"this server does not offer check mode\\n\",\"reject\":true}"},
 	/* Lock is never announced, so only somebody who types the command comes here. */
 	{"/machine/tka/{*}", 501, NULL, "this server does not offer tailnet lock\n"},
-	{"/machine/update-health", 204, NULL, ""},
 };
 
 void serve_rest(struct exchange *x)

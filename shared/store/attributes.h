@@ -4,9 +4,8 @@
 #ifndef ATTRIBUTES_H
 #define ATTRIBUTES_H
 
+#include "attribute.h"
 #include "tx.h"
-
-enum { ATTRIBUTES_MAX = 64, ATTRIBUTE_KEY_MAX = 64, ATTRIBUTE_VALUE_MAX = 1024 };
 
 struct attribute {
 	struct bytes key;

@@ -174,7 +174,7 @@ static void identity_keys_are_read_newest_first(void **state)
 	fixture_sql(fx,
 		    "INSERT INTO fleetscale.serverkeys (kind, private_key, valid_from, valid_until) VALUES "
 		    "('identity', decode(repeat('11', 32), 'hex'), now() + interval '1 hour', NULL), ('identity', decode(repeat('22', 32), 'hex'), now() - '2 "
-		    "days', now() - interval '1 s')");
+		    "days', now() - interval '2 hours')");
 	struct identity more = ask();
 	assert_int_equal(more.count, 2);
 	assert_int_equal(more.keys[0].key.scalar[0], 0x11);

@@ -69,7 +69,7 @@ void serverkeys_identity(struct pg *pg, serverkeys_identity_fn on_keys, void *co
 	struct identity_find *find = ARENA_NEW(tx_arena(tx), struct identity_find);
 	*find = (struct identity_find){on_keys, context};
 	tx_add(tx, "SELECT private_key, valid_from, valid_until FROM fleetscale.serverkeys WHERE kind = 'identity' AND (valid_until IS NULL OR valid_until > "
-		   "now()) "
+		   "now() - interval '1 hour') "
 		   "ORDER BY valid_from DESC, id DESC");
 	tx_run(tx, on_identity, find);
 }

@@ -19,12 +19,12 @@ struct serverkey {
 /* The Noise keys, newest first: the first is the one that /key shows. Blocking; before the workers start. ERR_NOT_FOUND: run `fleetscale migrate`. */
 MUST_USE enum err serverkeys_load(const char *url, struct serverkey keys[static SERVERKEYS_MAX], size_t *count, struct diag *why);
 
-/* Signs tokens from `from` until `until`; published from its birth on, so that verifiers know it before the first token. */
+/* Signs tokens from `from` until `until`; published from its birth on and for an hour after its end, so that verifiers know it before the first token and after the last. */
 struct identity_key {
 	struct jwt_key key;
 	struct wall from, until; /* until WALL_ZERO: no end */
 };
-/* Those whose end has not come, newest first. Borrowed until the answer returns, wiped afterwards; exactly once, never before the call returned.
+/* Those to publish, newest first. Borrowed until the answer returns, wiped afterwards; exactly once, never before the call returned.
  * ERR_NOT_FOUND: run `fleetscale migrate`. */
 typedef void (*serverkeys_identity_fn)(void *context, enum err e, const struct identity_key *keys, size_t count);
 void serverkeys_identity(struct pg *pg, serverkeys_identity_fn on_keys, void *context);
