@@ -171,10 +171,10 @@ static void identity_keys_are_read_newest_first(void **state)
 	assert_int_equal(i.e, ERR_NONE);
 	assert_int_equal(i.count, 1);
 	assert_true(wall_is_zero(i.keys[0].until) && strlen(i.keys[0].key.id) == 43);
-	fixture_sql(fx,
-		    "INSERT INTO fleetscale.serverkeys (kind, private_key, valid_from, valid_until) VALUES "
-		    "('identity', decode(repeat('11', 32), 'hex'), now() + interval '1 hour', NULL), ('identity', decode(repeat('22', 32), 'hex'), now() - '2 "
-		    "days', now() - interval '2 hours')");
+	fixture_sql(fx, "INSERT INTO fleetscale.serverkeys (kind, private_key, valid_from) "
+			"VALUES ('identity', decode(repeat('11', 32), 'hex'), now() + interval '1h')");
+	fixture_sql(fx, "INSERT INTO fleetscale.serverkeys (kind, private_key, valid_from, valid_until) "
+			"VALUES ('identity', decode(repeat('22', 32), 'hex'), now() - interval '2d', now() - interval '2h')");
 	struct identity more = ask();
 	assert_int_equal(more.count, 2);
 	assert_int_equal(more.keys[0].key.scalar[0], 0x11);
