@@ -5,6 +5,7 @@
 
 #include "guard.h"
 #include "own.h"
+#include "own_attributes.h"
 #include "v1_apikey.h"
 #include "v1_node.h"
 #include "v1_preauthkey.h"
@@ -34,6 +35,7 @@
 		{METHOD_DELETE, "/api/v1/apikey/{prefix}", ADMIN_DOORS, guard_tailnet, v1_apikey_delete, 0}, \
 		{METHOD_GET, "/api/fleetscale/v1/tailnets", ADMIN_DOORS, guard_operator, own_tailnets_list, 0}, \
 		{METHOD_POST, "/api/fleetscale/v1/tailnets", ADMIN_DOORS, guard_operator, own_tailnets_create, 0}, \
+		{METHOD_GET, "/api/fleetscale/v1/nodes/{id}/attributes", ADMIN_DOORS, guard_tailnet, own_attributes_list, 0}, \
 		{METHOD_GET, "/api/fleetscale/v1/relays", ADMIN_DOORS, guard_operator, own_relays_list, 0}, \
 		{METHOD_POST, "/api/fleetscale/v1/relays", ADMIN_DOORS, guard_operator, own_relays_create, 0}, \
 		{METHOD_DELETE, "/api/fleetscale/v1/relays/{id}", ADMIN_DOORS, guard_operator, own_relays_delete, 0}, \
