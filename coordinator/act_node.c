@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "notice.h"
-#include "text.h"
 
 struct node_act {
 	struct coordinator *c;
@@ -55,6 +54,8 @@ void act_node_rekey(struct coordinator *c, const struct node *node, const struct
 	struct tx *tx = tx_begin(c->pg, node->tailnet, TX_WRITE);
 
 	nodes_rekey(tx, node->id, &node->node_key, enrollment);
+	if (enrollment->approved && !node->approved)
+		nodes_approve(tx, node->id, true);
 	node_act_commit(c, tx, node->id, on_done, context);
 }
 
@@ -74,35 +75,13 @@ void act_node_relabel(struct coordinator *c, uint64_t tailnet, uint64_t node, st
 	node_act_commit(c, tx, node, on_done, context);
 }
 
-static const char *detail_expiry(struct tx *tx, struct wall expiry)
-{
-	char text[TIME_TEXT_MAX] = "never";
-
-	if (!wall_is_zero(expiry))
-		time_format(text, expiry);
-	return act_detail(tx, "expiry", bytes_text(text));
-}
-
-static const char *detail_routes(struct tx *tx, const struct prefix *routes, size_t count)
-{
-	struct bytes *texts = ARENA_ARRAY(tx_arena(tx), struct bytes, count + 1);
-	char text[PREFIX_TEXT_MAX];
-
-	for (size_t i = 0; i < count; i++) {
-		size_t len = prefix_format(text, routes[i]);
-
-		texts[i] = arena_copy(tx_arena(tx), bytes_of(text, len));
-	}
-	return act_detail_texts(tx, "routes", texts, count);
-}
-
 void act_node_set_expiry(struct coordinator *c, const struct actor *actor, uint64_t tailnet, uint64_t node, struct wall expiry, act_node_fn on_done,
 			 void *context)
 {
 	struct tx *tx = tx_begin(c->pg, tailnet, TX_WRITE);
 
+	act_audit(tx, actor, "node.expire", node, NULL);
 	nodes_set_expiry(tx, node, expiry);
-	act_audit(tx, actor, "node.expire", node, detail_expiry(tx, expiry));
 	node_act_commit(c, tx, node, on_done, context);
 }
 
@@ -110,8 +89,8 @@ void act_node_delete(struct coordinator *c, const struct actor *actor, uint64_t 
 {
 	struct tx *tx = tx_begin(c->pg, tailnet, TX_WRITE);
 
-	nodes_delete(tx, node);
 	act_audit(tx, actor, "node.delete", node, NULL);
+	nodes_delete(tx, node);
 	node_act_commit(c, tx, node, on_done, context);
 }
 
@@ -119,8 +98,8 @@ void act_node_rename(struct coordinator *c, const struct actor *actor, uint64_t 
 {
 	struct tx *tx = tx_begin(c->pg, tailnet, TX_WRITE);
 
+	act_audit(tx, actor, "node.rename", node, NULL);
 	nodes_rename(tx, node, label);
-	act_audit(tx, actor, "node.rename", node, act_detail(tx, "name", label));
 	node_act_commit(c, tx, node, on_done, context);
 }
 
@@ -129,8 +108,17 @@ void act_node_tag(struct coordinator *c, const struct actor *actor, uint64_t tai
 {
 	struct tx *tx = tx_begin(c->pg, tailnet, TX_WRITE);
 
+	act_audit(tx, actor, "node.tag", node, NULL);
 	nodes_tag(tx, node, tags, count);
-	act_audit(tx, actor, "node.tag", node, act_detail_texts(tx, "tags", tags, count));
+	node_act_commit(c, tx, node, on_done, context);
+}
+
+void act_node_approve(struct coordinator *c, const struct actor *actor, uint64_t tailnet, uint64_t node, bool approved, act_node_fn on_done, void *context)
+{
+	struct tx *tx = tx_begin(c->pg, tailnet, TX_WRITE);
+
+	act_audit(tx, actor, approved ? "node.approve" : "node.disapprove", node, NULL);
+	nodes_approve(tx, node, approved);
 	node_act_commit(c, tx, node, on_done, context);
 }
 
@@ -139,7 +127,7 @@ void act_node_approve_routes(struct coordinator *c, const struct actor *actor, u
 {
 	struct tx *tx = tx_begin(c->pg, tailnet, TX_WRITE);
 
+	act_audit(tx, actor, "node.approve-routes", node, NULL);
 	nodes_approve_routes(tx, node, routes, count);
-	act_audit(tx, actor, "node.approve-routes", node, detail_routes(tx, routes, count));
 	node_act_commit(c, tx, node, on_done, context);
 }

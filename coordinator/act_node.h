@@ -22,6 +22,7 @@ void act_node_delete(struct coordinator *c, const struct actor *actor, uint64_t 
 void act_node_rename(struct coordinator *c, const struct actor *actor, uint64_t tailnet, uint64_t node, struct bytes label, act_node_fn on_done, void *context);
 void act_node_tag(struct coordinator *c, const struct actor *actor, uint64_t tailnet, uint64_t node, const struct bytes *tags, size_t count,
 		  act_node_fn on_done, void *context);
+void act_node_approve(struct coordinator *c, const struct actor *actor, uint64_t tailnet, uint64_t node, bool approved, act_node_fn on_done, void *context);
 void act_node_approve_routes(struct coordinator *c, const struct actor *actor, uint64_t tailnet, uint64_t node, const struct prefix *routes, size_t count,
 			     act_node_fn on_done, void *context);
 

@@ -36,6 +36,7 @@ struct coordinator_options {
 	int64_t register_per_minute, requests_per_minute, handshakes_per_minute, refusals_per_minute;
 	int64_t keepalive_ms, first_frame_ms, report_gather_ms;
 	int64_t presence_grace_ms, ephemeral_inactivity_ms, sweep_ms;
+	int64_t login_lifetime_ms, login_hold_ms;
 	bool relay_insecure_for_tests;
 };
 
@@ -66,6 +67,7 @@ struct coordinator {
 	struct sweep *sweep; /* first worker only */
 	struct list sessions[SESSION_STATES];
 	size_t session_count;
+	struct list logins; /* requests held until somebody answers for them */
 	struct table *polls; /* node id -> its newest poll here */
 	size_t poll_count;
 	struct timer poll_touch;

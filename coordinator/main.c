@@ -10,6 +10,7 @@
 #include "rate.h"
 #include "reports.h"
 #include "routes.h"
+#include "serve_login.h"
 #include "serverkeys.h"
 #include "session.h"
 #include "sweep.h"
@@ -122,6 +123,7 @@ static enum err on_worker(struct worker *w, struct diag *why)
 	c->noise_key = &noise_key;
 	for (unsigned i = 0; i < SESSION_STATES; i++)
 		list_init(&c->sessions[i]);
+	list_init(&c->logins);
 	c->bus = bus_new(c->loop, options.redis_url, why);
 	if (!c->bus)
 		return ERR_MALFORMED;
@@ -141,6 +143,7 @@ static void on_drain(struct worker *w)
 	server_stop_listening(c->server);
 	sweep_free(&c->sweep);
 	poll_end_all(c);
+	login_end_all(c);
 	LIST_EACH(&c->sessions[SESSION_OPEN], s, struct session, in_state)
 		session_drain(s);
 	coordinator_check_drained(c);

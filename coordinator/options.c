@@ -37,6 +37,9 @@ const struct option coordinator_option_table[] = {
 	{"map.first_frame", OPTION_DURATION, AT(first_frame_ms), "100s", SECONDS(1), SECONDS(115), NULL, "A stream without its first map ends after."},
 	{"report.gather", OPTION_DURATION, AT(report_gather_ms), "10ms", 1, SECONDS(5), NULL,
 	 "Client reports are gathered so long before they are written; up to ten times longer while they come in crowds."},
+	{"login.lifetime", OPTION_DURATION, AT(login_lifetime_ms), "15m", SECONDS(1), DAYS(1), NULL, "An interactive login waits so long for an answer."},
+	{"login.hold", OPTION_DURATION, AT(login_hold_ms), "60s", SECONDS(1), MINUTES(10), NULL,
+	 "A client's request that waits for its login is held so long; then it asks again."},
 	{"presence.grace", OPTION_DURATION, AT(presence_grace_ms), "10s", 0, MINUTES(10), NULL, "A node whose stream ended stays online so long."},
 	{"ephemeral.inactivity", OPTION_DURATION, AT(ephemeral_inactivity_ms), "2m", SECONDS(1), DAYS(365), NULL, "A silent ephemeral node is removed after."},
 	{"sweep.interval", OPTION_DURATION, AT(sweep_ms), "1s", 100, MINUTES(5), NULL,
@@ -47,7 +50,7 @@ const struct option coordinator_option_table[] = {
 };
 
 static const char *const handshake_results[] = {"accepted", "refused", NULL};
-static const char *const register_results[] = {"enrolled", "rekeyed", "known", "logout", "expired", "refused", "failed", NULL};
+static const char *const register_results[] = {"enrolled", "rekeyed", "known", "logout", "expired", "refused", "failed", "login", NULL};
 
 struct metric coordinator_metrics[] = {
 	{"sessions_open", METRIC_GAUGE, "Noise sessions of clients.", NULL, NULL, 0},

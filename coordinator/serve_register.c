@@ -5,10 +5,9 @@
 #include "hostname.h"
 #include "log.h"
 #include "rate.h"
-#include "regmsg.h"
+#include "register_answer.h"
+#include "serve_login.h"
 #include "session.h"
-
-enum register_result { RESULT_ENROLLED, RESULT_REKEYED, RESULT_KNOWN, RESULT_LOGOUT, RESULT_EXPIRED, RESULT_REFUSED, RESULT_FAILED };
 
 /* Lives in the exchange's arena. */
 struct register_task {
@@ -27,61 +26,32 @@ static void on_acted(void *context, enum err e, const struct node *node, const s
 
 static void task_log(const struct register_task *t, const char *event, const char *reason, uint64_t tailnet, uint64_t node)
 {
-	char key[KEY_SHORT_MAX];
-
-	log_info(((struct subject){.kind = "register", .tailnet = tailnet, .node = node, .id = t->x->id}), event, F_TEXT("reason", reason),
-		 F_TEXT("machine", key_short(key, t->x->machine->raw)), F_UINT("capver", t->request.capver),
-		 F_BYTES("host", bytes_take(t->request.hostinfo.hostname, 63)));
-}
-
-static void task_answer(struct register_task *t, const struct register_response *response, enum register_result result)
-{
-	struct buffer out;
-	enum err e;
-
-	buffer_init(&out, 64 << 10);
-	e = regmsg_encode(response, &out);
-	metric_add_at(metric_registers, e ? RESULT_FAILED : result, 1);
-	if (e)
-		exchange_reply_error(t->x, e, NULL);
-	else
-		exchange_reply_json(t->x, 200, buffer_bytes(&out));
-	buffer_clear(&out);
+	register_log(t->x, &t->request, event, reason, tailnet, node);
 }
 
 /* 200 with Error: shown to the client's user word for word, and tried again by the client. */
 static void task_refuse(struct register_task *t, const char *reason)
 {
 	task_log(t, "registration refused", reason, 0, 0);
-	task_answer(t, &(struct register_response){.error = reason}, RESULT_REFUSED);
+	register_answer(t->x, &(struct register_response){.error = reason}, RESULT_REFUSED);
 }
 
-/* What is our trouble, not theirs: no Error text, so that nobody is told that a key is bad. */
 static void task_fail(struct register_task *t, enum err e)
 {
 	task_log(t, "registration failed", err_text(e), 0, 0);
-	metric_add_at(metric_registers, RESULT_FAILED, 1);
-	exchange_add_header(t->x, "Retry-After", BYTES("5"));
-	exchange_reply_text(t->x, 503, "try again later\n");
+	register_fail(t->x);
 }
 
 static void task_welcome(struct register_task *t, const struct node *node, enum register_result result)
 {
-	struct register_response response = {
-		.machine_authorized = node->approved,
-		.user = node_wire_user(node),
-		.login_name = BYTES("tagged-devices"),
-		.display_name = BYTES("Tagged Devices"),
-		.created = node->created,
-	};
+	struct register_response response = register_welcome(node, t->owner);
 
-	if (!node_is_tagged(node) && t->owner) {
-		response.login_name = user_login_name(t->owner);
-		response.display_name = t->owner->display_name.len ? t->owner->display_name : t->owner->name;
-		response.picture_url = t->owner->picture_url;
-		response.provider = t->owner->provider;
-	}
-	task_answer(t, &response, result);
+	register_answer(t->x, &response, result);
+}
+
+static void task_expired(struct register_task *t, enum register_result result)
+{
+	register_answer(t->x, &(struct register_response){.node_key_expired = true}, result);
 }
 
 static bool task_decode(struct register_task *t)
@@ -162,7 +132,7 @@ static struct enrollment task_enrollment(struct register_task *t)
 		.route_count = r->hostinfo.route_count,
 		.expiry = v->expiry,
 		.ephemeral = v->ephemeral,
-		.approved = true,
+		.approved = v->approved,
 		.consume_key = v->consume_key,
 		.register_method = REGISTER_AUTH_KEY,
 	};
@@ -232,8 +202,10 @@ static void on_known(void *context, enum err e, const struct nodes_known *known)
 	t->verdict = admission_decide(&t->join, &known->known, known->lifetime_ms, clock_wall());
 	switch (t->verdict.kind) {
 	case VERDICT_REFUSE:
-	case VERDICT_ASK_LOGIN:
 		task_refuse(t, t->verdict.reason);
+		return;
+	case VERDICT_ASK_LOGIN:
+		login_serve(t->x, &t->request);
 		return;
 	case VERDICT_FORBID:
 		task_log(t, "registration forbidden", "the node key belongs to another machine", 0, 0);
@@ -245,10 +217,10 @@ static void on_known(void *context, enum err e, const struct nodes_known *known)
 		task_welcome(t, t->verdict.node, RESULT_KNOWN);
 		return;
 	case VERDICT_GONE:
-		task_answer(t, &(struct register_response){.node_key_expired = true}, RESULT_LOGOUT);
+		task_expired(t, RESULT_LOGOUT);
 		return;
 	case VERDICT_NODE_KEY_EXPIRED:
-		task_answer(t, &(struct register_response){.node_key_expired = true}, RESULT_EXPIRED);
+		task_expired(t, RESULT_EXPIRED);
 		return;
 	default:
 		task_act(t);
@@ -267,10 +239,10 @@ static void on_acted(void *context, enum err e, const struct node *node, const s
 	/* A logout of what is gone meanwhile has what it wanted. */
 	if (logout && (!e || e == ERR_NOT_FOUND)) {
 		task_log(t, events[VERDICT_LOGOUT], "", t->verdict.node->tailnet, t->verdict.node->id);
-		task_answer(t, &(struct register_response){.node_key_expired = true}, RESULT_LOGOUT);
+		task_expired(t, RESULT_LOGOUT);
 		return;
 	}
-	if (e == ERR_EXHAUSTED || e == ERR_EXISTS || e == ERR_NOT_FOUND || e == ERR_CONFLICT) {
+	if (e == ERR_EXHAUSTED || e == ERR_EXISTS || e == ERR_NOT_FOUND || e == ERR_CONFLICT || e == ERR_DENIED) {
 		task_refuse(t, why->text);
 		return;
 	}

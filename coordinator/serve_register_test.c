@@ -12,6 +12,8 @@
 #include "act_node.h"
 #include "log.h"
 #include "rate.h"
+#include "regmsg.h"
+#include "serve_login.h"
 #include "serve_register.h"
 
 static struct coordinator c;
@@ -86,6 +88,15 @@ void act_node_set_expiry(struct coordinator *coordinator, const struct actor *ac
 	acts(EXPIRY, NULL, on_done, context);
 }
 
+static unsigned logins;
+
+void login_serve(struct exchange *exchange, const struct register_request *request)
+{
+	(void)request;
+	logins++;
+	exchange_reply_text(exchange, 200, "{}");
+}
+
 static void play_add_header(struct exchange *exchange, const char *name, struct bytes value)
 {
 	(void)exchange;
@@ -154,6 +165,7 @@ static int set_up(void **state)
 	authkey = (struct authkey){.id = 5, .tailnet = 1, .user = 11, .reusable = true, .expiry = WALL_ZERO, .revoked = WALL_ZERO};
 	node = (struct node){.id = 3, .tailnet = 1, .user = 11, .machine_key = machine, .expiry = WALL_ZERO, .created = wall_of_ms(1), .approved = true};
 	node_known = node_gone = leaves = false;
+	logins = 0;
 	key_known = true;
 	find_error = act_error = ERR_NONE;
 	act_sentence = NULL;
@@ -248,7 +260,9 @@ static void test_refusals_are_told(void **state)
 {
 	(void)state;
 	ask_with("", "");
-	assert_string_equal(error_text(), "this tailnet admits by auth key");
+	assert_int_equal(logins, 1);
+	ask_with("", ",\"Followup\":\"https://x/register/y\"");
+	assert_int_equal(logins, 2);
 	ask_with("tskey-auth-x", "");
 	assert_true(*error_text());
 	key_known = false;
@@ -267,7 +281,7 @@ static void test_refusals_are_told(void **state)
 /* Refused by the transaction: 200 and the sentence. Trouble of ours: 503 and no Error, so that nobody is told that his key is bad. */
 static void test_failures_are_of_the_right_kind(void **state)
 {
-	static const enum err theirs[] = {ERR_EXHAUSTED, ERR_EXISTS, ERR_NOT_FOUND, ERR_CONFLICT},
+	static const enum err theirs[] = {ERR_EXHAUSTED, ERR_EXISTS, ERR_NOT_FOUND, ERR_CONFLICT, ERR_DENIED},
 			      ours[] = {ERR_UNAVAILABLE, ERR_TIMEOUT, ERR_CANCELED, ERR_BUG, ERR_MALFORMED};
 
 	(void)state;

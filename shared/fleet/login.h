@@ -1,5 +1,5 @@
 /* An interactive login: a machine that asked to join without a key and waits until somebody answers for it.
- * Not the holding of its request (coordinator/login.h) and not the decision (admission.h).
+ * Not the holding of its request (coordinator/serve_login.h) and not the decision (admission.h).
  * Texts and lists live in the arena of whoever read it. The id is a secret of whoever was shown it; rows hold its hash. */
 #ifndef LOGIN_H
 #define LOGIN_H

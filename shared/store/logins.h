@@ -1,5 +1,5 @@
 /* The table of interactive logins: SQL and row <-> struct login.
- * Not who may answer (fleet/admission.h) and not the requests that wait (coordinator/login.h).
+ * Not who may answer (fleet/admission.h) and not the requests that wait (coordinator/serve_login.h).
  * Functions with a struct tx add statements for the transaction's tailnet; asynchronous ones answer exactly once, never before they returned. */
 #ifndef LOGINS_H
 #define LOGINS_H

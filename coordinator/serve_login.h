@@ -1,0 +1,22 @@
+/* Interactive logins as clients see them: a URL to open, then a request that is held until somebody answered, through whatever coordinator.
+ * Not the answering (act_login.h) and not the page (serve_page.h). The row decides; the bus only says when to look.
+ * Each exchange is answered once; what is held ends with its client. Source: docs/protocol/registration.md. */
+#ifndef SERVE_LOGIN_H
+#define SERVE_LOGIN_H
+
+#include "coordinator.h"
+#include "exchange.h"
+#include "loginid.h"
+#include "regmsg.h"
+
+/* Nobody vouches for this registration: begins a login, or follows up the one that it names. `request` lives in the exchange's arena. */
+void login_serve(struct exchange *x, const struct register_request *request);
+/* Drain: those who wait are sent away with the URL that they came with; they come again, elsewhere. */
+void login_end_all(struct coordinator *c);
+/* This login was answered: tells whoever holds it. */
+void login_ring(struct coordinator *c, const uint8_t hash[static LOGIN_HASH_LEN]);
+/* Where this login can be answered, as the client reaches us. False: neither option nor request says. */
+enum { LOGIN_URL_MAX = 512 };
+bool login_url(const struct exchange *x, const struct login_id *id, char url[static LOGIN_URL_MAX]);
+
+#endif
