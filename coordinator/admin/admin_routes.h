@@ -35,6 +35,11 @@
 		{METHOD_DELETE, "/api/v1/apikey/{prefix}", ADMIN_DOORS, guard_tailnet, v1_apikey_delete, 0}, \
 		{METHOD_GET, "/api/fleetscale/v1/tailnets", ADMIN_DOORS, guard_operator, own_tailnets_list, 0}, \
 		{METHOD_POST, "/api/fleetscale/v1/tailnets", ADMIN_DOORS, guard_operator, own_tailnets_create, 0}, \
+		{METHOD_GET, "/api/fleetscale/v1/tailnets/{name}", ADMIN_DOORS, guard_operator, own_tailnets_get, 0}, \
+		{METHOD_PATCH, "/api/fleetscale/v1/tailnets/{name}", ADMIN_DOORS, guard_operator, own_tailnets_update, 0}, \
+		{METHOD_DELETE, "/api/fleetscale/v1/tailnets/{name}", ADMIN_DOORS, guard_operator, own_tailnets_delete, 0}, \
+		{METHOD_GET, "/api/fleetscale/v1/settings", ADMIN_DOORS, guard_tailnet, own_settings_get, 0}, \
+		{METHOD_PATCH, "/api/fleetscale/v1/settings", ADMIN_DOORS, guard_tailnet, own_settings_update, 0}, \
 		{METHOD_GET, "/api/fleetscale/v1/nodes/{id}/attributes", ADMIN_DOORS, guard_tailnet, own_attributes_list, 0}, \
 		{METHOD_GET, "/api/fleetscale/v1/relays", ADMIN_DOORS, guard_operator, own_relays_list, 0}, \
 		{METHOD_POST, "/api/fleetscale/v1/relays", ADMIN_DOORS, guard_operator, own_relays_create, 0}, \

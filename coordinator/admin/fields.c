@@ -24,7 +24,46 @@ static const char *take_id(const json_t *value, uint64_t *id)
 	return "expected a decimal number as text";
 }
 
-static const char *take_texts(struct exchange *x, const json_t *value, struct field_texts *texts)
+/* Where in the body: grows on the way down, and stands at the fault when something is wrong. */
+struct place {
+	char text[160];
+	size_t len;
+};
+
+enum { NAME_SHOWN_MAX = 60 };
+
+/* What does not fit is left out, whole characters. */
+static void place_add(struct place *place, struct bytes part)
+{
+	while (part.len) {
+		size_t step = bytes_utf8_len(part);
+
+		if (!step || place->len + step >= sizeof place->text)
+			break;
+		memcpy(place->text + place->len, part.at, step);
+		place->len += step;
+		part = bytes_skip(part, step);
+	}
+	place->text[place->len] = 0;
+}
+
+static void place_index(struct place *place, size_t index)
+{
+	char text[32];
+
+	snprintf(text, sizeof text, "[%zu]", index);
+	place_add(place, bytes_text(text));
+}
+
+static void place_leave(struct place *place, size_t len)
+{
+	place->len = len;
+	place->text[len] = 0;
+}
+
+static const char *members_take(struct exchange *x, const struct field *fields, json_t *object, struct place *place);
+
+static const char *take_texts(struct exchange *x, const json_t *value, struct field_texts *texts, struct place *place)
 {
 	size_t count = json_array_size(value);
 
@@ -37,15 +76,60 @@ static const char *take_texts(struct exchange *x, const json_t *value, struct fi
 	for (texts->count = 0; texts->count < count; texts->count++) {
 		const json_t *item = json_array_get(value, texts->count);
 
-		if (!json_is_string(item))
+		if (!json_is_string(item)) {
+			place_index(place, texts->count);
 			return "expected an array of texts";
+		}
 		texts->list[texts->count] = text_of(x, item);
 	}
 	return NULL;
 }
 
+static const char *take_objects(struct exchange *x, const json_t *value, struct field_objects *objects, struct place *place)
+{
+	size_t count = json_array_size(value), len = place->len;
+
+	if (!json_is_array(value))
+		return "expected an array of objects";
+	if (count > FIELD_OBJECTS_MAX)
+		return "too many items";
+	objects->list = arena_alloc(x->arena, objects->size * (count + 1));
+	objects->present = true;
+	for (objects->count = 0; objects->count < count; objects->count++) {
+		struct field fields[FIELD_MEMBERS_MAX] = {{0}};
+		json_t *item = json_array_get(value, objects->count);
+		const char *wrong;
+
+		place_index(place, objects->count);
+		if (!json_is_object(item))
+			return "expected an object";
+		objects->table((char *)objects->list + objects->count * objects->size, fields);
+		wrong = members_take(x, fields, item, place);
+		if (wrong)
+			return wrong;
+		place_leave(place, len);
+	}
+	return NULL;
+}
+
+static const char *take_count(const json_t *value, struct field_count *count)
+{
+	if (!json_is_integer(value) || json_integer_value(value) < 0)
+		return "expected an integer that is not negative";
+	*count = (struct field_count){(uint64_t)json_integer_value(value), true};
+	return NULL;
+}
+
+static const char *take_bool(const json_t *value, bool *flag)
+{
+	if (!json_is_boolean(value))
+		return "expected true or false";
+	*flag = json_is_true(value);
+	return NULL;
+}
+
 /* NULL, or what is wrong. */
-static const char *field_take(struct exchange *x, const struct field *field, const json_t *value)
+static const char *field_take(struct exchange *x, const struct field *field, json_t *value, struct place *place)
 {
 	if (json_is_null(value))
 		return NULL;
@@ -56,10 +140,10 @@ static const char *field_take(struct exchange *x, const struct field *field, con
 		*(struct bytes *)field->out = text_of(x, value);
 		return NULL;
 	case FIELD_BOOL:
-		if (!json_is_boolean(value))
-			return "expected true or false";
-		*(bool *)field->out = json_is_true(value);
-		return NULL;
+		return take_bool(value, field->out);
+	case FIELD_FLAG:
+		((struct field_flag *)field->out)->present = true;
+		return take_bool(value, &((struct field_flag *)field->out)->value);
 	case FIELD_ID:
 		return take_id(value, field->out);
 	case FIELD_TIME:
@@ -67,35 +151,51 @@ static const char *field_take(struct exchange *x, const struct field *field, con
 			return "expected a time as RFC 3339 writes it";
 		return NULL;
 	case FIELD_TEXTS:
-		return take_texts(x, value, field->out);
+		return take_texts(x, value, field->out, place);
+	case FIELD_COUNT:
+		return take_count(value, field->out);
 	case FIELD_NUMBER:
 		if (!json_is_number(value))
 			return "expected a number";
 		*(double *)field->out = json_number_value(value);
 		return NULL;
+	case FIELD_OBJECT:
+		return json_is_object(value) ? members_take(x, field->out, value, place) : "expected an object";
+	case FIELD_OBJECTS:
+		return take_objects(x, value, field->out, place);
 	}
 	return "unexpected";
 }
 
-static bool fields_take(struct exchange *x, const struct field *fields, json_t *body, const char *detail)
+static const char *members_take(struct exchange *x, const struct field *fields, json_t *object, struct place *place)
 {
-	char location[160];
+	size_t len = place->len;
 	const char *name, *wrong;
 	const struct field *f;
 	json_t *value;
 
-	json_object_foreach(body, name, value)
+	json_object_foreach(object, name, value)
 	{
 		for (f = fields; f->name && strcmp(f->name, name) != 0; f++)
 			;
-		wrong = f->name ? field_take(x, f, value) : "unexpected property";
-		if (wrong) {
-			snprintf(location, sizeof location, "body.%s", name);
-			problem_reply(x, 422, detail, wrong, location);
-			return false;
-		}
+		place_add(place, BYTES("."));
+		place_add(place, f->name ? bytes_text(name) : bytes_take(bytes_text(name), NAME_SHOWN_MAX));
+		wrong = f->name ? field_take(x, f, value, place) : "unexpected property";
+		if (wrong)
+			return wrong;
+		place_leave(place, len);
 	}
-	return true;
+	return NULL;
+}
+
+static bool fields_take(struct exchange *x, const struct field *fields, json_t *body, const char *detail)
+{
+	struct place place = {.text = "body", .len = strlen("body")};
+	const char *wrong = members_take(x, fields, body, &place);
+
+	if (wrong)
+		problem_reply(x, 422, detail, wrong, place.text);
+	return !wrong;
 }
 
 bool fields_read(struct exchange *x, const struct field *fields, const char *detail)

@@ -27,6 +27,11 @@ static void play_reply(struct exchange *x, unsigned code, const char *type, stru
 
 static const struct carrier PLAYED = {.header = play_header, .add_header = play_add_header, .reply = play_reply};
 
+static void item_table(void *item, struct field fields[static FIELD_MEMBERS_MAX])
+{
+	fields[0] = (struct field){"text", FIELD_TEXT, item};
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct exchange x = {.carrier = &PLAYED, .arena = arena_new(), .body = bytes_of(data, size)};
@@ -35,6 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint64_t id = 0;
 	struct wall at = WALL_ZERO;
 	struct field_texts texts = {0};
+	struct field_objects items = {.size = sizeof(struct bytes), .table = item_table};
 	double number = 0;
 	const struct field fields[] = {{"text", FIELD_TEXT, &text},
 				       {"flag", FIELD_BOOL, &flag},
@@ -42,6 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				       {"at", FIELD_TIME, &at},
 				       {"texts", FIELD_TEXTS, &texts},
 				       {"number", FIELD_NUMBER, &number},
+				       {"object", FIELD_OBJECT, (struct field[]){{"items", FIELD_OBJECTS, &items}, {0}}},
 				       {0}};
 
 	answers = status = 0;
@@ -51,6 +58,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	for (size_t i = 0; i < texts.count; i++)
 		if (!bytes_is_utf8(texts.list[i]))
+			abort();
+	for (size_t i = 0; i < items.count; i++)
+		if (!bytes_is_utf8(((struct bytes *)items.list)[i]))
 			abort();
 	arena_free(&x.arena);
 	return 0;

@@ -43,7 +43,30 @@ struct values {
 	struct wall at;
 	struct field_texts texts;
 	double number;
+	struct field_flag choice;
+	struct field_count count;
+	struct bytes inner;
+	struct field_objects items;
 };
+
+struct item {
+	struct bytes name;
+	struct field_objects parts;
+};
+
+static void part_table(void *item, struct field fields[static FIELD_MEMBERS_MAX])
+{
+	fields[0] = (struct field){"flag", FIELD_BOOL, item};
+}
+
+static void item_table(void *item, struct field fields[static FIELD_MEMBERS_MAX])
+{
+	struct item *i = item;
+
+	i->parts = (struct field_objects){.size = sizeof(bool), .table = part_table};
+	fields[0] = (struct field){"name", FIELD_TEXT, &i->name};
+	fields[1] = (struct field){"parts", FIELD_OBJECTS, &i->parts};
+}
 
 static struct arena *arena;
 
@@ -53,17 +76,21 @@ static unsigned read_body(struct bytes body, struct values *v)
 	struct exchange x = {.carrier = &PLAYED, .arena = arena, .body = body};
 	bool fine;
 
-	*v = (struct values){0};
+	*v = (struct values){.items = {.size = sizeof(struct item), .table = item_table}};
 	answers = status = 0;
-	fine = fields_read(&x,
-			   (struct field[]){{"text", FIELD_TEXT, &v->text},
-					    {"flag", FIELD_BOOL, &v->flag},
-					    {"id", FIELD_ID, &v->id},
-					    {"at", FIELD_TIME, &v->at},
-					    {"texts", FIELD_TEXTS, &v->texts},
-					    {"number", FIELD_NUMBER, &v->number},
-					    {0}},
-			   "testing");
+	fine = fields_read(
+		&x,
+		(struct field[]){{"text", FIELD_TEXT, &v->text},
+				 {"flag", FIELD_BOOL, &v->flag},
+				 {"id", FIELD_ID, &v->id},
+				 {"at", FIELD_TIME, &v->at},
+				 {"texts", FIELD_TEXTS, &v->texts},
+				 {"number", FIELD_NUMBER, &v->number},
+				 {"choice", FIELD_FLAG, &v->choice},
+				 {"count", FIELD_COUNT, &v->count},
+				 {"object", FIELD_OBJECT, (struct field[]){{"inner", FIELD_TEXT, &v->inner}, {"items", FIELD_OBJECTS, &v->items}, {0}}},
+				 {0}},
+		"testing");
 	assert_int_equal(answers, fine ? 0 : 1);
 	return fine ? 200 : status;
 }
@@ -195,6 +222,60 @@ static void test_long_names_are_told_well_formed(void **state)
 	}
 }
 
+static void test_nested_bodies(void **state)
+{
+	struct values v;
+	struct item *items;
+
+	(void)state;
+	assert_int_equal(
+		read_body(BYTES("{\"choice\":false,\"count\":0,\"object\":{\"inner\":\"i\",\"items\":[{},{\"name\":\"n\",\"parts\":[{\"flag\":true},{}]}]}}"),
+			  &v),
+		200);
+	assert_true(v.choice.present && !v.choice.value && v.count.present && v.count.value == 0 && v.items.present && v.items.count == 2);
+	assert_true(bytes_equal_text(v.inner, "i"));
+	items = v.items.list;
+	assert_true(!items[0].name.at && !items[0].parts.present && bytes_equal_text(items[1].name, "n") && items[1].parts.count == 2);
+	assert_true(((bool *)items[1].parts.list)[0] && !((bool *)items[1].parts.list)[1]);
+	assert_int_equal(read_body(BYTES("{\"choice\":null,\"count\":null,\"object\":null}"), &v), 200);
+	assert_false(v.choice.present || v.count.present || v.items.present);
+	assert_int_equal(read_body(BYTES("{\"object\":{\"items\":[]}}"), &v), 200);
+	assert_true(v.items.present && v.items.count == 0);
+}
+
+static void test_places_of_faults(void **state)
+{
+	static const struct {
+		const char *body, *place;
+	} cases[] = {
+		{"{\"choice\":1}", "body.choice"},
+		{"{\"count\":-1}", "body.count"},
+		{"{\"count\":1.0}", "body.count"},
+		{"{\"count\":\"1\"}", "body.count"},
+		{"{\"texts\":[\"a\",1]}", "body.texts[1]"},
+		{"{\"object\":[]}", "body.object"},
+		{"{\"object\":\"x\"}", "body.object"},
+		{"{\"object\":{\"inner\":1}}", "body.object.inner"},
+		{"{\"object\":{\"other\":1}}", "body.object.other"},
+		{"{\"object\":{\"items\":{}}}", "body.object.items"},
+		{"{\"object\":{\"items\":[{},7]}}", "body.object.items[1]"},
+		{"{\"object\":{\"items\":[null]}}", "body.object.items[0]"},
+		{"{\"object\":{\"items\":[{},{},{\"name\":[]}]}}", "body.object.items[2].name"},
+		{"{\"object\":{\"items\":[{\"parts\":[{},{\"flag\":0}]}]}}", "body.object.items[0].parts[1].flag"},
+		{"{\"object\":{\"items\":[{\"parts\":[{\"Flag\":true}]}]}}", "body.object.items[0].parts[0].Flag"},
+	};
+	struct values v;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		char want[128];
+
+		snprintf(want, sizeof want, "\"location\":\"%s\"", cases[i].place);
+		if (read_body(bytes_text(cases[i].body), &v) != 422 || !strstr(answer, want))
+			fail_msg("%s: %u %s", cases[i].body, status, answer);
+	}
+}
+
 static void test_content_types(void **state)
 {
 	struct values v;
@@ -233,8 +314,8 @@ static void test_ids_in_paths(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_good_bodies),   TEST(test_bad_bodies),   TEST(test_long_and_deep_bodies), TEST(test_long_names_are_told_well_formed),
-		TEST(test_content_types), TEST(test_ids_in_paths),
+		TEST(test_good_bodies),   TEST(test_bad_bodies),       TEST(test_long_and_deep_bodies), TEST(test_long_names_are_told_well_formed),
+		TEST(test_nested_bodies), TEST(test_places_of_faults), TEST(test_content_types),        TEST(test_ids_in_paths),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

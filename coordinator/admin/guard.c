@@ -66,7 +66,8 @@ static void on_tailnet(void *context, enum err e, struct tx *tx, const struct di
 		return;
 	}
 	if (!tailnets_read(tx, t->found, t->x->arena, &tailnets) || (t->key_tailnet && name.len && !bytes_equal(name, tailnets[0].name))) {
-		problem_reply(t->x, 404, "looking up the tailnet", "tailnet not found", NULL);
+		problem_reply(t->x, 404, "looking up the tailnet",
+			      t->key_tailnet || name.len ? "tailnet not found" : "no tailnet `default`: name one by the header Fleetscale-Tailnet", NULL);
 		return;
 	}
 	t->asker->tailnet = tailnets[0];

@@ -7,6 +7,11 @@
 
 void own_tailnets_list(struct exchange *x);
 void own_tailnets_create(struct exchange *x);
+void own_tailnets_get(struct exchange *x);
+void own_tailnets_update(struct exchange *x);
+void own_tailnets_delete(struct exchange *x); /* ?confirm=NAME, and &force=true while it has nodes */
+void own_settings_get(struct exchange *x);    /* of the tailnet asked for */
+void own_settings_update(struct exchange *x);
 void own_relays_list(struct exchange *x);
 void own_relays_create(struct exchange *x);
 void own_relays_delete(struct exchange *x);

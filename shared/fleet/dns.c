@@ -1,6 +1,5 @@
 #include "dns.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "addr.h"
@@ -185,34 +184,49 @@ static enum err check_resolvers(const struct dns *dns, struct diag *why)
 	return e;
 }
 
-static const char *split_pair_fault(const struct dns_split *a, const struct dns_split *b)
+static enum err split_fault(struct diag *why, size_t domain, size_t resolver, struct bytes address, const char *sentence)
 {
-	if (!bytes_equal(a->domain, b->domain))
-		return NULL;
-	if (!a->resolver.address.len && !b->resolver.address.len)
-		return "this domain is named twice";
-	if (!a->resolver.address.len || !b->resolver.address.len)
-		return "a domain that clients answer by themselves has no resolvers";
-	return bytes_equal(a->resolver.address, b->resolver.address) ? "this domain names a resolver twice" : NULL;
+	return diag_set(why, ERR_MALFORMED, "dns.split[%zu].resolvers[%zu].address: %s (\"%.*s\")", domain, resolver, sentence,
+			BYTES_ARG(bytes_take(address, 100)));
 }
 
+/* The resolver of line `at`; its domain's lines begin with line `first`. */
+static enum err check_split_resolver(const struct dns *dns, size_t domain, size_t first, size_t at, struct diag *why)
+{
+	const struct dns_split *line = &dns->split[at];
+	struct bytes address = line->resolver.address;
+	const char *sentence;
+
+	if (!address.len && line->resolver.with_exit_node)
+		return split_fault(why, domain, at - first, address, "a resolver has an address");
+	if (at > first && !address.len != !dns->split[first].resolver.address.len)
+		return fault(why, "split", domain, "", line->domain, "a domain that clients answer by themselves has no resolvers");
+	if (at > first && !address.len)
+		return fault(why, "split", domain, "", line->domain, "this domain is named twice");
+	sentence = address.len ? resolver_fault(address) : NULL;
+	for (size_t i = first; !sentence && i < at; i++)
+		if (bytes_equal(address, dns->split[i].resolver.address))
+			sentence = "this resolver is named twice";
+	return sentence ? split_fault(why, domain, at - first, address, sentence) : ERR_NONE;
+}
+
+/* Lines of one domain stand together: places are told as the admin API writes them, domains with their resolvers. */
 static enum err check_split(const struct dns *dns, struct diag *why)
 {
 	enum err e = check_count(dns->split_count, DNS_SPLIT_MAX, "split", why);
+	size_t domain = 0, first = 0;
 
 	for (size_t i = 0; !e && i < dns->split_count; i++) {
-		const struct dns_split *line = &dns->split[i];
-		const char *sentence = dns_name_fault(line->domain);
+		const char *sentence = NULL;
 
-		for (size_t j = 0; !sentence && j < i; j++)
-			sentence = split_pair_fault(line, &dns->split[j]);
-		if (sentence) {
-			e = fault(why, "split", i, ".domain", line->domain, sentence);
-		} else if (line->resolver.address.len && (sentence = resolver_fault(line->resolver.address))) {
-			e = fault(why, "split", i, ".resolvers", line->resolver.address, sentence);
-		} else if (!line->resolver.address.len && line->resolver.with_exit_node) {
-			e = fault(why, "split", i, ".resolvers", line->domain, "a resolver has an address");
-		}
+		if (i && !bytes_equal(dns->split[i].domain, dns->split[i - 1].domain))
+			domain++, first = i;
+		if (i == first)
+			sentence = dns_name_fault(dns->split[i].domain);
+		for (size_t j = 0; !sentence && i == first && j < i; j++)
+			if (bytes_equal(dns->split[i].domain, dns->split[j].domain))
+				sentence = "this domain is named twice";
+		e = sentence ? fault(why, "split", domain, ".domain", dns->split[i].domain, sentence) : check_split_resolver(dns, domain, first, i, why);
 	}
 	return e;
 }

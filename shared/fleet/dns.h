@@ -22,7 +22,7 @@ struct dns_resolver {
 	bool with_exit_node;  /* used while an exit node is, too */
 };
 
-/* One resolver of a domain; several lines may name one domain. */
+/* One resolver of a domain; the lines of one domain stand together. */
 struct dns_split {
 	struct bytes domain;
 	struct dns_resolver resolver; /* address empty: the client answers by itself */

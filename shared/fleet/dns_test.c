@@ -141,7 +141,7 @@ static void bad_values(void **state)
 		{SPLIT_DOMAIN, "a.b-", "dns.split[0].domain: ", "hyphen"},
 		{SPLIT_DOMAIN, LABEL63 "x.b", "dns.split[0].domain: ", "63"},
 		{SPLIT_DOMAIN, NAME252 ".ab", "dns.split[0].domain: ", "253"},
-		{SPLIT_RESOLVER, "corp", "dns.split[0].resolvers: ", "IP address"},
+		{SPLIT_RESOLVER, "corp", "dns.split[0].resolvers[0].address: ", "IP address"},
 		{SEARCH, "A", "dns.searchDomains[0]: ", "lower-case"},
 		{SEARCH, ".a", "dns.searchDomains[0]: ", "dot"},
 		{FILTERED, "..a", "dns.exitNodeFiltered[0]: ", "dot"},
@@ -183,6 +183,7 @@ static void contradictions(void **state)
 {
 	struct dns_resolver twice[] = {{BYTES("1.1.1.1"), false}, {BYTES("1.1.1.1"), true}};
 	struct dns_split both[] = {{BYTES("a.b"), {BYTES("1.1.1.1"), false}}, {BYTES("c"), {BYTES_NONE, false}}, {BYTES("a.b"), {BYTES_NONE, false}}};
+	struct dns_split mixed[] = {{BYTES("c"), {BYTES_NONE, false}}, {BYTES("a.b"), {BYTES("1.1.1.1"), false}}, {BYTES("a.b"), {BYTES_NONE, false}}};
 	struct dns_split again[] = {
 		{BYTES("a.b"), {BYTES("1.1.1.1"), false}}, {BYTES("a.b"), {BYTES("1.1.1.2"), false}}, {BYTES("a.b"), {BYTES("1.1.1.1"), true}}};
 	struct dns_split own[] = {{BYTES("a.b"), {BYTES_NONE, false}}, {BYTES("a.b"), {BYTES_NONE, false}}};
@@ -198,11 +199,12 @@ static void contradictions(void **state)
 	refused(&(struct dns){.override = true}, "dns.overrideLocalDns: there is no resolver");
 	assert_int_equal(dns_check(&(struct dns){.override = true, .resolvers = twice, .resolver_count = 1}, &why), ERR_NONE);
 	refused(&(struct dns){.resolvers = twice, .resolver_count = 2}, "dns.resolvers[1].address: this resolver is named twice");
-	refused(&(struct dns){.split = both, .split_count = 3}, "dns.split[2].domain: a domain that clients answer by themselves");
+	refused(&(struct dns){.split = both, .split_count = 3}, "dns.split[2].domain: this domain is named twice");
+	refused(&(struct dns){.split = mixed, .split_count = 3}, "dns.split[1]: a domain that clients answer by themselves has no resolvers");
 	assert_int_equal(dns_check(&(struct dns){.split = again, .split_count = 2}, &why), ERR_NONE);
-	refused(&(struct dns){.split = again, .split_count = 3}, "dns.split[2].domain: this domain names a resolver twice");
-	refused(&(struct dns){.split = own, .split_count = 2}, "dns.split[1].domain: this domain is named twice");
-	refused(&(struct dns){.split = exit_alone, .split_count = 1}, "dns.split[0].resolvers: a resolver has an address");
+	refused(&(struct dns){.split = again, .split_count = 3}, "dns.split[0].resolvers[2].address: this resolver is named twice");
+	refused(&(struct dns){.split = own, .split_count = 2}, "dns.split[0]: this domain is named twice");
+	refused(&(struct dns){.split = exit_alone, .split_count = 1}, "dns.split[0].resolvers[0].address: a resolver has an address");
 	refused(&(struct dns){.search = names, .search_count = 3}, "dns.searchDomains[2]: this name is given twice");
 	refused(&(struct dns){.exit_filtered = names, .exit_filtered_count = 3}, "dns.exitNodeFiltered[2]: this name is given twice");
 	assert_int_equal(dns_check(&(struct dns){.records = records, .record_count = 3}, &why), ERR_NONE);

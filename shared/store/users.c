@@ -10,7 +10,7 @@ unsigned users_insert(struct tx *tx, const struct user *user)
 	tx_arg_text(tx, user->picture_url);
 	tx_arg_text(tx, user->provider);
 	return tx_add(tx, "WITH u AS (INSERT INTO fleetscale.users (tailnet_id, name, display_name, email, picture_url, provider) "
-			  "VALUES (fleetscale.current_tailnet(), $1, $2, $3, $4, $5) RETURNING *) "
+			  "SELECT fleetscale.current_tailnet(), $1, $2, $3, $4, $5 FROM fleetscale.want_user_room() RETURNING *) "
 			  "SELECT " ROWS_USER ", fleetscale.note('user', u.id) FROM u");
 }
 
