@@ -54,11 +54,13 @@ static enum err run(struct tx *tx, void (*inside)(void *, struct tx *), void *co
 	return fixture_run(loop, tx, inside, context, NULL);
 }
 
+static unsigned tailnet_row;
+
 static void see_tailnets(void *context, struct tx *tx)
 {
 	struct bytes *names = context;
 	struct tailnet *rows;
-	size_t count = tailnets_read(tx, 0, arena, &rows);
+	size_t count = tailnets_read(tx, tailnet_row, arena, &rows);
 	for (size_t i = 0; i < count; i++)
 		names[i] = rows[i].domain;
 }
@@ -69,29 +71,29 @@ static void tailnets_are_made_whole(void **state)
 	struct tailnet t = {.name = BYTES("lab"), .display_name = BYTES("The Lab")};
 	struct tx *tx = in(0);
 	(void)state;
-	tailnets_insert(tx, &t);
+	tailnet_row = tailnets_insert(tx, &t);
 	assert_int_equal(run(tx, see_tailnets, domain), ERR_NONE);
 	assert_true(bytes_equal_text(domain[0], "lab.fleet.test"));
 	tx = in(0);
-	tailnets_insert(tx, &t);
+	tailnet_row = tailnets_insert(tx, &t);
 	assert_int_equal(run(tx, NULL, NULL), ERR_EXISTS);
 	tx = in(0);
-	tailnets_list(tx);
+	tailnet_row = tailnets_list(tx, 0, 100);
 	assert_int_equal(run(tx, see_tailnets, domain), ERR_NONE);
 	assert_true(bytes_equal_text(domain[0], "default.fleet.test") && bytes_equal_text(domain[1], "lab.fleet.test"));
 	tx = in(0);
-	tailnets_find(tx, BYTES("lab"));
+	tailnet_row = tailnets_find(tx, BYTES("lab"));
 	assert_int_equal(run(tx, see_tailnets, domain), ERR_NONE);
 	assert_true(bytes_equal_text(domain[0], "lab.fleet.test"));
 	/* A tailnet sees itself alone, and cannot make others. */
 	tx = in(tailnet);
-	tailnets_list(tx);
+	tailnet_row = tailnets_list(tx, 0, 100);
 	domain[1] = BYTES_NONE;
 	assert_int_equal(run(tx, see_tailnets, domain), ERR_NONE);
 	assert_true(bytes_equal_text(domain[0], "default.fleet.test") && !domain[1].len);
 	tx = in(tailnet);
 	t.name = BYTES("lab2");
-	tailnets_insert(tx, &t);
+	tailnet_row = tailnets_insert(tx, &t);
 	assert_int_equal(run(tx, NULL, NULL), ERR_DENIED);
 	assert_string_equal(fixture_sql(fx, "SELECT count(*) FROM fleetscale.generations g JOIN fleetscale.journal j USING (tailnet_id, generation)"), "3");
 }
