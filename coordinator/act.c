@@ -1,9 +1,11 @@
 #include "act.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "audits.h"
 #include "jsonw.h"
+#include "log.h"
 #include "notice.h"
 
 struct act {
@@ -79,14 +81,64 @@ enum err act_check_text(struct bytes text, const char *name, size_t max, struct 
 	return ERR_NONE;
 }
 
+static struct audit line_of(struct tx *tx, const struct actor *actor, const char *action)
+{
+	return (struct audit){
+		.actor = bytes_text(actor->name),
+		.credential = bytes_text(actor->credential),
+		.request = bytes_text(arena_format(tx_arena(tx), "%" PRIu64, actor->request)),
+		.action = bytes_text(action),
+	};
+}
+
 void act_audit(struct tx *tx, const struct actor *actor, const char *action, uint64_t subject, const char *detail)
 {
+	struct audit line;
+
 	if (!actor)
 		return;
-	audits_append(tx, &(struct audit){
-				  .actor = bytes_text(actor->name),
-				  .action = bytes_text(action),
-				  .subject = subject,
-				  .detail = bytes_text(detail),
-			  });
+	line = line_of(tx, actor, action);
+	line.subject = subject;
+	line.detail = bytes_text(detail);
+	audits_open(tx, &line);
+}
+
+void act_audit_named(struct tx *tx, const struct actor *actor, const char *action, struct bytes name)
+{
+	struct audit line;
+
+	if (!actor)
+		return;
+	line = line_of(tx, actor, action);
+	line.name = name;
+	audits_open(tx, &line);
+}
+
+enum { REFUSALS_OPEN_MAX = 32 };
+
+static void on_refusal_told(void *context, enum err e, struct tx *tx, const struct diag *why)
+{
+	struct coordinator *c = context;
+
+	(void)tx;
+	c->refusals_open--;
+	if (e)
+		log_warning(SUBJECT("admin"), "a refusal is not in the audits", F_TEXT("why", why->text));
+}
+
+void act_audit_refusal(struct coordinator *c, const struct actor *actor, const char *action, const char *detail)
+{
+	struct audit line;
+	struct tx *tx;
+
+	if (c->refusals_open >= REFUSALS_OPEN_MAX) {
+		log_warning(SUBJECT("admin"), "a refusal is not in the audits", F_TEXT("why", "too many at once"), F_UINT("id", actor->request));
+		return;
+	}
+	c->refusals_open++;
+	tx = tx_begin(c->pg, actor->tailnet, TX_WRITE);
+	line = line_of(tx, actor, action);
+	line.detail = bytes_text(detail);
+	audits_refuse(tx, &line);
+	act_commit(c, tx, on_refusal_told, c);
 }

@@ -37,19 +37,19 @@ enum err act_authkey_create(struct tx *tx, const struct actor *actor, struct aut
 	secret_mint(SECRET_AUTH, secret);
 	memcpy(key->prefix, secret->prefix, sizeof key->prefix);
 	memcpy(key->hash, secret->hash, sizeof key->hash);
+	act_audit_named(tx, actor, "authkey.create", bytes_text(key->prefix));
 	*row = authkeys_insert(tx, key);
-	act_audit(tx, actor, "authkey.create", 0, act_detail(tx, "prefix", bytes_text(key->prefix)));
 	return ERR_NONE;
 }
 
 void act_authkey_expire(struct tx *tx, const struct actor *actor, uint64_t id)
 {
-	authkeys_expire(tx, id);
 	act_audit(tx, actor, "authkey.expire", id, NULL);
+	authkeys_expire(tx, id);
 }
 
 void act_authkey_delete(struct tx *tx, const struct actor *actor, uint64_t id)
 {
-	authkeys_delete(tx, id);
 	act_audit(tx, actor, "authkey.delete", id, NULL);
+	authkeys_delete(tx, id);
 }

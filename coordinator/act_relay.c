@@ -20,14 +20,14 @@ enum err act_relay_create(struct tx *tx, const struct actor *actor, const struct
 	secret_mint(SECRET_RELAY, secret);
 	memcpy(relay.prefix, secret->prefix, sizeof relay.prefix);
 	memcpy(relay.hash, secret->hash, sizeof relay.hash);
+	act_audit_named(tx, actor, "relay.create", name);
 	regions_insert(tx, region);
 	*row = relays_insert(tx, &relay);
-	act_audit(tx, actor, "relay.create", 0, act_detail(tx, "name", name));
 	return ERR_NONE;
 }
 
 void act_relay_delete(struct tx *tx, const struct actor *actor, uint64_t id)
 {
-	relays_delete(tx, id);
 	act_audit(tx, actor, "relay.delete", id, NULL);
+	relays_delete(tx, id);
 }

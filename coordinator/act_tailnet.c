@@ -129,6 +129,7 @@ void act_tailnet_delete(struct coordinator *c, const struct actor *actor, const 
 	*d = (struct deletion){.c = c, .arena = arena, .actor = *actor, .tailnet = tailnet->id, .forced = forced, .on_done = on_done, .context = context};
 	d->actor.name = arena_text(arena, bytes_text(actor->name));
 	d->actor.credential = actor->credential ? arena_text(arena, bytes_text(actor->credential)) : NULL;
+	d->actor.credential = actor->credential ? arena_text(arena, bytes_text(actor->credential)) : NULL;
 	if (!forced) {
 		delete_row(d);
 		return;

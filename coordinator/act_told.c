@@ -24,7 +24,8 @@ void act_told_disconnect(struct coordinator *c, const struct node *node, uint64_
 {
 	struct tx *tx = tx_begin(c->pg, node->tailnet, TX_WRITE);
 	struct actor actor = {
-		.name = arena_format(tx_arena(tx), "node:%" PRIu64, node->id),
+		.name = "node",
+		.credential = arena_format(tx_arena(tx), "%" PRIu64, node->id),
 		.tailnet = node->tailnet,
 		.request = request,
 	};

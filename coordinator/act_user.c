@@ -15,8 +15,8 @@ enum err act_user_create(struct tx *tx, const struct actor *actor, const struct 
 		e = act_check_text(user->picture_url, "pictureUrl", PICTURE_URL_MAX, why);
 	if (e)
 		return e;
+	act_audit_named(tx, actor, "user.create", user->name);
 	*row = users_insert(tx, user);
-	act_audit(tx, actor, "user.create", 0, act_detail(tx, "name", user->name));
 	return ERR_NONE;
 }
 
@@ -26,13 +26,13 @@ enum err act_user_rename(struct tx *tx, const struct actor *actor, uint64_t id, 
 
 	if (e)
 		return e;
+	act_audit(tx, actor, "user.rename", id, NULL);
 	*row = users_rename(tx, id, name);
-	act_audit(tx, actor, "user.rename", id, act_detail(tx, "name", name));
 	return ERR_NONE;
 }
 
 void act_user_delete(struct tx *tx, const struct actor *actor, uint64_t id)
 {
-	users_delete(tx, id);
 	act_audit(tx, actor, "user.delete", id, NULL);
+	users_delete(tx, id);
 }

@@ -64,6 +64,7 @@ struct coordinator {
 	struct rate *handshake_rate, *refusal_rate; /* by address */
 	struct published_keys published;
 	struct reports *reports;
+	unsigned refusals_open; /* audit lines of refusals that are under way */
 	struct sweep *sweep; /* first worker only */
 	struct list sessions[SESSION_STATES];
 	size_t session_count;

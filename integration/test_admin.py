@@ -121,8 +121,8 @@ def test_secrets_are_not_stored(run, tailnet):
 def test_audits_name_what_was_done(tailnet):
     cluster = tailnet.cluster
     latest = cluster.cli("audits", "list", "--installation")
-    assert any(a["action"] == "tailnet.create" and a["detail"] == {"name": tailnet.name} for a in latest)
+    assert any(a["action"] == "tailnet.create" and a["after"]["name"] == tailnet.name and a["before"] is None for a in latest)
     node = tailnet.raw("box").number
     tailnet.rename(node, "crate")
-    assert any(a["action"] == "node.rename" and a["subject"] == str(node) and a["detail"] == {"name": "crate"}
+    assert any(a["action"] == "node.rename" and a["subject"] == str(node) and (a["before"]["name"], a["after"]["name"]) == ("box", "crate")
                for a in cluster.cli("audits", "list", tailnet=tailnet.name))

@@ -100,7 +100,10 @@ static void on_key(void *context, enum err e, const struct apikey *key)
 	}
 	t->key_tailnet = key->tailnet;
 	t->asker->is_operator = key->tailnet == 0;
-	t->asker->actor.name = arena_format(t->x->arena, "%s:%s", key->tailnet ? "apikey" : "operator", key->prefix);
+	t->asker->actor.name = key->tailnet ? "apikey" : "operator";
+	t->asker->actor.credential = arena_text(t->x->arena, bytes_text(key->prefix));
+	t->asker->actor.tailnet = key->tailnet;
+	t->asker->known = true;
 	apikeys_touch(c->pg, key);
 	find_tailnet(t);
 }
@@ -120,6 +123,7 @@ static void guard(struct exchange *x, bool wants_operator)
 	if (x->door & DOOR_SOCKET) {
 		t->asker->is_operator = true;
 		t->asker->actor.name = "socket";
+		t->asker->known = true;
 		find_tailnet(t);
 	} else if (!doorstep_credential(x)) {
 		return;

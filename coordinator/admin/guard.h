@@ -11,6 +11,7 @@ struct asker {
 	struct actor actor;
 	struct tailnet tailnet; /* acted on */
 	bool is_operator;
+	bool known; /* the credential was good: what is refused from now on is audited */
 	struct bytes named; /* the header's tailnet, or empty: kept, since headers are gone when the client is */
 };
 

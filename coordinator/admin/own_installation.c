@@ -55,18 +55,31 @@ void own_operator_create(struct exchange *x)
 	act_commit(c, tx, on_key, t);
 }
 
+static void raw_or_null(struct jsonw *w, const char *name, struct bytes json)
+{
+	if (json.len)
+		jsonw_raw(w, name, json);
+	else
+		jsonw_null(w, name);
+}
+
 static void audit_write(struct jsonw *w, const struct audit *audit)
 {
 	jsonw_object(w, NULL);
 	jsonw_uint_text(w, "id", audit->id);
 	jsonw_time(w, "at", audit->at);
 	jsonw_text(w, "actor", audit->actor);
+	jsonw_text(w, "credential", audit->credential);
+	jsonw_text(w, "request", audit->request);
 	jsonw_text(w, "action", audit->action);
-	jsonw_uint_text(w, "subject", audit->subject);
-	if (audit->detail.len)
-		jsonw_raw(w, "detail", audit->detail);
+	if (audit->subject)
+		jsonw_uint_text(w, "subject", audit->subject);
 	else
-		jsonw_null(w, "detail");
+		jsonw_null(w, "subject");
+	jsonw_string(w, "outcome", audit->refused ? "refused" : "done");
+	raw_or_null(w, "before", audit->before);
+	raw_or_null(w, "after", audit->after);
+	raw_or_null(w, "detail", audit->detail);
 	jsonw_object_end(w);
 }
 

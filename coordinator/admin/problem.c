@@ -1,5 +1,10 @@
 #include "problem.h"
 
+#include "dispatch.h"
+#include "guard.h"
+
+enum { PATH_SHOWN_MAX = 200 };
+
 static const char *reason_phrase(unsigned status)
 {
 	static const struct {
@@ -30,6 +35,29 @@ static void add_security_headers(struct exchange *x)
 	exchange_add_header(x, "Referrer-Policy", BYTES("no-referrer"));
 }
 
+/* What an asker whose credential was good wanted to change and may not. Not what failed (5xx), nor asking too often (429). */
+static void audit_refusal(struct exchange *x, unsigned status, const char *message)
+{
+	static const char *const methods[] = {[METHOD_POST] = "POST", [METHOD_PUT] = "PUT", [METHOD_PATCH] = "PATCH", [METHOD_DELETE] = "DELETE"};
+	const struct asker *asker = x->guard;
+	struct buffer out;
+	struct jsonw w;
+
+	if (!asker || !asker->known || !x->route || x->method < METHOD_POST || status >= 500 || status == 429)
+		return;
+	buffer_init(&out, 64 << 10);
+	jsonw_start(&w, &out);
+	jsonw_object(&w, NULL);
+	jsonw_text(&w, "path", bytes_take(x->path, PATH_SHOWN_MAX));
+	jsonw_uint(&w, "status", status);
+	jsonw_string(&w, "reason", message);
+	jsonw_object_end(&w);
+	if (!jsonw_end(&w))
+		act_audit_refusal(x->program, &asker->actor, arena_format(x->arena, "%s %s", methods[x->method], x->route->path),
+				  arena_text(x->arena, buffer_bytes(&out)));
+	buffer_clear(&out);
+}
+
 void problem_reply(struct exchange *x, unsigned status, const char *detail, const char *message, const char *location)
 {
 	struct buffer out;
@@ -51,6 +79,7 @@ void problem_reply(struct exchange *x, unsigned status, const char *detail, cons
 	jsonw_string(&w, "message", message);
 	jsonw_object_end(&w);
 	add_security_headers(x);
+	audit_refusal(x, status, message);
 	if (jsonw_end(&w))
 		buffer_reset(&out);
 	exchange_reply(x, status, "application/problem+json", buffer_bytes(&out));

@@ -269,35 +269,98 @@ static void api_keys_belong_to_a_tailnet_or_the_operator(void **state)
 	assert_null(find("nonesuch"));
 }
 
+struct seen {
+	struct audit *rows;
+	size_t count;
+};
+
 static void see_audits(void *context, struct tx *tx)
 {
-	struct audit *rows;
-	size_t count = audits_read(tx, 0, arena, &rows);
-	*(size_t *)context = count;
-	if (count)
-		assert_true(bytes_equal_text(rows[0].action, "node.rename") && rows[0].subject == 5 && rows[0].tailnet == tailnet && !wall_is_zero(rows[0].at));
+	struct seen *seen = context;
+	seen->count = audits_read(tx, 0, arena, &seen->rows);
+}
+
+static struct seen audits_of(uint64_t owner)
+{
+	struct seen seen;
+	struct tx *tx = in(owner);
+	audits_list(tx, 0, 10);
+	assert_int_equal(run(tx, see_audits, &seen), ERR_NONE);
+	return seen;
+}
+
+static struct audit line(const char *action)
+{
+	return (struct audit){.actor = BYTES("apikey"), .credential = BYTES("abc"), .request = BYTES("77"), .action = bytes_text(action)};
 }
 
 static void audits_go_with_what_they_tell(void **state)
 {
-	struct audit audit = {.actor = BYTES("socket"), .action = BYTES("node.rename"), .subject = 5, .detail = BYTES("{\"name\":\"x\"}")};
-	size_t count;
+	struct audit audit = line("user.create");
 	(void)state;
+	audit.name = BYTES("audited");
 	for (int fails = 0; fails < 2; fails++) {
 		struct tx *tx = in(tailnet);
-		audits_append(tx, &audit);
+		audits_open(tx, &audit);
+		users_insert(tx, &(struct user){.tailnet = tailnet, .name = BYTES("audited")});
 		if (fails)
 			tx_add(tx, "SELECT fleetscale.refuse('FS001', 'x')");
-		assert_int_equal(run(tx, NULL, NULL), fails ? ERR_NOT_FOUND : ERR_NONE);
+		assert_int_equal(run(tx, NULL, NULL), fails ? ERR_EXISTS : ERR_NONE);
 	}
+	struct seen seen = audits_of(tailnet);
+	assert_int_equal(seen.count, 1);
+	assert_true(seen.rows[0].tailnet == tailnet && seen.rows[0].subject && !wall_is_zero(seen.rows[0].at) && !seen.rows[0].refused);
+	assert_true(bytes_equal_text(seen.rows[0].actor, "apikey") && bytes_equal_text(seen.rows[0].credential, "abc"));
+	assert_true(bytes_equal_text(seen.rows[0].request, "77") && bytes_equal_text(seen.rows[0].action, "user.create"));
+	assert_true(!seen.rows[0].before.len && strstr((const char *)seen.rows[0].after.at, "\"name\": \"audited\""));
+	assert_int_equal(audits_of(0).count, 0);
+}
+
+static void audits_show_what_differs(void **state)
+{
+	struct seen seen = audits_of(tailnet);
+	struct audit audit = line("user.rename");
+	uint64_t user = seen.rows[0].subject;
+	(void)state;
+	audit.subject = user;
 	struct tx *tx = in(tailnet);
-	audits_list(tx, 0, 10);
-	assert_int_equal(run(tx, see_audits, &count), ERR_NONE);
-	assert_int_equal(count, 1);
-	tx = in(0);
-	audits_list(tx, 0, 10);
-	assert_int_equal(run(tx, see_audits, &count), ERR_NONE);
-	assert_int_equal(count, 0);
+	audits_open(tx, &audit);
+	users_rename(tx, user, BYTES("other"));
+	assert_int_equal(run(tx, NULL, NULL), ERR_NONE);
+	seen = audits_of(tailnet);
+	assert_true(bytes_equal_text(seen.rows[0].before, "{\"name\": \"audited\"}") && bytes_equal_text(seen.rows[0].after, "{\"name\": \"other\"}"));
+	audit = line("user.delete");
+	audit.subject = user;
+	tx = in(tailnet);
+	audits_open(tx, &audit);
+	users_delete(tx, user);
+	assert_int_equal(run(tx, NULL, NULL), ERR_NONE);
+	seen = audits_of(tailnet);
+	assert_true(seen.rows[0].subject == user && !seen.rows[0].after.len && strstr((const char *)seen.rows[0].before.at, "\"other\""));
+	audit = line("POST /api/v1/user");
+	audit.detail = BYTES("{\"status\":409}");
+	tx = in(tailnet);
+	audits_refuse(tx, &audit);
+	assert_int_equal(run(tx, NULL, NULL), ERR_NONE);
+	seen = audits_of(tailnet);
+	assert_true(seen.count == 4 && seen.rows[0].refused && !seen.rows[0].subject && bytes_equal_text(seen.rows[0].detail, "{\"status\":409}"));
+}
+
+/* Every kind has a state, and none tells a hash. */
+static void audits_tell_no_hash(void **state)
+{
+	static const char *const kinds[] = {"node", "user", "authkey", "apikey", "tailnet", "relay", "login"};
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+		struct tx *tx = in(0);
+		tx_arg_text(tx, bytes_text(kinds[i]));
+		tx_add(tx, "SELECT fleetscale.audit_state($1, 1, NULL)");
+		assert_int_equal(run(tx, NULL, NULL), ERR_NONE);
+	}
+	assert_string_equal(fixture_sql(fx, "SELECT count(*) FROM fleetscale.audits a WHERE a.before_state ? 'hash' OR a.after_state ? 'hash'"), "0");
+	assert_string_equal(
+		fixture_sql(fx, "SELECT count(*) > 0 AND bool_and(fleetscale.audit_state('tailnet', id, NULL) ->> 'name' = name) FROM fleetscale.tailnets"),
+		"t");
 }
 
 int main(void)
@@ -308,6 +371,8 @@ int main(void)
 		cmocka_unit_test(auth_keys_are_revoked_not_forgotten),
 		cmocka_unit_test(api_keys_belong_to_a_tailnet_or_the_operator),
 		cmocka_unit_test(audits_go_with_what_they_tell),
+		cmocka_unit_test(audits_show_what_differs),
+		cmocka_unit_test(audits_tell_no_hash),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -2,23 +2,43 @@
 
 #include "rows.h"
 
-unsigned audits_append(struct tx *tx, const struct audit *audit)
+static void arg_who(struct tx *tx, const struct audit *audit)
 {
 	tx_arg_text(tx, audit->actor);
+	tx_arg_text(tx, audit->credential);
+	tx_arg_text(tx, audit->request);
 	tx_arg_text(tx, audit->action);
+}
+
+void audits_open(struct tx *tx, const struct audit *audit)
+{
+	arg_who(tx, audit);
 	if (audit->subject)
 		tx_arg_u64(tx, audit->subject);
 	else
 		tx_arg_null(tx);
+	tx_arg_text(tx, audit->name);
 	tx_arg_text(tx, audit->detail);
-	return tx_add(tx, "INSERT INTO fleetscale.audits (tailnet_id, actor, action, subject, detail) VALUES (fleetscale.current_tailnet(), $1, $2, $3, $4)");
+	tx_add(tx, "SELECT fleetscale.audit_open($1, $2, $3, $4, $5, $6, $7)");
+	tx_at_end(tx, "SELECT fleetscale.audit_close()");
+}
+
+unsigned audits_refuse(struct tx *tx, const struct audit *audit)
+{
+	arg_who(tx, audit);
+	tx_arg_text(tx, audit->detail);
+	return tx_add(tx, "INSERT INTO fleetscale.audits (tailnet_id, actor, credential, request, action, detail, outcome) "
+			  "VALUES (fleetscale.current_tailnet(), $1, $2, $3, $4, $5, 'refused')");
 }
 
 unsigned audits_list(struct tx *tx, uint64_t before, unsigned limit)
 {
 	tx_arg_u64(tx, before ? before : INT64_MAX);
 	tx_arg_u64(tx, limit);
-	return tx_add(tx, "SELECT id, tailnet_id, at, actor, action, subject, detail FROM fleetscale.audits WHERE id < $1 ORDER BY id DESC LIMIT $2");
+	return tx_add(
+		tx,
+		"SELECT id, tailnet_id, at, split_part(actor, ':', 1), coalesce(NULLIF(credential, ''), split_part(actor, ':', 2)), request, action, subject, "
+		"detail, outcome = 'refused', before_state, after_state FROM fleetscale.audits WHERE id < $1 ORDER BY id DESC LIMIT $2");
 }
 
 size_t audits_read(struct tx *tx, unsigned statement, struct arena *arena, struct audit **out)
@@ -27,13 +47,19 @@ size_t audits_read(struct tx *tx, unsigned statement, struct arena *arena, struc
 	*out = ARENA_ARRAY(arena, struct audit, count);
 	for (size_t i = 0; i < count; i++) {
 		struct audit *a = &(*out)[i];
-		a->id = tx_u64(tx, statement, i, 0);
-		a->tailnet = tx_u64(tx, statement, i, 1);
-		a->at = tx_time(tx, statement, i, 2);
-		a->actor = rows_text(tx, statement, i, 3, arena);
-		a->action = rows_text(tx, statement, i, 4, arena);
-		a->subject = tx_u64(tx, statement, i, 5);
-		a->detail = rows_text(tx, statement, i, 6, arena);
+		unsigned c = 0;
+		*a = (struct audit){.id = tx_u64(tx, statement, i, c++)};
+		a->tailnet = tx_u64(tx, statement, i, c++);
+		a->at = tx_time(tx, statement, i, c++);
+		a->actor = rows_text(tx, statement, i, c++, arena);
+		a->credential = rows_text(tx, statement, i, c++, arena);
+		a->request = rows_text(tx, statement, i, c++, arena);
+		a->action = rows_text(tx, statement, i, c++, arena);
+		a->subject = tx_u64(tx, statement, i, c++);
+		a->detail = rows_text(tx, statement, i, c++, arena);
+		a->refused = tx_bool(tx, statement, i, c++);
+		a->before = rows_text(tx, statement, i, c++, arena);
+		a->after = rows_text(tx, statement, i, c++, arena);
 	}
 	return count;
 }

@@ -164,6 +164,12 @@ unsigned tx_add(struct tx *tx, const char *sql)
 	return tx->step_count++ - TX_PROLOGUE;
 }
 
+void tx_at_end(struct tx *tx, const char *sql)
+{
+	assert(!tx->at_end || strcmp(tx->at_end, sql) == 0);
+	tx->at_end = sql;
+}
+
 void tx_journal(struct tx *tx, enum change_kind kind, uint64_t subject)
 {
 	assert(tx->mode == TX_WRITE);
@@ -193,6 +199,8 @@ void tx_finish(struct tx *tx)
 	if (tx->mode == TX_LOOKUP)
 		return;
 	add_prologue(tx);
+	if (tx->at_end)
+		tx_add(tx, tx->at_end);
 	if (tx->mode == TX_WRITE) {
 		struct bytes *kinds = ARENA_ARRAY(tx->arena, struct bytes, tx->line_count);
 		for (unsigned i = 0; i < tx->line_count; i++)

@@ -38,6 +38,8 @@ void tx_arg_endpoints(struct tx *tx, const struct endpoint *values, size_t count
 void tx_arg_null(struct tx *tx);
 /* Adds the statement; returns its number for tx_rows. */
 unsigned tx_add(struct tx *tx, const char *sql);
+/* Adds one without arguments that runs after all others, before the generation moves; the same text is added once. */
+void tx_at_end(struct tx *tx, const char *sql);
 /* A journal line of this transaction (TX_WRITE). `subject`: node or user id. */
 void tx_journal(struct tx *tx, enum change_kind kind, uint64_t subject);
 

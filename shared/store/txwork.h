@@ -28,6 +28,7 @@ struct tx {
 	unsigned step_count, step_room;
 	const char **args;                      /* NULL: SQL NULL */
 	unsigned arg_count, arg_room, arg_open; /* arg_open: first argument of the next statement */
+	const char *at_end;
 	const char **kinds;
 	uint64_t *subjects;
 	unsigned line_count, line_room;
