@@ -44,6 +44,11 @@ void apikeys_touch(struct pg *pg, const struct apikey *of)
 	(void)pg, (void)of;
 }
 
+void act_audit_refusal(struct coordinator *coordinator, const struct actor *actor, const char *action, const char *detail)
+{
+	(void)coordinator, (void)actor, (void)action, (void)detail;
+}
+
 struct tx *tx_begin(struct pg *pg, uint64_t tailnet, enum tx_mode mode)
 {
 	(void)pg;
