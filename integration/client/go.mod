@@ -3,6 +3,7 @@ module fleetscale.test/fsclient
 go 1.26.6
 
 require (
+	github.com/coder/websocket v1.8.14
 	github.com/klauspost/compress v1.19.1
 	golang.org/x/net v0.56.0
 	tailscale.com v1.102.5
@@ -12,7 +13,6 @@ require (
 	filippo.io/edwards25519 v1.2.0 // indirect
 	github.com/akutz/memconn v0.1.0 // indirect
 	github.com/alexbrainman/sspi v0.0.0-20231016080023-1a75b4708caa // indirect
-	github.com/coder/websocket v1.8.14 // indirect
 	github.com/creachadair/msync v0.8.1 // indirect
 	github.com/dblohm7/wingoes v0.0.0-20240119213807-a09d6be7affa // indirect
 	github.com/fxamacker/cbor/v2 v2.9.0 // indirect

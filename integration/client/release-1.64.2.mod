@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	github.com/klauspost/compress v1.17.4
 	golang.org/x/net v0.20.0
+	nhooyr.io/websocket v1.8.10
 	tailscale.com v1.64.2
 )
 
@@ -85,5 +86,4 @@ require (
 	golang.zx2c4.com/wintun v0.0.0-20230126152724-0fa3db229ce2 // indirect
 	golang.zx2c4.com/wireguard/windows v0.5.3 // indirect
 	gvisor.dev/gvisor v0.0.0-20240306221502-ee1e1f6070e3 // indirect
-	nhooyr.io/websocket v1.8.10 // indirect
 )
