@@ -6,7 +6,9 @@
 #include "guard.h"
 #include "own.h"
 #include "own_attributes.h"
+#include "own_joining.h"
 #include "v1_apikey.h"
+#include "v1_auth.h"
 #include "v1_node.h"
 #include "v1_preauthkey.h"
 #include "v1_user.h"
@@ -19,6 +21,12 @@
 		{METHOD_DELETE, "/api/v1/user/{id}", ADMIN_DOORS, guard_tailnet, v1_user_delete, 0}, \
 		{METHOD_POST, "/api/v1/user/{oldId}/rename/{newName}", ADMIN_DOORS, guard_tailnet, v1_user_rename, 0}, \
 		{METHOD_GET, "/api/v1/node", ADMIN_DOORS, guard_tailnet, v1_node_list, 0}, \
+		{METHOD_POST, "/api/v1/node/register", ADMIN_DOORS, guard_tailnet, v1_node_register, 0}, \
+		{METHOD_POST, "/api/v1/node/backfillips", ADMIN_DOORS, guard_tailnet, v1_node_backfill_ips, 0}, \
+		{METHOD_POST, "/api/v1/debug/node", ADMIN_DOORS, guard_tailnet, v1_debug_node, 0}, \
+		{METHOD_POST, "/api/v1/auth/approve", ADMIN_DOORS, guard_tailnet, v1_auth_approve, 0}, \
+		{METHOD_POST, "/api/v1/auth/reject", ADMIN_DOORS, guard_tailnet, v1_auth_reject, 0}, \
+		{METHOD_POST, "/api/v1/auth/register", ADMIN_DOORS, guard_tailnet, v1_auth_register, 0}, \
 		{METHOD_GET, "/api/v1/node/{nodeId}", ADMIN_DOORS, guard_tailnet, v1_node_get, 0}, \
 		{METHOD_DELETE, "/api/v1/node/{nodeId}", ADMIN_DOORS, guard_tailnet, v1_node_delete, 0}, \
 		{METHOD_POST, "/api/v1/node/{nodeId}/expire", ADMIN_DOORS, guard_tailnet, v1_node_expire, 0}, \
@@ -40,6 +48,10 @@
 		{METHOD_DELETE, "/api/fleetscale/v1/tailnets/{name}", ADMIN_DOORS, guard_operator, own_tailnets_delete, 0}, \
 		{METHOD_GET, "/api/fleetscale/v1/settings", ADMIN_DOORS, guard_tailnet, own_settings_get, 0}, \
 		{METHOD_PATCH, "/api/fleetscale/v1/settings", ADMIN_DOORS, guard_tailnet, own_settings_update, 0}, \
+		{METHOD_POST, "/api/fleetscale/v1/nodes/{id}/approve", ADMIN_DOORS, guard_tailnet, own_node_approve, 0}, \
+		{METHOD_GET, "/api/fleetscale/v1/authkeys", ADMIN_DOORS, guard_tailnet, own_authkeys_list, 0}, \
+		{METHOD_POST, "/api/fleetscale/v1/authkeys", ADMIN_DOORS, guard_tailnet, own_authkeys_create, 0}, \
+		{METHOD_GET, "/api/fleetscale/v1/logins", ADMIN_DOORS, guard_tailnet, own_logins_list, 0}, \
 		{METHOD_GET, "/api/fleetscale/v1/nodes/{id}/attributes", ADMIN_DOORS, guard_tailnet, own_attributes_list, 0}, \
 		{METHOD_GET, "/api/fleetscale/v1/relays", ADMIN_DOORS, guard_operator, own_relays_list, 0}, \
 		{METHOD_POST, "/api/fleetscale/v1/relays", ADMIN_DOORS, guard_operator, own_relays_create, 0}, \

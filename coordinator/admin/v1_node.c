@@ -110,6 +110,14 @@ static void task_show(struct node_task *t)
 	online_follow(t->c->online, asker_of(t->x)->tailnet.id, on_presence_known, t);
 }
 
+void v1_node_show(struct exchange *x, uint64_t id, const char *detail)
+{
+	struct node_task *t = task_new(x, detail);
+
+	t->id = id;
+	task_show(t);
+}
+
 void v1_node_list(struct exchange *x)
 {
 	struct node_task *t = task_new(x, "listing nodes");

@@ -11,5 +11,7 @@ void v1_node_expire(struct exchange *x);
 void v1_node_rename(struct exchange *x);
 void v1_node_tags(struct exchange *x);
 void v1_node_approve_routes(struct exchange *x);
+/* Answers with the node as it stands now. */
+void v1_node_show(struct exchange *x, uint64_t id, const char *detail);
 
 #endif

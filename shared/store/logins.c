@@ -148,6 +148,23 @@ void logins_refuse(struct tx *tx, const uint8_t hash[static LOGIN_HASH_LEN], str
 	tx_add(tx, "UPDATE fleetscale.logins l SET refusal = $2 WHERE l.hash = $1");
 }
 
+void logins_make_up(struct tx *tx, const struct login_id *id, const struct login *login, struct bytes user, int64_t lifetime_ms)
+{
+	tx_arg_text(tx, user);
+	tx_add(tx, "SELECT fleetscale.want(EXISTS (SELECT FROM fleetscale.users u WHERE u.tailnet_id = fleetscale.current_tailnet() AND u.name = $1), 'FS001', "
+		   "'user not found')");
+	tx_arg_bytea(tx, bytes_of(id->hash, LOGIN_HASH_LEN));
+	tx_arg_bytea(tx, bytes_of(login->machine_key.raw, KEY_LEN));
+	tx_arg_bytea(tx, bytes_of(login->node_key.raw, KEY_LEN));
+	tx_arg_text(tx, login->label);
+	tx_arg_text(tx, login->hostinfo);
+	tx_arg_prefixes(tx, login->routes, login->route_count);
+	tx_arg_text(tx, login->address);
+	tx_arg_i64(tx, lifetime_ms);
+	tx_add(tx, "INSERT INTO fleetscale.logins (tailnet_id, hash, machine_key, node_key, label, hostinfo, routes, address, ends) "
+		   "VALUES (fleetscale.current_tailnet(), $1, $2, $3, $4, $5, $6, $7, now() + $8 * interval '1 millisecond')");
+}
+
 /* --- reading ----------------------------------------------------------------------------------------------------------------------------------------- */
 
 unsigned logins_list(struct tx *tx)

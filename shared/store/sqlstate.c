@@ -16,6 +16,7 @@ static const struct {
 	{"tailnets_domain", ERR_EXISTS, "a tailnet with this domain exists"},
 	{"tailnets_login_host", ERR_EXISTS, "another tailnet has this login host"},
 	{"users_name", ERR_EXISTS, "a user of this name exists"},
+	{"logins_hash", ERR_EXISTS, "a login of this id exists"},
 	{"nodes_label", ERR_EXISTS, "a node of this name exists"},
 	{"nodes_node_key", ERR_EXISTS, "the node key is in use"},
 	{"relays_name", ERR_EXISTS, "a relay of this name exists"},

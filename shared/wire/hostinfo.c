@@ -349,3 +349,12 @@ enum err hostinfo_merge(struct bytes old_json, struct bytes new_json, struct buf
 	json_decref(object);
 	return e;
 }
+
+struct bytes hostinfo_text(struct bytes json, const char *member, struct arena *arena)
+{
+	json_t *object = json_loadb((const char *)json.at, json.len, 0, NULL);
+	const json_t *value = json_object_get(object, member);
+	struct bytes text = json_is_string(value) ? arena_copy(arena, bytes_of(json_string_value(value), json_string_length(value))) : BYTES_NONE;
+	json_decref(object);
+	return text;
+}

@@ -29,5 +29,7 @@ MUST_USE enum err hostinfo_decode(const json_t *object, struct arena *arena, str
 MUST_USE enum err hostinfo_for_peers(struct bytes json, struct buffer *out);
 /* NetInfo of an older text carried over when a new Hostinfo has none (and both fit into HOSTINFO_MAX). Appends the merged object to `out`. */
 MUST_USE enum err hostinfo_merge(struct bytes old_json, struct bytes new_json, struct buffer *out);
+/* A member of a stored text that is a text itself, for people; empty when there is none. */
+struct bytes hostinfo_text(struct bytes json, const char *member, struct arena *arena);
 
 #endif
