@@ -287,6 +287,11 @@ class Raw(Actor):
     def open(self, url, **more):
         self.keys = self.call("raw_open", url=url, **more)
 
+    def open_websocket(self, url, **more):
+        """As a browser connects; afterwards like any other."""
+        self.keys = self.call("raw_websocket", url=url, **more)
+        return self
+
     def register(self, authkey="", **fields):
         """The answer: {status, text, json}."""
         return self.call("raw_register", authkey=authkey, fields=fields)

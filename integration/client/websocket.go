@@ -4,7 +4,12 @@ import (
 	"bufio"
 	"context"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"net/url"
 	"time"
 
@@ -16,6 +21,7 @@ import (
 
 func init() {
 	operations["raw_websocket"] = rawWebsocket
+	operations["raw_websocket_abuse"] = rawWebsocketAbuse
 }
 
 // rawWebsocket connects as a browser does: GET /key, a WebSocket to /ts2021 with the
@@ -79,4 +85,72 @@ func (r *raw) connectWebsocket() (json.RawMessage, error) {
 	}
 	r.conn, err = (&http2.Transport{AllowHTTP: true}).NewClientConn(&buffered{noise, in})
 	return early, err
+}
+
+// rawWebsocketAbuse opens a session, then writes one frame of the test's own behind the
+// library's back; returns the code of the close frame that answers it.
+func rawWebsocketAbuse(name string, args json.RawMessage) (object, error) {
+	a, err := decode[struct {
+		URL   string `json:"url"`
+		Frame []byte `json:"frame"`
+	}](args)
+	if err != nil {
+		return nil, err
+	}
+	u, err := url.Parse(a.URL)
+	if err != nil {
+		return nil, err
+	}
+	r := &raw{name: name, url: u, version: uint16(tailcfg.CurrentCapabilityVersion), machine: key.NewMachine()}
+	server, err := r.serverKey()
+	if err != nil {
+		return nil, err
+	}
+	first, _, err := controlbase.ClientDeferred(r.machine, server, r.version)
+	if err != nil {
+		return nil, err
+	}
+	c, err := net.DialTimeout("tcp", u.Host, 5*time.Second)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(10 * time.Second))
+	fmt.Fprintf(c, "GET /ts2021?X-Tailscale-Handshake=%s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"+
+		"Sec-WebSocket-Protocol: tailscale-control-protocol\r\n\r\n",
+		url.QueryEscape(base64.StdEncoding.EncodeToString(first)), u.Host)
+	in := bufio.NewReader(c)
+	if res, err := http.ReadResponse(in, nil); err != nil || res.StatusCode != http.StatusSwitchingProtocols {
+		return nil, fmt.Errorf("no WebSocket: %v, %v", res, err)
+	}
+	if _, err := c.Write(a.Frame); err != nil {
+		return nil, err
+	}
+	for {
+		opcode, payload, err := readWebsocketFrame(in)
+		if err != nil {
+			return nil, err
+		}
+		if opcode == 8 && len(payload) == 2 {
+			return object{"code": int(binary.BigEndian.Uint16(payload))}, nil
+		}
+	}
+}
+
+func readWebsocketFrame(in io.Reader) (opcode byte, payload []byte, err error) {
+	var head [4]byte
+	if _, err := io.ReadFull(in, head[:2]); err != nil {
+		return 0, nil, err
+	}
+	size := int(head[1])
+	if size == 126 {
+		if _, err := io.ReadFull(in, head[2:]); err != nil {
+			return 0, nil, err
+		}
+		size = int(binary.BigEndian.Uint16(head[2:]))
+	}
+	payload = make([]byte, size)
+	_, err = io.ReadFull(in, payload)
+	return head[0] & 15, payload, err
 }
