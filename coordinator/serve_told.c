@@ -47,10 +47,12 @@ static void on_told(void *context, enum err e, struct tx *tx, const struct diag 
 
 /* --- attributes ------------------------------------------------------------------------------------------------------------------------------- */
 
+/* Names are the node's own choice. */
+static const struct jsonr_member any_member[] = {{0}};
 static const struct jsonr_member attributes_shape[] = {
 	{.name = "Version", .type = JSONR_INT, .most = INT32_MAX},
 	{.name = "NodeKey", .type = JSONR_TEXT},
-	{.name = "Update", .type = JSONR_OBJECT},
+	{.name = "Update", .type = JSONR_OBJECT, .nested = any_member},
 	{0},
 };
 

@@ -49,6 +49,7 @@ struct speaker_task {
 	struct exchange *x;
 	speaker_fn on_place;
 	void *context;
+	struct nodes_place place;
 };
 
 /* Whether another machine's key exists is nobody's business. */
@@ -57,12 +58,14 @@ static void on_node(void *context, enum err e, const struct nodes_place *place, 
 	struct speaker_task *t = context;
 
 	(void)epoch;
-	if (e)
+	if (e) {
 		speaker_fail(t->x, ERR_UNAVAILABLE, NULL);
-	else if (!place->node || !key_equal(place->node->machine_key.raw, t->x->machine->raw))
+	} else if (!place->node || !key_equal(place->node->machine_key.raw, t->x->machine->raw)) {
 		speaker_refuse(t->x, 404, "no such node on this machine");
-	else
-		t->on_place(t->context, place);
+	} else {
+		t->place = *place;
+		t->on_place(t->context, &t->place);
+	}
 }
 
 static bool within_rate(struct exchange *x)
@@ -85,7 +88,7 @@ void speaker_find(struct exchange *x, const struct node_key *key, speaker_fn on_
 
 	if (!within_rate(x))
 		return;
-	*t = (struct speaker_task){x, on_place, context};
+	*t = (struct speaker_task){.x = x, .on_place = on_place, .context = context};
 	nodes_find(c->pg, key, false, x->arena, on_node, t);
 }
 
