@@ -5,6 +5,7 @@
 #include "serve_idtoken.h"
 #include "serve_key.h"
 #include "serve_map.h"
+#include "serve_page.h"
 #include "serve_register.h"
 #include "serve_rest.h"
 #include "serve_told.h"
@@ -17,6 +18,7 @@ const struct route coordinator_routes[] = {{METHOD_GET, "/key", PUBLIC, NULL, se
 					   {METHOD_GET, "/ts2021", PUBLIC, NULL, serve_websocket, 0},
 					   {METHOD_GET, "/.well-known/jwks.json", PUBLIC, NULL, serve_jwks, 0},
 					   {METHOD_GET, "/.well-known/openid-configuration", PUBLIC, NULL, serve_configuration, 0},
+					   {METHOD_GET, "/register/{id}", PUBLIC, NULL, serve_login_page, 0},
 					   {METHOD_GET, "/health", BOTH, NULL, serve_health, 0},
 					   {METHOD_GET, "/version", BOTH, NULL, serve_version, 0},
 					   {METHOD_POST, "/relay/v1/announce", PUBLIC, relayreg_guard, serve_relay_announce, 16 << 10},

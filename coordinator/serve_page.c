@@ -1,0 +1,148 @@
+#include "serve_page.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#include "coordinator.h"
+#include "doorstep.h"
+#include "hostinfo.h"
+#include "log.h"
+#include "logins.h"
+#include "page.h"
+#include "pages.h"
+#include "text.h"
+
+enum { PAGE_MAX = 256 << 10, SHOWN_MAX = 253, TEXT_MAX = 64 };
+
+struct page_task {
+	struct exchange *x;
+	struct login_id id;
+};
+
+/* Only the style that we built in; nothing else is loaded, sent or framed. */
+static void add_headers(struct exchange *x)
+{
+	uint8_t hash[32];
+	struct buffer base64;
+
+	hash_bytes(page_style, hash);
+	buffer_init(&base64, 64);
+	if (!base64_encode(bytes_of(hash, sizeof hash), &base64))
+		exchange_add_header(x, "Content-Security-Policy",
+				    bytes_text(arena_format(x->arena,
+							    "default-src 'none'; style-src 'sha256-%.*s'; base-uri 'none'; form-action 'none'; "
+							    "frame-ancestors 'none'",
+							    BYTES_ARG(buffer_bytes(&base64)))));
+	buffer_clear(&base64);
+	exchange_add_header(x, "X-Frame-Options", BYTES("DENY"));
+	exchange_add_header(x, "X-Content-Type-Options", BYTES("nosniff"));
+	exchange_add_header(x, "Referrer-Policy", BYTES("no-referrer"));
+	exchange_add_header(x, "Cache-Control", BYTES("no-store"));
+}
+
+static void page_reply(struct exchange *x, unsigned status, struct bytes text, const struct page_value *values)
+{
+	struct buffer out;
+
+	buffer_init(&out, PAGE_MAX);
+	if (page_fill(text, values, &out)) {
+		log_warning(SUBJECT("page"), "page not filled", F_UINT("id", x->id));
+		exchange_reply_text(x, 500, "this page cannot be shown\n");
+	} else {
+		add_headers(x);
+		exchange_reply(x, status, "text/html; charset=utf-8", buffer_bytes(&out));
+	}
+	buffer_clear(&out);
+}
+
+static void reply_missing(struct exchange *x)
+{
+	doorstep_refused(x);
+	page_reply(x, 404, page_missing, (struct page_value[]){{0}});
+}
+
+/* "6 Mar 2031, 14:05 UTC (in 12 minutes)" */
+static struct bytes ends_text(struct arena *arena, struct wall ends, int64_t left_ms)
+{
+	time_t seconds = (time_t)(ends.ns / 1000000000);
+	int64_t minutes = (left_ms + 59999) / 60000;
+	struct tm parts;
+	char text[TEXT_MAX];
+
+	if (!gmtime_r(&seconds, &parts) || !strftime(text, sizeof text, "%-d %b %Y, %H:%M UTC", &parts))
+		return BYTES("soon");
+	return bytes_text(arena_format(arena, "%s (in %lld minute%s)", text, (long long)minutes, minutes == 1 ? "" : "s"));
+}
+
+static struct bytes told(const struct login *login, const char *member, struct arena *arena)
+{
+	return bytes_take(hostinfo_text(login->hostinfo, member, arena), SHOWN_MAX);
+}
+
+static struct bytes system_of(const struct login *login, struct arena *arena)
+{
+	struct bytes name = told(login, "OS", arena), version = told(login, "OSVersion", arena);
+
+	if (!version.len)
+		return name;
+	return bytes_text(arena_format(arena, "%.*s %.*s", BYTES_ARG(name), BYTES_ARG(version)));
+}
+
+static void reply_login(struct page_task *t, const struct logins_found *found)
+{
+	struct arena *arena = t->x->arena;
+	const struct login *login = found->login;
+	const struct bytes yes = BYTES("1"), no = BYTES_NONE;
+	bool pending = !login_answered(login) && found->left_ms > 0, expired = !login_answered(login) && !pending;
+	struct bytes host = told(login, "Hostname", arena);
+	char *key = arena_alloc(arena, KEY_SHORT_MAX), *ends = arena_alloc(arena, TIME_TEXT_MAX);
+
+	key_short(key, login->machine_key.raw);
+	time_format(ends, (struct wall){login->ends.ns / 1000000000 * 1000000000});
+	page_reply(t->x, expired ? 410 : 200, page_login,
+		   (struct page_value[]){
+			   {"id", bytes_text(t->id.text)},
+			   {"host", host.len ? host : login->label},
+			   {"os", system_of(login, arena)},
+			   {"client", told(login, "IPNVersion", arena)},
+			   {"address", login->address},
+			   {"machine", bytes_text(key)},
+			   {"renews", found->renews},
+			   {"ephemeral", login->ephemeral ? yes : no},
+			   {"ends", bytes_text(ends)},
+			   {"ends_text", ends_text(arena, login->ends, found->left_ms)},
+			   {"pending", pending ? yes : no},
+			   {"joined", login->node ? yes : no},
+			   {"rejected", login->refused ? login->refusal : no},
+			   {"expired", expired ? yes : no},
+			   {0},
+		   });
+}
+
+static void on_found(void *context, enum err e, const struct logins_found *found)
+{
+	struct page_task *t = context;
+
+	if (e) {
+		exchange_add_header(t->x, "Retry-After", BYTES("5"));
+		exchange_reply_text(t->x, 503, "try again in a moment\n");
+	} else if (found->login) {
+		reply_login(t, found);
+	} else {
+		reply_missing(t->x);
+	}
+}
+
+void serve_login_page(struct exchange *x)
+{
+	struct coordinator *c = x->program;
+	struct page_task *t = ARENA_NEW(x->arena, struct page_task);
+
+	t->x = x;
+	if (!doorstep_credential(x))
+		return;
+	if (login_id_parse(x->params[0], &t->id))
+		reply_missing(x);
+	else
+		logins_find(c->pg, t->id.hash, x->arena, on_found, t);
+}
