@@ -33,7 +33,7 @@ struct coordinator_options {
 	char *database_url, *redis_url, *cluster_secret;
 	int64_t database_connections;
 	int64_t connections_most, request_ms, session_idle_ms;
-	int64_t register_per_minute, requests_per_minute, handshakes_per_minute, refusals_per_minute;
+	int64_t register_per_minute, requests_per_minute, handshakes_per_minute, refusals_per_minute, admin_per_minute;
 	int64_t keepalive_ms, first_frame_ms, report_gather_ms;
 	int64_t presence_grace_ms, ephemeral_inactivity_ms, sweep_ms;
 	int64_t login_lifetime_ms, login_hold_ms;
@@ -62,6 +62,7 @@ struct coordinator {
 	struct dial *dial;
 	struct rate *register_rate, *request_rate;  /* by machine key */
 	struct rate *handshake_rate, *refusal_rate; /* by address */
+	struct rate *admin_rate;                    /* by API key */
 	struct published_keys published;
 	struct reports *reports;
 	unsigned refusals_open; /* audit lines of refusals that are under way */

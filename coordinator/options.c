@@ -32,6 +32,8 @@ const struct option coordinator_option_table[] = {
 	 "Handshakes from one address (IPv6: one /64), per thread; past it 429. Behind a proxy that is not in proxies.trusted all clients are one address."},
 	{"refusals.per_minute", OPTION_INT, AT(refusals_per_minute), "120", 1, 100000000, NULL,
 	 "Refused API keys and relay tokens from one address, per thread; past it 429 without asking the database."},
+	{"admin.requests_per_minute", OPTION_INT, AT(admin_per_minute), "6000", 1, 100000000, NULL,
+	 "Requests of one API key at the admin door, per thread; past it 429."},
 	{"map.keepalive", OPTION_DURATION, AT(keepalive_ms), "50s", SECONDS(1), SECONDS(100), NULL,
 	 "Keep-alive of an idle map stream, plus 0 to 8 s; clients give up after 120 s."},
 	{"map.first_frame", OPTION_DURATION, AT(first_frame_ms), "100s", SECONDS(1), SECONDS(115), NULL, "A stream without its first map ends after."},

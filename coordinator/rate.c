@@ -109,3 +109,14 @@ bool rate_take(struct rate *rate, struct bytes key, struct mono now, unsigned *r
 	b->milli_tokens -= 1000;
 	return true;
 }
+
+bool rate_take_seen(struct rate *rate, struct bytes key, struct mono now, unsigned *retry_s, unsigned *left, unsigned *full_s)
+{
+	bool taken = rate_take(rate, key, now, retry_s);
+	const struct bucket *b = table_find(rate->buckets, key);
+	int64_t missing = (int64_t)rate->per_minute * 1000 - b->milli_tokens;
+
+	*left = (unsigned)(b->milli_tokens / 1000);
+	*full_s = (unsigned)((missing * 60 + (int64_t)rate->per_minute * 1000 - 1) / ((int64_t)rate->per_minute * 1000));
+	return taken;
+}

@@ -1,6 +1,7 @@
 #include "routes.h"
 
 #include "admin_routes.h"
+#include "problem.h"
 #include "relayreg.h"
 #include "serve_idtoken.h"
 #include "serve_key.h"
@@ -12,6 +13,16 @@
 #include "session.h"
 
 enum { PUBLIC = DOOR_CLIENTS, NOISE = DOOR_NOISE, BOTH = DOOR_CLIENTS | DOOR_ADMIN | DOOR_SOCKET };
+
+static void refuse(struct exchange *x)
+{
+	static const char *const texts[] = {"not found\n", "method not allowed\n", "the path is not well encoded\n", "the request body is too large\n"};
+
+	if (x->door & ADMIN_DOORS && bytes_starts(x->path, "/api/"))
+		admin_refuse(x);
+	else
+		exchange_reply_text(x, x->refusal, texts[x->refusal == 404 ? 0 : x->refusal == 405 ? 1 : x->refusal == 400 ? 2 : 3]);
+}
 
 const struct route coordinator_routes[] = {{METHOD_GET, "/key", PUBLIC, NULL, serve_key, 0},
 					   {METHOD_POST, "/ts2021", PUBLIC, NULL, serve_upgrade, 0},
@@ -38,4 +49,4 @@ const struct route coordinator_routes[] = {{METHOD_GET, "/key", PUBLIC, NULL, se
 					   {METHOD_POST, "/machine/tka/{*}", NOISE, NULL, serve_rest, 0},
 					   {METHOD_POST, "/machine/update-health", NOISE, NULL, serve_warning, 0},
 
-					   ADMIN_ROUTES{0}};
+					   ADMIN_ROUTES{.handler = refuse}};

@@ -16,48 +16,48 @@
 #define ADMIN_DOORS (DOOR_ADMIN | DOOR_SOCKET)
 
 #define ADMIN_ROUTES \
-	{METHOD_GET, "/api/v1/health", ADMIN_DOORS, guard_tailnet, v1_health, 0}, {METHOD_GET, "/api/v1/user", ADMIN_DOORS, guard_tailnet, v1_user_list, 0}, \
-		{METHOD_POST, "/api/v1/user", ADMIN_DOORS, guard_tailnet, v1_user_create, 0}, \
-		{METHOD_DELETE, "/api/v1/user/{id}", ADMIN_DOORS, guard_tailnet, v1_user_delete, 0}, \
-		{METHOD_POST, "/api/v1/user/{oldId}/rename/{newName}", ADMIN_DOORS, guard_tailnet, v1_user_rename, 0}, \
-		{METHOD_GET, "/api/v1/node", ADMIN_DOORS, guard_tailnet, v1_node_list, 0}, \
-		{METHOD_POST, "/api/v1/node/register", ADMIN_DOORS, guard_tailnet, v1_node_register, 0}, \
-		{METHOD_POST, "/api/v1/node/backfillips", ADMIN_DOORS, guard_tailnet, v1_node_backfill_ips, 0}, \
-		{METHOD_POST, "/api/v1/debug/node", ADMIN_DOORS, guard_tailnet, v1_debug_node, 0}, \
-		{METHOD_POST, "/api/v1/auth/approve", ADMIN_DOORS, guard_tailnet, v1_auth_approve, 0}, \
-		{METHOD_POST, "/api/v1/auth/reject", ADMIN_DOORS, guard_tailnet, v1_auth_reject, 0}, \
-		{METHOD_POST, "/api/v1/auth/register", ADMIN_DOORS, guard_tailnet, v1_auth_register, 0}, \
-		{METHOD_GET, "/api/v1/node/{nodeId}", ADMIN_DOORS, guard_tailnet, v1_node_get, 0}, \
-		{METHOD_DELETE, "/api/v1/node/{nodeId}", ADMIN_DOORS, guard_tailnet, v1_node_delete, 0}, \
-		{METHOD_POST, "/api/v1/node/{nodeId}/expire", ADMIN_DOORS, guard_tailnet, v1_node_expire, 0}, \
-		{METHOD_POST, "/api/v1/node/{nodeId}/rename/{newName}", ADMIN_DOORS, guard_tailnet, v1_node_rename, 0}, \
-		{METHOD_POST, "/api/v1/node/{nodeId}/tags", ADMIN_DOORS, guard_tailnet, v1_node_tags, 0}, \
-		{METHOD_POST, "/api/v1/node/{nodeId}/approve_routes", ADMIN_DOORS, guard_tailnet, v1_node_approve_routes, 0}, \
-		{METHOD_GET, "/api/v1/preauthkey", ADMIN_DOORS, guard_tailnet, v1_preauthkey_list, 0}, \
-		{METHOD_POST, "/api/v1/preauthkey", ADMIN_DOORS, guard_tailnet, v1_preauthkey_create, 0}, \
-		{METHOD_POST, "/api/v1/preauthkey/expire", ADMIN_DOORS, guard_tailnet, v1_preauthkey_expire, 0}, \
-		{METHOD_DELETE, "/api/v1/preauthkey", ADMIN_DOORS, guard_tailnet, v1_preauthkey_delete, 0}, \
-		{METHOD_GET, "/api/v1/apikey", ADMIN_DOORS, guard_tailnet, v1_apikey_list, 0}, \
-		{METHOD_POST, "/api/v1/apikey", ADMIN_DOORS, guard_tailnet, v1_apikey_create, 0}, \
-		{METHOD_POST, "/api/v1/apikey/expire", ADMIN_DOORS, guard_tailnet, v1_apikey_expire, 0}, \
-		{METHOD_DELETE, "/api/v1/apikey/{prefix}", ADMIN_DOORS, guard_tailnet, v1_apikey_delete, 0}, \
-		{METHOD_GET, "/api/fleetscale/v1/tailnets", ADMIN_DOORS, guard_operator, own_tailnets_list, 0}, \
+	{METHOD_GET, "/api/v1/health", ADMIN_DOORS, guard_any, v1_health, 0}, {METHOD_GET, "/api/v1/user", ADMIN_DOORS, guard_users_read, v1_user_list, 0}, \
+		{METHOD_POST, "/api/v1/user", ADMIN_DOORS, guard_users, v1_user_create, 0}, \
+		{METHOD_DELETE, "/api/v1/user/{id}", ADMIN_DOORS, guard_users, v1_user_delete, 0}, \
+		{METHOD_POST, "/api/v1/user/{oldId}/rename/{newName}", ADMIN_DOORS, guard_users, v1_user_rename, 0}, \
+		{METHOD_GET, "/api/v1/node", ADMIN_DOORS, guard_nodes_read, v1_node_list, 0}, \
+		{METHOD_POST, "/api/v1/node/register", ADMIN_DOORS, guard_nodes, v1_node_register, 0}, \
+		{METHOD_POST, "/api/v1/node/backfillips", ADMIN_DOORS, guard_nodes, v1_node_backfill_ips, 0}, \
+		{METHOD_POST, "/api/v1/debug/node", ADMIN_DOORS, guard_nodes, v1_debug_node, 0}, \
+		{METHOD_POST, "/api/v1/auth/approve", ADMIN_DOORS, guard_nodes, v1_auth_approve, 0}, \
+		{METHOD_POST, "/api/v1/auth/reject", ADMIN_DOORS, guard_nodes, v1_auth_reject, 0}, \
+		{METHOD_POST, "/api/v1/auth/register", ADMIN_DOORS, guard_nodes, v1_auth_register, 0}, \
+		{METHOD_GET, "/api/v1/node/{nodeId}", ADMIN_DOORS, guard_nodes_read, v1_node_get, 0}, \
+		{METHOD_DELETE, "/api/v1/node/{nodeId}", ADMIN_DOORS, guard_nodes, v1_node_delete, 0}, \
+		{METHOD_POST, "/api/v1/node/{nodeId}/expire", ADMIN_DOORS, guard_nodes, v1_node_expire, 0}, \
+		{METHOD_POST, "/api/v1/node/{nodeId}/rename/{newName}", ADMIN_DOORS, guard_nodes, v1_node_rename, 0}, \
+		{METHOD_POST, "/api/v1/node/{nodeId}/tags", ADMIN_DOORS, guard_nodes, v1_node_tags, 0}, \
+		{METHOD_POST, "/api/v1/node/{nodeId}/approve_routes", ADMIN_DOORS, guard_nodes, v1_node_approve_routes, 0}, \
+		{METHOD_GET, "/api/v1/preauthkey", ADMIN_DOORS, guard_authkeys_read, v1_preauthkey_list, 0}, \
+		{METHOD_POST, "/api/v1/preauthkey", ADMIN_DOORS, guard_authkeys, v1_preauthkey_create, 0}, \
+		{METHOD_POST, "/api/v1/preauthkey/expire", ADMIN_DOORS, guard_authkeys, v1_preauthkey_expire, 0}, \
+		{METHOD_DELETE, "/api/v1/preauthkey", ADMIN_DOORS, guard_authkeys, v1_preauthkey_delete, 0}, \
+		{METHOD_GET, "/api/v1/apikey", ADMIN_DOORS, guard_apikeys_read, v1_apikey_list, 0}, \
+		{METHOD_POST, "/api/v1/apikey", ADMIN_DOORS, guard_apikeys, v1_apikey_create, 0}, \
+		{METHOD_POST, "/api/v1/apikey/expire", ADMIN_DOORS, guard_apikeys, v1_apikey_expire, 0}, \
+		{METHOD_DELETE, "/api/v1/apikey/{prefix}", ADMIN_DOORS, guard_apikeys, v1_apikey_delete, 0}, \
+		{METHOD_GET, "/api/fleetscale/v1/tailnets", ADMIN_DOORS, guard_operator_read, own_tailnets_list, 0}, \
 		{METHOD_POST, "/api/fleetscale/v1/tailnets", ADMIN_DOORS, guard_operator, own_tailnets_create, 0}, \
-		{METHOD_GET, "/api/fleetscale/v1/tailnets/{name}", ADMIN_DOORS, guard_operator, own_tailnets_get, 0}, \
+		{METHOD_GET, "/api/fleetscale/v1/tailnets/{name}", ADMIN_DOORS, guard_operator_read, own_tailnets_get, 0}, \
 		{METHOD_PATCH, "/api/fleetscale/v1/tailnets/{name}", ADMIN_DOORS, guard_operator, own_tailnets_update, 0}, \
 		{METHOD_DELETE, "/api/fleetscale/v1/tailnets/{name}", ADMIN_DOORS, guard_operator, own_tailnets_delete, 0}, \
-		{METHOD_GET, "/api/fleetscale/v1/settings", ADMIN_DOORS, guard_tailnet, own_settings_get, 0}, \
-		{METHOD_PATCH, "/api/fleetscale/v1/settings", ADMIN_DOORS, guard_tailnet, own_settings_update, 0}, \
-		{METHOD_POST, "/api/fleetscale/v1/nodes/{id}/approve", ADMIN_DOORS, guard_tailnet, own_node_approve, 0}, \
-		{METHOD_GET, "/api/fleetscale/v1/authkeys", ADMIN_DOORS, guard_tailnet, own_authkeys_list, 0}, \
-		{METHOD_POST, "/api/fleetscale/v1/authkeys", ADMIN_DOORS, guard_tailnet, own_authkeys_create, 0}, \
-		{METHOD_GET, "/api/fleetscale/v1/logins", ADMIN_DOORS, guard_tailnet, own_logins_list, 0}, \
-		{METHOD_GET, "/api/fleetscale/v1/nodes/{id}/attributes", ADMIN_DOORS, guard_tailnet, own_attributes_list, 0}, \
-		{METHOD_GET, "/api/fleetscale/v1/relays", ADMIN_DOORS, guard_operator, own_relays_list, 0}, \
+		{METHOD_GET, "/api/fleetscale/v1/settings", ADMIN_DOORS, guard_settings_read, own_settings_get, 0}, \
+		{METHOD_PATCH, "/api/fleetscale/v1/settings", ADMIN_DOORS, guard_settings, own_settings_update, 0}, \
+		{METHOD_POST, "/api/fleetscale/v1/nodes/{id}/approve", ADMIN_DOORS, guard_nodes, own_node_approve, 0}, \
+		{METHOD_GET, "/api/fleetscale/v1/authkeys", ADMIN_DOORS, guard_authkeys_read, own_authkeys_list, 0}, \
+		{METHOD_POST, "/api/fleetscale/v1/authkeys", ADMIN_DOORS, guard_authkeys, own_authkeys_create, 0}, \
+		{METHOD_GET, "/api/fleetscale/v1/logins", ADMIN_DOORS, guard_nodes_read, own_logins_list, 0}, \
+		{METHOD_GET, "/api/fleetscale/v1/nodes/{id}/attributes", ADMIN_DOORS, guard_nodes_read, own_attributes_list, 0}, \
+		{METHOD_GET, "/api/fleetscale/v1/relays", ADMIN_DOORS, guard_operator_read, own_relays_list, 0}, \
 		{METHOD_POST, "/api/fleetscale/v1/relays", ADMIN_DOORS, guard_operator, own_relays_create, 0}, \
 		{METHOD_DELETE, "/api/fleetscale/v1/relays/{id}", ADMIN_DOORS, guard_operator, own_relays_delete, 0}, \
 		{METHOD_POST, "/api/fleetscale/v1/operator/keys", ADMIN_DOORS, guard_operator, own_operator_create, 0}, \
-		{METHOD_GET, "/api/fleetscale/v1/operator/audits", ADMIN_DOORS, guard_operator, own_operator_audits_list, 0}, \
-		{METHOD_GET, "/api/fleetscale/v1/audits", ADMIN_DOORS, guard_tailnet, own_audits_list, 0},
+		{METHOD_GET, "/api/fleetscale/v1/operator/audits", ADMIN_DOORS, guard_operator_read, own_operator_audits_list, 0}, \
+		{METHOD_GET, "/api/fleetscale/v1/audits", ADMIN_DOORS, guard_audits_read, own_audits_list, 0},
 
 #endif

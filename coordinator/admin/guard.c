@@ -5,13 +5,15 @@
 #include "doorstep.h"
 #include "log.h"
 #include "problem.h"
+#include "rate.h"
 #include "tailnets.h"
 
 struct guard_task {
 	struct exchange *x;
 	struct secret secret;
 	struct asker *asker;
-	bool wants_operator;
+	bool wants_operator, writes;
+	enum scope scope;     /* SCOPE_COUNT: any */
 	uint64_t key_tailnet; /* of a tailnet's key; 0: the operator */
 	unsigned found;       /* statement */
 };
@@ -31,6 +33,42 @@ static void refuse(struct guard_task *t, const char *reason)
 	problem_reply(t->x, 401, "Unauthorized", "Unauthorized", NULL);
 }
 
+bool guard_may(struct exchange *x, enum scope scope, bool writes)
+{
+	if (scope == SCOPE_COUNT || scopes_allow(asker_of(x)->scopes, scope, writes))
+		return true;
+	problem_reply(x, 403, "Forbidden", arena_format(x->arena, "this key lacks the scope \"%s\"", scope_name(scope, writes)), NULL);
+	return false;
+}
+
+static void pass(struct guard_task *t)
+{
+	if (guard_may(t->x, t->scope, t->writes))
+		dispatch_pass(t->x);
+}
+
+static void add_number(struct exchange *x, const char *name, unsigned number)
+{
+	exchange_add_header(x, name, bytes_text(arena_format(x->arena, "%u", number)));
+}
+
+/* False: this key asked too often; answered. */
+static bool within_rate(struct guard_task *t)
+{
+	struct coordinator *c = t->x->program;
+	unsigned retry_s = 0, left, full_s;
+	bool fine = rate_take_seen(c->admin_rate, bytes_text(t->asker->actor.credential), clock_mono(), &retry_s, &left, &full_s);
+
+	add_number(t->x, "RateLimit-Limit", (unsigned)c->options->admin_per_minute);
+	add_number(t->x, "RateLimit-Remaining", left);
+	add_number(t->x, "RateLimit-Reset", full_s);
+	if (fine)
+		return true;
+	add_number(t->x, "Retry-After", retry_s);
+	problem_reply(t->x, 429, "Too Many Requests", "this key asks too often", NULL);
+	return false;
+}
+
 /* Not `break` but 404: that another tailnet exists is nobody's business. */
 static void find_tailnet(struct guard_task *t)
 {
@@ -42,7 +80,7 @@ static void find_tailnet(struct guard_task *t)
 		if (t->key_tailnet)
 			problem_reply(t->x, 404, "not found", "not found", NULL);
 		else
-			dispatch_pass(t->x);
+			pass(t);
 		return;
 	}
 	if (t->key_tailnet) {
@@ -72,7 +110,7 @@ static void on_tailnet(void *context, enum err e, struct tx *tx, const struct di
 	}
 	t->asker->tailnet = tailnets[0];
 	t->asker->actor.tailnet = tailnets[0].id;
-	dispatch_pass(t->x);
+	pass(t);
 }
 
 static void on_key(void *context, enum err e, const struct apikey *key)
@@ -104,26 +142,49 @@ static void on_key(void *context, enum err e, const struct apikey *key)
 	t->asker->actor.credential = arena_text(t->x->arena, bytes_text(key->prefix));
 	t->asker->actor.tailnet = key->tailnet;
 	t->asker->known = true;
+	if (!within_rate(t))
+		return;
+	/* A key with a scope that this program does not know may do what the others say. */
+	for (size_t i = 0; i < key->scope_count; i++) {
+		struct scopes one;
+
+		if (scopes_parse(&key->scopes[i], 1, &one, NULL))
+			continue;
+		t->asker->scopes.read |= one.read;
+		t->asker->scopes.write |= one.write;
+	}
 	apikeys_touch(c->pg, key);
 	find_tailnet(t);
 }
 
-static void guard(struct exchange *x, bool wants_operator)
+static struct bytes header_kept(struct exchange *x, const char *name)
+{
+	struct bytes value = exchange_header(x, name);
+
+	return value.at ? arena_copy(x->arena, value) : BYTES_NONE;
+}
+
+static void guard(struct exchange *x, enum scope scope, bool writes)
 {
 	struct coordinator *c = x->program;
 	struct bytes header = exchange_header(x, "authorization");
 	struct guard_task *t = ARENA_NEW(x->arena, struct guard_task);
 
 	t->x = x;
-	t->wants_operator = wants_operator;
+	t->wants_operator = scope == SCOPE_OPERATOR;
+	t->scope = scope;
+	t->writes = writes;
 	t->asker = ARENA_NEW(x->arena, struct asker);
 	t->asker->actor.request = x->id;
-	t->asker->named = arena_copy(x->arena, exchange_header(x, "fleetscale-tailnet"));
+	t->asker->named = header_kept(x, "fleetscale-tailnet");
+	t->asker->if_match = header_kept(x, "if-match");
+	t->asker->if_none_match = header_kept(x, "if-none-match");
 	x->guard = t->asker;
 	if (x->door & DOOR_SOCKET) {
 		t->asker->is_operator = true;
 		t->asker->actor.name = "socket";
 		t->asker->known = true;
+		t->asker->scopes = scopes_all();
 		find_tailnet(t);
 	} else if (!doorstep_credential(x)) {
 		return;
@@ -136,12 +197,72 @@ static void guard(struct exchange *x, bool wants_operator)
 	}
 }
 
-void guard_tailnet(struct exchange *x)
+void guard_any(struct exchange *x)
 {
-	guard(x, false);
+	guard(x, SCOPE_COUNT, false);
+}
+
+void guard_nodes(struct exchange *x)
+{
+	guard(x, SCOPE_NODES, true);
+}
+
+void guard_nodes_read(struct exchange *x)
+{
+	guard(x, SCOPE_NODES, false);
+}
+
+void guard_users(struct exchange *x)
+{
+	guard(x, SCOPE_USERS, true);
+}
+
+void guard_users_read(struct exchange *x)
+{
+	guard(x, SCOPE_USERS, false);
+}
+
+void guard_authkeys(struct exchange *x)
+{
+	guard(x, SCOPE_AUTHKEYS, true);
+}
+
+void guard_authkeys_read(struct exchange *x)
+{
+	guard(x, SCOPE_AUTHKEYS, false);
+}
+
+void guard_apikeys(struct exchange *x)
+{
+	guard(x, SCOPE_APIKEYS, true);
+}
+
+void guard_apikeys_read(struct exchange *x)
+{
+	guard(x, SCOPE_APIKEYS, false);
+}
+
+void guard_settings(struct exchange *x)
+{
+	guard(x, SCOPE_SETTINGS, true);
+}
+
+void guard_settings_read(struct exchange *x)
+{
+	guard(x, SCOPE_SETTINGS, false);
+}
+
+void guard_audits_read(struct exchange *x)
+{
+	guard(x, SCOPE_AUDITS, false);
 }
 
 void guard_operator(struct exchange *x)
 {
-	guard(x, true);
+	guard(x, SCOPE_OPERATOR, true);
+}
+
+void guard_operator_read(struct exchange *x)
+{
+	guard(x, SCOPE_OPERATOR, false);
 }

@@ -13,9 +13,13 @@
 #include "apikeys.h"
 #include "dispatch.h"
 #include "log.h"
+#include "rate.h"
 #include "tailnets.h"
 
 static struct coordinator c;
+static const struct coordinator_options options = {.admin_per_minute = 5};
+static struct bytes static_scope;
+static char remaining[16], retry[16];
 static struct exchange x;
 static struct secret secret;
 static struct apikey key;
@@ -106,7 +110,11 @@ static struct bytes play_header(const struct exchange *exchange, const char *nam
 
 static void play_add_header(struct exchange *exchange, const char *name, struct bytes value)
 {
-	(void)exchange, (void)name, (void)value;
+	(void)exchange;
+	if (!strcmp(name, "RateLimit-Remaining"))
+		snprintf(remaining, sizeof remaining, "%.*s", BYTES_ARG(value));
+	if (!strcmp(name, "Retry-After"))
+		snprintf(retry, sizeof retry, "%.*s", BYTES_ARG(value));
 }
 
 static void play_reply(struct exchange *exchange, unsigned code, const char *type, struct bytes body)
@@ -126,6 +134,7 @@ static int ask(enum door door, void (*guard)(struct exchange *x))
 	arena_free(&x.arena);
 	x = (struct exchange){.carrier = &PLAYED, .arena = arena_new(), .program = &c, .door = door, .path = BYTES("/api/v1/node")};
 	status = answers = passes = 0;
+	remaining[0] = retry[0] = 0;
 	asked[0] = 0;
 	guard(&x);
 	assert_int_equal(answers + passes, 1);
@@ -154,6 +163,11 @@ static int set_up(void **state)
 	leaves = false;
 	find_error = look_error = ERR_NONE;
 	named[0] = 0;
+	key.scope_count = 1;
+	key.scopes = (static_scope = BYTES("all"), &static_scope);
+	rate_free(&c.admin_rate);
+	c.admin_rate = rate_new(5, 16);
+	c.options = &options;
 	bear(secret.text);
 	return 0;
 }
@@ -162,21 +176,22 @@ static int tear_down(void **state)
 {
 	(void)state;
 	arena_free(&x.arena);
+	rate_free(&c.admin_rate);
 	return 0;
 }
 
 static void test_a_tailnets_key_stays_at_home(void **state)
 {
 	(void)state;
-	assert_int_equal(ask(DOOR_ADMIN, guard_tailnet), 1);
+	assert_int_equal(ask(DOOR_ADMIN, guard_any), 1);
 	assert_false(asker_of(&x)->is_operator);
 	name("default");
-	assert_int_equal(ask(DOOR_ADMIN, guard_tailnet), 1);
+	assert_int_equal(ask(DOOR_ADMIN, guard_any), 1);
 	name("other");
-	assert_int_equal(ask(DOOR_ADMIN, guard_tailnet), 0);
+	assert_int_equal(ask(DOOR_ADMIN, guard_any), 0);
 	assert_int_equal(status, 404);
 	name("nobody");
-	assert_int_equal(ask(DOOR_ADMIN, guard_tailnet), 0);
+	assert_int_equal(ask(DOOR_ADMIN, guard_any), 0);
 	assert_int_equal(status, 404);
 	name("");
 	assert_int_equal(ask(DOOR_ADMIN, guard_operator), 0);
@@ -187,13 +202,13 @@ static void test_the_operator_names_a_tailnet(void **state)
 {
 	(void)state;
 	key.tailnet = 0;
-	assert_int_equal(ask(DOOR_ADMIN, guard_tailnet), 1);
+	assert_int_equal(ask(DOOR_ADMIN, guard_any), 1);
 	assert_true(asker_of(&x)->is_operator);
 	name("other");
-	assert_int_equal(ask(DOOR_ADMIN, guard_tailnet), 2);
+	assert_int_equal(ask(DOOR_ADMIN, guard_any), 2);
 	assert_int_equal(asker_of(&x)->actor.tailnet, 2);
 	name("nobody");
-	assert_int_equal(ask(DOOR_ADMIN, guard_tailnet), 0);
+	assert_int_equal(ask(DOOR_ADMIN, guard_any), 0);
 	assert_int_equal(status, 404);
 	assert_int_equal(ask(DOOR_ADMIN, guard_operator), -1);
 }
@@ -205,7 +220,7 @@ static void test_who_left_still_means_the_tailnet_named(void **state)
 	key.tailnet = 0;
 	leaves = true;
 	name("other");
-	assert_int_equal(ask(DOOR_ADMIN, guard_tailnet), 2);
+	assert_int_equal(ask(DOOR_ADMIN, guard_any), 2);
 	assert_true(bytes_equal_text(asker_of(&x)->named, "other"));
 }
 
@@ -213,10 +228,10 @@ static void test_the_socket_is_the_operator(void **state)
 {
 	(void)state;
 	authorization[0] = 0;
-	assert_int_equal(ask(DOOR_SOCKET, guard_tailnet), 1);
+	assert_int_equal(ask(DOOR_SOCKET, guard_any), 1);
 	assert_string_equal(asker_of(&x)->actor.name, "socket");
 	name("other");
-	assert_int_equal(ask(DOOR_SOCKET, guard_tailnet), 2);
+	assert_int_equal(ask(DOOR_SOCKET, guard_any), 2);
 	assert_int_equal(ask(DOOR_SOCKET, guard_operator), -1);
 	assert_int_equal(ask(DOOR_ADMIN, guard_operator), 0);
 	assert_int_equal(status, 401);
@@ -228,42 +243,97 @@ static void test_bad_credentials_look_the_same(void **state)
 
 	(void)state;
 	authorization[0] = 0;
-	ask(DOOR_ADMIN, guard_tailnet);
+	ask(DOOR_ADMIN, guard_any);
 	assert_int_equal(status, 401);
 	bear("hskey-auth-123456789012-00");
-	ask(DOOR_ADMIN, guard_tailnet);
+	ask(DOOR_ADMIN, guard_any);
 	assert_int_equal(status, 401);
 	snprintf(text, sizeof text, "%s", secret.text);
 	text[strlen(text) - 1] = text[strlen(text) - 1] == '0' ? '1' : '0';
 	bear(text);
-	ask(DOOR_ADMIN, guard_tailnet);
+	ask(DOOR_ADMIN, guard_any);
 	assert_int_equal(status, 401);
 	bear(secret.text);
 	key_stands = false;
-	ask(DOOR_ADMIN, guard_tailnet);
+	ask(DOOR_ADMIN, guard_any);
 	assert_int_equal(status, 401);
 	key_stands = true;
 	key.expiry = wall_of_ms(1800000000000);
-	ask(DOOR_ADMIN, guard_tailnet);
+	ask(DOOR_ADMIN, guard_any);
 	assert_int_equal(status, 401);
 	key.expiry = WALL_ZERO;
 	key.revoked = wall_of_ms(1);
-	ask(DOOR_ADMIN, guard_tailnet);
+	ask(DOOR_ADMIN, guard_any);
 	assert_int_equal(status, 401);
 	key.revoked = WALL_ZERO;
-	assert_int_equal(ask(DOOR_ADMIN, guard_tailnet), 1);
+	assert_int_equal(ask(DOOR_ADMIN, guard_any), 1);
 }
 
 static void test_without_a_database_nobody_is_let_in(void **state)
 {
 	(void)state;
 	find_error = ERR_UNAVAILABLE;
-	assert_int_equal(ask(DOOR_ADMIN, guard_tailnet), 0);
+	assert_int_equal(ask(DOOR_ADMIN, guard_any), 0);
 	assert_int_equal(status, 503);
 	find_error = ERR_NONE;
 	look_error = ERR_TIMEOUT;
-	assert_int_equal(ask(DOOR_ADMIN, guard_tailnet), 0);
+	assert_int_equal(ask(DOOR_ADMIN, guard_any), 0);
 	assert_int_equal(status, 503);
+}
+
+static void test_a_key_does_what_its_scopes_say(void **state)
+{
+	static const struct {
+		const char *scope;
+		void (*guard)(struct exchange *);
+		bool passes;
+	} rows[] = {
+		{"all", guard_nodes, true},
+		{"nodes", guard_nodes, true},
+		{"nodes:read", guard_nodes, false},
+		{"nodes:read", guard_nodes_read, true},
+		{"users", guard_nodes_read, false},
+		{"users", guard_users_read, true},
+		{"audits:read", guard_audits_read, true},
+		{"nodes", guard_audits_read, false},
+		{"nodes", guard_any, true},
+		{"of-another-age", guard_any, true},
+		{"of-another-age", guard_nodes_read, false},
+		{"apikeys", guard_apikeys, true},
+		{"authkeys:read", guard_authkeys, false},
+		{"settings", guard_settings, true},
+		{"all:read", guard_settings, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		set_up(NULL);
+		static_scope = bytes_text(rows[i].scope);
+		ask(DOOR_ADMIN, rows[i].guard);
+		assert_int_equal(passes, rows[i].passes);
+		assert_true(rows[i].passes || status == 403);
+	}
+	key.tailnet = 0;
+	static_scope = BYTES("operator:read");
+	assert_int_equal(ask(DOOR_ADMIN, guard_operator), 0);
+	assert_int_equal(status, 403);
+	static_scope = BYTES("operator");
+	assert_int_equal(ask(DOOR_ADMIN, guard_operator), -1);
+}
+
+static void test_a_key_has_its_rate(void **state)
+{
+	(void)state;
+	for (int i = 4; i >= 0; i--) {
+		assert_int_equal(ask(DOOR_ADMIN, guard_any), 1);
+		assert_int_equal(atoi(remaining), i);
+	}
+	assert_int_equal(ask(DOOR_ADMIN, guard_any), 0);
+	assert_int_equal(status, 429);
+	assert_true(atoi(retry) > 0);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(ask(DOOR_SOCKET, guard_any), 1);
+	assert_string_equal(remaining, "");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -271,8 +341,10 @@ static void test_without_a_database_nobody_is_let_in(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_a_tailnets_key_stays_at_home), TEST(test_the_operator_names_a_tailnet),  TEST(test_who_left_still_means_the_tailnet_named),
-		TEST(test_the_socket_is_the_operator),   TEST(test_bad_credentials_look_the_same), TEST(test_without_a_database_nobody_is_let_in),
+		TEST(test_a_tailnets_key_stays_at_home),           TEST(test_the_operator_names_a_tailnet),
+		TEST(test_who_left_still_means_the_tailnet_named), TEST(test_the_socket_is_the_operator),
+		TEST(test_bad_credentials_look_the_same),          TEST(test_without_a_database_nobody_is_let_in),
+		TEST(test_a_key_does_what_its_scopes_say),         TEST(test_a_key_has_its_rate),
 	};
 
 	log_setup("guard_test", LOG_ERROR, LOG_TEXT);

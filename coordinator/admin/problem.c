@@ -1,5 +1,7 @@
 #include "problem.h"
 
+#include <inttypes.h>
+
 #include "dispatch.h"
 #include "guard.h"
 
@@ -14,7 +16,9 @@ static const char *reason_phrase(unsigned status)
 		       {401, "Unauthorized"},
 		       {403, "Forbidden"},
 		       {404, "Not Found"},
+		       {405, "Method Not Allowed"},
 		       {409, "Conflict"},
+		       {412, "Precondition Failed"},
 		       {413, "Request Entity Too Large"},
 		       {415, "Unsupported Media Type"},
 		       {422, "Unprocessable Entity"},
@@ -27,12 +31,13 @@ static const char *reason_phrase(unsigned status)
 	return "Internal Server Error";
 }
 
-static void add_security_headers(struct exchange *x)
+void admin_add_headers(struct exchange *x)
 {
 	exchange_add_header(x, "X-Frame-Options", BYTES("DENY"));
 	exchange_add_header(x, "Content-Security-Policy", BYTES("frame-ancestors 'none'"));
 	exchange_add_header(x, "X-Content-Type-Options", BYTES("nosniff"));
 	exchange_add_header(x, "Referrer-Policy", BYTES("no-referrer"));
+	exchange_add_header(x, "X-Request-Id", bytes_text(arena_format(x->arena, "%" PRIu64, x->id)));
 }
 
 /* What an asker whose credential was good wanted to change and may not. Not what failed (5xx), nor asking too often (429). */
@@ -78,7 +83,7 @@ void problem_reply(struct exchange *x, unsigned status, const char *detail, cons
 	jsonw_array_end(&w);
 	jsonw_string(&w, "message", message);
 	jsonw_object_end(&w);
-	add_security_headers(x);
+	admin_add_headers(x);
 	audit_refusal(x, status, message);
 	if (jsonw_end(&w))
 		buffer_reset(&out);
@@ -96,9 +101,25 @@ void problem_reply_err(struct exchange *x, enum err e, const char *detail, const
 	problem_reply(x, statuses[e] ? statuses[e] : 500, detail, why && *why->text ? why->text : err_text(e), NULL);
 }
 
+void admin_reply_empty(struct exchange *x, unsigned status)
+{
+	admin_add_headers(x);
+	exchange_reply(x, status, NULL, BYTES_NONE);
+}
+
+void admin_refuse(struct exchange *x)
+{
+	const char *message = x->refusal == 404   ? "there is nothing at this path"
+			      : x->refusal == 405 ? "the method is not allowed here"
+			      : x->refusal == 413 ? "the request body is too large"
+						  : "the path is not well encoded";
+
+	problem_reply(x, x->refusal, reason_phrase(x->refusal), message, x->refusal == 413 ? "body" : "path");
+}
+
 void admin_reply(struct exchange *x, struct bytes json)
 {
-	add_security_headers(x);
+	admin_add_headers(x);
 	exchange_reply_json(x, 200, json);
 }
 

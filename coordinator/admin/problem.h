@@ -10,7 +10,12 @@
 void problem_reply(struct exchange *x, unsigned status, const char *detail, const char *message, const char *location);
 /* The same with the status that an error code has on these doors. why may be NULL. */
 void problem_reply_err(struct exchange *x, enum err e, const char *detail, const struct diag *why);
-void admin_reply(struct exchange *x, struct bytes json); /* 200 */
+void admin_reply(struct exchange *x, struct bytes json);     /* 200 */
+void admin_reply_empty(struct exchange *x, unsigned status); /* without a body: 304 */
+/* What every answer of these doors carries, whatever it is; before the reply. */
+void admin_add_headers(struct exchange *x);
+/* For paths that no route has (dispatch_refuse). */
+void admin_refuse(struct exchange *x);
 
 /* A 200 that is one JSON object: start, write its members, send. */
 struct answer {

@@ -57,7 +57,23 @@ static const struct route *find(const struct route *table, enum door door, enum 
 	return NULL;
 }
 
-static void refuse_method(struct exchange *x, unsigned allowed)
+void dispatch_refuse(const struct route *table, struct exchange *x, unsigned status)
+{
+	while (table->path)
+		table++;
+	x->route = NULL;
+	x->refusal = status;
+	if (table->handler)
+		table->handler(x);
+	else
+		exchange_reply_text(x, status,
+				    status == 404   ? "not found\n"
+				    : status == 405 ? "method not allowed\n"
+				    : status == 413 ? "the request body is too large\n"
+						    : "the path is not well encoded\n");
+}
+
+static void refuse_method(const struct route *table, struct exchange *x, unsigned allowed)
 {
 	char list[64] = "";
 	if (allowed & 1u << METHOD_GET)
@@ -66,7 +82,7 @@ static void refuse_method(struct exchange *x, unsigned allowed)
 		if (allowed & 1u << m)
 			snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s", *list ? ", " : "", METHOD_TEXT[m]);
 	exchange_add_header(x, "Allow", bytes_text(list));
-	exchange_reply_text(x, 405, "method not allowed\n");
+	dispatch_refuse(table, x, 405);
 }
 
 void dispatch(const struct route *table, struct exchange *x)
@@ -74,16 +90,16 @@ void dispatch(const struct route *table, struct exchange *x)
 	unsigned allowed;
 	const struct route *r = find(table, x->door, x->method, x->path, x->params, &allowed);
 	if (!r && allowed) {
-		refuse_method(x, allowed);
+		refuse_method(table, x, allowed);
 		return;
 	}
 	if (!r) {
-		exchange_reply_text(x, 404, "not found\n");
+		dispatch_refuse(table, x, 404);
 		return;
 	}
 	for (size_t i = 0; i < EXCHANGE_PARAMS_MAX; i++) {
 		if (x->params[i].at && percent_decode(x->arena, x->params[i], false, &x->params[i]) != ERR_NONE) {
-			exchange_reply_text(x, 400, "the path is not well encoded\n");
+			dispatch_refuse(table, x, 400);
 			return;
 		}
 	}

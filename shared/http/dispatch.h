@@ -15,8 +15,11 @@ struct route {
 	size_t body_max; /* 0: the default of 1 MiB */
 };
 
-/* Finds the route, the first in the table that fits, and runs it; replies 404 or 405 (with Allow) by itself. HEAD falls to GET. */
+/* Finds the route, the first in the table that fits, and runs it. HEAD falls to GET. None: 404, 405 (with Allow), 400 (the path is not well encoded)
+ * by the handler of the table's last member, which reads x->refusal; without one as plain text. */
 void dispatch(const struct route *table, struct exchange *x);
+/* Refuses in the same way what never came to a route: 413. */
+void dispatch_refuse(const struct route *table, struct exchange *x, unsigned status);
 void dispatch_pass(struct exchange *x);
 /* The body cap that applies to a request head, before its body is read. */
 size_t dispatch_body_max(const struct route *table, enum door door, enum method method, struct bytes path);

@@ -164,9 +164,40 @@ static void errors_have_a_status_and_a_reason(void **state)
 	arena_free(&x.arena);
 }
 
+static void refuse_own(struct exchange *e)
+{
+	served = "refusal";
+	exchange_reply_text(e, e->refusal, "own");
+}
+
+static void a_table_may_refuse_in_its_own_words(void **state)
+{
+	static const struct route OWN[] = {{METHOD_GET, "/n/{id}", DOOR_CLIENTS, NULL, serve_a, 0}, {.handler = refuse_own}};
+	static const struct {
+		enum method method;
+		const char *path;
+		unsigned status;
+	} CASES[] = {{METHOD_GET, "/x", 404}, {METHOD_PUT, "/n/1", 405}, {METHOD_GET, "/n/%zz", 400}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+		arena_free(&x.arena);
+		x = (struct exchange){
+			.carrier = &CARRIER, .arena = arena_new(), .door = DOOR_CLIENTS, .method = CASES[i].method, .path = bytes_text(CASES[i].path)};
+		dispatch(OWN, &x);
+		assert_int_equal(status, CASES[i].status);
+		assert_string_equal(said, "own");
+	}
+	x.answered = false;
+	dispatch_refuse(OWN, &x, 413);
+	assert_int_equal(status, 413);
+	arena_free(&x.arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_table_may_refuse_in_its_own_words),
 		cmocka_unit_test(routes_are_found),
 		cmocka_unit_test(guards_pass_later),
 		cmocka_unit_test(body_caps_are_known_before_the_body),

@@ -33,6 +33,7 @@ struct exchange {
 	const struct machine_key *machine; /* proven by Noise; NULL elsewhere */
 	uint16_t capver;                   /* of the Noise initiation */
 	const struct route *route;
+	unsigned refusal; /* NULL route: why the table found none (dispatch.h) */
 	void *guard; /* what the guard found (who is asking); in the arena */
 	bool gone;   /* the client is not there any more */
 	bool answered;

@@ -115,7 +115,7 @@ static int on_request(h2o_handler_t *super, h2o_req_t *req)
 	if (s->limits.proxies.count && !front_believe(f, c, &s->limits.proxies))
 		complain(s, c, "malformed X-Forwarded headers ignored");
 	if (f->x.body.len > dispatch_body_max(s->table, f->x.door, f->x.method, f->x.path))
-		exchange_reply_text(&f->x, 413, "the request body is too large\n");
+		dispatch_refuse(s->table, &f->x, 413);
 	else
 		dispatch(s->table, &f->x);
 	return 0;

@@ -4,7 +4,7 @@
 
 #include "rows.h"
 
-#define COLUMNS "k.id, coalesce(k.tailnet_id, 0), k.prefix, k.hash, k.description, k.created, k.expiry, k.revoked, k.last_used"
+#define COLUMNS "k.id, coalesce(k.tailnet_id, 0), k.prefix, k.hash, k.description, k.created, k.expiry, k.revoked, k.last_used, k.scopes"
 
 unsigned apikeys_insert(struct tx *tx, const struct apikey *key)
 {
@@ -12,13 +12,21 @@ unsigned apikeys_insert(struct tx *tx, const struct apikey *key)
 	tx_arg_bytea(tx, bytes_of(key->hash, SECRET_HASH_LEN));
 	tx_arg_text(tx, key->description);
 	tx_arg_time(tx, key->expiry);
-	return tx_add(tx, "INSERT INTO fleetscale.apikeys AS k (tailnet_id, prefix, hash, description, expiry) "
-			  "VALUES (NULLIF(fleetscale.current_tailnet(), 0), $1, $2, $3, $4) RETURNING " COLUMNS);
+	tx_arg_texts(tx, key->scope_count ? key->scopes : (const struct bytes[]){BYTES("all")}, key->scope_count ? key->scope_count : 1);
+	return tx_add(tx, "INSERT INTO fleetscale.apikeys AS k (tailnet_id, prefix, hash, description, expiry, scopes) "
+			  "VALUES (NULLIF(fleetscale.current_tailnet(), 0), $1, $2, $3, $4, $5) RETURNING " COLUMNS);
 }
 
 unsigned apikeys_list(struct tx *tx)
 {
 	return tx_add(tx, "SELECT " COLUMNS " FROM fleetscale.apikeys k ORDER BY k.id");
+}
+
+unsigned apikeys_page(struct tx *tx, uint64_t after, unsigned limit)
+{
+	tx_arg_u64(tx, after);
+	tx_arg_u64(tx, limit);
+	return tx_add(tx, "SELECT " COLUMNS " FROM fleetscale.apikeys k WHERE k.id > $1 ORDER BY k.id LIMIT $2");
 }
 
 unsigned apikeys_get(struct tx *tx, uint64_t id)
@@ -59,6 +67,7 @@ static void read_row(struct tx *tx, unsigned statement, size_t row, struct arena
 	out->expiry = tx_time(tx, statement, row, c++);
 	out->revoked = tx_time(tx, statement, row, c++);
 	out->last_used = tx_time(tx, statement, row, c++);
+	out->scope_count = tx_texts(tx, statement, row, c++, arena, &out->scopes);
 }
 
 size_t apikeys_read(struct tx *tx, unsigned statement, struct arena *arena, struct apikey **out)

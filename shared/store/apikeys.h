@@ -12,18 +12,21 @@ struct apikey {
 	char prefix[SECRET_PREFIX_LEN + 1];
 	uint8_t hash[SECRET_HASH_LEN];
 	struct bytes description;
+	struct bytes *scopes; /* what it may do (coordinator/admin/scope.h) */
+	size_t scope_count;
 	struct wall created, expiry; /* expiry WALL_ZERO: never */
 	struct wall revoked;         /* WALL_ZERO: still good */
 	struct wall last_used;       /* to the minute; WALL_ZERO: never */
 };
 
-/* Takes prefix, hash, description and expiry; belongs to the transaction's tailnet. Its row is the answer. */
+/* Takes prefix, hash, description, scopes (none: all) and expiry; belongs to the transaction's tailnet. Its row is the answer. */
 unsigned apikeys_insert(struct tx *tx, const struct apikey *key);
-unsigned apikeys_list(struct tx *tx);                            /* by id */
-unsigned apikeys_get(struct tx *tx, uint64_t id);                /* one row or none */
-unsigned apikeys_get_prefix(struct tx *tx, struct bytes prefix); /* the same by prefix */
-unsigned apikeys_expire(struct tx *tx, uint64_t id);             /* ERR_NOT_FOUND */
-unsigned apikeys_delete(struct tx *tx, uint64_t id);             /* ERR_NOT_FOUND */
+unsigned apikeys_list(struct tx *tx);                                 /* by id */
+unsigned apikeys_page(struct tx *tx, uint64_t after, unsigned limit); /* by id, those behind `after` */
+unsigned apikeys_get(struct tx *tx, uint64_t id);                     /* one row or none */
+unsigned apikeys_get_prefix(struct tx *tx, struct bytes prefix);      /* the same by prefix */
+unsigned apikeys_expire(struct tx *tx, uint64_t id);                  /* ERR_NOT_FOUND */
+unsigned apikeys_delete(struct tx *tx, uint64_t id);                  /* ERR_NOT_FOUND */
 size_t apikeys_read(struct tx *tx, unsigned statement, struct arena *arena, struct apikey **out);
 
 /* Before the tailnet is known: by prefix, whosever it is, revoked and expired ones too (the caller compares hash and times). key is NULL when there is none. */
