@@ -106,6 +106,7 @@ static void coordinator_connect(struct coordinator *c)
 	c->request_rate = rate_new((unsigned)options.requests_per_minute, RATE_BUCKETS_MAX);
 	c->handshake_rate = rate_new((unsigned)options.handshakes_per_minute, RATE_BUCKETS_MAX);
 	c->refusal_rate = rate_new((unsigned)options.refusals_per_minute, RATE_BUCKETS_MAX);
+	c->admin_rate = rate_new((unsigned)options.admin_per_minute, RATE_BUCKETS_MAX);
 	buffer_init(&c->published.json, 1 << 20);
 	c->reports = reports_new(c);
 	polls_start(c);
@@ -180,6 +181,7 @@ static void on_stop(struct worker *w)
 	buffer_clear(&c->published.json);
 	rate_free(&c->handshake_rate);
 	rate_free(&c->refusal_rate);
+	rate_free(&c->admin_rate);
 	free(c);
 	w->program = NULL;
 }
