@@ -220,7 +220,8 @@ static void session_open(struct opening *o, struct pipe *pipe)
 	timer_set(&s->idle, c->options->session_idle_ms);
 	loop_defer(c->loop, &s->flush);
 	endpoint_format(peer, o->peer);
-	log_debug(SESSION(s), "session opened", F_TEXT("peer", peer), F_TEXT("host", s->host), F_UINT("capver", s->noise.version));
+	log_debug(SESSION(s), "session opened", F_TEXT("peer", peer), F_TEXT("host", s->host), F_TEXT("scheme", o->secure ? "https" : "http"),
+		  F_UINT("capver", s->noise.version));
 	if (c->draining)
 		session_drain(s);
 }

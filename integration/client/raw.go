@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -31,6 +32,7 @@ import (
 type raw struct {
 	name    string
 	url     *url.URL
+	host    string // as the upgrade says it, if it is not the URL's
 	version uint16
 	machine key.MachinePrivate
 
@@ -75,6 +77,7 @@ func findRaw(name string) (*raw, error) {
 func rawOpen(name string, args json.RawMessage) (object, error) {
 	a, err := decode[struct {
 		URL     string `json:"url"`
+		Host    string `json:"host"`
 		Version uint16 `json:"version"`
 		KeysOf  string `json:"keys_of"`
 	}](args)
@@ -90,6 +93,7 @@ func rawOpen(name string, args json.RawMessage) (object, error) {
 	}
 	r := &raw{name: name, url: u, version: a.Version, machine: key.NewMachine(),
 		node: key.NewNode(), disco: key.NewDisco().Public()}
+	r.host = a.Host
 	if a.KeysOf != "" {
 		o, err := findRaw(a.KeysOf)
 		if err != nil {
@@ -134,6 +138,9 @@ func (r *raw) noise(wrap func(net.Conn) net.Conn) (net.Conn, json.RawMessage, er
 	if err != nil {
 		return nil, nil, err
 	}
+	if r.url.Scheme == "https" {
+		plain = tls.Client(plain, &tls.Config{ServerName: r.url.Hostname()})
+	}
 	c := wrap(plain)
 	c.SetDeadline(time.Now().Add(10 * time.Second))
 	noise, err := r.upgrade(c, server)
@@ -173,7 +180,11 @@ func (r *raw) upgrade(c net.Conn, server key.MachinePublic) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	req := &http.Request{Method: "POST", URL: &url.URL{Path: "/ts2021"}, Host: r.url.Host,
+	host := r.host
+	if host == "" {
+		host = r.url.Host
+	}
+	req := &http.Request{Method: "POST", URL: &url.URL{Path: "/ts2021"}, Host: host,
 		Header: http.Header{
 			"Upgrade":               {"tailscale-control-protocol"},
 			"Connection":            {"upgrade"},
