@@ -2,6 +2,7 @@
  * keys that a coordinator knows. */
 #include "metrics_relay.h"
 #include "relay.h"
+#include "tlsfiles.h"
 
 static struct relay_options options;
 static struct relay relay;
@@ -9,6 +10,20 @@ static struct relay relay;
 static enum err on_start(void *config, struct diag *why)
 {
 	return relay_open(&relay, config, why);
+}
+
+/* Takes no port: the relay may be running. */
+static enum err on_check(void *config, struct diag *why)
+{
+	const struct relay_options *o = config;
+	struct coordinators coordinators = {0};
+	enum err e = relay_options_check(o, why);
+	if (!e)
+		e = coordinators_parse(bytes_text(o->coordinators), &coordinators, why);
+	if (!e && *o->tls_certificate)
+		e = tlsfiles_check(o->tls_certificate, o->tls_key, why);
+	coordinators_clear(&coordinators);
+	return e;
 }
 
 static enum err on_worker(struct worker *w, struct diag *why)
@@ -51,6 +66,7 @@ int main(int argc, char **argv)
 		.on_drain = on_drain,
 		.on_stop = on_stop,
 		.on_end = on_end,
+		.on_check = on_check,
 		.not_ready = not_ready,
 	};
 	return daemon_main(argc, argv, &spec);

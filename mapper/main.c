@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "bus_check.h"
 #include "intake.h"
 #include "key.h"
 #include "pg.h"
@@ -13,6 +14,16 @@ static enum err on_start(void *config, struct diag *why)
 	snprintf(process_name, sizeof process_name, "%016llx", (unsigned long long)random_number());
 	enum err e = intake_check(&options, why);
 	return e ? e : pg_check_schema(options.database_url, why);
+}
+
+static enum err on_check(void *config, struct diag *why)
+{
+	char version[BUS_VERSION_MAX];
+	struct diag cause = {0};
+	enum err e = on_start(config, why);
+	if (!e && (e = bus_check(options.redis_url, version, &cause)))
+		diag_set(why, e, "redis.url: %.400s", cause.text);
+	return e;
 }
 
 static enum err on_worker(struct worker *w, struct diag *why)
@@ -58,6 +69,7 @@ int main(int argc, char **argv)
 				   .on_worker = on_worker,
 				   .on_drain = on_drain,
 				   .on_stop = on_stop,
+				   .on_check = on_check,
 				   .not_ready = not_ready,
 			   });
 }

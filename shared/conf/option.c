@@ -408,7 +408,7 @@ enum err options_write_docs(const struct option *const *tables, const char *prog
 enum err options_write_help(const struct option *const *tables, const char *program, struct buffer *out)
 {
 	enum err e = buffer_format(out,
-				   "Usage: %s [--config FILE]\n       %s --help | --version | --docs options | --docs metrics\n\n"
+				   "Usage: %s [--config FILE] [--check]\n       %s --help | --version | --docs options | --docs metrics\n\n"
 				   "Options stand in the YAML file (dots nest) or in the environment (`log.level` is FLEETSCALE_LOG_LEVEL).\n\n",
 				   program, program);
 	EACH_OPTION(tables, o)

@@ -319,7 +319,25 @@ static int run(const struct daemon_spec *spec, struct diag *why)
 	return code;
 }
 
+/* Silent when all is well. */
+static int check(const struct daemon_spec *spec)
+{
+	struct diag why = {0};
+	enum err (*judge)(void *config, struct diag *diag) = spec->on_check ? spec->on_check : spec->on_start;
+	enum err e = judge ? judge(spec->config, &why) : ERR_NONE;
+	if (spec->on_end && !spec->on_check)
+		spec->on_end(spec->config);
+	if (e != ERR_NONE)
+		fprintf(stderr, "%s: %s\n", spec->name, *why.text ? why.text : err_text(e));
+	return e == ERR_NONE ? EXIT_CLEAN : EXIT_FAILED;
+}
+
 /* ---- command line ---- */
+
+struct arguments {
+	const char *file;
+	bool check;
+};
 
 static int print(enum err e, struct buffer *out)
 {
@@ -349,7 +367,7 @@ static int print_help(const struct daemon_spec *spec, const struct option *const
 }
 
 /* -1: go on. */
-static int read_arguments(int argc, char **argv, const struct daemon_spec *spec, const struct option *const *tables, const char **file)
+static int read_arguments(int argc, char **argv, const struct daemon_spec *spec, const struct option *const *tables, struct arguments *a)
 {
 	for (int i = 1; i < argc; i++) {
 		const char *next = i + 1 < argc ? argv[i + 1] : NULL;
@@ -360,10 +378,12 @@ static int read_arguments(int argc, char **argv, const struct daemon_spec *spec,
 		if (!strcmp(argv[i], "--docs"))
 			return print_docs(spec, tables, next);
 		if (!strncmp(argv[i], "--config=", 9)) {
-			*file = argv[i] + 9;
+			a->file = argv[i] + 9;
 		} else if (!strcmp(argv[i], "--config") && next) {
-			*file = next;
+			a->file = next;
 			i++;
+		} else if (!strcmp(argv[i], "--check")) {
+			a->check = true;
 		} else {
 			fprintf(stderr, "%s: unknown argument %s, see --help\n", spec->name, argv[i]);
 			return EXIT_WRONG_USE;
@@ -383,20 +403,20 @@ static void complain(const struct daemon_spec *spec, const char *file, const str
 int daemon_main(int argc, char **argv, const struct daemon_spec *spec)
 {
 	const struct option *tables[] = {OPTIONS, spec->options, NULL};
-	const char *file = NULL;
+	struct arguments a = {0};
 	struct diag why = {0};
 	d.spec = spec;
 	d.options = spec->config;
 	if (spec->metrics)
 		metric_register(spec->metrics);
-	int code = read_arguments(argc, argv, spec, tables, &file);
+	int code = read_arguments(argc, argv, spec, tables, &a);
 	if (code >= 0)
 		return code;
-	if (options_read(tables, spec->config, file, environ, &why) == ERR_NONE) {
+	if (options_read(tables, spec->config, a.file, environ, &why) == ERR_NONE) {
 		log_setup(spec->name, (enum log_level)d.options->log_level, (enum log_format)d.options->log_format);
-		code = run(spec, &why);
+		code = a.check ? check(spec) : run(spec, &why);
 	} else {
-		complain(spec, file, &why);
+		complain(spec, a.file, &why);
 		code = EXIT_WRONG_USE;
 	}
 	options_clear(tables, spec->config);

@@ -28,11 +28,14 @@ struct daemon_spec {
 	/* After all drained or the drain time passed: free everything of this worker (leak-clean). Also when on_worker failed, here or elsewhere. */
 	void (*on_stop)(struct worker *w);
 	void (*on_end)(void *config); /* main thread, last */
+	/* For --check: all that would keep it from starting, such as options, files of listeners, schema, Redis. Opens no door, writes nothing, leaves nothing
+	 * behind (on_end is not called). NULL: on_start and on_end. */
+	enum err (*on_check)(void *config, struct diag *why);
 	/* Why this process is not ready now, or NULL. Any thread; must be cheap. */
 	const char *(*not_ready)(void);
 };
 
-/* Runs to the end: 0 after a clean drain, 1 when something failed, 2 on wrong use. Understands --config FILE, --help, --version, --docs options|metrics. */
+/* Runs to the end: 0 after a clean drain, 1 when something failed, 2 on wrong use. Understands --config FILE, --check, --help, --version, --docs options|metrics. */
 int daemon_main(int argc, char **argv, const struct daemon_spec *spec);
 void daemon_drained(struct worker *w);
 unsigned daemon_worker_count(void);

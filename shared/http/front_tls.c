@@ -4,6 +4,7 @@
 
 #include "front.h"
 #include "log.h"
+#include "tlsfiles.h"
 
 /* Control clients offer no protocol list, relay clients offer http/1.1; h2 is never taken (it lives only inside Noise). */
 static int on_protocols(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in, unsigned in_len, void *context)
@@ -75,6 +76,16 @@ enum err front_tls_open(struct front_tls *tls, const char *certificate, const ch
 	enum err e = load(tls, &tls->context, why);
 	if (e != ERR_NONE)
 		front_tls_close(tls);
+	return e;
+}
+
+enum err tlsfiles_check(const char *certificate, const char *key, struct diag *why)
+{
+	struct front_tls tls;
+	enum err e = front_tls_open(&tls, certificate, key, why);
+
+	if (!e)
+		front_tls_close(&tls);
 	return e;
 }
 
