@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bus_check.h"
 #include "coordinator.h"
 #include "log.h"
 #include "online.h"
@@ -14,6 +15,7 @@
 #include "serverkeys.h"
 #include "session.h"
 #include "sweep.h"
+#include "tlsfiles.h"
 
 enum { RATE_BUCKETS_MAX = 65536 };
 
@@ -240,6 +242,20 @@ static void on_end(void *config)
 	key_wipe(&noise_key, sizeof noise_key);
 }
 
+static enum err on_check(void *config, struct diag *why)
+{
+	char version[BUS_VERSION_MAX];
+	struct diag cause = {0};
+	enum err e = on_start(config, why);
+
+	if (!e && *options.listen_clients_tls)
+		e = tlsfiles_check(options.tls_certificate, options.tls_key, why);
+	if (!e && (e = bus_check(options.redis_url, version, &cause)))
+		diag_set(why, e, "redis.url: %.400s", cause.text);
+	on_end(config);
+	return e;
+}
+
 /* Without Redis nobody can begin, but who has begun goes on with the last roster: a lost Redis must not take every coordinator out of its load balancer at once. */
 static const char *not_ready(void)
 {
@@ -267,6 +283,7 @@ int main(int argc, char **argv)
 				   .on_drain = on_drain,
 				   .on_stop = on_stop,
 				   .on_end = on_end,
+				   .on_check = on_check,
 				   .not_ready = not_ready,
 			   });
 }
