@@ -1,5 +1,7 @@
 """Tailnets: made, renamed, set, limited, suspended and deleted, as operators do it and as real clients see it."""
 
+import http.client
+import json
 import threading
 
 import pytest
@@ -34,6 +36,27 @@ def settings(net):
     return net.api("GET", SETTINGS)["settings"]
 
 
+def listed(cluster, limit=50):
+    """All tailnets, page by page."""
+    found, cursor = [], ""
+    while cursor is not None:
+        page = cluster.api("GET", f"{TAILNETS}?limit={limit}{cursor and '&cursor=' + cursor}")
+        assert len(page["tailnets"]) <= limit
+        found, cursor = found + page["tailnets"], page["nextCursor"]
+    return found
+
+
+def answer(net, method, path, body=None, **headers):
+    """(status, ETag, JSON or None)."""
+    c = http.client.HTTPConnection(net.cluster.host, net.cluster.coordinators[0].port("admin"), timeout=40)
+    c.request(method, path, None if body is None else json.dumps(body),
+              {"Authorization": "Bearer " + net.cluster.key("admin.key"), "Fleetscale-Tailnet": net.name, "Content-Type": "application/json", **headers})
+    r = c.getresponse()
+    text = r.read()
+    c.close()
+    return r.status, r.getheader("ETag"), json.loads(text) if text else None
+
+
 def generation(net):
     return int(net.cluster.postgres.sql(
         "fleetscale", f"select generation from fleetscale.generations g join fleetscale.tailnets t on t.id = g.tailnet_id where t.name = '{net.name}'"))
@@ -56,7 +79,7 @@ def test_created_with_members(tailnets):
     made = net.cluster.api("GET", f"{TAILNETS}/{net.name}")["tailnet"]
     assert (made["displayName"], made["nodeLimit"], made["userLimit"], made["loginHost"]) == ("The Lab", 3, 2, "lab.login.example")
     assert made["frozen"] and not made["suspended"] and made["id"].isdigit()
-    assert made in net.cluster.api("GET", TAILNETS)["tailnets"]
+    assert made in listed(net.cluster)
     status, _ = net.cluster.api("GET", f"{TAILNETS}/no-such-tailnet", expect=None)
     assert status == 404
 
@@ -188,6 +211,28 @@ def test_changes_at_the_same_time_are_all_kept(tailnet):
         w.join()
     assert not faults
     assert (settings(tailnet)["keyLifetimeSeconds"], settings(tailnet)["notice"]) == (1200, "n20")
+
+
+@pytest.mark.parametrize("path", [SETTINGS, TAILNETS])
+def test_conditions(tailnet, path):
+    """If-None-Match saves the body, If-Match refuses to overwrite what was not read."""
+    what, change_of = (f"{path}/{tailnet.name}", "displayName") if path == TAILNETS else (path, "notice")
+    status, tag, first = answer(tailnet, "GET", what)
+    assert status == 200 and tag
+    assert answer(tailnet, "GET", what, **{"If-None-Match": tag}) == (304, tag, None)
+    assert answer(tailnet, "PATCH", what, {change_of: "one"}, **{"If-Match": tag})[0] == 200
+    status, _, problem = answer(tailnet, "PATCH", what, {change_of: "two"}, **{"If-Match": tag})
+    assert status == 412 and "changed" in problem["message"]
+    status, newer, now = answer(tailnet, "GET", what, **{"If-None-Match": tag})
+    assert status == 200 and newer != tag and now != first and "one" in json.dumps(now)
+    assert answer(tailnet, "PATCH", what, {change_of: "two"}, **{"If-Match": f'"x", {newer}'})[0] == 200
+
+
+def test_pages(tailnets):
+    nets = [tailnets(str(i)) for i in range(3)]
+    names = [t["name"] for t in listed(nets[0].cluster, 1)]
+    assert {n.name for n in nets} <= set(names) and len(names) == len(set(names))
+    assert nets[0].cluster.api("GET", f"{TAILNETS}?cursor=nonsense", expect=None)[0] == 400
 
 
 # --- limits, frozen, suspended

@@ -2,6 +2,7 @@
 #include "fields.h"
 #include "guard.h"
 #include "own.h"
+#include "page.h"
 #include "problem.h"
 #include "tailnet_change.h"
 
@@ -10,6 +11,7 @@ struct tailnet_task {
 	const char *detail;
 	unsigned row;
 	bool forced;
+	struct page page;
 };
 
 static void tailnet_write(struct jsonw *w, const char *name, const struct tailnet *tailnet)
@@ -40,18 +42,20 @@ static void on_listed(void *context, enum err e, struct tx *tx, const struct dia
 	struct tailnet_task *t = context;
 	struct answer answer;
 	struct tailnet *tailnets;
-	size_t count;
+	size_t count, shown;
 
 	if (e) {
 		problem_reply_err(t->x, e, t->detail, why);
 		return;
 	}
 	count = tailnets_read(tx, t->row, t->x->arena, &tailnets);
+	shown = page_shown(&t->page, count);
 	answer_start(&answer);
 	jsonw_array(&answer.w, "tailnets");
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < shown; i++)
 		tailnet_write(&answer.w, NULL, &tailnets[i]);
 	jsonw_array_end(&answer.w);
+	page_write_next(&answer.w, t->x, &t->page, count, shown ? tailnets[shown - 1].id : 0);
 	answer_send(&answer, t->x, t->detail);
 }
 
@@ -68,9 +72,12 @@ void own_tailnets_list(struct exchange *x)
 {
 	struct coordinator *c = x->program;
 	struct tailnet_task *t = task_new(x, "listing tailnets");
-	struct tx *tx = tx_begin(c->pg, TAILNET_INSTALLATION, TX_READ);
+	struct tx *tx;
 
-	t->row = tailnets_list(tx, 0, INT32_MAX);
+	if (!page_read(x, &t->page, t->detail))
+		return;
+	tx = tx_begin(c->pg, TAILNET_INSTALLATION, TX_READ);
+	t->row = tailnets_list(tx, t->page.after, page_want(&t->page));
 	tx_run(tx, on_listed, t);
 }
 

@@ -1,6 +1,7 @@
 #include "tailnet_change.h"
 
 #include "act_tailnet.h"
+#include "etag.h"
 #include "guard.h"
 #include "problem.h"
 
@@ -12,7 +13,22 @@ static void answer(struct tailnet_change *t, const struct tailnets_whole *whole)
 
 	answer_start(&out);
 	t->show(&out.w, whole);
-	answer_send(&out, t->x, t->detail);
+	if (t->apply)
+		answer_send(&out, t->x, t->detail);
+	else
+		etag_send(&out, t->x, t->detail);
+}
+
+/* Is it what the client read? Answered when not. */
+static bool is_as_read(struct tailnet_change *t, const struct tailnets_whole *whole)
+{
+	struct answer seen;
+
+	if (!etag_wanted(t->x))
+		return true;
+	answer_start(&seen);
+	t->show(&seen.w, whole);
+	return etag_holds(&seen, t->x, t->detail);
 }
 
 static void on_written(void *context, enum err e, struct tx *tx, const struct diag *why)
@@ -44,6 +60,8 @@ static void on_read(void *context, enum err e, struct tx *tx, const struct diag 
 		answer(t, &whole);
 		return;
 	}
+	if (!is_as_read(t, &whole))
+		return;
 	e = t->apply(t, &whole, &reason);
 	if (e) {
 		problem_reply_err(t->x, e, t->detail, &reason);

@@ -14,7 +14,7 @@ struct tailnet_change {
 	struct bytes name;
 	/* May run several times, each time on a fresh row. ERR_MALFORMED: it contradicts itself. NULL: nothing is changed, only shown. */
 	enum err (*apply)(const struct tailnet_change *change, struct tailnets_whole *whole, struct diag *why);
-	void (*show)(struct jsonw *w, const struct tailnets_whole *whole); /* the members of the answer */
+	void (*show)(struct jsonw *w, const struct tailnets_whole *whole); /* the members of the answer; its hash is the ETag */
 	void *asked;
 	unsigned row, tries;
 };
