@@ -465,10 +465,10 @@ static void end(void *context)
 	free(c);
 }
 
-static struct client *client_new(struct shard *s, struct pipe *pipe, const struct node_key *key)
+static struct client *client_new(struct shard *s, struct pipe *pipe, struct endpoint peer, const struct node_key *key)
 {
 	struct client *c = x_alloc(sizeof(*c));
-	*c = (struct client){.shard = s, .pipe = pipe, .key = *key, .number = ++s->last_number, .peer = pipe_peer(pipe)};
+	*c = (struct client){.shard = s, .pipe = pipe, .key = *key, .number = ++s->last_number, .peer = peer};
 	list_init(&c->in_state);
 	list_init(&c->member.link);
 	hearer_init(&c->hearer, c->number);
@@ -485,9 +485,9 @@ static struct client *client_new(struct shard *s, struct pipe *pipe, const struc
 	return c;
 }
 
-void client_admit(struct shard *s, struct pipe *pipe, const struct derpframe_client_info *info)
+void client_admit(struct shard *s, struct pipe *pipe, struct endpoint peer, const struct derpframe_client_info *info)
 {
-	struct client *c = client_new(s, pipe, &info->key);
+	struct client *c = client_new(s, pipe, peer, &info->key);
 	pipe_set_events(pipe, &events, c);
 	pipe_set_dead_after(pipe, UNACKED_MS, IDLE_PROBE_MS);
 	if (s->closing || table_count(s->clients) > (size_t)s->relay->options->limit_connections) {

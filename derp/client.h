@@ -18,7 +18,7 @@ enum client_state {
 };
 
 /* Takes the pipe, paused, on the key's own shard. Refused clients are closed without a word, as stock relays do. */
-void client_admit(struct shard *shard, struct pipe *pipe, const struct derpframe_client_info *info);
+void client_admit(struct shard *shard, struct pipe *pipe, struct endpoint peer, const struct derpframe_client_info *info);
 /* What came from another shard; takes it. */
 void client_take_letter(struct shard *shard, struct packet *letter);
 /* Idempotent. */

@@ -18,6 +18,7 @@ enum {
 struct guest {
 	struct shard *shard;
 	struct pipe *pipe;
+	struct endpoint peer; /* behind proxies that are trusted */
 	struct list link;
 	struct timer deadline;
 	struct defer ending;
@@ -29,6 +30,7 @@ struct guest {
 struct passage {
 	struct shard *to;
 	struct pipe_parcel *parcel;
+	struct endpoint peer;
 	struct derpframe_client_info info;
 };
 
@@ -57,7 +59,7 @@ static void fail(struct guest *g, enum err why)
 	if (g->ended)
 		return;
 	relay_count(RELAY_HANDSHAKE_FAILURES, 1);
-	ip_format(source, pipe_peer(g->pipe).ip);
+	ip_format(source, g->peer.ip);
 	log_debug(SUBJECT("guest"), "handshake failed", F_TEXT("source", source), F_ERR(why));
 	retire(g);
 }
@@ -70,7 +72,7 @@ static void on_arrived(void *context)
 	if (p->to->closing)
 		pipe_close(&pipe);
 	else
-		client_admit(p->to, pipe, &p->info);
+		client_admit(p->to, pipe, p->peer, &p->info);
 	free(p);
 }
 
@@ -82,10 +84,10 @@ static void hand_over(struct guest *g, const struct derpframe_client_info *info)
 	if (home == s->index) {
 		struct pipe *pipe = g->pipe;
 		g->pipe = NULL;
-		client_admit(s, pipe, info);
+		client_admit(s, pipe, g->peer, info);
 	} else {
 		struct passage *p = x_alloc(sizeof(*p));
-		*p = (struct passage){.to = s->relay->shard[home], .parcel = pipe_export(&g->pipe), .info = *info};
+		*p = (struct passage){.to = s->relay->shard[home], .parcel = pipe_export(&g->pipe), .peer = g->peer, .info = *info};
 		loop_post(p->to->loop, on_arrived, p);
 	}
 	retire(g);
@@ -160,10 +162,10 @@ static void on_pipe(void *context, struct pipe *pipe)
 	pipe_set_events(pipe, &events, g);
 }
 
-static struct guest *guest_new(struct shard *s)
+static struct guest *guest_new(struct shard *s, struct endpoint peer)
 {
 	struct guest *g = x_alloc(sizeof(*g));
-	*g = (struct guest){.shard = s};
+	*g = (struct guest){.shard = s, .peer = peer};
 	timer_init(&g->deadline, s->loop, on_deadline, g);
 	defer_init(&g->ending, free_guest, g);
 	list_append(&s->guests, &g->link);
@@ -197,7 +199,7 @@ void handshake_begin(struct exchange *x)
 	derpframe_encode_server_key(first, &s->relay->public_key);
 	exchange_add_header(x, "Derp-Version", BYTES("2"));
 	exchange_add_header(x, "Derp-Public-Key", bytes_text(key));
-	struct guest *g = guest_new(s);
+	struct guest *g = guest_new(s, x->peer);
 	timer_set(&g->deadline, HANDSHAKE_MS);
 	upgrade_take(x, "DERP", bytes_of(first, sizeof first), IN_CAP, on_pipe, g);
 }

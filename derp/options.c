@@ -1,5 +1,7 @@
 #include "options.h"
 
+#include "forwarded.h"
+
 #define AT(member) offsetof(struct relay_options, member)
 
 enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
@@ -16,6 +18,16 @@ const struct option relay_option_table[] = {
 	 .offset = AT(listen_plain),
 	 .fallback = "",
 	 .help = "Where plain HTTP answers /generate_204 for captive portal checks; announced to clients only when its port is 80."},
+	{.name = "listen.proxy_protocol",
+	 .type = OPTION_BOOL,
+	 .offset = AT(listen_proxy_protocol),
+	 .fallback = "false",
+	 .help = "Connections of trusted proxies to listen.relay must begin with a PROXY header, version 1 or 2."},
+	{.name = "proxies.trusted",
+	 .type = OPTION_TEXT,
+	 .offset = AT(proxies_trusted),
+	 .fallback = "",
+	 .help = "Addresses and prefixes of proxies, by commas: only their X-Forwarded-For and PROXY headers are believed."},
 	{.name = "tls.certificate",
 	 .type = OPTION_TEXT,
 	 .offset = AT(tls_certificate),
@@ -125,5 +137,9 @@ enum err relay_options_check(const struct relay_options *o, struct diag *why)
 		return diag_set(why, ERR_MALFORMED, "relay.hostname is empty");
 	if (!*o->relay_token)
 		return diag_set(why, ERR_MALFORMED, "relay.token is empty");
-	return ERR_NONE;
+	struct trusted proxies;
+	enum err e = trusted_parse(bytes_text(o->proxies_trusted), &proxies, why);
+	if (!e && o->listen_proxy_protocol && !proxies.count)
+		return diag_set(why, ERR_MALFORMED, "listen.proxy_protocol needs proxies.trusted: the header of nobody would be believed");
+	return e;
 }

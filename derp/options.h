@@ -9,6 +9,8 @@
 struct relay_options {
 	struct daemon_options daemon;
 	char *listen_relay, *listen_stun, *listen_plain;
+	bool listen_proxy_protocol;
+	char *proxies_trusted;
 	char *tls_certificate, *tls_key;
 	char *coordinators;
 	char *relay_token, *relay_name, *relay_hostname, *relay_ipv4, *relay_ipv6, *relay_cert_name;

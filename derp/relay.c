@@ -123,6 +123,8 @@ enum err relay_open(struct relay *r, const struct relay_options *options, struct
 	if (!e)
 		e = coordinators_parse(bytes_text(options->coordinators), &r->coordinators, why);
 	if (!e)
+		e = trusted_parse(bytes_text(options->proxies_trusted), &r->proxies, why);
+	if (!e)
 		e = reserve(options->listen_relay, "listen.relay", &r->reserved, &r->at, why);
 	if (!e)
 		e = reserve(options->listen_plain, "listen.plain", &r->reserved_plain, &r->plain_at, why);
@@ -252,9 +254,11 @@ static enum err begin_announcing(struct shard *s, struct diag *why)
 static enum err open_doors(struct shard *s, struct diag *why)
 {
 	struct relay *r = s->relay;
-	const struct server_limits limits = {.connections = (size_t)r->options->limit_connections, .request_ms = REQUEST_MS};
+	const struct server_limits limits = {.connections = (size_t)r->options->limit_connections, .request_ms = REQUEST_MS, .proxies = r->proxies};
 	s->server = server_new(s->loop, relay_routes, &limits, s);
 	enum err e = server_listen(s->server, DOOR_RELAY, r->at, relay_certificate(r), relay_certificate_key(r), why);
+	if (!e && r->options->listen_proxy_protocol)
+		server_expect_proxyline(s->server, r->at);
 	if (!e && r->plain_at.port)
 		e = server_listen(s->server, DOOR_CLIENTS, r->plain_at, NULL, NULL, why);
 	if (e || !r->stun_at.port)

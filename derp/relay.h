@@ -49,6 +49,7 @@ struct shard {
 struct relay {
 	const struct relay_options *options;
 	struct coordinators coordinators;
+	struct trusted proxies;
 	struct private_key key; /* of this process: clients learn it anew with each connection */
 	struct public_key public_key;
 	uint64_t seed; /* of the home of keys, so that nobody can aim at one shard */

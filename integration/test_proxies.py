@@ -29,7 +29,8 @@ def prepare(cluster, address, pair):
                    "proxies.trusted": HERE, "log.level": "debug", "refusals.per_minute": REFUSALS, "session.idle": "5m"}
     for p in cluster.relays:
         p.extra = {"listen.relay": f"{address}:{p.port('relay')}", "listen.stun": f"{address}:{p.port('stun')}",
-                   "relay.hostname": address, "relay.ipv4": address}
+                   "relay.hostname": address, "relay.ipv4": address, "proxies.trusted": HERE, "listen.proxy_protocol": "true",
+                   "log.level": "debug"}
 
 
 @pytest.fixture(scope="module")
@@ -229,6 +230,22 @@ def test_trusted_proxies_must_say_who_comes(cluster):
     assert talk(c.tls, b"PROXY TCP4 1.2.3.4", HERE) == b""
     assert 3 < time.monotonic() - begun < 9
     assert logged(cluster, "PROXY header from a proxy")[0]
+
+
+def test_relays_believe_proxies_too(cluster, address):
+    """A handshake that fails is logged with the address that the PROXY header told."""
+    p = cluster.relays[0]
+    with socket.create_connection((address, p.port("relay")), timeout=10, source_address=(HERE, 0)) as s:
+        s.sendall(b"PROXY TCP4 1.2.3.4 5.6.7.8 9 10\r\n")
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        with context.wrap_socket(s) as t:
+            t.sendall(b"GET /derp HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: DERP\r\n\r\n")
+            assert b" 101 " in t.recv(4096)
+            t.sendall(b"\xff" * 100)
+            while t.recv(4096):
+                pass
+    assert [line for line in p.log.read_text(errors="replace").splitlines() if "handshake failed" in line and "source=1.2.3.4" in line]
 
 
 @pytest.mark.parametrize(("options", "sentence"), [
