@@ -7,6 +7,7 @@
 #include "own.h"
 #include "own_attributes.h"
 #include "own_joining.h"
+#include "own_whoami.h"
 #include "v1_apikey.h"
 #include "v1_auth.h"
 #include "v1_node.h"
@@ -53,11 +54,17 @@
 		{METHOD_POST, "/api/fleetscale/v1/authkeys", ADMIN_DOORS, guard_authkeys, own_authkeys_create, 0}, \
 		{METHOD_GET, "/api/fleetscale/v1/logins", ADMIN_DOORS, guard_nodes_read, own_logins_list, 0}, \
 		{METHOD_GET, "/api/fleetscale/v1/nodes/{id}/attributes", ADMIN_DOORS, guard_nodes_read, own_attributes_list, 0}, \
+		{METHOD_GET, "/api/fleetscale/v1/nodes", ADMIN_DOORS, guard_nodes_read, own_nodes_list, 0}, \
+		{METHOD_GET, "/api/fleetscale/v1/nodes/{id}", ADMIN_DOORS, guard_nodes_read, own_nodes_get, 0}, \
+		{METHOD_GET, "/api/fleetscale/v1/keys", ADMIN_DOORS, guard_apikeys_read, own_keys_list, 0}, \
+		{METHOD_POST, "/api/fleetscale/v1/keys", ADMIN_DOORS, guard_apikeys, own_keys_create, 0}, \
+		{METHOD_DELETE, "/api/fleetscale/v1/keys/{id}", ADMIN_DOORS, guard_apikeys, own_keys_delete, 0}, \
 		{METHOD_GET, "/api/fleetscale/v1/relays", ADMIN_DOORS, guard_operator_read, own_relays_list, 0}, \
 		{METHOD_POST, "/api/fleetscale/v1/relays", ADMIN_DOORS, guard_operator, own_relays_create, 0}, \
 		{METHOD_DELETE, "/api/fleetscale/v1/relays/{id}", ADMIN_DOORS, guard_operator, own_relays_delete, 0}, \
 		{METHOD_POST, "/api/fleetscale/v1/operator/keys", ADMIN_DOORS, guard_operator, own_operator_create, 0}, \
 		{METHOD_GET, "/api/fleetscale/v1/operator/audits", ADMIN_DOORS, guard_operator_read, own_operator_audits_list, 0}, \
+		{METHOD_GET, "/api/fleetscale/v1/whoami", ADMIN_DOORS, guard_any, own_whoami, 0}, \
 		{METHOD_GET, "/api/fleetscale/v1/audits", ADMIN_DOORS, guard_audits_read, own_audits_list, 0},
 
 #endif

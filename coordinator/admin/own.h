@@ -1,5 +1,5 @@
 /* Our own resources under /api/fleetscale/v1: tailnets, relays, operator keys, audits; and v1's health. JSON <-> act_* and store; no rules of their own.
- * Lists that grow (audits) go in pages: ?before=ID&limit=N. */
+ * Lists that grow go in pages (page.h). */
 #ifndef OWN_H
 #define OWN_H
 
@@ -16,6 +16,11 @@ void own_relays_list(struct exchange *x);
 void own_relays_create(struct exchange *x);
 void own_relays_delete(struct exchange *x);
 void own_operator_create(struct exchange *x);
+void own_keys_list(struct exchange *x);
+void own_keys_create(struct exchange *x);
+void own_keys_delete(struct exchange *x);
+void own_nodes_list(struct exchange *x);
+void own_nodes_get(struct exchange *x);
 void own_audits_list(struct exchange *x);
 void own_operator_audits_list(struct exchange *x); /* the installation's own lines: tailnets, relays, operator keys */
 void v1_health(struct exchange *x);

@@ -3,6 +3,7 @@
 #include "fields.h"
 #include "guard.h"
 #include "own.h"
+#include "page.h"
 #include "problem.h"
 
 struct relay_task {
@@ -10,6 +11,7 @@ struct relay_task {
 	const char *detail;
 	unsigned row, regions;
 	struct secret secret;
+	struct page page;
 	uint64_t id;
 };
 
@@ -61,9 +63,10 @@ static void on_listed(void *context, enum err e, struct tx *tx, const struct dia
 	region_count = regions_read(tx, t->regions, t->x->arena, &regions);
 	answer_start(&answer);
 	jsonw_array(&answer.w, "relays");
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < page_shown(&t->page, count); i++)
 		relay_write(&answer.w, NULL, &relays[i], regions, region_count);
 	jsonw_array_end(&answer.w);
+	page_write_next(&answer.w, t->x, &t->page, count, count ? relays[page_shown(&t->page, count) - 1].id : 0);
 	answer_send(&answer, t->x, t->detail);
 }
 
@@ -71,9 +74,12 @@ void own_relays_list(struct exchange *x)
 {
 	struct coordinator *c = x->program;
 	struct relay_task *t = task_new(x, "listing relays");
-	struct tx *tx = tx_begin(c->pg, TAILNET_INSTALLATION, TX_READ);
+	struct tx *tx;
 
-	t->row = relays_list(tx);
+	if (!page_read(x, &t->page, t->detail))
+		return;
+	tx = tx_begin(c->pg, TAILNET_INSTALLATION, TX_READ);
+	t->row = relays_page(tx, t->page.after, page_want(&t->page));
 	t->regions = regions_list(tx);
 	tx_run(tx, on_listed, t);
 }

@@ -5,7 +5,7 @@
 #include "act_apikey.h"
 #include "done.h"
 #include "fields.h"
-#include "guard.h"
+#include "keyring.h"
 #include "problem.h"
 #include "text.h"
 
@@ -19,22 +19,14 @@ struct key_task {
 	bool deletes;
 };
 
-/* The operator without a named tailnet speaks of the operator's own keys. */
-static uint64_t keys_tailnet(const struct exchange *x)
-{
-	if (asker_of(x)->is_operator && !asker_of(x)->named.len)
-		return TAILNET_INSTALLATION;
-	return asker_of(x)->tailnet.id;
-}
-
-static struct key_task *task_new(struct exchange *x, const char *detail)
+/* NULL: it was refused. */
+static struct key_task *task_new(struct exchange *x, const char *detail, bool writes)
 {
 	struct key_task *t = ARENA_NEW(x->arena, struct key_task);
 
 	t->x = x;
 	t->detail = detail;
-	t->tailnet = keys_tailnet(x);
-	return t;
+	return keyring_owner(x, writes, &t->tailnet) ? t : NULL;
 }
 
 static void apikey_write(struct jsonw *w, const struct apikey *key)
@@ -74,9 +66,12 @@ static void on_listed(void *context, enum err e, struct tx *tx, const struct dia
 void v1_apikey_list(struct exchange *x)
 {
 	struct coordinator *c = x->program;
-	struct key_task *t = task_new(x, "listing API keys");
-	struct tx *tx = tx_begin(c->pg, t->tailnet, TX_READ);
+	struct key_task *t = task_new(x, "listing API keys", false);
+	struct tx *tx;
 
+	if (!t)
+		return;
+	tx = tx_begin(c->pg, t->tailnet, TX_READ);
 	t->row = apikeys_list(tx);
 	tx_run(tx, on_listed, t);
 }
@@ -100,11 +95,11 @@ static void on_created(void *context, enum err e, struct tx *tx, const struct di
 void v1_apikey_create(struct exchange *x)
 {
 	struct coordinator *c = x->program;
-	struct key_task *t = task_new(x, "creating API key");
-	struct apikey key = {.tailnet = t->tailnet};
+	struct key_task *t = task_new(x, "creating API key", true);
+	struct apikey key = {0};
 	struct tx *tx;
 
-	if (!fields_read(x, (struct field[]){{"expiration", FIELD_TIME, &key.expiry}, {0}}, t->detail))
+	if (!t || !keyring_may_make(x, scopes_all(), t->detail) || !fields_read(x, (struct field[]){{"expiration", FIELD_TIME, &key.expiry}, {0}}, t->detail))
 		return;
 	/* headscale: a missing expiration is the zero time, so that the key is expired at once. */
 	if (wall_is_zero(key.expiry))
@@ -169,17 +164,19 @@ static void task_end(struct key_task *t)
 
 void v1_apikey_expire(struct exchange *x)
 {
-	struct key_task *t = task_new(x, "expiring API key");
+	struct key_task *t = task_new(x, "expiring API key", true);
 
-	if (fields_read(x, (struct field[]){{"id", FIELD_ID, &t->id}, {"prefix", FIELD_TEXT, &t->prefix}, {0}}, t->detail))
+	if (t && fields_read(x, (struct field[]){{"id", FIELD_ID, &t->id}, {"prefix", FIELD_TEXT, &t->prefix}, {0}}, t->detail))
 		task_end(t);
 }
 
 void v1_apikey_delete(struct exchange *x)
 {
-	struct key_task *t = task_new(x, "deleting API key");
+	struct key_task *t = task_new(x, "deleting API key", true);
 	struct bytes id = exchange_query(x, "id");
 
+	if (!t)
+		return;
 	t->deletes = true;
 	t->prefix = x->params[0];
 	if (id.len && text_parse_u64(id, INT64_MAX, &t->id)) {

@@ -121,7 +121,7 @@ static void on_owner(void *context, enum err e, struct tx *tx, const struct diag
 	}
 	roll.user_count = users_read(tx, t->users, t->x->arena, &roll.users);
 	answer_start(&answer);
-	v1_node_write(&answer.w, "node", t->made_up, &roll, false);
+	v1_node_write(&answer.w, "node", t->made_up, &roll, false, V1_NODE_ALONE);
 	answer_send(&answer, t->x, t->detail);
 }
 

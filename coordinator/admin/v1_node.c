@@ -15,9 +15,11 @@ struct node_task {
 	struct exchange *x;
 	struct coordinator *c;
 	const char *detail;
-	uint64_t id;                 /* one node; 0: the list */
+	bool lists;
+	uint64_t id;                 /* of the one node */
 	struct bytes user;           /* list: only of this user; empty: all */
 	unsigned nodes, users, keys; /* statements */
+	enum v1_node_form form;
 };
 
 static void task_read(struct node_task *t);
@@ -53,7 +55,7 @@ static void task_write_list(struct node_task *t, const struct v1_roll *roll)
 	jsonw_array(&answer.w, "nodes");
 	for (size_t i = 0; i < roll->node_count; i++)
 		if (!user || (!node_is_tagged(&roll->nodes[i]) && roll->nodes[i].user == user))
-			v1_node_write(&answer.w, NULL, &roll->nodes[i], roll, task_online(t, &roll->nodes[i]));
+			v1_node_write(&answer.w, NULL, &roll->nodes[i], roll, task_online(t, &roll->nodes[i]), V1_NODE_LISTED);
 	jsonw_array_end(&answer.w);
 	answer_send(&answer, t->x, t->detail);
 }
@@ -71,7 +73,7 @@ static void on_read(void *context, enum err e, struct tx *tx, const struct diag 
 	roll.node_count = nodes_read(tx, t->nodes, t->x->arena, &roll.nodes);
 	roll.user_count = users_read(tx, t->users, t->x->arena, &roll.users);
 	roll.key_count = authkeys_read(tx, t->keys, t->x->arena, &roll.keys);
-	if (!t->id) {
+	if (t->lists) {
 		task_write_list(t, &roll);
 		return;
 	}
@@ -80,7 +82,7 @@ static void on_read(void *context, enum err e, struct tx *tx, const struct diag 
 		return;
 	}
 	answer_start(&answer);
-	v1_node_write(&answer.w, "node", &roll.nodes[0], &roll, task_online(t, &roll.nodes[0]));
+	v1_node_write(&answer.w, "node", &roll.nodes[0], &roll, task_online(t, &roll.nodes[0]), t->form);
 	answer_send(&answer, t->x, t->detail);
 }
 
@@ -98,7 +100,7 @@ static void task_read(struct node_task *t)
 {
 	struct tx *tx = tx_begin(t->c->pg, asker_of(t->x)->tailnet.id, TX_READ);
 
-	t->nodes = t->id ? nodes_get(tx, t->id) : nodes_list(tx, 0);
+	t->nodes = t->lists ? nodes_list(tx, 0) : nodes_get(tx, t->id);
 	t->users = users_list(tx);
 	t->keys = authkeys_list(tx);
 	tx_run(tx, on_read, t);
@@ -122,6 +124,7 @@ void v1_node_list(struct exchange *x)
 {
 	struct node_task *t = task_new(x, "listing nodes");
 
+	t->lists = true;
 	t->user = exchange_query(x, "user");
 	task_show(t);
 }
@@ -259,6 +262,7 @@ void v1_node_approve_routes(struct exchange *x)
 	size_t count = 0;
 	enum err e;
 
+	t->form = V1_NODE_APPROVED;
 	if (!fields_path_id(x, 0, &t->id, t->detail) || !fields_read(x, (struct field[]){{"routes", FIELD_TEXTS, &texts}, {0}}, t->detail))
 		return;
 	e = texts.count > NODE_ROUTES_MAX ? diag_set(&why, ERR_MALFORMED, "more than %d routes", NODE_ROUTES_MAX)

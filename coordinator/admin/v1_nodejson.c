@@ -60,22 +60,35 @@ static void write_authkey(struct jsonw *w, const struct node *node, const struct
 	v1_preauthkey_write(w, "preAuthKey", key, key ? v1_user_find(roll->users, roll->user_count, key->user) : NULL, NULL);
 }
 
-static void write_routes(struct jsonw *w, const struct node *node)
+static void write_routes(struct jsonw *w, const struct node *node, enum v1_node_form form)
 {
 	struct prefix *served = x_alloc((node->approved_count + 1) * sizeof *served);
-	size_t count = route_served(node, served);
+	size_t count = form == V1_NODE_ALONE ? 0 : route_served(node, served), kept = 0;
 
+	for (size_t i = 0; i < count; i++)
+		if (form == V1_NODE_LISTED || !route_is_exit(served[i]))
+			served[kept++] = served[i];
 	write_prefixes(w, "approvedRoutes", node->routes_approved, node->approved_count);
 	write_prefixes(w, "availableRoutes", node->routes_advertised, node->advertised_count);
-	write_prefixes(w, "subnetRoutes", served, count);
+	write_prefixes(w, "subnetRoutes", served, kept);
 	free(served);
 }
 
-void v1_node_write(struct jsonw *w, const char *name, const struct node *node, const struct v1_roll *roll, bool online)
+static void write_user(struct jsonw *w, const struct node *node, const struct v1_roll *roll, enum v1_node_form form)
+{
+	static const struct user tagged_devices = {
+		.id = 2147455555, .name = BYTES("tagged-devices"), .display_name = BYTES("Tagged Devices"), .created = WALL_ZERO};
+
+	if (node_is_tagged(node))
+		v1_user_write(w, "user", form == V1_NODE_LISTED ? &tagged_devices : NULL);
+	else
+		v1_user_write(w, "user", v1_user_find(roll->users, roll->user_count, node->user));
+}
+
+void v1_node_write_members(struct jsonw *w, const struct node *node, const struct v1_roll *roll, bool online, enum v1_node_form form)
 {
 	static const char *const methods[] = {"REGISTER_METHOD_UNSPECIFIED", "REGISTER_METHOD_AUTH_KEY", "REGISTER_METHOD_CLI", "REGISTER_METHOD_OIDC"};
 
-	jsonw_object(w, name);
 	jsonw_uint_text(w, "id", node->id);
 	write_keys(w, node);
 	jsonw_array(w, "ipAddresses");
@@ -84,17 +97,23 @@ void v1_node_write(struct jsonw *w, const char *name, const struct node *node, c
 	jsonw_array_end(w);
 	write_hostname(w, node->hostinfo);
 	jsonw_text(w, "givenName", node->label);
-	v1_user_write(w, "user", node_is_tagged(node) ? NULL : v1_user_find(roll->users, roll->user_count, node->user));
+	write_user(w, node, roll, form);
 	jsonw_time_or_null(w, "lastSeen", node->last_seen);
 	jsonw_time_or_null(w, "expiry", node->expiry);
 	jsonw_time(w, "createdAt", node->created);
 	write_authkey(w, node, roll);
 	jsonw_string(w, "registerMethod", methods[node->register_method < COUNT_OF(methods) ? node->register_method : 0]);
 	jsonw_bool(w, "online", online);
-	write_routes(w, node);
+	write_routes(w, node, form);
 	jsonw_array(w, "tags");
 	for (size_t i = 0; i < node->tag_count; i++)
 		jsonw_text(w, NULL, node->tags[i]);
 	jsonw_array_end(w);
+}
+
+void v1_node_write(struct jsonw *w, const char *name, const struct node *node, const struct v1_roll *roll, bool online, enum v1_node_form form)
+{
+	jsonw_object(w, name);
+	v1_node_write_members(w, node, roll, online, form);
 	jsonw_object_end(w);
 }

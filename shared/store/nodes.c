@@ -219,6 +219,14 @@ unsigned nodes_list(struct tx *tx, uint64_t user)
 	return tx_add(tx, "SELECT " ROWS_NODE " FROM fleetscale.nodes n WHERE n.user_id = $1 ORDER BY n.id");
 }
 
+unsigned nodes_page(struct tx *tx, uint64_t after, unsigned limit)
+{
+	tx_arg_u64(tx, after);
+	tx_arg_u64(tx, limit);
+	return tx_add(tx,
+		      "SELECT " ROWS_NODE " FROM fleetscale.nodes n WHERE n.tailnet_id = fleetscale.current_tailnet() AND n.id > $1 ORDER BY n.id LIMIT $2");
+}
+
 unsigned nodes_of_machine(struct tx *tx, const struct machine_key *machine)
 {
 	tx_arg_bytea(tx, bytes_of(machine->raw, KEY_LEN));

@@ -59,6 +59,13 @@ unsigned relays_list(struct tx *tx)
 	return tx_add(tx, "SELECT " COLUMNS " FROM fleetscale.relays r ORDER BY r.region_id, r.name");
 }
 
+unsigned relays_page(struct tx *tx, uint64_t after, unsigned limit)
+{
+	tx_arg_u64(tx, after);
+	tx_arg_u64(tx, limit);
+	return tx_add(tx, "SELECT " COLUMNS " FROM fleetscale.relays r WHERE r.id > $1 ORDER BY r.id LIMIT $2");
+}
+
 unsigned relays_delete(struct tx *tx, uint64_t id)
 {
 	tx_arg_u64(tx, id);
