@@ -165,7 +165,7 @@ static void bad_values(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(trials); i++) {
 		assert_int_equal(check_one(trials[i].what, trials[i].text, &why), ERR_MALFORMED);
-		if (strncmp(why.text, trials[i].place, strlen(trials[i].place)) || !strstr(why.text, trials[i].word))
+		if (strncmp(why.text, trials[i].place, strlen(trials[i].place)) != 0 || !strstr(why.text, trials[i].word))
 			fail_msg("%zu: %s: %s", i, trials[i].text, why.text);
 	}
 }
