@@ -16,6 +16,8 @@ void serve_key(struct exchange *x)
 	struct buffer out;
 	struct jsonw w;
 
+	/* Browsers ask for it from pages of other origins; it is nobody's secret. */
+	exchange_add_header(x, "Access-Control-Allow-Origin", BYTES("*"));
 	if (text_parse_u64(exchange_query(x, "v"), UINT16_MAX, &capver)) {
 		exchange_reply_text(x, 400, "this server speaks to clients that name their capability version: GET /key?v=...\n");
 		return;

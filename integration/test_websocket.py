@@ -1,6 +1,7 @@
 """GET /ts2021: what browsers do. The real Noise client over a WebSocket, and those who get it wrong."""
 
 import base64
+import http.client
 import os
 import socket
 import struct
@@ -24,6 +25,13 @@ def test_join_and_hold_a_stream(tailnet, release):
     # Large answers cross in many messages, and requests go on beside the stream.
     assert raw.lite(Hostinfo={"Hostname": "browser", "OS": "js", "RoutableIPs": [], "Package": "x" * 30000})["status"] == 200
     assert not raw.ends
+
+
+def test_pages_of_other_origins_may_read_the_key(shared):
+    c = http.client.HTTPConnection(shared.host, shared.coordinators[0].port("clients"), timeout=10)
+    c.request("GET", "/key?v=142", headers={"Origin": "https://elsewhere.example"})
+    r = c.getresponse()
+    assert r.status == 200 and r.headers["Access-Control-Allow-Origin"] == "*" and b"publicKey" in r.read()
 
 
 def test_an_old_client_reads_why(tailnet):

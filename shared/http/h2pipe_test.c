@@ -23,6 +23,8 @@ static void serve_echo(struct exchange *x)
 	assert_int_equal(x->machine->raw[0], 7);
 	assert_int_equal(x->capver, 99);
 	assert_int_equal(x->door, DOOR_NOISE);
+	/* Of the connection outside: the authority of the request says nothing. */
+	assert_true(bytes_equal_text(x->host, "control.example:8443") && x->secure);
 	exchange_add_header(x, "X-Extra", exchange_header(x, "x-extra"));
 	exchange_reply(x, 200, "text/plain", x->body);
 }
@@ -91,7 +93,14 @@ static int begin(void **state)
 	(void)state;
 	clock_set_by_hand((struct mono){1000000}, (struct wall){0});
 	loop = loop_new();
-	struct h2pipe_config config = {.loop = loop, .table = TABLE, .door = DOOR_NOISE, .machine = &MACHINE, .capver = 99, .on_output = on_output};
+	struct h2pipe_config config = {.loop = loop,
+				       .table = TABLE,
+				       .door = DOOR_NOISE,
+				       .host = BYTES("control.example:8443"),
+				       .secure = true,
+				       .machine = &MACHINE,
+				       .capver = 99,
+				       .on_output = on_output};
 	h2 = h2pipe_new(&config);
 	outputs = gones = rooms = 0;
 	held = NULL;
@@ -316,6 +325,7 @@ static void the_end_of_the_connection_tells_everybody(void **state)
 	assert_true(owing->gone);
 	loop_turn(loop, 0);
 	assert_int_equal(owing->machine->raw[0], 7);
+	assert_true(bytes_equal_text(owing->host, "control.example:8443"));
 	assert_int_equal(owing->body.len, 10);
 	assert_int_equal(owing->body.at[9], 'u');
 	exchange_reply_text(owing, 200, "late");
