@@ -5,6 +5,7 @@
 #include "act.h"
 #include "duty.h"
 #include "log.h"
+#include "logins.h"
 #include "nodes.h"
 #include "online.h"
 
@@ -13,7 +14,8 @@ enum {
 	LOOK_MAX = 1 << 16, /* a look that found mostly nodes that are online after all looks further next time */
 	PRUNE_EVERY_MS = 60000,
 	JOURNAL_AGE_MS = 24 * 3600 * 1000,
-	JOURNAL_LINES = 100000
+	JOURNAL_LINES = 100000,
+	LOGINS_KEPT_MS = 3600 * 1000 /* so long their pages tell what became of them */
 };
 
 /* Outlives its owner while answers are out: `c` is NULL then. */
@@ -143,6 +145,13 @@ static void on_pruned(void *context, enum err e, uint64_t removed)
 	sweep_answered(context);
 }
 
+static void on_logins_pruned(void *context, enum err e, uint64_t removed)
+{
+	if (!e && removed)
+		log_info(SUBJECT("login"), "old logins removed", F_UINT("logins", removed));
+	sweep_answered(context);
+}
+
 /* Spread over processes: not all look in the same millisecond. */
 static void set_soon(struct timer *timer, int64_t ms)
 {
@@ -166,8 +175,9 @@ static void on_prune(void *context)
 {
 	struct sweep *s = context;
 
-	s->out++;
+	s->out += 2;
 	duty_prune_journal(s->c->pg, JOURNAL_AGE_MS, JOURNAL_LINES, on_pruned, s);
+	logins_prune(s->c->pg, LOGINS_KEPT_MS, on_logins_pruned, s);
 	set_soon(&s->prune, PRUNE_EVERY_MS);
 }
 
