@@ -115,8 +115,8 @@ static void headers_come_in_pieces(void **state)
 			assert_int_equal(decode(t->at, part, &line, &used), ERR_AGAIN);
 		char more[512];
 		memcpy(more, t->at, t->len);
-		memcpy(more + t->len, "PROXY GET / \n", 13);
-		assert_int_equal(decode(more, t->len + 13, &line, &used), ERR_NONE);
+		memset(more + t->len, 'P', 20);
+		assert_int_equal(decode(more, t->len + 20, &line, &used), ERR_NONE);
 		assert_int_equal(used, t->len);
 	}
 }
@@ -146,17 +146,16 @@ static void long_lines_have_a_cap(void **state)
 	memset(line_text + 14, 'a', sizeof(line_text) - 14);
 	assert_int_equal(decode(line_text, 106, &line, &used), ERR_AGAIN);
 	assert_int_equal(decode(line_text, 107, &line, &used), ERR_MALFORMED);
-	memcpy(line_text + 105, "\r\n", 2);
+	line_text[105] = '\r', line_text[106] = '\n';
 	assert_int_equal(decode(line_text, 107, &line, &used), ERR_NONE);
 }
 
 static void long_headers_have_a_cap(void **state)
 {
 	(void)state;
-	uint8_t header[PROXYLINE_MAX + 1] = SIGNATURE "\x21\x11";
+	uint8_t header[PROXYLINE_MAX + 1] = SIGNATURE "\x21\x11\0\0" TCP4;
 	struct proxyline line;
 	size_t used;
-	memcpy(header + 16, TCP4, 12);
 	size_t extra = PROXYLINE_MAX - 16 - 12 - 3, len = PROXYLINE_MAX - 16;
 	header[28] = 0x30;
 	header[29] = (uint8_t)(extra >> 8), header[30] = (uint8_t)extra;

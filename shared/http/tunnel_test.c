@@ -217,8 +217,9 @@ static void bytes_go_both_ways(void **state)
 		     "ABCD",
 		     6);
 	/* In pieces, and several at once. */
-	for (unsigned i = 0; i < 10; i++) {
-		say(fd, "\x82\x84" MASK "\x70\x40\x50\x20" + i, 1);
+	static const char FRAME[] = "\x82\x84" MASK "\x70\x40\x50\x20";
+	for (unsigned i = 0; i < sizeof(FRAME) - 1; i++) {
+		say(fd, FRAME + i, 1);
 		usleep(2000);
 	}
 	for (size_t got = 0; got < 4;) {
