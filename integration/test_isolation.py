@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import re
 import subprocess
 
 import pytest
@@ -39,10 +40,23 @@ def furnish(cluster, traces, color, v4, v6):
     raws = [net.raw(f"{mark}-{i}", authkey=keys[i]["key"], Hostinfo={"Hostname": f"{mark}-host{i}", "OS": mark, "RoutableIPs": ["10.7.0.0/16"]})
             for i in range(2)]
     for raw in raws:
-        raw.request("/machine/set-dns", {})
         net.api("POST", f"/api/v1/node/{raw.number}/approve_routes", {"routes": ["10.7.0.0/16"]})
+    net.api("POST", "/api/fleetscale/v1/authkeys", {"user": users[0], "description": f"{mark} key", "expiration": when})
+    net.logins = [begin_login(net, f"{mark}-login{i}") for i in range(3)]
+    # One answered, one refused, one that waits for this tailnet as if it had begun under its login host.
+    net.api("POST", "/api/v1/auth/register", {"user": f"{mark}-ann", "authId": net.logins[0]})
+    net.api("POST", "/api/v1/auth/reject", {"authId": net.logins[1]})
+    cluster.postgres.sql("fleetscale", f"""update fleetscale.logins l set tailnet_id = t.id from fleetscale.tailnets t
+        where l.tailnet_id is null and t.name = '{net.name}'""")
     net.raws, net.key = raws, api[0]
     return net
+
+
+def begin_login(net, name):
+    """The id of a pending login."""
+    raw = net.machine().raw(name, url=net.url())
+    url = raw.register(Hostinfo={"Hostname": name, "OS": net.mark})["json"]["AuthURL"]
+    return "hskey-authreq-" + re.search(r"[0-9a-f]{24}", url).group()
 
 
 def belongings(net):
@@ -58,13 +72,14 @@ def belongings(net):
         "node": column("select id from fleetscale.nodes where tailnet_id = {}"), "user": column("select id from fleetscale.users where tailnet_id = {}"),
         "authkey": column("select id from fleetscale.authkeys where tailnet_id = {}"),
         "apikey": column("select id from fleetscale.apikeys where tailnet_id = {}"),
-        "prefix": column("select prefix from fleetscale.apikeys where tailnet_id = {}"), "tailnet": [net.name],
+        "prefix": column("select prefix from fleetscale.apikeys where tailnet_id = {}"), "tailnet": [net.name], "login": net.logins,
+        "userName": column("select name from fleetscale.users where tailnet_id = {}"),
         "key": column("select 'nodekey:' || encode(node_key, 'hex') from fleetscale.nodes where tailnet_id = {}")
         + column("select 'mkey:' || encode(machine_key, 'hex') from fleetscale.nodes where tailnet_id = {}"),
         "address": column("select host(ip4) from fleetscale.nodes where tailnet_id = {}"),
     }
     keyed = {v.partition(":")[2] for v in b.values["key"]}
-    b.marks = {net.mark, number, *keyed, *b.values["prefix"], *b.values["address"],
+    b.marks = {net.mark, number, *(login.rpartition("-")[2] for login in net.logins), *keyed, *b.values["prefix"], *b.values["address"],
                *column("select prefix from fleetscale.authkeys where tailnet_id = {}"),
                *column("select host(ip6) from fleetscale.nodes where tailnet_id = {}"),
                *(v for k in ("node", "user", "authkey", "apikey") for v in b.values[k])}
@@ -75,7 +90,7 @@ def belongings(net):
 @pytest.fixture
 def two(clusters, traces):
     """Red and blue, numbers from far apart ranges, so that each value tells whose it is."""
-    cluster = clusters(coordinators=2, mappers=1, relays=0, **{"requests.per_minute": 100000, "refusals.per_minute": 1000000})
+    cluster = clusters(coordinators=2, mappers=1, relays=0, **{"admin.requests_per_minute": 100000000, "refusals.per_minute": 1000000})
     sql = cluster.postgres.sql
     sequences = sql("fleetscale", """select s.oid::regclass from pg_class s where s.relkind = 'S' and s.relnamespace = 'fleetscale'::regnamespace
         order by 1""").split()

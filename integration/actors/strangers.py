@@ -16,7 +16,7 @@ MEMBERS = {
     "user": "user", "id": "any", "prefix": "prefix", "name": "fresh", "displayName": "fresh", "description": "fresh", "email": "fresh",
     "expiration": "time", "expiry": "time", "disableExpiry": "bool", "tags": "tags", "aclTags": "tags", "routes": "routes", "reusable": "bool",
     "ephemeral": "bool", "preapproved": "bool", "approved": "bool", "type": "word", "target": "node", "path": "word", "scopes": "words",
-    "authId": "login", "key": "key", "notice": "fresh", "ssh": "bool", "tailnet": "tailnet", "names": "words", "nodeKey": "key",
+    "authId": "login", "key": "login", "userName": "userName", "newKey": "newKey", "notice": "fresh", "ssh": "bool", "tailnet": "tailnet", "names": "words", "nodeKey": "key",
 }
 BODIES = {
     ("POST", "/api/v1/user"): ["name", "displayName", "email"],
@@ -27,10 +27,10 @@ BODIES = {
     ("POST", "/api/v1/node/{nodeId}/expire"): ["expiry"],
     ("POST", "/api/v1/node/{nodeId}/tags"): ["tags"],
     ("POST", "/api/v1/node/{nodeId}/approve_routes"): ["routes"],
-    ("POST", "/api/v1/auth/register"): ["user", "authId"],
+    ("POST", "/api/v1/auth/register"): ["userName", "authId"],
     ("POST", "/api/v1/auth/approve"): ["authId"],
     ("POST", "/api/v1/auth/reject"): ["authId"],
-    ("POST", "/api/v1/debug/node"): ["user", "key", "name", "routes"],
+    ("POST", "/api/v1/debug/node"): ["userName", "newKey", "name", "routes"],
     ("PATCH", "/api/fleetscale/v1/settings"): ["notice", "ssh"],
     ("POST", "/api/fleetscale/v1/authkeys"): ["user", "reusable", "ephemeral", "preapproved", "tags", "description", "expiration"],
     ("POST", "/api/fleetscale/v1/keys"): ["description", "expiration", "scopes"],
@@ -40,8 +40,10 @@ BODIES = {
     ("POST", "/api/fleetscale/v1/tailnets"): ["name"],
     ("PATCH", "/api/fleetscale/v1/tailnets/{name}"): ["displayName"],
 }
-QUERIES = {"user": "user", "id": "any", "name": "fresh", "key": "key", "node": "node", "nodeId": "node", "limit": "number", "cursor": "any",
+QUERIES = {"user": "userName", "id": "any", "name": "fresh", "key": "login", "node": "node", "nodeId": "node", "limit": "number", "cursor": "any",
            "before": "any", "confirm": "tailnet", "force": "bool", "ephemeral": "bool", "authId": "login", "email": "fresh"}
+# Members that are spelt as another one.
+SPELT = {"userName": "user", "newKey": "key"}
 
 
 def routes():
@@ -99,13 +101,16 @@ class Caller:
     def made_up(self, value):
         """Nobody's, of the same form."""
         pick = self.random.choice
+        if value.startswith("hskey-"):
+            kind, _, rest = value.rpartition("-")
+            return f"{kind}-" + "".join(pick("0123456789abcdef") for _ in rest)
         if value.isdigit():
             return "6" + "".join(pick("0123456789") for _ in value[1:])
         return re.sub(r"[0-9a-f]", lambda _: pick("0123456789abcdef"), value) if re.fullmatch(r"\w+:[0-9a-f]+", value) else \
             "".join(pick("abcdefghijklmnop") if c.isalnum() else c for c in value)
 
     def value(self, kind, foreign, chance=0.7):
-        if kind in ("node", "user", "authkey", "apikey", "login", "prefix", "tailnet", "key", "any", "address"):
+        if kind in ("node", "user", "userName", "authkey", "apikey", "login", "prefix", "tailnet", "key", "any", "address"):
             kinds = ("node", "user", "authkey", "apikey") if kind == "any" else (kind,)
             theirs = [v for k in kinds for v in self.theirs.values.get(k, [])]
             own = [v for k in kinds for v in self.own.values.get(k, [])]
@@ -116,7 +121,7 @@ class Caller:
             return self.random.choice(own) if own else "6000000000"
         self.serial += 1
         return {
-            "fresh": lambda: f"fresh-{self.serial}", "time": lambda: "2100-01-01T00:00:00Z", "bool": lambda: self.random.random() < 0.5,
+            "fresh": lambda: f"fresh-{self.serial}", "newKey": lambda: f"hskey-authreq-{self.random.randrange(16**24):024x}", "time": lambda: "2100-01-01T00:00:00Z", "bool": lambda: self.random.random() < 0.5,
             "number": lambda: self.random.randint(1, 50), "tags": lambda: [f"tag:t{self.serial}"], "routes": lambda: ["10.9.0.0/16"],
             "word": lambda: self.random.choice(["disco", "/echo", "TSMP"]), "words": lambda: ["nodes:read"],
         }[kind]()
@@ -137,7 +142,7 @@ class Caller:
         names = BODIES.get((method, path))
         if names is None and method in ("POST", "PATCH", "PUT"):
             names = self.random.sample(sorted(MEMBERS), self.random.randint(0, 3))
-        body = {n: self.value(MEMBERS[n], foreign) for n in names} if names is not None else None
+        body = {SPELT.get(n, n): self.value(MEMBERS[n], foreign) for n in names} if names is not None else None
         if body and self.random.random() < 0.1:
             body[self.random.choice(sorted(MEMBERS))] = self.random.choice([None, 7, [], {}, "x"])
         query = {}
