@@ -19,7 +19,7 @@ static void *array(uint8_t **at, const void *from, size_t count, size_t size)
 struct node *noderow_pack(const struct node *row)
 {
 	size_t size = sizeof *row + row->tag_count * sizeof *row->tags + row->endpoint_count * sizeof *row->endpoints +
-		      (row->advertised_count + row->approved_count) * sizeof *row->routes_approved + row->label.len + row->hostinfo.len;
+		      (row->advertised_count + row->approved_count + row->primary_count) * sizeof *row->routes_approved + row->label.len + row->hostinfo.len;
 	for (size_t i = 0; i < row->tag_count; i++)
 		size += row->tags[i].len;
 	struct node *packed = x_alloc(size);
@@ -30,6 +30,7 @@ struct node *noderow_pack(const struct node *row)
 	packed->endpoints = array(&at, row->endpoints, row->endpoint_count, sizeof *row->endpoints);
 	packed->routes_advertised = array(&at, row->routes_advertised, row->advertised_count, sizeof *row->routes_advertised);
 	packed->routes_approved = array(&at, row->routes_approved, row->approved_count, sizeof *row->routes_approved);
+	packed->routes_primary = array(&at, row->routes_primary, row->primary_count, sizeof *row->routes_primary);
 	packed->label = noderow_text(&at, row->label);
 	packed->hostinfo = noderow_text(&at, row->hostinfo);
 	for (size_t i = 0; i < row->tag_count; i++)
@@ -70,7 +71,8 @@ static bool same_endpoints(const struct node *a, const struct node *b)
 static bool same_routes(const struct node *a, const struct node *b)
 {
 	return same_prefixes(a->routes_advertised, a->advertised_count, b->routes_advertised, b->advertised_count) &&
-	       same_prefixes(a->routes_approved, a->approved_count, b->routes_approved, b->approved_count);
+	       same_prefixes(a->routes_approved, a->approved_count, b->routes_approved, b->approved_count) &&
+	       same_prefixes(a->routes_primary, a->primary_count, b->routes_primary, b->primary_count);
 }
 
 /* What only the whole peer can say, and what the node itself is told too. */

@@ -17,6 +17,7 @@ void node_copy(struct arena *arena, const struct node *from, struct node *to)
 	to->endpoints = copy_array(arena, from->endpoints, from->endpoint_count, sizeof *from->endpoints);
 	to->routes_advertised = copy_array(arena, from->routes_advertised, from->advertised_count, sizeof *from->routes_advertised);
 	to->routes_approved = copy_array(arena, from->routes_approved, from->approved_count, sizeof *from->routes_approved);
+	to->routes_primary = copy_array(arena, from->routes_primary, from->primary_count, sizeof *from->routes_primary);
 	to->tags = copy_array(arena, from->tags, from->tag_count, sizeof *from->tags);
 	for (size_t i = 0; i < from->tag_count; i++)
 		to->tags[i] = arena_copy(arena, from->tags[i]);

@@ -33,7 +33,9 @@ struct node {
 	struct bytes *tags;
 	size_t tag_count;
 	struct prefix *routes_advertised, *routes_approved;
-	size_t advertised_count, approved_count;
+	struct prefix *routes_primary; /* subnet routes that it serves for all: of several routers of a route one is elected */
+	size_t advertised_count, approved_count, primary_count;
+	bool unreachable;         /* it does not answer the reachability question (coordinator/routers.h) */
 	uint64_t authkey;         /* key that let it in, or 0 */
 	unsigned register_method; /* enum register_method */
 };

@@ -54,3 +54,30 @@ size_t route_served(const struct node *node, struct prefix *out)
 	}
 	return count ? drop_lone_exit(out, sort_unique(out, count)) : 0;
 }
+
+/* Higher is better. */
+static unsigned fitness(const struct route_router *router)
+{
+	if (!router->online)
+		return 0;
+	return router->unreachable ? 1 : 2;
+}
+
+static bool made_before(const struct route_router *a, const struct route_router *b)
+{
+	return a->created.ns != b->created.ns ? a->created.ns < b->created.ns : a->node < b->node;
+}
+
+uint64_t route_elect(const struct route_router *routers, size_t count)
+{
+	const struct route_router *primary = NULL, *best = NULL;
+	for (size_t i = 0; i < count; i++) {
+		if (routers[i].is_primary)
+			primary = &routers[i];
+		if (!best || fitness(&routers[i]) > fitness(best) || (fitness(&routers[i]) == fitness(best) && made_before(&routers[i], best)))
+			best = &routers[i];
+	}
+	if (!best || !fitness(best) || (primary && fitness(primary) >= fitness(best)))
+		return 0;
+	return best->node;
+}

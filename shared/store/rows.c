@@ -135,6 +135,8 @@ void rows_node(struct tx *tx, unsigned statement, size_t row, unsigned first, st
 	out->approved_count = tx_prefixes(tx, statement, row, c++, arena, &out->routes_approved);
 	out->authkey = tx_u64(tx, statement, row, c++);
 	out->register_method = (unsigned)tx_u64(tx, statement, row, c++);
+	out->primary_count = tx_prefixes(tx, statement, row, c++, arena, &out->routes_primary);
+	out->unreachable = tx_bool(tx, statement, row, c++);
 }
 
 void rows_authkey(struct tx *tx, unsigned statement, size_t row, unsigned first, struct arena *arena, struct authkey *out)

@@ -22,11 +22,11 @@
 	"n.id, n.tailnet_id, n.user_id, n.machine_key, n.node_key, n.disco_key, n.lock_key, n.label, n.renamed, host(n.ip4), host(n.ip6), n.hostinfo, " \
 	"n.endpoints, " \
 	"n.home_relay, n.capver, n.expiry, n.created, n.last_seen, n.first_polled, n.approved, n.ephemeral, n.tags, n.routes_advertised, n.routes_approved, " \
-	"n.authkey_id, n.register_method"
+	"n.authkey_id, n.register_method, n.routes_primary, n.unreachable"
 #define ROWS_AUTHKEY \
 	"a.id, a.tailnet_id, a.user_id, a.prefix, a.hash, a.description, a.reusable, a.ephemeral, a.preapproved, a.tags, a.created, a.expiry, a.revoked, " \
 	"a.used_by"
-enum { ROWS_TAILNET_COUNT = 14, ROWS_SETTINGS_COUNT = 13, ROWS_USER_COUNT = 8, ROWS_NODE_COUNT = 26, ROWS_AUTHKEY_COUNT = 14 };
+enum { ROWS_TAILNET_COUNT = 14, ROWS_SETTINGS_COUNT = 13, ROWS_USER_COUNT = 8, ROWS_NODE_COUNT = 28, ROWS_AUTHKEY_COUNT = 14 };
 
 void rows_tailnet(struct tx *tx, unsigned statement, size_t row, unsigned first, struct arena *arena, struct tailnet *out);
 void rows_settings(struct tx *tx, unsigned statement, size_t row, unsigned first, struct arena *arena, struct settings *out);
