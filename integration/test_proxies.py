@@ -127,7 +127,7 @@ def test_idle_connections_live(front, tailnet, name):
     native = net.raw("native")
     browser = Raw(net.machine(), "browser").open_websocket(net.url())
     browser.join(net.authkey())
-    time.sleep(3)
+    time.sleep(2)
     assert native.lite()["status"] == 200 and browser.lite()["status"] == 200
     marks = native.mark(), browser.mark()
     net.rename(native.number, "after-the-pause")
@@ -164,6 +164,31 @@ def test_admin_api(front, cluster, name):
         assert status == 200 and "users" in body
     assert ask(proxy, "GET", "/api/v1/user", source="127.0.9.9")[0] == 401
     assert ask(proxy, "GET", "/version")[0] == 200
+
+
+@pytest.mark.parametrize("name", [*ENDING, "nginx-stream", "haproxy-proxy"])
+def test_a_coordinator_dies_behind_it(front, tailnet, cluster, name):
+    """Whoever comes goes to the one that lives."""
+    net = tailnet(front(name))
+    dead = cluster.coordinators[0]
+    dead.kill()
+    try:
+        for i in range(6):
+            assert join_soon(net, f"late-{i}").map["Node"]["ID"]
+    finally:
+        dead.launch()
+        dead.await_ready()
+
+
+def join_soon(net, name, seconds=15):
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return net.raw(name)
+        except Refused:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
 
 
 # --- what breaks, as the page says
