@@ -4,6 +4,7 @@
 #define ADMIN_ROUTES_H
 
 #include "guard.h"
+#include "openapi.h"
 #include "own.h"
 #include "own_attributes.h"
 #include "own_joining.h"
@@ -17,7 +18,15 @@
 #define ADMIN_DOORS (DOOR_ADMIN | DOOR_SOCKET)
 
 #define ADMIN_ROUTES \
-	{METHOD_GET, "/api/v1/health", ADMIN_DOORS, guard_any, v1_health, 0}, {METHOD_GET, "/api/v1/user", ADMIN_DOORS, guard_users_read, v1_user_list, 0}, \
+	{METHOD_GET, "/api/v1/openapi.json", ADMIN_DOORS, NULL, openapi_serve, 0}, {METHOD_GET, "/api/v1/openapi.yaml", ADMIN_DOORS, NULL, openapi_serve, 0}, \
+		{METHOD_GET, "/api/v1/openapi-3.0.json", ADMIN_DOORS, NULL, openapi_serve, 0}, \
+		{METHOD_GET, "/api/v1/openapi-3.0.yaml", ADMIN_DOORS, NULL, openapi_serve, 0}, \
+		{METHOD_GET, "/api/v1/docs", ADMIN_DOORS, NULL, openapi_serve, 0}, \
+		{METHOD_GET, "/api/fleetscale/v1/openapi.json", ADMIN_DOORS, NULL, openapi_serve, 0}, \
+		{METHOD_GET, "/api/fleetscale/v1/openapi.yaml", ADMIN_DOORS, NULL, openapi_serve, 0}, \
+		{METHOD_GET, "/api/fleetscale/v1/docs", ADMIN_DOORS, NULL, openapi_serve, 0}, \
+		{METHOD_GET, "/api/v1/health", ADMIN_DOORS, guard_any, v1_health, 0}, \
+		{METHOD_GET, "/api/v1/user", ADMIN_DOORS, guard_users_read, v1_user_list, 0}, \
 		{METHOD_POST, "/api/v1/user", ADMIN_DOORS, guard_users, v1_user_create, 0}, \
 		{METHOD_DELETE, "/api/v1/user/{id}", ADMIN_DOORS, guard_users, v1_user_delete, 0}, \
 		{METHOD_POST, "/api/v1/user/{oldId}/rename/{newName}", ADMIN_DOORS, guard_users, v1_user_rename, 0}, \
