@@ -1,4 +1,4 @@
-/* The pages of coordinator/pages/ as they were built in (embed.cmake): templates for page.h.
+/* The pages of coordinator/pages/ as they were built in (embed.cmake): templates for html.h.
  * Not filled. Static. */
 #ifndef PAGES_H
 #define PAGES_H

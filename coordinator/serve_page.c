@@ -6,9 +6,9 @@
 #include "coordinator.h"
 #include "doorstep.h"
 #include "hostinfo.h"
+#include "html.h"
 #include "log.h"
 #include "logins.h"
-#include "page.h"
 #include "pages.h"
 #include "text.h"
 
@@ -40,12 +40,12 @@ static void add_headers(struct exchange *x)
 	exchange_add_header(x, "Cache-Control", BYTES("no-store"));
 }
 
-static void page_reply(struct exchange *x, unsigned status, struct bytes text, const struct page_value *values)
+static void page_reply(struct exchange *x, unsigned status, struct bytes text, const struct html_value *values)
 {
 	struct buffer out;
 
 	buffer_init(&out, PAGE_MAX);
-	if (page_fill(text, values, &out)) {
+	if (html_fill(text, values, &out)) {
 		log_warning(SUBJECT("page"), "page not filled", F_UINT("id", x->id));
 		exchange_reply_text(x, 500, "this page cannot be shown\n");
 	} else {
@@ -58,7 +58,7 @@ static void page_reply(struct exchange *x, unsigned status, struct bytes text, c
 static void reply_missing(struct exchange *x)
 {
 	doorstep_refused(x);
-	page_reply(x, 404, page_missing, (struct page_value[]){{0}});
+	page_reply(x, 404, page_missing, (struct html_value[]){{0}});
 }
 
 /* "6 Mar 2031, 14:05 UTC (in 12 minutes)" */
@@ -100,7 +100,7 @@ static void reply_login(struct page_task *t, const struct logins_found *found)
 	key_short(key, login->machine_key.raw);
 	time_format(ends, (struct wall){login->ends.ns / 1000000000 * 1000000000});
 	page_reply(t->x, expired ? 410 : 200, page_login,
-		   (struct page_value[]){
+		   (struct html_value[]){
 			   {"id", bytes_text(t->id.text)},
 			   {"host", host.len ? host : login->label},
 			   {"os", system_of(login, arena)},

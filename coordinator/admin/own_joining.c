@@ -8,6 +8,7 @@
 #include "guard.h"
 #include "hostinfo.h"
 #include "logins.h"
+#include "page.h"
 #include "problem.h"
 #include "users.h"
 #include "v1_node.h"
@@ -18,6 +19,7 @@ enum { DESCRIPTION_MAX = 1024 };
 struct joining_task {
 	struct exchange *x;
 	const char *detail;
+	struct page page;
 	unsigned row, users;
 	struct secret secret;
 	uint64_t id;
@@ -64,20 +66,21 @@ static void on_listed(void *context, enum err e, struct tx *tx, const struct dia
 	struct answer answer;
 	struct authkey *keys;
 	struct user *users;
-	size_t count, user_count;
+	size_t count, shown, user_count;
 
 	if (e) {
 		problem_reply_err(t->x, e, t->detail, why);
 		return;
 	}
 	count = authkeys_read(tx, t->row, t->x->arena, &keys);
+	shown = page_shown(&t->page, count);
 	user_count = users_read(tx, t->users, t->x->arena, &users);
 	answer_start(&answer);
 	jsonw_array(&answer.w, "authKeys");
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < shown; i++)
 		authkey_write(&answer.w, NULL, &keys[i], v1_user_find(users, user_count, keys[i].user), NULL);
 	jsonw_array_end(&answer.w);
-	jsonw_null(&answer.w, "nextCursor");
+	page_write_next(&answer.w, t->x, &t->page, count, shown ? keys[shown - 1].id : 0);
 	answer_send(&answer, t->x, t->detail);
 }
 
@@ -85,9 +88,12 @@ void own_authkeys_list(struct exchange *x)
 {
 	struct coordinator *c = x->program;
 	struct joining_task *t = task_new(x, "listing auth keys");
-	struct tx *tx = tx_begin(c->pg, asker_of(x)->tailnet.id, TX_READ);
+	struct tx *tx;
 
-	t->row = authkeys_list(tx);
+	if (!page_read(x, &t->page, t->detail))
+		return;
+	tx = tx_begin(c->pg, asker_of(x)->tailnet.id, TX_READ);
+	t->row = authkeys_page(tx, t->page.after, page_want(&t->page));
 	t->users = users_list(tx);
 	tx_run(tx, on_listed, t);
 }
@@ -172,19 +178,20 @@ static void on_logins(void *context, enum err e, struct tx *tx, const struct dia
 	struct joining_task *t = context;
 	struct answer answer;
 	struct login *logins;
-	size_t count;
+	size_t count, shown;
 
 	if (e) {
 		problem_reply_err(t->x, e, t->detail, why);
 		return;
 	}
 	count = logins_read(tx, t->row, t->x->arena, &logins);
+	shown = page_shown(&t->page, count);
 	answer_start(&answer);
 	jsonw_array(&answer.w, "logins");
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < shown; i++)
 		login_write(&answer.w, &logins[i], t->x->arena);
 	jsonw_array_end(&answer.w);
-	jsonw_null(&answer.w, "nextCursor");
+	page_write_next(&answer.w, t->x, &t->page, count, shown ? logins[shown - 1].id : 0);
 	answer_send(&answer, t->x, t->detail);
 }
 
@@ -192,9 +199,12 @@ void own_logins_list(struct exchange *x)
 {
 	struct coordinator *c = x->program;
 	struct joining_task *t = task_new(x, "listing logins");
-	struct tx *tx = tx_begin(c->pg, asker_of(x)->tailnet.id, TX_READ);
+	struct tx *tx;
 
-	t->row = logins_list(tx);
+	if (!page_read(x, &t->page, t->detail))
+		return;
+	tx = tx_begin(c->pg, asker_of(x)->tailnet.id, TX_READ);
+	t->row = logins_page(tx, t->page.after, page_want(&t->page));
 	tx_run(tx, on_logins, t);
 }
 

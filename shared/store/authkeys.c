@@ -26,6 +26,14 @@ unsigned authkeys_list(struct tx *tx)
 	return tx_add(tx, "SELECT " ROWS_AUTHKEY " FROM fleetscale.authkeys a WHERE a.tailnet_id = fleetscale.current_tailnet() ORDER BY a.id");
 }
 
+unsigned authkeys_page(struct tx *tx, uint64_t after, unsigned limit)
+{
+	tx_arg_u64(tx, after);
+	tx_arg_u64(tx, limit);
+	return tx_add(tx, "SELECT " ROWS_AUTHKEY
+			  " FROM fleetscale.authkeys a WHERE a.tailnet_id = fleetscale.current_tailnet() AND a.id > $1 ORDER BY a.id LIMIT $2");
+}
+
 unsigned authkeys_get(struct tx *tx, uint64_t id)
 {
 	tx_arg_u64(tx, id);

@@ -167,10 +167,13 @@ void logins_make_up(struct tx *tx, const struct login_id *id, const struct login
 
 /* --- reading ----------------------------------------------------------------------------------------------------------------------------------------- */
 
-unsigned logins_list(struct tx *tx)
+unsigned logins_page(struct tx *tx, uint64_t after, unsigned limit)
 {
-	return tx_add(tx, "SELECT " ROWS_LOGIN " FROM fleetscale.logins l WHERE l.tailnet_id = fleetscale.current_tailnet() AND l.node_id IS NULL "
-			  "AND l.refusal IS NULL AND l.ends > now() ORDER BY l.id");
+	tx_arg_u64(tx, after);
+	tx_arg_u64(tx, limit);
+	return tx_add(tx,
+		      "SELECT " ROWS_LOGIN " FROM fleetscale.logins l WHERE l.tailnet_id = fleetscale.current_tailnet() AND l.id > $1 AND l.node_id IS NULL "
+		      "AND l.refusal IS NULL AND l.ends > now() ORDER BY l.id LIMIT $2");
 }
 
 size_t logins_read(struct tx *tx, unsigned statement, struct arena *arena, struct login **out)

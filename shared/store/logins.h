@@ -40,7 +40,7 @@ void logins_make_up(struct tx *tx, const struct login_id *id, const struct login
 
 /* --- reading ---------------------------------------------------------------------------------------------------------------------------------- */
 
-unsigned logins_list(struct tx *tx); /* those that wait for this tailnet alone, by id */
+unsigned logins_page(struct tx *tx, uint64_t after, unsigned limit); /* those that wait for this tailnet alone, by id, behind `after` */
 size_t logins_read(struct tx *tx, unsigned statement, struct arena *arena, struct login **out);
 
 /* Removes those that ended longer ago than that. ERR_AGAIN: somebody else is at it. */

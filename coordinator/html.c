@@ -1,4 +1,4 @@
-#include "page.h"
+#include "html.h"
 
 enum { SECTIONS_MAX = 8 };
 
@@ -20,7 +20,7 @@ static const char *entity_of(uint8_t c)
 	}
 }
 
-enum err page_escape(struct bytes value, struct buffer *out)
+enum err html_escape(struct bytes value, struct buffer *out)
 {
 	static const char unknown[] = "\xef\xbf\xbd";
 	enum err e = ERR_NONE;
@@ -39,7 +39,7 @@ enum err page_escape(struct bytes value, struct buffer *out)
 	return e;
 }
 
-static const struct page_value *value_of(const struct page_value *values, struct bytes name)
+static const struct html_value *value_of(const struct html_value *values, struct bytes name)
 {
 	for (; values->name; values++)
 		if (bytes_equal_text(name, values->name))
@@ -49,7 +49,7 @@ static const struct page_value *value_of(const struct page_value *values, struct
 
 /* How a template is read: `hidden` counts the open sections from the first one that is not shown. */
 struct filling {
-	const struct page_value *values;
+	const struct html_value *values;
 	struct buffer *out;
 	struct bytes open[SECTIONS_MAX];
 	unsigned depth, hidden;
@@ -69,14 +69,14 @@ static enum err tag_fill(struct filling *f, struct bytes tag)
 {
 	bool opens = bytes_starts(tag, "#"), closes = bytes_starts(tag, "/");
 	struct bytes name = opens || closes ? bytes_skip(tag, 1) : tag;
-	const struct page_value *value = value_of(f->values, name);
+	const struct html_value *value = value_of(f->values, name);
 
 	if (!value)
 		return ERR_MALFORMED;
 	if (closes)
 		return section_close(f, name);
 	if (!opens)
-		return f->hidden ? ERR_NONE : page_escape(value->value, f->out);
+		return f->hidden ? ERR_NONE : html_escape(value->value, f->out);
 	if (f->depth == SECTIONS_MAX)
 		return ERR_MALFORMED;
 	f->open[f->depth++] = name;
@@ -93,7 +93,7 @@ static size_t braces(struct bytes text, uint8_t brace)
 	return text.len;
 }
 
-enum err page_fill(struct bytes text, const struct page_value *values, struct buffer *out)
+enum err html_fill(struct bytes text, const struct html_value *values, struct buffer *out)
 {
 	struct filling f = {.values = values, .out = out};
 	enum err e = ERR_NONE;

@@ -1,4 +1,4 @@
-#include "page.h"
+#include "html.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,13 +11,13 @@
 
 static struct buffer out;
 
-static const char *fill(enum err wanted, const char *text, const struct page_value *values)
+static const char *fill(enum err wanted, const char *text, const struct html_value *values)
 {
 	static char filled[4096];
 	enum err e;
 
 	buffer_init(&out, sizeof filled - 1);
-	e = page_fill(bytes_text(text), values, &out);
+	e = html_fill(bytes_text(text), values, &out);
 	assert_int_equal(e, wanted);
 	memcpy(filled, out.len ? out.at : (const uint8_t *)"", out.len);
 	filled[out.len] = 0;
@@ -25,7 +25,7 @@ static const char *fill(enum err wanted, const char *text, const struct page_val
 	return filled;
 }
 
-#define VALUES(...) ((const struct page_value[]){__VA_ARGS__, {0}})
+#define VALUES(...) ((const struct html_value[]){__VA_ARGS__, {0}})
 #define EMPTY BYTES_NONE
 
 static void values_are_escaped(void **state)
@@ -44,7 +44,7 @@ static void values_are_escaped(void **state)
 static void sections_stay_or_go(void **state)
 {
 	(void)state;
-	const struct page_value *v = VALUES({"yes", BYTES("1")}, {"no", EMPTY});
+	const struct html_value *v = VALUES({"yes", BYTES("1")}, {"no", EMPTY});
 	assert_string_equal(fill(ERR_NONE, "a{{#yes}}b{{yes}}{{/yes}}c{{#no}}d{{yes}}{{/no}}e", v), "ab1ce");
 	assert_string_equal(fill(ERR_NONE, "{{#no}}{{#yes}}x{{/yes}}y{{/no}}{{#yes}}z{{#no}}w{{/no}}v{{/yes}}", v), "zv");
 }
@@ -65,7 +65,7 @@ static void a_page_has_its_cap(void **state)
 
 	(void)state;
 	buffer_init(&small, 8);
-	assert_int_equal(page_fill(BYTES("{{a}}"), VALUES({"a", BYTES("123456789")}), &small), ERR_TOO_BIG);
+	assert_int_equal(html_fill(BYTES("{{a}}"), VALUES({"a", BYTES("123456789")}), &small), ERR_TOO_BIG);
 	buffer_clear(&small);
 }
 
