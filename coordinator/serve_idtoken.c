@@ -99,7 +99,7 @@ static void on_keys(void *context, enum err e, const struct identity_key *keys, 
 	struct buffer token;
 
 	if (!signer) {
-		log_warning(SUBJECT("idtoken"), "no key signs", F_ERR(e));
+		log_warning(SUBJECT("idtoken"), "no key signs", F_ERR(e ? e : ERR_NOT_FOUND));
 		speaker_fail(t->x, ERR_UNAVAILABLE, NULL);
 		return;
 	}
