@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "log.h"
+#include "problem.h"
 #include "rate.h"
 
 /* A customer of a provider owns a whole /64: its addresses are one caller. */
@@ -24,7 +25,10 @@ static void turn_away(struct exchange *x, unsigned retry_s, const char *what)
 	log_debug(SUBJECT("door"), what, F_TEXT("peer", peer));
 	snprintf(retry, sizeof retry, "%u", retry_s);
 	exchange_add_header(x, "Retry-After", bytes_text(retry));
-	exchange_reply_text(x, 429, "too often from this address\n");
+	if (x->door & DOOR_ADMIN && bytes_starts(x->path, "/api/"))
+		problem_reply(x, 429, "Too Many Requests", "too many refused keys from this address", NULL);
+	else
+		exchange_reply_text(x, 429, "too often from this address\n");
 }
 
 bool doorstep_handshake(struct exchange *x)
