@@ -166,6 +166,19 @@ def test_admin_api(front, cluster, name):
     assert ask(proxy, "GET", "/version")[0] == 200
 
 
+@pytest.mark.parametrize("name", ENDING + PASSING)
+def test_login_pages_are_behind_it_too(front, tailnet, address, name):
+    """The URL that a client shows is the proxy's, and the page names the machine's own address."""
+    proxy = front(name)
+    net = tailnet(proxy)
+    answer = net.machine().raw("asks", url=net.url()).register()
+    url = answer["json"]["AuthURL"]
+    assert url.startswith(proxy.url + "/"), answer
+    status, page = ask(proxy, "GET", url.removeprefix(proxy.url), source="127.0.8.8")
+    assert status == 200 and "asks" in page and address in page
+    assert HERE not in page and "127.0.8.8" not in page, "neither the proxy nor who looks is the machine"
+
+
 @pytest.mark.parametrize("name", [*ENDING, "nginx-stream", "haproxy-proxy"])
 def test_a_coordinator_dies_behind_it(front, tailnet, cluster, name):
     """Whoever comes goes to the one that lives."""
