@@ -319,6 +319,18 @@ static void wait_go_on(struct login_wait *w, int64_t left_ms)
 	}
 }
 
+/* Nothing to follow up any more: it was removed, has ended, or was begun under a key that the client no longer has. Strangers learn nothing of that. */
+static bool is_over(const struct login_wait *w, const struct logins_found *found)
+{
+	const struct login *login = found->login;
+
+	if (!login)
+		return true;
+	if (!key_equal(login->machine_key.raw, w->x->machine->raw) || login->refused)
+		return false;
+	return !key_equal(login->node_key.raw, w->request->node_key.raw) || (!login->node && found->left_ms <= 0);
+}
+
 static void on_found(void *context, enum err e, const struct logins_found *found)
 {
 	struct login_wait *w = context;
@@ -330,19 +342,15 @@ static void on_found(void *context, enum err e, const struct logins_found *found
 		timer_set(&w->look, LOOK_DEAF_MS);
 	} else if (e) {
 		wait_fail(w, e);
-	} else if (!login) {
+	} else if (is_over(w, found)) {
 		wait_begin(w);
 	} else if (!key_equal(login->machine_key.raw, w->x->machine->raw)) {
 		wait_refuse(w, not_yours);
 	} else if (login->refused) {
 		wait_refuse(w, arena_text(w->arena, login->refusal));
-	} else if (!key_equal(login->node_key.raw, w->request->node_key.raw)) {
-		wait_begin(w);
 	} else if (login->node) {
 		w->out = true;
 		nodes_find(w->c->pg, &login->node_key, false, w->arena, on_node, w);
-	} else if (found->left_ms <= 0) {
-		wait_begin(w);
 	} else {
 		wait_go_on(w, found->left_ms);
 	}

@@ -204,34 +204,37 @@ struct verdict admission_decide(const struct join *join, const struct known *kno
 	return about(VERDICT_ASK_LOGIN, node, WALL_ZERO);
 }
 
-/* The node that the login's own keys name. */
-static const struct node *node_of_keys(const struct login *login, const struct login_answer *answer)
+/* Do the login's own keys name this node? */
+static bool names(const struct login *login, const struct node *node)
 {
-	for (size_t i = 0; i < answer->node_count; i++) {
-		const struct node *n = &answer->nodes[i];
-		if (key_equal(n->node_key.raw, login->node_key.raw) || key_equal(n->node_key.raw, login->old_node_key.raw))
-			return n;
-	}
-	return NULL;
+	return key_equal(node->node_key.raw, login->node_key.raw) || key_equal(node->node_key.raw, login->old_node_key.raw);
 }
 
-/* A tagged node that its keys name becomes the user's; another user's node does not. */
+/* The one that its keys name, else the newest. A tagged node that its keys name becomes the user's if he has none here; another user's node never does. */
 static const struct node *node_for_user(const struct login *login, const struct login_answer *answer)
 {
-	const struct node *named = node_of_keys(login, answer), *own = NULL;
-	if (named && !node_is_tagged(named) && named->user == answer->user)
-		return named;
-	for (size_t i = 0; i < answer->node_count; i++)
-		if (!node_is_tagged(&answer->nodes[i]) && answer->nodes[i].user == answer->user)
-			own = &answer->nodes[i];
-	return !own && named && node_is_tagged(named) ? named : own;
+	const struct node *own = NULL, *tagged = NULL;
+	for (size_t i = 0; i < answer->node_count; i++) {
+		const struct node *n = &answer->nodes[i];
+		if (node_is_tagged(n)) {
+			tagged = names(login, n) ? n : tagged;
+		} else if (n->user == answer->user) {
+			if (names(login, n))
+				return n;
+			own = n;
+		}
+	}
+	return own ? own : tagged;
 }
 
 /* Its keys name it, or it is the only one of its machine: who logged out has lost the keys. */
 static const struct node *node_as_it_is(const struct login *login, const struct login_answer *answer)
 {
-	const struct node *named = node_of_keys(login, answer);
-	return named || answer->node_count != 1 ? named : &answer->nodes[0];
+	for (size_t i = 0; i < answer->node_count; i++) {
+		if (answer->node_count == 1 || names(login, &answer->nodes[i]))
+			return &answer->nodes[i];
+	}
+	return NULL;
 }
 
 struct verdict admission_finish_login(const struct login *login, const struct login_answer *answer, struct wall now)
