@@ -485,6 +485,27 @@ static void deleted_node_says_goodbye(void **state)
 	assert_int_equal(json_integer_value(json_array_get(json_object_get(frame(h, 0, before), "PeersRemoved"), 0)), 1001);
 }
 
+/* Its nodes need not have gone before: the last that they hear is that their login has ended. */
+static void a_deleted_tailnet_says_goodbye(void **state)
+{
+	struct house *h = *state;
+	subscribe(h, 0);
+	subscribe(h, 1);
+	wait_frames(h, 0, 1);
+	wait_frames(h, 1, 1);
+	rest(h, 30);
+	out.generation++;
+	out.gone = true;
+	ring_bell();
+	for (size_t i = 0; i < 2; i++) {
+		wait_end(h, i, LINK_END_NO_NODE);
+		json_t *self = json_object_get(frame(h, i, h->ears[i].frame_count - 1), "Node");
+		assert_string_equal(json_string_value(json_object_get(self, "KeyExpiry")), "1970-01-01T00:00:01Z");
+	}
+	subscribe_as(h, 5, (struct link_subscribe){.node = 1000});
+	wait_end(h, 5, LINK_END_NO_TAILNET);
+}
+
 static void who_is_not_there_is_told_so(void **state)
 {
 	struct house *h = *state;
@@ -677,6 +698,7 @@ int main(void)
 		WITH_HOUSE(lost_bell),
 		WITH_HOUSE(what_moved_itself_is_left_out),
 		WITH_HOUSE(deleted_node_says_goodbye),
+		WITH_HOUSE(a_deleted_tailnet_says_goodbye),
 		WITH_HOUSE(who_is_not_there_is_told_so),
 		WITH_HOUSE(a_first_map_is_never_older_than_its_subscription),
 		WITH_HOUSE(lost_history_is_a_census_and_streams_stay),

@@ -244,10 +244,20 @@ static void tick(struct keeper *k)
 		keeper_touch(k);
 }
 
+/* The tailnet is no more: all its nodes have gone, and are told so. */
+static void say_farewell(struct keeper *k)
+{
+	if (!k->snapshot->version)
+		return;
+	snapshot_remove_all(k->snapshot);
+	deliver(k, true);
+}
+
 static void on_tick(void *context)
 {
 	struct keeper *k = context;
 	if (k->state == KEEPER_GONE) {
+		say_farewell(k);
 		end_all(k, LINK_END_NO_TAILNET);
 		return;
 	}
@@ -404,7 +414,7 @@ void keeper_housekeep(struct keeper *k, struct mono now)
 {
 	if (k->state != KEEPER_WARM)
 		return;
-	if (wall_passed(k->snapshot->next_expiry, clock_wall()))
+	if (wall_passed(k->snapshot->next_due, clock_wall()))
 		keeper_touch(k);
 	look_again(k, now);
 	if (k->snapshot->resting_count && now.ms - k->floor_at.ms >= FLOOR_TICKS_MS) {

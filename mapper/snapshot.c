@@ -3,7 +3,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "dnsjson.h"
 #include "hostinfo.h"
+#include "messages.h"
 #include "noderow.h"
 #include "secret.h"
 #include "table.h"
@@ -13,6 +15,7 @@ enum {
 	OF_PEER_TEXT =
 		FACET_VISIBLE | FACET_PEER | FACET_KEY | FACET_EXPIRY | FACET_ENDPOINTS | FACET_RELAY | FACET_DISCO | FACET_ONLINE | FACET_SEEN | FACET_CAPVER,
 	OF_PROFILES = FACET_PROFILE | FACET_VISIBLE,
+	DNS_TEXT_MAX = 1 << 20, /* the caps of fleet/dns.h allow a third of that */
 };
 
 struct snapshot *snapshot_new(uint64_t tailnet, size_t history)
@@ -21,7 +24,7 @@ struct snapshot *snapshot_new(uint64_t tailnet, size_t history)
 	s->id = tailnet;
 	s->slots = table_new();
 	s->users = table_new();
-	s->next_expiry = WALL_ZERO;
+	s->next_due = WALL_ZERO;
 	ring_init(&s->ring, history);
 	return s;
 }
@@ -51,6 +54,9 @@ void snapshot_free(struct snapshot **snapshot)
 	body_drop(&s->relays);
 	free((void *)s->domain.at);
 	free((void *)s->display_name.at);
+	free((void *)s->notice.at);
+	body_drop(&s->dns[0]);
+	body_drop(&s->dns[1]);
 	free(s->places);
 	free(s->segments);
 	free(s->empty);
@@ -129,11 +135,15 @@ static struct node *row_of(const struct node *row, const struct node *old, bool 
 	return packed;
 }
 
-static void note_expiry(struct snapshot *s, const struct place *place)
+/* What time and settings make of a node: its messages, and when to look again. Facets that moved. */
+static unsigned look(struct snapshot *s, struct place *place, struct wall now)
 {
-	struct wall at = place->node->expiry;
-	if (!place->expired && !wall_is_zero(at) && (wall_is_zero(s->next_expiry) || at.ns < s->next_expiry.ns))
-		s->next_expiry = at;
+	struct wall due = messages_due(place->node, s->features.key_lifetime_ms, now);
+	unsigned was = place->messages;
+	if (!wall_is_zero(due) && (wall_is_zero(s->next_due) || due.ns < s->next_due.ns))
+		s->next_due = due;
+	place->messages = (uint16_t)messages_of(place->node, s->suspended, s->notice.len, s->features.key_lifetime_ms, now);
+	return was == place->messages ? 0 : FACET_MESSAGES;
 }
 
 static uint32_t place_for(struct snapshot *s, uint64_t id)
@@ -171,7 +181,7 @@ static void put_node(struct snapshot *s, const struct node *row, struct wall now
 	place->node = node;
 	place->hostinfo_hash = hash;
 	place->expired = expired;
-	note_expiry(s, place);
+	facets |= look(s, place, now);
 	if (facets)
 		mark(s, slot, facets);
 }
@@ -222,19 +232,71 @@ static bool set_text(struct bytes *at, struct bytes text)
 	return true;
 }
 
-static void put_tailnet(struct snapshot *s, const struct tailnet *tailnet, const struct settings *settings)
+static bool set_dns(struct snapshot *s, const struct dns *dns)
 {
-	bool domain = set_text(&s->domain, tailnet->domain), name = set_text(&s->display_name, tailnet->display_name);
-	bool dns = s->magic_dns != settings->dns.magic;
-	s->magic_dns = settings->dns.magic;
-	if (!domain && !name && !dns)
-		return;
-	s->settings_moved = s->version + 1;
-	s->pending = true;
-	/* The domain is part of every name. */
-	for (uint32_t i = 0; i < s->place_count; i++)
-		if (s->places[i].node)
-			mark(s, i, (domain ? FACET_PEER : 0) | FACET_SELF);
+	bool moved = false;
+	for (unsigned form = 0; form < COUNT_OF(s->dns); form++) {
+		struct buffer text;
+		struct jsonw w;
+		buffer_init(&text, DNS_TEXT_MAX);
+		jsonw_start(&w, &text);
+		dnsjson_write(&w, NULL, dns, s->domain, form);
+		if (!jsonw_end(&w) && !(s->dns[form] && bytes_equal(body_bytes(s->dns[form]), buffer_bytes(&text)))) {
+			body_drop(&s->dns[form]);
+			s->dns[form] = body_new(buffer_bytes(&text));
+			moved = true;
+		}
+		buffer_clear(&text);
+	}
+	return moved;
+}
+
+static bool set_features(struct snapshot *s, const struct tailnet *tailnet, const struct settings *settings)
+{
+	struct features was = s->features;
+	s->features = (struct features){
+		.file_sharing = settings->file_sharing,
+		.ssh = settings->ssh,
+		.auto_update = settings->auto_update,
+		.random_client_port = settings->random_client_port,
+		.client_logs = settings->client_logs,
+		.key_lifetime_ms = tailnet->key_lifetime_ms,
+	};
+	return was.file_sharing != settings->file_sharing || was.ssh != settings->ssh || was.auto_update != settings->auto_update ||
+	       was.random_client_port != settings->random_client_port || was.key_lifetime_ms != tailnet->key_lifetime_ms;
+}
+
+/* The domain is part of every name; who is suspended is seen by nobody. */
+static unsigned set_tailnet(struct snapshot *s, const struct tailnet *tailnet, const struct settings *settings)
+{
+	unsigned facets = 0;
+	bool domain = set_text(&s->domain, tailnet->domain);
+	if (domain)
+		facets |= FACET_PEER | FACET_SELF;
+	if (set_text(&s->display_name, tailnet->display_name))
+		facets |= FACET_SELF;
+	if (set_features(s, tailnet, settings))
+		facets |= FACET_SELF;
+	if (s->suspended != tailnet->suspended)
+		facets |= FACET_VISIBLE | FACET_SELF;
+	s->suspended = tailnet->suspended;
+	if (set_text(&s->notice, settings->notice) && s->notice.len)
+		facets |= FACET_MESSAGES;
+	if (set_dns(s, &settings->dns) || domain) {
+		s->settings_moved = s->version + 1;
+		s->pending = true;
+	}
+	return facets;
+}
+
+static void put_tailnet(struct snapshot *s, const struct tailnet *tailnet, const struct settings *settings, struct wall now)
+{
+	unsigned facets = set_tailnet(s, tailnet, settings);
+	for (uint32_t i = 0; i < s->place_count; i++) {
+		unsigned moved = s->places[i].node ? facets | look(s, &s->places[i], now) : 0;
+		if (moved)
+			mark(s, i, moved);
+	}
 }
 
 static int by_id(const void *a, const void *b)
@@ -245,7 +307,7 @@ static int by_id(const void *a, const void *b)
 
 void snapshot_load(struct snapshot *s, const struct census *census, struct wall now)
 {
-	put_tailnet(s, &census->tailnet, &census->settings);
+	put_tailnet(s, &census->tailnet, &census->settings, now);
 	for (size_t i = 0; i < census->user_count; i++)
 		put_user(s, &census->users[i]);
 	for (uint32_t i = 0; i < s->place_count; i++) {
@@ -261,7 +323,7 @@ void snapshot_load(struct snapshot *s, const struct census *census, struct wall 
 void snapshot_apply(struct snapshot *s, const struct journal_read *read, struct wall now)
 {
 	if (read->tailnet)
-		put_tailnet(s, read->tailnet, read->settings);
+		put_tailnet(s, read->tailnet, read->settings, now);
 	for (size_t i = 0; i < read->user_count; i++)
 		put_user(s, &read->users[i]);
 	for (size_t i = 0; i < read->line_count; i++) {
@@ -273,20 +335,30 @@ void snapshot_apply(struct snapshot *s, const struct journal_read *read, struct 
 		put_node(s, &read->nodes[i], now);
 }
 
+void snapshot_remove_all(struct snapshot *s)
+{
+	for (uint32_t i = 0; i < s->place_count; i++)
+		if (s->places[i].node)
+			remove_node(s, i);
+}
+
 void snapshot_expire(struct snapshot *s, struct wall now)
 {
-	if (!wall_passed(s->next_expiry, now))
+	if (!wall_passed(s->next_due, now))
 		return;
-	s->next_expiry = WALL_ZERO;
+	s->next_due = WALL_ZERO;
 	for (uint32_t i = 0; i < s->place_count; i++) {
 		struct place *place = &s->places[i];
+		unsigned facets;
 		if (!place->node)
 			continue;
+		facets = look(s, place, now);
 		if (!place->expired && node_is_expired(place->node, now)) {
 			place->expired = true;
-			mark(s, i, change_facets(CHANGE_NODE_EXPIRY));
+			facets |= change_facets(CHANGE_NODE_EXPIRY);
 		}
-		note_expiry(s, place);
+		if (facets)
+			mark(s, i, facets);
 	}
 }
 

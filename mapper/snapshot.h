@@ -24,7 +24,8 @@ struct place {
 	uint32_t subscribed;    /* own live map streams of this node */
 	uint32_t pending;       /* facets moved in the version to come */
 	bool online, expired;
-	bool doubtful; /* online only because nothing contrary is known yet (keeper) */
+	uint16_t messages; /* enum message, ored: what its own client is told to show */
+	bool doubtful;     /* online only because nothing contrary is known yet (keeper) */
 };
 
 struct profile {
@@ -48,11 +49,16 @@ struct snapshot {
 	struct segment *segments; /* place_room / SEGMENT_SLOTS */
 	struct table *slots;      /* node id -> slot + 1 */
 	struct table *users;      /* user id -> struct profile */
-	struct bytes domain, display_name;
-	bool magic_dns;
+	struct bytes domain, display_name, notice;
+	struct features {
+		bool file_sharing, ssh, auto_update, random_client_port, client_logs;
+		int64_t key_lifetime_ms; /* 0: for ever */
+	} features;
+	bool suspended;                        /* its nodes see nobody */
+	struct body *dns[2];                   /* DNSConfig as JSON text: for readers that do not know UseWithExitNode, and for those that do */
 	struct body *relays;                   /* DERPMap as JSON text; NULL before the first reading */
 	uint64_t settings_moved, relays_moved; /* versions */
-	struct wall next_expiry;               /* of a node not yet expired; WALL_ZERO: none */
+	struct wall next_due;                  /* when time alone moves a node next: its key expires, or soon will; WALL_ZERO: never */
 	struct ring ring;
 	uint32_t *empty, *resting; /* slots */
 	uint32_t empty_count, resting_count;
@@ -65,7 +71,9 @@ void snapshot_free(struct snapshot **snapshot);
 void snapshot_load(struct snapshot *s, const struct census *census, struct wall now);
 /* The rows that journal lines name. */
 void snapshot_apply(struct snapshot *s, const struct journal_read *read, struct wall now);
-/* Marks nodes whose key has run out by now. Cheap when there is none. */
+/* The tailnet is gone, and all nodes with it. */
+void snapshot_remove_all(struct snapshot *s);
+/* Marks nodes whose key has run out by now, or soon will. Cheap when there is none. */
 void snapshot_expire(struct snapshot *s, struct wall now);
 void snapshot_set_online(struct snapshot *s, uint32_t slot, bool online);
 void snapshot_set_relays(struct snapshot *s, struct body *relays); /* takes a reference; equal bytes move nothing */
@@ -79,6 +87,11 @@ const struct profile *snapshot_user(const struct snapshot *s, uint64_t user); /*
 static inline const struct node *snapshot_node(const struct snapshot *s, uint32_t slot)
 {
 	return slot < s->place_count ? s->places[slot].node : NULL;
+}
+/* Whether a node takes part: others see it, and it sees them. */
+static inline bool snapshot_admits(const struct snapshot *s, const struct node *node)
+{
+	return node && node->approved && !s->suspended;
 }
 static inline uint32_t snapshot_segments(const struct snapshot *s)
 {
