@@ -53,6 +53,8 @@ static const struct trial TRIALS[] = {
 	{T(SIGNATURE "\x21\x00\0\0"), ERR_NONE, NULL, NULL, false},
 	{T(SIGNATURE "\x21\x11\0\x14" TCP4 "\x20\0\5\1\0\0\0\0"), ERR_NONE, "1.2.3.4:99", "5.6.7.8:443", true},
 	{T(SIGNATURE "\x21\x11\0\x14" TCP4 "\x20\0\5\0\0\0\0\0"), ERR_NONE, "1.2.3.4:99", "5.6.7.8:443", false},
+	/* As HAProxy 2.6 writes it (send-proxy-v2-ssl). */
+	{T(SIGNATURE "\x21\x11\0\x1e" TCP4 "\x20\0\x0f\1\0\0\0\0\x21\0\7TLSv1.3"), ERR_NONE, "1.2.3.4:99", "5.6.7.8:443", true},
 	{T(SIGNATURE "\x21\x11\0\x13" TCP4 "\1\0\4h2aa"), ERR_NONE, "1.2.3.4:99", "5.6.7.8:443", false},
 	{T(SIGNATURE "\x21\x11\0\x0f" TCP4 "\1\0\1"), ERR_MALFORMED, NULL, NULL, false},
 	{T(SIGNATURE "\x21\x11\0\x0e" TCP4 "\1\0"), ERR_MALFORMED, NULL, NULL, false},
