@@ -62,7 +62,7 @@ static void view_set(struct views *v, enum view_kind kind, uint32_t slot, bool v
 static void judge(struct views *v, const struct snapshot *s, uint32_t slot)
 {
 	const struct node *node = snapshot_node(s, slot);
-	view_set(v, VIEW_EVERYBODY, slot, node && node->approved, s->version);
+	view_set(v, VIEW_EVERYBODY, slot, snapshot_admits(s, node), s->version);
 }
 
 /* Nobody was told anything yet: the rows need no past. */
@@ -96,7 +96,7 @@ void views_follow(struct views *v, const struct snapshot *s)
 const struct view *view_of(const struct views *v, const struct snapshot *s, uint32_t slot)
 {
 	const struct node *node = snapshot_node(s, slot);
-	return &v->of[node && node->approved ? VIEW_EVERYBODY : VIEW_NOBODY];
+	return &v->of[snapshot_admits(s, node) ? VIEW_EVERYBODY : VIEW_NOBODY];
 }
 
 enum err view_at(const struct view *view, uint64_t version, struct bitset *row)

@@ -3,7 +3,8 @@
  * Not what a stream was told (stream.h) and not bytes (render.h).
  * The keeper owns the views; rows are borrowed until the next views_follow.
  *
- * While a tailnet has no policy there are two views: every approved node sees every approved node; the others see nobody. */
+ * While a tailnet has no policy there are two views: every approved node sees every approved node; the others see nobody, as does everybody in a
+ * suspended tailnet. */
 #ifndef CLASS_H
 #define CLASS_H
 
@@ -11,7 +12,7 @@
 #include "snapshot.h"
 
 enum view_kind {
-	VIEW_NOBODY,    /* not approved */
+	VIEW_NOBODY,    /* not approved, or suspended */
 	VIEW_EVERYBODY, /* approved */
 	VIEW_COUNT
 };

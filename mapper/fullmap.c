@@ -5,6 +5,7 @@
 
 #include "capver.h"
 #include "mapframe.h"
+#include "messages.h"
 #include "nodejson.h"
 #include "sections.h"
 
@@ -78,17 +79,19 @@ static void write_head(struct jsonw *w, const struct snapshot *s, struct class c
 {
 	unsigned features = capver_band_features(class.band);
 	jsonw_time(w, "ControlTime", now);
-	jsonw_object(w, "Debug");
-	jsonw_bool(w, "DisableLogTail", true);
-	jsonw_object_end(w);
+	/* The client obeys for the whole life of its process. */
+	if (!s->features.client_logs) {
+		jsonw_object(w, "Debug");
+		jsonw_bool(w, "DisableLogTail", true);
+		jsonw_object_end(w);
+	}
 	nodejson_self(w, "Node", s, slot, features);
-	sections_write(w, s, SECTIONS_ALL, class.view);
+	sections_write(w, s, SECTIONS_ALL, class.view, features);
 	jsonw_raw(w, "SSHPolicy", BYTES("{\"rules\":null}"));
 	jsonw_bool(w, "CollectServices", false);
-	if (!(features & CAPVER_DISPLAY_MESSAGES))
-		jsonw_raw(w, "Health", BYTES("[]"));
+	messages_write(w, s->places[slot].messages, s->notice, !(features & CAPVER_DISPLAY_MESSAGES), true);
 	if (!(features & CAPVER_AUTO_UPDATE_CAP))
-		jsonw_bool(w, "DefaultAutoUpdate", false);
+		jsonw_bool(w, "DefaultAutoUpdate", s->features.auto_update);
 }
 
 static uint64_t mask_of(const struct class *class, uint32_t segment, uint32_t viewer)

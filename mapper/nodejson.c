@@ -27,10 +27,32 @@ static void write_own_addresses(struct jsonw *w, const struct node *n)
 		jsonw_prefix(w, NULL, ip_prefix(n->ip6));
 }
 
-static void write_addresses(struct jsonw *w, const struct node *n, unsigned features)
+static void write_prefixes(struct jsonw *w, const char *name, const struct prefix *list, size_t count)
 {
-	struct prefix served[NODE_ROUTES_MAX];
-	size_t count = n->approved_count <= COUNT_OF(served) ? route_served(n, served) : 0, subnets = 0;
+	jsonw_array(w, name);
+	for (size_t i = 0; i < count; i++)
+		jsonw_prefix(w, NULL, list[i]);
+	jsonw_array_end(w);
+}
+
+/* Of a peer: the subnet routes that it is the primary router of, and exit routes. Of the node itself: all that it serves, elected or not. */
+static size_t routes_shown(const struct node *n, bool self, struct prefix out[static NODE_ROUTES_MAX])
+{
+	size_t count = n->approved_count <= NODE_ROUTES_MAX ? route_served(n, out) : 0, kept = 0;
+	if (self)
+		return count;
+	for (size_t i = 0; i < count; i++)
+		if (route_is_exit(out[i]))
+			out[kept++] = out[i];
+	for (size_t i = 0; i < n->primary_count && kept < NODE_ROUTES_MAX; i++)
+		out[kept++] = n->routes_primary[i];
+	return kept;
+}
+
+static void write_addresses(struct jsonw *w, const struct node *n, bool self, bool expired, unsigned features)
+{
+	struct prefix shown[NODE_ROUTES_MAX];
+	size_t count = expired || !n->approved_count ? 0 : routes_shown(n, self, shown);
 	jsonw_array(w, "Addresses");
 	write_own_addresses(w, n);
 	jsonw_array_end(w);
@@ -38,18 +60,11 @@ static void write_addresses(struct jsonw *w, const struct node *n, unsigned feat
 		return;
 	jsonw_array(w, "AllowedIPs");
 	write_own_addresses(w, n);
-	for (size_t i = 0; i < count; i++) {
-		jsonw_prefix(w, NULL, served[i]);
-		subnets += !route_is_exit(served[i]);
-	}
-	jsonw_array_end(w);
-	if (!subnets)
-		return;
-	jsonw_array(w, "PrimaryRoutes");
 	for (size_t i = 0; i < count; i++)
-		if (!route_is_exit(served[i]))
-			jsonw_prefix(w, NULL, served[i]);
+		jsonw_prefix(w, NULL, shown[i]);
 	jsonw_array_end(w);
+	if (count && n->primary_count)
+		write_prefixes(w, "PrimaryRoutes", n->routes_primary, n->primary_count);
 }
 
 static void write_endpoints(struct jsonw *w, const struct node *n, bool expired)
@@ -102,9 +117,9 @@ static void write_identity(struct jsonw *w, const struct node *n, struct bytes d
 }
 
 /* What a peer and the node itself are told alike. */
-static void write_common(struct jsonw *w, const struct node *n, unsigned features)
+static void write_common(struct jsonw *w, const struct snapshot *s, const struct node *n, bool self, bool expired, unsigned features)
 {
-	write_addresses(w, n, features);
+	write_addresses(w, n, self, expired, features);
 	jsonw_raw(w, "Hostinfo", n->hostinfo);
 	if (!wall_is_zero(n->created))
 		jsonw_time(w, "Created", n->created);
@@ -116,7 +131,7 @@ static void write_common(struct jsonw *w, const struct node *n, unsigned feature
 			jsonw_text(w, NULL, n->tags[i]);
 		jsonw_array_end(w);
 	}
-	if (n->approved)
+	if (snapshot_admits(s, n))
 		jsonw_bool(w, "MachineAuthorized", true);
 }
 
@@ -126,6 +141,16 @@ static void write_presence(struct jsonw *w, const struct place *place)
 	jsonw_bool(w, "Online", place->online);
 	if (!place->online && !wall_is_zero(place->node->last_seen))
 		jsonw_time(w, "LastSeen", place->node->last_seen);
+}
+
+static bool is_exit_node(const struct node *n)
+{
+	struct prefix served[NODE_ROUTES_MAX];
+	size_t count = n->approved_count && n->approved_count <= NODE_ROUTES_MAX ? route_served(n, served) : 0;
+	for (size_t i = 0; i < count; i++)
+		if (route_is_exit(served[i]))
+			return true;
+	return false;
 }
 
 void nodejson_peer(struct jsonw *w, const char *name, const struct snapshot *s, uint32_t slot, unsigned features)
@@ -142,17 +167,30 @@ void nodejson_peer(struct jsonw *w, const char *name, const struct snapshot *s, 
 	write_endpoints(w, n, place->expired);
 	if (!place->expired)
 		write_relay(w, n, features);
-	write_common(w, n, features);
+	write_common(w, s, n, false, place->expired, features);
+	if (is_exit_node(n))
+		jsonw_raw(w, "CapMap", BYTES("{\"suggest-exit-node\":[]}"));
 	write_presence(w, place);
 	jsonw_object_end(w);
 }
 
-/* What is true of every node now. */
+/* What a node may and shall do, as its tailnet's settings say. */
 static void write_capabilities(struct jsonw *w, const struct snapshot *s)
 {
+	const struct features *f = &s->features;
 	jsonw_object(w, "CapMap");
-	jsonw_raw(w, "https://tailscale.com/cap/file-sharing", BYTES("[]"));
-	jsonw_raw(w, "default-auto-update", BYTES("[false]"));
+	if (f->file_sharing)
+		jsonw_raw(w, "https://tailscale.com/cap/file-sharing", BYTES("[]"));
+	if (f->ssh)
+		jsonw_raw(w, "https://tailscale.com/cap/ssh", BYTES("[]"));
+	jsonw_raw(w, "default-auto-update", f->auto_update ? BYTES("[true]") : BYTES("[false]"));
+	if (f->random_client_port)
+		jsonw_raw(w, "randomize-client-port", BYTES("[]"));
+	if (f->key_lifetime_ms) {
+		jsonw_array(w, "tailnet.maxKeyDuration");
+		jsonw_int(w, NULL, f->key_lifetime_ms / 1000);
+		jsonw_array_end(w);
+	}
 	if (s->display_name.len) {
 		jsonw_array(w, "tailnet-display-name");
 		jsonw_text(w, NULL, s->display_name);
@@ -169,7 +207,7 @@ void nodejson_self(struct jsonw *w, const char *name, const struct snapshot *s, 
 	if (!wall_is_zero(n->expiry))
 		jsonw_time(w, "KeyExpiry", n->expiry);
 	write_relay(w, n, features);
-	write_common(w, n, features);
+	write_common(w, s, n, true, false, features);
 	write_capabilities(w, s);
 	if (features & CAPVER_STABLE_TAILNET)
 		jsonw_uint_text(w, "StableTailnetID", s->id);

@@ -109,10 +109,19 @@ static void strange_rows(void **state)
 	struct node *n = &m.rows[1];
 	n->routes_advertised = n->routes_approved = routes;
 	n->advertised_count = n->approved_count = 3;
+	/* Of several routers the elected one serves; itself is told of all that it offers. Exit routes are everybody's own. */
+	check(&m, PEER, NEW, true, "\"AllowedIPs\":[\"100.64.0.1/32\",\"fd7a:115c:a1e0::1/128\",\"0.0.0.0/0\",\"::/0\"],\"Hostinfo\"", "PrimaryRoutes");
+	check(&m, SELF, NEW, true, "\"AllowedIPs\":[\"100.64.0.1/32\",\"fd7a:115c:a1e0::1/128\",\"0.0.0.0/0\",\"10.1.0.0/16\",\"::/0\"],\"Hostinfo\"",
+	      "PrimaryRoutes");
+	check(&m, PEER, NEW, true, "\"CapMap\":{\"suggest-exit-node\":[]}", NULL);
+	n->routes_primary = routes;
+	n->primary_count = 1;
 	check(&m, PEER, NEW, true,
-	      "\"AllowedIPs\":[\"100.64.0.1/32\",\"fd7a:115c:a1e0::1/128\",\"0.0.0.0/0\",\"10.1.0.0/16\",\"::/0\"],\"PrimaryRoutes\":[\"10.1.0.0/16\"]", NULL);
+	      "\"AllowedIPs\":[\"100.64.0.1/32\",\"fd7a:115c:a1e0::1/128\",\"0.0.0.0/0\",\"::/0\",\"10.1.0.0/16\"],\"PrimaryRoutes\":[\"10.1.0.0/16\"]", NULL);
+	check(&m, SELF, NEW, true, "\"PrimaryRoutes\":[\"10.1.0.0/16\"]", NULL);
 	n->approved_count = 2;
 	check(&m, PEER, NEW, true, "\"PrimaryRoutes\":[\"10.1.0.0/16\"]", "0.0.0.0/0");
+	check(&m, PEER, NEW, true, NULL, "CapMap");
 	n->tags = tags;
 	n->tag_count = 1;
 	n->user = 0;
@@ -130,6 +139,10 @@ static void strange_rows(void **state)
 	check(&m, PATCH, FACET_EXPIRY, true, "\"KeyExpiry\":\"0001-01-01T00:00:00Z\"", NULL);
 	n->last_seen = WALL_ZERO;
 	check(&m, PEER, NEW, false, "\"Online\":false", "LastSeen");
+	m.snapshot->suspended = true;
+	check(&m, SELF, NEW, true, NULL, "MachineAuthorized");
+	m.snapshot->suspended = false;
+	check(&m, SELF, NEW, true, "MachineAuthorized", NULL);
 	n->approved = false;
 	check(&m, SELF, NEW, true, NULL, "MachineAuthorized");
 	n->ip6.family = IP_NONE;
@@ -137,8 +150,24 @@ static void strange_rows(void **state)
 	madeup_free(&m);
 }
 
+static void what_settings_allow(void **state)
+{
+	struct madeup m;
+	(void)state;
+	madeup_new(&m, 3, 4096);
+	struct features *f = &m.snapshot->features;
+	*f = (struct features){0};
+	check(&m, SELF, NEW, true, "\"CapMap\":{\"default-auto-update\":[false],\"tailnet-display-name\":[\"Made up\"]}", NULL);
+	*f = (struct features){true, true, true, true, true, 90000};
+	check(&m, SELF, NEW, true,
+	      "\"CapMap\":{\"https://tailscale.com/cap/file-sharing\":[],\"https://tailscale.com/cap/ssh\":[],\"default-auto-update\":[true],"
+	      "\"randomize-client-port\":[],\"tailnet.maxKeyDuration\":[90],",
+	      NULL);
+	madeup_free(&m);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(what_a_client_is_told), cmocka_unit_test(strange_rows)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(what_a_client_is_told), cmocka_unit_test(strange_rows), cmocka_unit_test(what_settings_allow)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 
 #include "capver.h"
 #include "mapframe.h"
+#include "messages.h"
 #include "nodejson.h"
 
 enum {
@@ -268,41 +269,49 @@ static enum err add_profiles(struct render *r, uint32_t viewer, bool self)
 	return e ? e : buffer_add_byte(&r->text, ']');
 }
 
-static enum err add_head(struct render *r, uint32_t viewer, bool self)
+static enum err add_head(struct render *r, uint32_t viewer, unsigned private)
 {
+	unsigned features = capver_band_features(r->class.band);
+	const struct snapshot *s = r->snapshot;
 	struct jsonw w;
 	jsonw_start(&w, &r->text);
 	jsonw_object(&w, NULL);
-	if (self)
-		nodejson_self(&w, "Node", r->snapshot, viewer, capver_band_features(r->class.band));
-	sections_write(&w, r->snapshot, r->delta->sections, r->class.view);
+	if (private & FACET_SELF) {
+		nodejson_self(&w, "Node", s, viewer, features);
+		if (!(features & CAPVER_AUTO_UPDATE_CAP))
+			jsonw_bool(&w, "DefaultAutoUpdate", s->features.auto_update);
+	}
+	if (private & FACET_MESSAGES)
+		messages_write(&w, s->places[viewer].messages, s->notice, !(features & CAPVER_DISPLAY_MESSAGES), false);
+	sections_write(&w, s, r->delta->sections, r->class.view, features);
 	return jsonw_end(&w);
 }
 
 /* Whether a reader has anything to hear but a profile that it knows. */
-static bool says_nothing(const struct render *r, uint32_t viewer, bool self)
+static bool says_nothing(const struct render *r, uint32_t viewer, unsigned private)
 {
 	const struct delta *d = r->delta;
 	size_t own_entries = viewer == SLOT_NONE ? 0 : (find(&r->changed, viewer) != SIZE_MAX) + (find(&r->patches, viewer) != SIZE_MAX);
 	bool own_gone = d->gone_count == 1 && d->gone[0].slot == viewer;
 	bool others = r->changed.count + r->patches.count > own_entries || (d->gone_count && !own_gone);
 	bool profiles = r->profiles.len && !(viewer != SLOT_NONE && d->peer_count == 1 && d->peers[0].slot == viewer);
-	return !self && !d->sections && !others && !profiles;
+	return !private && !d->sections && !others && !profiles;
 }
 
 enum err render_body(struct render *r, uint32_t viewer, struct bytes *body)
 {
-	bool self = viewer != SLOT_NONE && snapshot_node(r->snapshot, viewer) && delta_facets(r->delta, viewer) & FACET_SELF;
+	/* What only the node itself is told. */
+	unsigned private = viewer != SLOT_NONE && snapshot_node(r->snapshot, viewer) ? delta_facets(r->delta, viewer) & (FACET_SELF | FACET_MESSAGES) : 0;
 	*body = BYTES_NONE;
-	if (says_nothing(r, viewer, self))
+	if (says_nothing(r, viewer, private))
 		return ERR_NONE;
 	buffer_reset(&r->text);
 	buffer_reset(&r->packed);
-	enum err e = add_head(r, viewer, self);
+	enum err e = add_head(r, viewer, private);
 	e = e ? e : add_removed(r, viewer);
 	e = e ? e : add_list(r, &r->changed, viewer);
 	e = e ? e : add_list(r, &r->patches, viewer);
-	e = e ? e : add_profiles(r, viewer, self);
+	e = e ? e : add_profiles(r, viewer, private & FACET_SELF);
 	e = e ? e : buffer_add_byte(&r->text, '}');
 	e = e ? e : flush(r);
 	*body = buffer_bytes(r->class.zstd ? &r->packed : &r->text);

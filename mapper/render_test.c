@@ -39,13 +39,14 @@ struct client {
 	uint32_t slot;
 	struct class class;
 	uint64_t version, view_since;
-	json_t *peers, *profiles, *sections, *self; /* objects by id or name */
+	json_t *peers, *profiles, *sections, *self, *messages; /* objects by id or name */
 };
 
 struct world {
 	struct arena *arena;
 	struct wall now;
 	struct tailnet tailnet;
+	struct settings settings;
 	struct user users[USERS_MAX];
 	struct node nodes[NODES_MAX];
 	bool here[NODES_MAX];
@@ -104,12 +105,55 @@ static void new_tags(struct world *w, struct node *n)
 	n->user = n->tag_count ? 0 : w->users[dice(USERS_MAX)].id;
 }
 
+/* Some of what is advertised is approved, and of some of that it is the primary router. */
 static void new_routes(struct world *w, struct node *n)
 {
-	n->approved_count = n->advertised_count = dice(3);
-	n->routes_approved = n->routes_advertised = ARENA_ARRAY(w->arena, struct prefix, n->approved_count + 1);
-	for (size_t i = 0; i < n->approved_count; i++)
+	n->advertised_count = dice(3);
+	n->approved_count = dice(n->advertised_count + 1);
+	n->primary_count = dice(n->approved_count + 1);
+	n->routes_approved = n->routes_advertised = n->routes_primary = ARENA_ARRAY(w->arena, struct prefix, n->advertised_count + 2);
+	for (size_t i = 0; i < n->advertised_count; i++)
 		n->routes_approved[i] = (struct prefix){.ip = {.family = IP_V4, .byte = {10, (uint8_t)dice(250)}}, .bits = 16};
+	if (!chance(20))
+		return;
+	n->routes_advertised[0] = n->routes_advertised[1] = (struct prefix){.ip = {.family = IP_V4}};
+	n->routes_advertised[1].ip.family = IP_V6;
+	n->advertised_count = n->approved_count = 2;
+	n->primary_count = 0;
+}
+
+static void change_settings(struct world *w)
+{
+	static struct dns_resolver resolvers[] = {{{(const uint8_t *)"192.0.2.1", 9}, false}, {{(const uint8_t *)"192.0.2.2", 9}, true}};
+	switch (dice(8)) {
+	case 0:
+		w->tailnet.domain = text(w, "net%llu.example", dice(100));
+		break;
+	case 1:
+		w->tailnet.suspended = !w->tailnet.suspended;
+		break;
+	case 2:
+		w->settings.notice = chance(50) ? BYTES("") : text(w, "notice %llu", dice(10));
+		break;
+	case 3:
+		w->settings.file_sharing = chance(50);
+		w->settings.ssh = chance(50);
+		break;
+	case 4:
+		w->settings.auto_update = chance(50);
+		w->settings.random_client_port = chance(50);
+		break;
+	case 5:
+		w->tailnet.key_lifetime_ms = (int64_t)dice(3) * 10000;
+		break;
+	case 6:
+		w->settings.dns.magic = chance(50);
+		w->settings.dns.override = chance(50);
+		break;
+	default:
+		w->settings.dns.resolvers = resolvers;
+		w->settings.dns.resolver_count = dice(3);
+	}
 }
 
 static void add_node(struct world *w, size_t i)
@@ -193,7 +237,7 @@ static void change_world(struct world *w)
 		u->display_name = text(w, "User %llu", dice(1000));
 		line(w, CHANGE_USER, u->id);
 	} else if (pick < 3) {
-		w->tailnet.domain = text(w, "net%llu.example", dice(100));
+		change_settings(w);
 		line(w, CHANGE_TAILNET, 0);
 	} else if (pick < 4) {
 		struct body *map = body_new(text(w, "{\"Regions\":{\"%llu\":{}}}", dice(20)));
@@ -232,8 +276,11 @@ static void hand_over(struct world *w, bool census)
 				rows[j] = rows[j - 1];
 				rows[j - 1] = swap;
 			}
-		snapshot_load(w->s, &(struct census){.tailnet = w->tailnet, .users = w->users, .user_count = USERS_MAX, .nodes = rows, .node_count = count},
-			      w->now);
+		snapshot_load(
+			w->s,
+			&(struct census){
+				.tailnet = w->tailnet, .settings = w->settings, .users = w->users, .user_count = USERS_MAX, .nodes = rows, .node_count = count},
+			w->now);
 	} else {
 		w->read.lines = w->lines;
 		w->read.nodes = rows;
@@ -241,6 +288,7 @@ static void hand_over(struct world *w, bool census)
 		w->read.users = w->users;
 		w->read.user_count = USERS_MAX;
 		w->read.tailnet = &w->tailnet;
+		w->read.settings = &w->settings;
 		snapshot_apply(w->s, &w->read, w->now);
 	}
 	w->read.line_count = 0;
@@ -277,6 +325,8 @@ static void client_reset(struct client *c)
 	json_decref(c->profiles);
 	json_decref(c->sections);
 	json_decref(c->self);
+	json_decref(c->messages);
+	c->messages = json_object();
 	c->peers = json_object();
 	c->profiles = json_object();
 	c->sections = json_object();
@@ -349,9 +399,25 @@ static void check_strangers(const struct client *c, json_t *list, const char *me
 	json_array_foreach(list, i, item) assert_int_not_equal(json_integer_value(member ? json_object_get(item, member) : item), c->node);
 }
 
+/* Null deletes, under "*" all of them first. */
+static void apply_messages(struct client *c, json_t *told)
+{
+	const char *id;
+	json_t *text;
+	if (json_object_get(told, "*"))
+		json_object_clear(c->messages);
+	json_object_foreach(told, id, text)
+	{
+		if (json_is_null(text))
+			json_object_del(c->messages, id);
+		else
+			json_object_set(c->messages, id, text);
+	}
+}
+
 static void apply(struct client *c, json_t *message, bool first)
 {
-	static const char *const sections[] = {"DERPMap", "DNSConfig", "Domain", "PacketFilters", NULL};
+	static const char *const sections[] = {"DERPMap", "DNSConfig", "Domain", "PacketFilters", "Health", "DefaultAutoUpdate", NULL};
 	json_t *changed = json_object_get(message, "PeersChanged"), *patches = json_object_get(message, "PeersChangedPatch"), *item;
 	json_t *removed = json_object_get(message, "PeersRemoved"), *peers = json_object_get(message, "Peers");
 	size_t i;
@@ -376,6 +442,8 @@ static void apply(struct client *c, json_t *message, bool first)
 	for (i = 0; sections[i]; i++)
 		if (json_object_get(message, sections[i]))
 			json_object_set(c->sections, sections[i], json_object_get(message, sections[i]));
+	assert_false(json_object_get(message, "Health") && json_object_get(message, "DisplayMessages"));
+	apply_messages(c, json_object_get(message, "DisplayMessages"));
 	if (json_object_get(message, "Node")) {
 		json_decref(c->self);
 		c->self = json_incref(json_object_get(message, "Node"));
@@ -419,7 +487,7 @@ static void check_client(struct world *w, struct client *c)
 	struct client fresh = *c;
 	const char *key;
 	json_t *peer;
-	fresh.peers = fresh.profiles = fresh.sections = fresh.self = NULL;
+	fresh.peers = fresh.profiles = fresh.sections = fresh.self = fresh.messages = NULL;
 	client_reset(&fresh);
 	json_t *message = full_map(w, c, c->class);
 	apply(&fresh, message, true);
@@ -430,12 +498,14 @@ static void check_client(struct world *w, struct client *c)
 	assert_int_equal(json_object_size(c->peers), json_object_size(fresh.peers));
 	check_equal(c->sections, fresh.sections, "sections");
 	check_equal(c->self, fresh.self, "own nodes");
+	check_equal(c->messages, fresh.messages, "messages");
 	json_object_foreach(fresh.profiles, key, peer) check_equal(json_object_get(c->profiles, key), peer, "profiles");
 	json_object_foreach(c->peers, key, peer) assert_non_null(json_object_get(c->profiles, id_key(peer, "User")));
 	client_reset(&fresh);
 	json_decref(fresh.peers);
 	json_decref(fresh.profiles);
 	json_decref(fresh.sections);
+	json_decref(fresh.messages);
 }
 
 static struct class class_now(const struct world *w, const struct client *c)
@@ -452,7 +522,7 @@ static void told(struct world *w, struct client *c, struct class class)
 
 static void client_open(struct world *w, struct client *c)
 {
-	static const unsigned versions[] = {90, 109, 111, 113, 117, 131, 142, 148, 200};
+	static const unsigned versions[] = {90, 109, 111, 113, 117, 125, 131, 142, 148, 200};
 	uint32_t slot = (uint32_t)dice(w->s->place_count);
 	if (!snapshot_node(w->s, slot))
 		return;
@@ -464,7 +534,8 @@ static void client_open(struct world *w, struct client *c)
 			     .peers = c->peers,
 			     .profiles = c->profiles,
 			     .sections = c->sections,
-			     .self = c->self};
+			     .self = c->self,
+			     .messages = c->messages};
 	client_reset(c);
 	struct class class = class_now(w, c);
 	json_t *message = full_map(w, c, class);
@@ -556,6 +627,7 @@ static void world_clear(struct world *w)
 		json_decref(w->clients[i].profiles);
 		json_decref(w->clients[i].sections);
 		json_decref(w->clients[i].self);
+		json_decref(w->clients[i].messages);
 	}
 	chunk_cache_free(&w->chunks);
 	views_clear(&w->views);

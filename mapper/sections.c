@@ -1,15 +1,6 @@
 #include "sections.h"
 
-static void write_dns(struct jsonw *w, const struct snapshot *s)
-{
-	jsonw_object(w, "DNSConfig");
-	jsonw_array(w, "Domains");
-	jsonw_text(w, NULL, s->domain);
-	jsonw_array_end(w);
-	if (s->magic_dns)
-		jsonw_bool(w, "Proxied", true);
-	jsonw_object_end(w);
-}
+#include "capver.h"
 
 /* Without a policy everything passes between those who see each other. The empty list blocks all; an absent one would keep the old rules. */
 static void write_filter(struct jsonw *w, const struct view *view)
@@ -22,12 +13,12 @@ static void write_filter(struct jsonw *w, const struct view *view)
 	jsonw_object_end(w);
 }
 
-void sections_write(struct jsonw *w, const struct snapshot *s, unsigned sections, const struct view *view)
+void sections_write(struct jsonw *w, const struct snapshot *s, unsigned sections, const struct view *view, unsigned features)
 {
 	if (sections & SECTION_RELAYS && s->relays)
 		jsonw_raw(w, "DERPMap", body_bytes(s->relays));
 	if (sections & SECTION_SETTINGS) {
-		write_dns(w, s);
+		jsonw_raw(w, "DNSConfig", body_bytes(s->dns[!!(features & CAPVER_RESOLVER_EXIT)]));
 		jsonw_text(w, "Domain", s->domain);
 	}
 	if (sections & SECTION_FILTER)

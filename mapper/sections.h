@@ -13,6 +13,7 @@ enum section {
 	SECTIONS_ALL = (1 << 3) - 1
 };
 
-void sections_write(struct jsonw *w, const struct snapshot *s, unsigned sections, const struct view *view);
+/* features: what the reader's band understands. */
+void sections_write(struct jsonw *w, const struct snapshot *s, unsigned sections, const struct view *view, unsigned features);
 
 #endif

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "madeup.h"
+#include "messages.h"
 
 static unsigned facets_since(const struct snapshot *s, uint32_t slot, uint64_t version)
 {
@@ -110,16 +111,25 @@ static void keys_run_out_by_the_clock(void **state)
 	struct wall soon = {1800000000000000000 + 1000};
 	m.rows[1].expiry = soon;
 	madeup_hand_over(&m, 1, 1, CHANGE_NODE_EXPIRY);
-	assert_int_equal(s->next_expiry.ns, soon.ns);
+	assert_int_equal(s->next_due.ns, soon.ns);
 	snapshot_expire(s, (struct wall){soon.ns - 1});
 	assert_false(s->pending);
 	snapshot_expire(s, soon);
 	assert_true(s->pending);
 	assert_true(s->places[madeup_slot(&m, 1)].expired);
-	assert_int_equal(s->next_expiry.ns, 1900000000000000000);
+	/* A week before the end its client warns. */
+	struct wall warning = wall_add_ms((struct wall){1900000000000000000}, -7 * 24 * 3600 * 1000);
+	assert_int_equal(s->next_due.ns, warning.ns);
+	snapshot_close(s);
+	snapshot_expire(s, warning);
+	assert_int_equal(s->places[madeup_slot(&m, 0)].messages, MESSAGE_EXPIRING);
+	assert_int_equal(s->places[madeup_slot(&m, 1)].messages, MESSAGE_EXPIRED);
+	assert_int_equal(s->next_due.ns, 1900000000000000000);
+	assert_int_equal(facets_since(s, madeup_slot(&m, 0), s->version), FACET_MESSAGES);
 	snapshot_close(s);
 	m.rows[1].expiry = WALL_ZERO;
 	madeup_hand_over(&m, 1, 1, CHANGE_NODE_EXPIRY);
+	assert_int_equal(s->places[madeup_slot(&m, 1)].messages, 0);
 	assert_false(s->places[madeup_slot(&m, 1)].expired);
 	assert_true(facets_since(s, madeup_slot(&m, 1), s->version - 1) & FACET_PEER);
 	madeup_free(&m);

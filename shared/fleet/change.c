@@ -3,7 +3,7 @@
 enum {
 	/* A peer that shows or hides takes along everything of it. */
 	COMES_OR_GOES = FACET_VISIBLE | FACET_PEER | FACET_KEY | FACET_EXPIRY | FACET_ENDPOINTS | FACET_RELAY | FACET_DISCO | FACET_ONLINE | FACET_SEEN |
-			FACET_CAPVER | FACET_PROFILE | FACET_SELF | FACET_FILTER
+			FACET_CAPVER | FACET_PROFILE | FACET_SELF | FACET_FILTER | FACET_MESSAGES
 };
 
 static const struct {
@@ -12,17 +12,17 @@ static const struct {
 } kinds[CHANGE_COUNT] = {
 	[CHANGE_NONE] = {"none", FACET_NONE},
 	/* The domain is part of every name, the ranges of every filter. */
-	[CHANGE_TAILNET] = {"tailnet", FACET_PEER | FACET_SELF | FACET_DNS | FACET_FILTER | FACET_PROFILE},
+	[CHANGE_TAILNET] = {"tailnet", FACET_VISIBLE | FACET_PEER | FACET_SELF | FACET_DNS | FACET_FILTER | FACET_PROFILE | FACET_MESSAGES},
 	/* A policy may name users, so a renamed one can move who sees whom. */
 	[CHANGE_USER] = {"user", FACET_PROFILE | FACET_PEER | FACET_VISIBLE | FACET_FILTER},
 	[CHANGE_NODE_ADDED] = {"node-added", COMES_OR_GOES},
 	[CHANGE_NODE_REMOVED] = {"node-removed", COMES_OR_GOES},
 	[CHANGE_NODE_KEY] = {"node-key", FACET_KEY | FACET_DISCO | FACET_EXPIRY | FACET_ENDPOINTS | FACET_SELF},
 	/* Expired is a flag of the whole peer, and an expired one shows neither endpoints nor home relay. */
-	[CHANGE_NODE_EXPIRY] = {"node-expiry", FACET_EXPIRY | FACET_PEER | FACET_ENDPOINTS | FACET_RELAY | FACET_SELF | FACET_FILTER},
+	[CHANGE_NODE_EXPIRY] = {"node-expiry", FACET_EXPIRY | FACET_PEER | FACET_ENDPOINTS | FACET_RELAY | FACET_SELF | FACET_FILTER | FACET_MESSAGES},
 	[CHANGE_NODE_NAME] = {"node-name", FACET_PEER | FACET_SELF | FACET_DNS},
 	[CHANGE_NODE_OWNER] = {"node-owner", FACET_VISIBLE | FACET_PEER | FACET_PROFILE | FACET_EXPIRY | FACET_SELF | FACET_FILTER},
-	[CHANGE_NODE_ROUTES] = {"node-routes", FACET_VISIBLE | FACET_PEER | FACET_SELF | FACET_FILTER},
+	[CHANGE_NODE_ROUTES] = {"node-routes", FACET_VISIBLE | FACET_PEER | FACET_SELF | FACET_FILTER | FACET_MESSAGES},
 	[CHANGE_NODE_APPROVAL] = {"node-approval", COMES_OR_GOES},
 	[CHANGE_NODE_HOSTINFO] = {"node-hostinfo", FACET_PEER | FACET_SELF},
 	[CHANGE_NODE_ENDPOINTS] = {"node-endpoints", FACET_ENDPOINTS},

@@ -46,7 +46,8 @@ enum facet {
 	FACET_DNS = 1 << 12,
 	FACET_RELAYS = 1 << 13,
 	FACET_FILTER = 1 << 14,
-	FACETS_ALL = (1 << 15) - 1
+	FACET_MESSAGES = 1 << 15, /* what the node's own client shows its user */
+	FACETS_ALL = (1 << 16) - 1
 };
 
 unsigned change_facets(enum change_kind kind);

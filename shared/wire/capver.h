@@ -16,7 +16,8 @@ enum capver_feature {
 	CAPVER_DISPLAY_MESSAGES = 1 << 4,   /* 117; below it Health */
 	CAPVER_AUTO_UPDATE_CAP = 1 << 5,    /* 131; below it DefaultAutoUpdate */
 	CAPVER_REGISTER_429 = 1 << 6,       /* 137: Retry-After on register. Asked by capver_has only: it does not change maps and splits no band */
-	CAPVER_STABLE_TAILNET = 1 << 7      /* 148: Node.StableTailnetID */
+	CAPVER_STABLE_TAILNET = 1 << 7,     /* 148: Node.StableTailnetID */
+	CAPVER_RESOLVER_EXIT = 1 << 8       /* 125: Resolver.UseWithExitNode */
 };
 
 /* The band of a version: clients of one band get the same bytes. Part of the class key. Dense, 0 .. capver_band_count()-1. */

@@ -17,8 +17,9 @@ static void knows_features(void **state)
 		enum capver_feature feature;
 		unsigned since;
 	} trials[] = {
-		{CAPVER_CAP_SOURCES, 109},      {CAPVER_HOME_DERP, 111},       {CAPVER_OMIT_ALLOWED_IPS, 112}, {CAPVER_NO_MEASURE_NO_HOME, 115},
-		{CAPVER_DISPLAY_MESSAGES, 117}, {CAPVER_AUTO_UPDATE_CAP, 131}, {CAPVER_REGISTER_429, 137},     {CAPVER_STABLE_TAILNET, 148},
+		{CAPVER_CAP_SOURCES, 109},        {CAPVER_HOME_DERP, 111},        {CAPVER_OMIT_ALLOWED_IPS, 112},
+		{CAPVER_NO_MEASURE_NO_HOME, 115}, {CAPVER_DISPLAY_MESSAGES, 117}, {CAPVER_RESOLVER_EXIT, 125},
+		{CAPVER_AUTO_UPDATE_CAP, 131},    {CAPVER_REGISTER_429, 137},     {CAPVER_STABLE_TAILNET, 148},
 	};
 	for (size_t i = 0; i < COUNT_OF(trials); i++) {
 		assert_false(capver_has(trials[i].since - 1, trials[i].feature));
@@ -37,7 +38,7 @@ static void makes_bands(void **state)
 		unsigned band = capver_band(v);
 		assert_true(band == last || band == last + 1);
 		assert_true(band < capver_band_count());
-		for (unsigned bit = 1; bit <= CAPVER_STABLE_TAILNET; bit <<= 1)
+		for (unsigned bit = 1; bit <= CAPVER_RESOLVER_EXIT; bit <<= 1)
 			if (bit != CAPVER_REGISTER_429)
 				assert_int_equal(!!(capver_band_features(band) & bit), capver_has(v, (enum capver_feature)bit));
 		last = band;
