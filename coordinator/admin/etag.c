@@ -64,7 +64,7 @@ void etag_send(struct answer *a, struct exchange *x, const char *detail)
 
 bool etag_wanted(const struct exchange *x)
 {
-	return asker_of(x)->if_match.at != NULL;
+	return asker_of(x)->if_match.len != 0;
 }
 
 bool etag_holds(struct answer *a, struct exchange *x, const char *detail)

@@ -11,12 +11,25 @@ static struct bytes text_of(struct exchange *x, const json_t *value)
 	return arena_copy(x->arena, bytes_of(json_string_value(value), json_string_length(value)));
 }
 
+/* Integers that are not negative. JSON has one kind of number: 7.0 is 7. */
+static bool take_integer(const json_t *value, uint64_t *number)
+{
+	static const double exact = 9007199254740992.0; /* 2^53 */
+	double real = json_real_value(value);
+
+	if (json_is_real(value) && real >= 0 && real <= exact && (double)(uint64_t)real == real)
+		*number = (uint64_t)real;
+	else if (json_is_integer(value) && json_integer_value(value) >= 0)
+		*number = (uint64_t)json_integer_value(value);
+	else
+		return false;
+	return true;
+}
+
 static const char *take_id(const json_t *value, uint64_t *id)
 {
-	if (json_is_integer(value) && json_integer_value(value) >= 0) {
-		*id = (uint64_t)json_integer_value(value);
+	if (take_integer(value, id))
 		return NULL;
-	}
 	if (json_is_string(value) && json_string_length(value) == 0)
 		return NULL;
 	if (json_is_string(value) && !text_parse_u64(bytes_of(json_string_value(value), json_string_length(value)), INT64_MAX, id))
@@ -114,9 +127,9 @@ static const char *take_objects(struct exchange *x, const json_t *value, struct 
 
 static const char *take_count(const json_t *value, struct field_count *count)
 {
-	if (!json_is_integer(value) || json_integer_value(value) < 0)
+	if (!take_integer(value, &count->value))
 		return "expected an integer that is not negative";
-	*count = (struct field_count){(uint64_t)json_integer_value(value), true};
+	count->present = true;
 	return NULL;
 }
 

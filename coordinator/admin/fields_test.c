@@ -250,7 +250,7 @@ static void test_places_of_faults(void **state)
 	} cases[] = {
 		{"{\"choice\":1}", "body.choice"},
 		{"{\"count\":-1}", "body.count"},
-		{"{\"count\":1.0}", "body.count"},
+		{"{\"count\":1.5}", "body.count"},
 		{"{\"count\":\"1\"}", "body.count"},
 		{"{\"texts\":[\"a\",1]}", "body.texts[1]"},
 		{"{\"object\":[]}", "body.object"},

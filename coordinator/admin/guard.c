@@ -76,6 +76,10 @@ static void find_tailnet(struct guard_task *t)
 	struct bytes name = t->asker->named;
 	struct tx *tx;
 
+	if (name.len && tailnet_check_name(name, NULL)) {
+		problem_reply(t->x, 404, "looking up the tailnet", "tailnet not found", NULL);
+		return;
+	}
 	if (t->wants_operator) {
 		if (t->key_tailnet)
 			problem_reply(t->x, 404, "not found", "not found", NULL);

@@ -7,7 +7,6 @@
 #include "online.h"
 #include "own.h"
 #include "page.h"
-#include "route.h"
 #include "users.h"
 #include "v1_nodejson.h"
 #include "warnings.h"
@@ -51,14 +50,11 @@ static void write_endpoints(struct jsonw *w, const struct node *node)
 	jsonw_array_end(w);
 }
 
-static void write_primary(struct jsonw *w, const struct node *node, struct arena *arena)
+static void write_primary(struct jsonw *w, const struct node *node)
 {
-	struct prefix *served = ARENA_ARRAY(arena, struct prefix, node->approved_count + 1);
-	size_t count = route_served(node, served);
-
 	jsonw_array(w, "primaryRoutes");
-	for (size_t i = 0; i < count; i++)
-		jsonw_prefix(w, NULL, served[i]);
+	for (size_t i = 0; i < node->primary_count; i++)
+		jsonw_prefix(w, NULL, node->routes_primary[i]);
 	jsonw_array_end(w);
 }
 
@@ -75,7 +71,7 @@ static void node_write(struct jsonw *w, const char *name, const struct nodes_tas
 	jsonw_text(w, "os", hostinfo_text(node->hostinfo, "OS", arena));
 	jsonw_text(w, "clientVersion", hostinfo_text(node->hostinfo, "IPNVersion", arena));
 	jsonw_uint(w, "capabilityVersion", node->capver);
-	write_primary(w, node, arena);
+	write_primary(w, node);
 	jsonw_uint(w, "homeRegion", node->home_relay);
 	write_endpoints(w, node);
 	write_health(w, t, node->id);

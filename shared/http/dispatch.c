@@ -39,14 +39,24 @@ static bool takes(const struct route *r, enum method method)
 	return r->method == method || (method == METHOD_HEAD && r->method == METHOD_GET);
 }
 
+/* Is the path one that some route spells out? Then no {name} of another stands for it. */
+static bool has_plain(const struct route *table, enum door door, struct bytes path)
+{
+	for (const struct route *r = table; r->path; r++)
+		if (r->doors & door && bytes_equal_text(path, r->path))
+			return true;
+	return false;
+}
+
 /* NULL when none fits; *allowed then has a bit for each method that the path knows. */
 static const struct route *find(const struct route *table, enum door door, enum method method, struct bytes path, struct bytes params[EXCHANGE_PARAMS_MAX],
 				unsigned *allowed)
 {
+	bool plain = has_plain(table, door, path);
 	*allowed = 0;
 	for (const struct route *r = table; r->path; r++) {
 		struct bytes found[EXCHANGE_PARAMS_MAX] = {{0}};
-		if (!(r->doors & door) || !fits(r->path, path, found))
+		if (!(r->doors & door) || (plain && strchr(r->path, '{')) || !fits(r->path, path, found))
 			continue;
 		*allowed |= 1u << r->method;
 		if (!takes(r, method))

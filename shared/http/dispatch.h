@@ -15,7 +15,7 @@ struct route {
 	size_t body_max; /* 0: the default of 1 MiB */
 };
 
-/* Finds the route, the first in the table that fits, and runs it. HEAD falls to GET. None: 404, 405 (with Allow), 400 (the path is not well encoded)
+/* Finds the route, one that spells the path out before one with {names}, and runs it. HEAD falls to GET. None: 404, 405 (with Allow), 400 (the path is not well encoded)
  * by the handler of the table's last member, which reads x->refusal; without one as plain text. */
 void dispatch(const struct route *table, struct exchange *x);
 /* Refuses in the same way what never came to a route: 413. */

@@ -93,7 +93,9 @@ static void routes_are_found(void **state)
 		{DOOR_CLIENTS, METHOD_GET, "/n/%00", 400, "", NULL, NULL},
 		{DOOR_CLIENTS, METHOD_GET, "/n/%G0", 400, "", NULL, NULL},
 		{DOOR_CLIENTS, METHOD_POST, "/n/1", 200, "b", "1", NULL},
-		{DOOR_CLIENTS, METHOD_GET, "/n/special", 200, "a", "special", NULL}, /* the first that fits */
+		{DOOR_CLIENTS, METHOD_GET, "/n/special", 200, "b", NULL, NULL}, /* spelt out */
+		{DOOR_CLIENTS, METHOD_GET, "/n/register", 405, "", NULL, NULL},
+		{DOOR_CLIENTS, METHOD_POST, "/n/special", 405, "", NULL, NULL},
 		{DOOR_CLIENTS, METHOD_DELETE, "/n/1/r/x%2fy", 200, "a", "1", "x/y"},
 		{DOOR_ADMIN, METHOD_DELETE, "/n/1/r/x", 200, "a", "1", "x"},
 		{DOOR_ADMIN, METHOD_GET, "/n/1", 404, "", NULL, NULL},
