@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from actors.browser import Browser
+from actors.client import NEWEST, OLDEST
 
 PICTURES = os.environ.get("FLEET_PICTURES")
 LOOKS = {"light": {}, "dark": {"dark": True}, "narrow": {"size": (320, 640)}, "narrow-dark": {"size": (320, 640), "dark": True}}
@@ -117,6 +118,20 @@ def test_it_tells_by_itself_what_became_of_it(tailnet, browser, verb, state):
     assert_accessible(browser)
     if state == "Joined":
         picture(browser, "joined")
+
+
+@pytest.mark.parametrize("release", [NEWEST, OLDEST])
+def test_a_real_client_is_let_in_by_what_the_page_says(tailnet, browser, release):
+    node = tailnet.machine(release).node("ann-laptop", url=tailnet.url(0))
+    node.wait(lambda v: v["authurl"], 30, "a login page")
+    browser.open(node.view["authurl"], scripts=False)
+    assert browser.at("host") == "ann-laptop" and browser.at("os").startswith("linux")
+    assert release in browser.at("client")
+    tailnet.cluster.user("default", tailnet.name)
+    command = browser.at("command").replace("NAME", "default").split()
+    assert command[0] == "fleetscale"
+    tailnet.cluster.command("--socket", tailnet.cluster.admin_socket(1), "--tailnet", tailnet.name, *command[1:])
+    node.running(30)
 
 
 def test_hostile_names_are_text(tailnet, browser):
