@@ -215,6 +215,7 @@ def test_an_operator_who_names_one_sees_one(two):
 
 
 def test_no_credential_opens_nothing(two):
+    assert all(method == "GET" and path.rpartition("/")[2].startswith(("openapi", "docs")) for method, path in routes(guarded=False))
     red, blue = two
     caller = Caller(SEED + 3, belongings(red), belongings(blue))
     key = red.key[:-8] + "00000000"

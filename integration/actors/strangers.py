@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 COORDINATOR = Path(__file__).resolve().parents[2] / "coordinator"
-ROUTE = re.compile(r'\{METHOD_(\w+),\s*"(/api/[^"]+)"')
+ROUTE = re.compile(r'\{METHOD_(\w+),\s*"(/api/[^"]+)",[^,]+,\s*(\w+),')
 
 # Members that bodies may have, by what kind of value they take. A route of which nothing is known gets some of these by chance.
 MEMBERS = {
@@ -46,13 +46,13 @@ QUERIES = {"user": "userName", "id": "any", "name": "fresh", "key": "login", "no
 SPELT = {"userName": "user", "newKey": "key"}
 
 
-def routes():
-    """(method, path) of every route of the admin doors, as the sources have them."""
+def routes(guarded=True):
+    """(method, path) of every route of the admin doors that has a guard (or has none), as the sources have them."""
     found = set()
     for source in COORDINATOR.rglob("*.[ch]"):
         if not source.name.endswith(("_test.c", "_fuzz.c")) and "ctl" not in source.parts:
             found |= set(ROUTE.findall(source.read_text()))
-    return sorted(found)
+    return sorted((method, path) for method, path, guard in found if (guard != "NULL") == guarded)
 
 
 def for_operators(path):
