@@ -4,6 +4,29 @@
 #include <unistd.h>
 
 #include "text.h"
+#include "yamlw.h"
+
+enum { YAML_MAX = 512 << 20 };
+
+static void print_yaml(FILE *out, const json_t *value)
+{
+	struct buffer text;
+
+	buffer_init(&text, YAML_MAX);
+	if (!yamlw_write(value, &text))
+		fwrite(text.at, 1, text.len, out);
+	buffer_clear(&text);
+}
+
+void ctl_print(struct ctl *c, FILE *out, const json_t *value)
+{
+	if (c->form == CTL_YAML) {
+		print_yaml(out, value);
+		return;
+	}
+	json_dumpf(value, out, JSON_ENCODE_ANY | (c->form == CTL_JSON_LINE ? JSON_COMPACT : JSON_INDENT(2)));
+	putc('\n', out);
+}
 
 static void tell(struct ctl *c, const char *format, va_list args)
 {
@@ -18,8 +41,7 @@ static void tell(struct ctl *c, const char *format, va_list args)
 	error = json_pack("{s:s%}", "error", text, strlen(text));
 	if (!error)
 		error = json_pack("{s:s}", "error", "a message that is not UTF-8");
-	json_dumpf(error, c->err, c->form == CTL_JSON ? JSON_INDENT(2) : JSON_COMPACT);
-	putc('\n', c->err);
+	ctl_print(c, c->err, error);
 	json_decref(error);
 }
 
@@ -70,6 +92,23 @@ bool ctl_confirm(struct ctl *c, const char *question, ...)
 		return true;
 	ctl_fail(c, "nothing was done");
 	return false;
+}
+
+const char *ctl_ask(struct ctl *c, const char *question, ...)
+{
+	char line[512] = "";
+	va_list args;
+
+	if (!isatty(STDIN_FILENO))
+		return NULL;
+	va_start(args, question);
+	vfprintf(c->err, question, args);
+	va_end(args);
+	putc(' ', c->err);
+	fflush(c->err);
+	if (!fgets(line, sizeof line, stdin))
+		return NULL;
+	return arena_text(c->arena, bytes_trim(bytes_text(line)));
 }
 
 const char *ctl_subject(struct ctl *c, const char *flag)

@@ -13,14 +13,35 @@ static const struct ctl_column columns[] = {
 
 static const struct ctl_flag create_flags[] = {
 	{"expiration", 'e', false, CTL_WHEN, "WHEN", "90d", "good for that duration, or until that time"},
+	{"scopes", 's', false, CTL_LIST, "SCOPES", NULL,
+	 "what it may do (nodes, users, authkeys, apikeys, settings, audits, operator; NAME:read to look only; usually all)"},
+	{"description", 'd', false, CTL_TEXT, "TEXT", NULL, "what it is for"},
 	{0},
 };
 
+/* {"apiKey": TEXT, "key": {...}} */
+static const json_t *create_own(struct ctl *c)
+{
+	const char *description = ctl_flags_text(&c->flags, "description");
+	json_t *scopes = ctl_flags_list(&c->flags, "scopes");
+
+	if (!json_array_size(scopes))
+		json_array_append_new(scopes, json_string("all"));
+	return ctl_call(c, "POST", "/api/fleetscale/v1/keys",
+			json_pack("{s:s, s:s, s:o}", "expiration", ctl_flags_when(&c->flags, "expiration", c->arena), "description",
+				  description ? description : "", "scopes", scopes));
+}
+
 static void apikeys_create(struct ctl *c)
 {
-	const json_t *answer = ctl_call(c, "POST", "/api/v1/apikey", json_pack("{s:s}", "expiration", ctl_flags_when(&c->flags, "expiration", c->arena)));
-	const json_t *key = json_object_get(answer, "apiKey");
+	bool is_own = ctl_flags_given(&c->flags, "scopes") || ctl_flags_given(&c->flags, "description");
+	const json_t *answer, *key;
 
+	if (is_own)
+		answer = create_own(c);
+	else
+		answer = ctl_call(c, "POST", "/api/v1/apikey", json_pack("{s:s}", "expiration", ctl_flags_when(&c->flags, "expiration", c->arena)));
+	key = json_object_get(answer, "apiKey");
 	ctl_show_text(c, key, key);
 }
 
@@ -93,4 +114,52 @@ static const struct ctl_verb verbs[] = {
 };
 
 const struct ctl_noun ctl_noun_apikeys = {"apikeys", "apikey api", "The keys of programs that administer: a tailnet's with --tailnet, else the operator's",
-					  verbs, NULL};
+					  verbs};
+
+/* --- with all that they have ----------------------------------------------------------------------------------------------------------------- */
+
+static const struct ctl_column own_columns[] = {
+	{"ID", "id", NULL, 0, 0},
+	{"Prefix", "prefix", NULL, 12, 0},
+	{"Scopes", "scopes", ctl_text_list, 10, 0},
+	{"Expires", "expiration", ctl_text_time, 0, 0},
+	{"Revoked", "revokedAt", ctl_text_time, 0, 1},
+	{"Created", "createdAt", ctl_text_time, 0, 3},
+	{"Last used", "lastUsed", ctl_text_time, 0, 2},
+	{"Description", "description", NULL, 10, 4},
+	{0},
+};
+
+static void keys_create(struct ctl *c)
+{
+	const json_t *answer = create_own(c);
+
+	ctl_show_text(c, json_object_get(answer, "apiKey"), answer);
+}
+
+static void keys_list(struct ctl *c)
+{
+	ctl_show_list(c, ctl_call_list(c, "/api/fleetscale/v1/keys", "keys", 0), own_columns);
+}
+
+static const struct ctl_flag id_flags[] = {
+	{"id", 'i', false, CTL_NUMBER, "ID", NULL, "which key"},
+	{0},
+};
+
+static void keys_delete(struct ctl *c)
+{
+	const char *id = ctl_subject_id(c, "id");
+
+	if (id)
+		ctl_show_done(c, ctl_call(c, "DELETE", ctl_path(c, "/api/fleetscale/v1/keys/%s", id), NULL), "API key %s is removed.", id);
+}
+
+static const struct ctl_verb key_verbs[] = {
+	{"create", "c new", NULL, 0, 0, "Make an API key and print it, this once", create_flags, keys_create},
+	{"list", "ls show", NULL, 0, 0, "Show the API keys with scopes and descriptions", NULL, keys_list},
+	{"delete", "del rm", "[ID]", 0, 1, "Remove an API key", id_flags, keys_delete},
+	{0},
+};
+
+const struct ctl_noun ctl_noun_keys = {"keys", "key", "API keys with scopes and descriptions, as our own API has them", key_verbs};

@@ -1,17 +1,7 @@
-#include <stdlib.h>
-
 #include "ctl_call.h"
 #include "ctl_nouns.h"
 #include "ctl_show.h"
-
-static const char *text_detail(struct arena *arena, const json_t *detail)
-{
-	char *dumped = json_is_null(detail) ? NULL : json_dumps(detail, JSON_COMPACT | JSON_ENCODE_ANY);
-	const char *text = arena_text(arena, bytes_text(dumped ? dumped : ""));
-
-	free(dumped);
-	return text;
-}
+#include "text.h"
 
 static const char *text_subject(struct arena *arena, const json_t *subject)
 {
@@ -20,30 +10,47 @@ static const char *text_subject(struct arena *arena, const json_t *subject)
 	return id && strcmp(id, "0") != 0 ? arena_text(arena, bytes_text(id)) : "-";
 }
 
+static const char *text_who(struct arena *arena, const json_t *line)
+{
+	const char *who = json_string_value(json_object_get(line, "actor")), *credential = json_string_value(json_object_get(line, "credential"));
+
+	return credential && *credential ? arena_format(arena, "%s:%s", who ? who : "", credential) : who ? who : "";
+}
+
+static const char *text_deed(struct arena *arena, const json_t *line)
+{
+	const char *deed = json_string_value(json_object_get(line, "action")), *outcome = json_string_value(json_object_get(line, "outcome"));
+
+	return arena_format(arena, "%s%s", deed ? deed : "", outcome && strcmp(outcome, "refused") == 0 ? " (refused)" : "");
+}
+
 static const struct ctl_column columns[] = {
 	{"ID", "id", NULL, 0, 0},
 	{"At", "at", ctl_text_time, 0, 0},
-	{"Who", "actor", NULL, 12, 0},
-	{"Did", "action", NULL, 0, 0},
+	{"Who", NULL, text_who, 12, 0},
+	{"Did", NULL, text_deed, 0, 0},
 	{"To", "subject", text_subject, 0, 0},
-	{"Detail", "detail", text_detail, 10, 1},
+	{"Before", "before", ctl_text_json, 10, 2},
+	{"After", "after", ctl_text_json, 10, 1},
+	{"Detail", "detail", ctl_text_json, 10, 3},
 	{0},
 };
 
 static const struct ctl_flag list_flags[] = {
-	{"before", 0, false, CTL_NUMBER, "ID", "0", "only lines older than this one; 0: the newest"},
-	{"limit", 'n', false, CTL_NUMBER, "NUMBER", "100", "at most so many"},
+	{"limit", 'n', false, CTL_NUMBER, "NUMBER", "100", "at most so many; 0: all"},
 	{"installation", 0, false, CTL_SWITCH, NULL, NULL, "the installation's own: tailnets, relays, operator keys (operator)"},
 	{0},
 };
 
 static void audits_list(struct ctl *c)
 {
-	const char *door = ctl_flags_on(&c->flags, "installation") ? "/api/fleetscale/v1/operator/audits?before=%s&limit=%s"
-								   : "/api/fleetscale/v1/audits?before=%s&limit=%s";
-	const char *path = ctl_path(c, door, ctl_flags_text(&c->flags, "before"), ctl_flags_text(&c->flags, "limit"));
+	const char *door = ctl_flags_on(&c->flags, "installation") ? "/api/fleetscale/v1/operator/audits" : "/api/fleetscale/v1/audits";
+	uint64_t most = 0;
 
-	ctl_show_list(c, json_object_get(ctl_call(c, "GET", path, NULL), "audits"), columns);
+	if (text_parse_u64(bytes_text(ctl_flags_text(&c->flags, "limit")), UINT32_MAX, &most))
+		ctl_misuse(c, "--limit is too large");
+	else
+		ctl_show_list(c, ctl_call_list(c, door, "audits", (unsigned)most), columns);
 }
 
 static const struct ctl_verb verbs[] = {
@@ -51,4 +58,4 @@ static const struct ctl_verb verbs[] = {
 	{0},
 };
 
-const struct ctl_noun ctl_noun_audits = {"audits", "audit", "Who did what to a tailnet through the admin doors", verbs, NULL};
+const struct ctl_noun ctl_noun_audits = {"audits", "audit", "Who did what to a tailnet through the admin doors", verbs};

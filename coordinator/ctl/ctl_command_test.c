@@ -70,7 +70,6 @@ static void names_mean_one_thing(void **state)
 		struct words verbs = {0};
 
 		add_words(&nouns, (*noun)->name, (*noun)->aliases);
-		assert_true(((*noun)->verbs == NULL) != ((*noun)->whole == NULL));
 		for (const struct ctl_verb *verb = (*noun)->verbs; verb && verb->name; verb++) {
 			add_words(&verbs, verb->name, verb->aliases);
 			assert_true(verb->args_least <= verb->args_most && verb->args_most <= CTL_ARGS_MAX);
@@ -128,8 +127,6 @@ static void everything_helps(void **state)
 	(void)state;
 	expect_help((const char *const[]){"--help", NULL}, "usage: fleetscale");
 	for (const struct ctl_noun *const *noun = ctl_nouns; *noun; noun++) {
-		if ((*noun)->whole)
-			continue; /* prints to the process's own streams */
 		snprintf(usage, sizeof usage, "usage: fleetscale %s", (*noun)->name);
 		expect_help((const char *const[]){(*noun)->name, "-h", NULL}, usage);
 		for (const struct ctl_verb *verb = (*noun)->verbs; verb->name; verb++) {
@@ -169,6 +166,28 @@ static void wrong_use_is_told(void **state)
 		{"--server", "http://127.0.0.1:1", "--socket", "/nowhere", "nodes", "list"},
 		{"--server", "http://127.0.0.1:1", "nodes", "list"}, /* no API key */
 		{"--socket", "/nowhere", "--tailnet", "a\nb", "nodes", "list"},
+		{"--profile", "nobody", "nodes", "list"},
+		{"--timeout", "5", "nodes", "list"},
+		{"tailnets", "set", "lab"},
+		{"tailnets", "delete", "lab"},
+		{"tailnets", "delete", "lab", "--confirm", "other"},
+		{"tailnets", "rename", "lab"},
+		{"settings", "set"},
+		{"settings", "set", "--key-lifetime", "3"},
+		{"settings", "set", "--split", "a.example"},
+		{"settings", "set", "--record", "a.example A"},
+		{"settings", "set", "--file", "/nowhere"},
+		{"auth", "approve"},
+		{"auth", "register", "-u", "zoe"},
+		{"nodes", "register", "-k", "x"},
+		{"nodes", "backfillips"}, /* nobody to ask */
+		{"operator", "reset", "--database", "host=/nowhere"},
+		{"tailnets", "freeze", "lab", "--database", "env"},
+		{"profiles", "add", "lab"},
+		{"profiles", "add", "a.b", "--server", "http://127.0.0.1:1"},
+		{"profiles", "add", "lab", "--server", "http://127.0.0.1:1", "--store-key"},
+		{"configtest", "--program", "nonsense"},
+		{"migrate"},
 		{"nodes", "get", "\xff"},
 	};
 
@@ -195,7 +214,7 @@ static void complaints_take_the_wanted_form(void **state)
 	told_clear(&told);
 }
 
-static void version_has_both_forms(void **state)
+static void version_has_all_forms(void **state)
 {
 	struct told told = run((const char *const[]){"version", NULL});
 
@@ -206,13 +225,89 @@ static void version_has_both_forms(void **state)
 	assert_string_equal(told.out, "{\"version\":\"" FLEETSCALE_VERSION "\"}\n");
 	assert_int_equal(told.status, CTL_DONE);
 	told_clear(&told);
+	told = run((const char *const[]){"version", "-o", "yaml", NULL});
+	assert_string_equal(told.out, "version: \"" FLEETSCALE_VERSION "\"\n");
+	told_clear(&told);
+	told = run((const char *const[]){"nodes", "-o", "yaml", "nonsense", NULL});
+	assert_string_equal(told.err, "error: \"there is no command \\\"nodes nonsense\\\": see `fleetscale nodes --help`\"\n");
+	told_clear(&told);
+}
+
+static bool holds_word(const char *text, const char *word)
+{
+	const char *at = text;
+	size_t len = strlen(word);
+
+	while ((at = strstr(at, word))) {
+		bool begins = at == text || strchr(" \n\t'|\"", at[-1]), ends = strchr(" \n\t':)|;\"", at[len]) != NULL;
+
+		if (begins && ends)
+			return true;
+		at++;
+	}
+	return false;
+}
+
+static void expect_words(const char *script, const struct ctl_flag *flags, bool dashes)
+{
+	char word[64];
+
+	for (; flags && flags->name; flags++) {
+		snprintf(word, sizeof word, "%s%s", dashes ? "--" : "", flags->name);
+		assert_true(holds_word(script, word));
+	}
+}
+
+/* Each script and the page know every noun, verb and flag. */
+static void nothing_is_forgotten(void **state)
+{
+	static const char *const shells[] = {"bash", "zsh", "fish"};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(shells); i++) {
+		struct told told = run((const char *const[]){"completion", shells[i], NULL});
+
+		assert_int_equal(told.status, CTL_DONE);
+		for (const struct ctl_noun *const *noun = ctl_nouns; *noun; noun++) {
+			assert_true(holds_word(told.out, (*noun)->name));
+			for (const struct ctl_verb *verb = (*noun)->verbs; verb->name; verb++) {
+				assert_true(!*verb->name || holds_word(told.out, verb->name));
+				expect_words(told.out, verb->flags, i != 2);
+			}
+		}
+		expect_words(told.out, ctl_global_flags, i != 2);
+		told_clear(&told);
+	}
+}
+
+static void the_page_knows_all(void **state)
+{
+	struct told told = run((const char *const[]){"--docs", "cli", NULL});
+	char title[128];
+
+	(void)state;
+	assert_int_equal(told.status, CTL_DONE);
+	for (const struct ctl_noun *const *noun = ctl_nouns; *noun; noun++) {
+		for (const struct ctl_verb *verb = (*noun)->verbs; verb->name; verb++) {
+			snprintf(title, sizeof title, "### fleetscale %s%s%s\n", (*noun)->name, *verb->name ? " " : "", verb->name);
+			assert_non_null(strstr(told.out, title));
+			for (const struct ctl_flag *flag = verb->flags; flag && flag->name; flag++)
+				assert_non_null(strstr(told.out, flag->name));
+		}
+	}
+	told_clear(&told);
 }
 
 /* What the surroundings say must not decide what these tests see. */
 static int forget_environment(void **state)
 {
-	static const char *const names[] = {"URL", "SOCKET", "API_KEY", "API_KEY_FILE", "TAILNET", "CA_FILE", "DATABASE_URL", "DATABASE_URL_FILE"};
+	static const char *const names[] = {"URL",     "SOCKET",  "API_KEY",  "API_KEY_FILE", "TAILNET",       "CA_FILE", "DATABASE_URL", "DATABASE_URL_FILE",
+					    "PROFILE", "TIMEOUT", "INSECURE", "REDIS_URL",    "REDIS_URL_FILE"};
 	char name[64];
+
+	setenv("FLEETSCALE_CLI_CONFIG", "/nowhere/cli.yaml", 1);
+	unsetenv("HEADSCALE_CLI_ADDRESS");
+	unsetenv("HEADSCALE_CLI_API_KEY");
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(names); i++) {
@@ -230,7 +325,9 @@ int main(void)
 		cmocka_unit_test(everything_helps),
 		cmocka_unit_test(wrong_use_is_told),
 		cmocka_unit_test(complaints_take_the_wanted_form),
-		cmocka_unit_test(version_has_both_forms),
+		cmocka_unit_test(version_has_all_forms),
+		cmocka_unit_test(nothing_is_forgotten),
+		cmocka_unit_test(the_page_knows_all),
 	};
 
 	return cmocka_run_group_tests(tests, forget_environment, NULL);

@@ -65,6 +65,8 @@ static enum err check_value(const struct ctl_flag *flag, const char *text, struc
 		return diag_set(why, ERR_MALFORMED, "--%s wants a decimal number, not \"%.60s\"", flag->name, text);
 	if (flag->type == CTL_WHEN && duration_parse(b, &ms) && time_parse(b, &wall))
 		return diag_set(why, ERR_MALFORMED, "--%s wants a duration (90d, 12h, 30m) or a time (2030-01-31T12:00:00Z), not \"%.60s\"", flag->name, text);
+	if (flag->type == CTL_SPAN && duration_parse(b, &ms))
+		return diag_set(why, ERR_MALFORMED, "--%s wants a duration (90d, 12h, 30m), not \"%.60s\"", flag->name, text);
 	if (flag->type == CTL_SWITCH && !bytes_equal_text(b, "true") && !bytes_equal_text(b, "false"))
 		return diag_set(why, ERR_MALFORMED, "--%s is a switch: true or false, not \"%.60s\"", flag->name, text);
 	if (!bytes_is_utf8(b))
@@ -90,7 +92,7 @@ static enum err keep_value(struct ctl_flags *f, const struct ctl_flag *flag, con
 	if (e)
 		return e;
 	value = value_of(f, flag);
-	if (flag->type != CTL_LIST)
+	if (flag->type != CTL_LIST && flag->type != CTL_TEXTS)
 		value->count = 0;
 	if (value->count == CTL_REPEATS_MAX)
 		return diag_set(why, ERR_MALFORMED, "--%s is given more than %d times", flag->name, CTL_REPEATS_MAX);
@@ -176,6 +178,14 @@ bool ctl_flags_on(const struct ctl_flags *f, const char *name)
 	return text && strcmp(text, "true") == 0;
 }
 
+int64_t ctl_flags_span(const struct ctl_flags *f, const char *name)
+{
+	const char *text = ctl_flags_text(f, name);
+	int64_t ms;
+
+	return text && !duration_parse(bytes_text(text), &ms) ? ms : -1;
+}
+
 static void add_items(json_t *list, const char *text)
 {
 	struct bytes rest = bytes_text(text);
@@ -194,8 +204,12 @@ json_t *ctl_flags_list(const struct ctl_flags *f, const char *name)
 	const struct ctl_value *value = find_value(f, name, &flag);
 	json_t *list = json_array();
 
-	for (unsigned i = 0; value && i < value->count; i++)
-		add_items(list, value->texts[i]);
+	for (unsigned i = 0; value && i < value->count; i++) {
+		if (flag->type == CTL_LIST)
+			add_items(list, value->texts[i]);
+		else
+			json_array_append_new(list, json_string(value->texts[i]));
+	}
 	return list;
 }
 

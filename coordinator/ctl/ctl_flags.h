@@ -14,6 +14,8 @@ enum ctl_flag_type {
 	CTL_SWITCH, /* no value; --name=false takes it back */
 	CTL_NUMBER, /* decimal; ids */
 	CTL_LIST,   /* a,b and given several times */
+	CTL_TEXTS,  /* given several times, commas and all */
+	CTL_SPAN,   /* a duration: "90d", "1h30m" */
 	CTL_WHEN    /* RFC 3339, or a duration from now: "90d" */
 };
 
@@ -27,7 +29,7 @@ struct ctl_flag {
 	const char *help;
 };
 
-enum { CTL_TABLES_MAX = 2, CTL_FLAGS_MAX = 32, CTL_REPEATS_MAX = 64 };
+enum { CTL_TABLES_MAX = 2, CTL_FLAGS_MAX = 48, CTL_REPEATS_MAX = 64 };
 
 struct ctl_flags {
 	const struct ctl_flag *tables[CTL_TABLES_MAX]; /* each ended by name NULL */
@@ -50,6 +52,7 @@ MUST_USE enum err ctl_flags_finish(const struct ctl_flags *f, struct diag *why);
 bool ctl_flags_given(const struct ctl_flags *f, const char *name);
 const char *ctl_flags_text(const struct ctl_flags *f, const char *name); /* the last given, else the fallback, else NULL */
 bool ctl_flags_on(const struct ctl_flags *f, const char *name);
+int64_t ctl_flags_span(const struct ctl_flags *f, const char *name);                          /* milliseconds; -1 without value and fallback */
 json_t *ctl_flags_list(const struct ctl_flags *f, const char *name);                          /* array of texts; the caller's */
 const char *ctl_flags_when(const struct ctl_flags *f, const char *name, struct arena *arena); /* RFC 3339; NULL without value and fallback */
 

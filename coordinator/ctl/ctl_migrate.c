@@ -1,50 +1,47 @@
-#include "ctl_migrate.h"
-
-#include <errno.h>
-#include <getopt.h>
-#include <stdio.h>
 #include <stdlib.h>
 
+#include "ctl_nouns.h"
+#include "ctl_show.h"
+#include "ctl_sql.h"
 #include "key.h"
 #include "schema.h"
 
-enum { DONE, FAILED, WRONG_USE, PASSWORD_MAX = 1024 };
+enum { PASSWORD_MAX = 1024 };
 
-static const char usage[] =
-	"usage: fleetscale migrate [--database URL] [--base-domain DOMAIN] [--coordinator-password-file FILE] [--mapper-password-file FILE]\n"
-	"\n"
-	"Creates or updates the schema, the SQL roles fleetscale_coordinator, fleetscale_mapper and fleetscale_lookup, the server's Noise key,\n"
-	"and at first tailnet and user `default`. May run several times and in several places at once.\n"
-	"\n"
-	"  --database URL                     of the role that owns the schema (default: $FLEETSCALE_DATABASE_URL)\n"
-	"  --base-domain DOMAIN               a new tailnet's domain is NAME.DOMAIN (at first tailnet.internal)\n"
-	"  --coordinator-password-file FILE   sets that role's password to the file's first line\n"
-	"  --mapper-password-file FILE        likewise\n";
+static const struct ctl_flag flags[] = {
+	{"database", 0, false, CTL_TEXT, "URL", NULL, "of the role that owns the schema (FLEETSCALE_DATABASE_URL)"},
+	{"base-domain", 0, false, CTL_TEXT, "DOMAIN", NULL, "a new tailnet's domain is NAME.DOMAIN (at first tailnet.internal)"},
+	{"coordinator-password-file", 0, false, CTL_TEXT, "FILE", NULL, "sets that role's password to the file's first line"},
+	{"mapper-password-file", 0, false, CTL_TEXT, "FILE", NULL, "likewise"},
+	{0},
+};
 
-/* The first line of a file, or NULL after a sentence. */
-static char *read_password(const char *path)
+/* The first line of a file; NULL: told, or no file was named. */
+static char *read_password(struct ctl *c, const char *path)
 {
-	FILE *file = fopen(path, "re");
+	FILE *file = path ? fopen(path, "re") : NULL;
 	char *line = x_zalloc(PASSWORD_MAX);
-	if (file && fgets(line, PASSWORD_MAX, file)) {
+
+	if (file && fgets(line, PASSWORD_MAX, file))
 		line[strcspn(line, "\r\n")] = 0;
+	if (path && !file)
+		ctl_fail(c, "%s cannot be read: %m", path);
+	else if (path && !*line)
+		ctl_fail(c, "%s holds no password", path);
+	if (file)
 		fclose(file);
-		if (*line)
-			return line;
-		fprintf(stderr, "fleetscale migrate: %s holds no password\n", path);
-	} else {
-		fprintf(stderr, "fleetscale migrate: %s cannot be read: %s\n", path, file ? "it is empty" : strerror(errno));
-		if (file)
-			fclose(file);
-	}
+	if (*line)
+		return line;
 	free(line);
 	return NULL;
 }
 
 static void on_step(void *context, const char *sentence)
 {
-	(void)context;
-	printf("%s\n", sentence);
+	struct ctl *c = context;
+
+	if (c->form == CTL_TABLE)
+		fprintf(c->out, "%s\n", sentence);
 }
 
 static void forget(const char *password)
@@ -54,66 +51,40 @@ static void forget(const char *password)
 	free((char *)password);
 }
 
-static int migrate(const struct schema_plan *plan)
+static void run(struct ctl *c, const struct schema_plan *plan)
 {
 	struct diag why = {.text = ""};
-	if (schema_migrate(plan, &why)) {
-		fprintf(stderr, "fleetscale migrate: %s\n", why.text);
-		return FAILED;
-	}
-	printf("schema is at migration %zu\n", schema_migration_count);
-	return DONE;
+
+	if (schema_migrate(plan, &why))
+		ctl_fail(c, "%s", why.text);
+	else
+		ctl_show_done(c, ctl_keep(c, json_pack("{s:i}", "migration", (int)schema_migration_count)), "schema is at migration %zu",
+			      schema_migration_count);
 }
 
-int ctl_migrate(int argc, char **argv)
+static void migrate(struct ctl *c)
 {
-	static const struct option options[] = {
-		{"database", required_argument, NULL, 'd'},
-		{"base-domain", required_argument, NULL, 'b'},
-		{"coordinator-password-file", required_argument, NULL, 'c'},
-		{"mapper-password-file", required_argument, NULL, 'm'},
-		{"help", no_argument, NULL, 'h'},
-		{0},
-	};
-	struct schema_plan plan = {.url = getenv("FLEETSCALE_DATABASE_URL"), .on_step = on_step};
-	const char *coordinator_file = NULL, *mapper_file = NULL;
-	int c;
-	optind = 1;
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (c) {
-		case 'd':
-			plan.url = optarg;
-			break;
-		case 'b':
-			plan.base_domain = optarg;
-			break;
-		case 'c':
-			coordinator_file = optarg;
-			break;
-		case 'm':
-			mapper_file = optarg;
-			break;
-		case 'h':
-			fputs(usage, stdout);
-			return DONE;
-		default:
-			fputs(usage, stderr);
-			return WRONG_USE;
-		}
-	}
-	if (optind < argc || !plan.url || !*plan.url) {
-		fputs(optind < argc ? "fleetscale migrate: what is that word?\n" : "fleetscale migrate: no database given\n", stderr);
-		fputs(usage, stderr);
-		return WRONG_USE;
-	}
-	int status = FAILED;
-	if (coordinator_file)
-		plan.coordinator_password = read_password(coordinator_file);
-	if (mapper_file)
-		plan.mapper_password = read_password(mapper_file);
-	if ((!coordinator_file || plan.coordinator_password) && (!mapper_file || plan.mapper_password))
-		status = migrate(&plan);
+	const char *url = ctl_flags_text(&c->flags, "database");
+	struct schema_plan plan = {.base_domain = ctl_flags_text(&c->flags, "base-domain"), .on_step = on_step, .context = c};
+
+	plan.url = ctl_sql_url(c, url ? url : "env");
+	if (!c->status)
+		plan.coordinator_password = read_password(c, ctl_flags_text(&c->flags, "coordinator-password-file"));
+	if (!c->status)
+		plan.mapper_password = read_password(c, ctl_flags_text(&c->flags, "mapper-password-file"));
+	if (!c->status)
+		run(c, &plan);
 	forget(plan.coordinator_password);
 	forget(plan.mapper_password);
-	return status;
 }
+
+static const struct ctl_verb verbs[] = {
+	{"", NULL, NULL, 0, 0,
+	 "Create or update the schema, the SQL roles, the server's keys, and at first tailnet and user `default`. May run several times and in several places "
+	 "at "
+	 "once",
+	 flags, migrate},
+	{0},
+};
+
+const struct ctl_noun ctl_noun_migrate = {"migrate", NULL, "Create or update the database: roles, schema, the server's keys, tailnet and user default", verbs};

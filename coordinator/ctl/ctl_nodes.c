@@ -3,6 +3,8 @@
 #include "ctl_show.h"
 #include "ctl_users.h"
 
+#define OWN "/api/fleetscale/v1/nodes"
+
 static const char *text_owner(struct arena *arena, const json_t *node)
 {
 	const json_t *tags = json_object_get(node, "tags");
@@ -18,6 +20,12 @@ static const char *text_state(struct arena *arena, const json_t *node)
 	return json_is_true(json_object_get(node, "online")) ? "online" : "offline";
 }
 
+static const char *text_approved(struct arena *arena, const json_t *approved)
+{
+	(void)arena;
+	return json_is_false(approved) ? "waits" : "yes";
+}
+
 static const struct ctl_column list_columns[] = {
 	{"ID", "id", NULL, 0, 0},
 	{"Name", "givenName", NULL, 10, 0},
@@ -25,9 +33,12 @@ static const struct ctl_column list_columns[] = {
 	{"Addresses", "ipAddresses", ctl_text_list, 15, 0},
 	{"State", NULL, text_state, 0, 0},
 	{"Last seen", "lastSeen", ctl_text_time, 0, 2},
-	{"Expires", "expiry", ctl_text_time, 0, 3},
-	{"Ephemeral", "preAuthKey.ephemeral", ctl_text_yes, 0, 4},
-	{"Hostname", "name", NULL, 10, 5},
+	{"Expires", "expiry", ctl_text_time, 0, 4},
+	{"Approved", "approved", text_approved, 0, 3},
+	{"Ephemeral", "ephemeral", ctl_text_yes, 0, 6},
+	{"OS", "os", NULL, 6, 5},
+	{"Version", "clientVersion", NULL, 7, 7},
+	{"Hostname", "name", NULL, 10, 8},
 	{0},
 };
 
@@ -41,10 +52,17 @@ static const struct ctl_column one_columns[] = {
 	{"Last seen", "lastSeen", ctl_text_time, 0, 0},
 	{"Expires", "expiry", ctl_text_time, 0, 0},
 	{"Created", "createdAt", ctl_text_time, 0, 0},
-	{"Ephemeral", "preAuthKey.ephemeral", ctl_text_yes, 0, 0},
+	{"Approved", "approved", text_approved, 0, 0},
+	{"Ephemeral", "ephemeral", ctl_text_yes, 0, 0},
+	{"OS", "os", NULL, 0, 0},
+	{"Client", "clientVersion", NULL, 0, 0},
+	{"Capability", "capabilityVersion", NULL, 0, 0},
 	{"Routes available", "availableRoutes", ctl_text_list, 0, 0},
 	{"Routes approved", "approvedRoutes", ctl_text_list, 0, 0},
 	{"Routes served", "subnetRoutes", ctl_text_list, 0, 0},
+	{"Routes primary", "primaryRoutes", ctl_text_list, 0, 0},
+	{"Home region", "homeRegion", NULL, 0, 0},
+	{"Endpoints", "endpoints", ctl_text_list, 0, 0},
 	{"Machine key", "machineKey", NULL, 0, 0},
 	{"Node key", "nodeKey", NULL, 0, 0},
 	{0},
@@ -56,6 +74,7 @@ static const struct ctl_column route_columns[] = {
 	{"Approved", "approvedRoutes", ctl_text_list, 16, 0},
 	{"Available", "availableRoutes", ctl_text_list, 16, 0},
 	{"Serving", "subnetRoutes", ctl_text_list, 16, 0},
+	{"Primary", "primaryRoutes", ctl_text_list, 16, 1},
 	{0},
 };
 
@@ -69,18 +88,26 @@ static const struct ctl_flag list_flags[] = {
 	{0},
 };
 
+/* Tagged nodes have no user. */
+static const json_t *of_user(struct ctl *c, const json_t *nodes, const json_t *user)
+{
+	json_t *some = json_array(), *node;
+	size_t i;
+
+	ctl_keep(c, some);
+	json_array_foreach(nodes, i, node) if (strcmp(ctl_user_id(json_object_get(node, "user")), ctl_user_id(user)) == 0) json_array_append(some, node);
+	return nodes ? some : NULL;
+}
+
 static void nodes_list(struct ctl *c)
 {
-	const char *who = ctl_flags_text(&c->flags, "user"), *path = "/api/v1/node";
+	const char *who = ctl_flags_text(&c->flags, "user");
+	const json_t *user = who ? ctl_user_find(c, who) : NULL, *nodes;
 
-	if (who) {
-		const json_t *user = ctl_user_find(c, who);
-
-		if (!user)
-			return;
-		path = ctl_path(c, "/api/v1/node?user=%s", ctl_user_name(user));
-	}
-	ctl_show_list(c, json_object_get(ctl_call(c, "GET", path, NULL), "nodes"), list_columns);
+	if (who && !user)
+		return;
+	nodes = ctl_call_list(c, OWN, "nodes", 0);
+	ctl_show_list(c, user ? of_user(c, nodes, user) : nodes, list_columns);
 }
 
 static const struct ctl_flag one_flags[] = {
@@ -93,7 +120,7 @@ static void nodes_get(struct ctl *c)
 	const char *id = ctl_subject_id(c, "identifier");
 
 	if (id)
-		show_node(c, ctl_call(c, "GET", ctl_path(c, "/api/v1/node/%s", id), NULL));
+		show_node(c, ctl_call(c, "GET", ctl_path(c, OWN "/%s", id), NULL));
 }
 
 static void nodes_delete(struct ctl *c)
@@ -174,13 +201,13 @@ static bool has_routes(const json_t *node)
 static void nodes_list_routes(struct ctl *c)
 {
 	const char *id = ctl_flags_text(&c->flags, "identifier"), *node_id;
-	const json_t *answer = ctl_call(c, "GET", "/api/v1/node", NULL);
+	const json_t *nodes = ctl_call_list(c, OWN, "nodes", 0);
 	json_t *some = json_array(), *node;
 	bool found = false;
 	size_t i;
 
 	ctl_keep(c, some);
-	json_array_foreach(json_object_get(answer, "nodes"), i, node)
+	json_array_foreach(nodes, i, node)
 	{
 		node_id = json_string_value(json_object_get(node, "id"));
 		if (id && (!node_id || strcmp(id, node_id) != 0))
@@ -189,22 +216,135 @@ static void nodes_list_routes(struct ctl *c)
 		if (has_routes(node))
 			json_array_append(some, node);
 	}
-	if (answer && id && !found)
+	if (nodes && id && !found)
 		ctl_fail(c, "there is no node %s: see `fleetscale nodes list`", id);
-	else if (answer)
+	else if (nodes)
 		ctl_show_list(c, some, route_columns);
+}
+
+static const struct ctl_flag register_flags[] = {
+	{"user", 'u', true, CTL_TEXT, "USER", NULL, "who shall own it (name or id)"},
+	{"key", 'k', true, CTL_TEXT, "ID", NULL, "the id that its login page shows"},
+	{0},
+};
+
+static void nodes_register(struct ctl *c)
+{
+	const json_t *user = ctl_user_find(c, ctl_flags_text(&c->flags, "user"));
+
+	if (user)
+		show_node(c, ctl_call(c, "POST", ctl_path(c, "/api/v1/node/register?user=%s&key=%s", ctl_user_name(user), ctl_flags_text(&c->flags, "key")),
+				      NULL));
+}
+
+static void nodes_backfill(struct ctl *c)
+{
+	const json_t *answer, *changes;
+
+	if (!ctl_confirm(c, "Give every node that lacks one an address of each family?"))
+		return;
+	answer = ctl_call(c, "POST", "/api/v1/node/backfillips?confirmed=true", NULL);
+	changes = json_object_get(answer, "changes");
+	ctl_show_done(c, answer, "%zu addresses were given.", json_array_size(changes));
+}
+
+static const struct ctl_flag approval_flags[] = {
+	{"identifier", 'i', false, CTL_NUMBER, "ID", NULL, "which node"},
+	{"revoke", 0, false, CTL_SWITCH, NULL, NULL, "take the approval back: its peers are taken from it"},
+	{0},
+};
+
+static void nodes_approve(struct ctl *c)
+{
+	const char *id = ctl_subject_id(c, "identifier");
+
+	if (id)
+		show_node(c, ctl_call(c, "POST", ctl_path(c, OWN "/%s/approve", id), json_pack("{s:b}", "approved", !ctl_flags_on(&c->flags, "revoke"))));
+}
+
+static const struct ctl_flag ping_flags[] = {
+	{"identifier", 'i', false, CTL_NUMBER, "ID", NULL, "which node is asked"},
+	{"type", 0, false, CTL_TEXT, "TYPE", "alive", "alive (does it answer us?), or how it pings the target: disco, TSMP, ICMP, peerapi"},
+	{"target", 0, false, CTL_TEXT, "NODE", NULL, "whom it pings: id or address"},
+	{"wait", 'w', false, CTL_SPAN, "DURATION", "5s", "how long an answer may take"},
+	{0},
+};
+
+static void nodes_ping(struct ctl *c)
+{
+	const char *id = ctl_subject_id(c, "identifier"), *target = ctl_flags_text(&c->flags, "target");
+	int64_t ms = ctl_flags_span(&c->flags, "wait");
+	json_t *body;
+
+	if (!id)
+		return;
+	body = json_pack("{s:s, s:I}", "type", ctl_flags_text(&c->flags, "type"), "timeoutSeconds", (json_int_t)(ms < 1000 ? 1 : ms / 1000));
+	if (!target && c->arg_count > 1)
+		target = c->args[1];
+	if (target)
+		json_object_set_new(body, "target", json_string(target));
+	ctl_show_any(c, ctl_call(c, "POST", ctl_path(c, OWN "/%s/ping", id), body));
+}
+
+static const struct ctl_flag debug_flags[] = {
+	{"identifier", 'i', false, CTL_NUMBER, "ID", NULL, "which node is asked"},
+	{"path", 'p', false, CTL_TEXT, "PATH", "/echo", "what is asked, such as /debug/goroutines, /debug/prefs, /sockstats"},
+	{"method", 0, false, CTL_TEXT, "METHOD", NULL, "GET, or POST when there is a body"},
+	{"body", 'd', false, CTL_TEXT, "TEXT", NULL, "what is sent along"},
+	{0},
+};
+
+static void nodes_debug(struct ctl *c)
+{
+	const char *id = ctl_subject_id(c, "identifier"), *body_text = ctl_flags_text(&c->flags, "body"), *method = ctl_flags_text(&c->flags, "method");
+	const json_t *answer;
+	json_t *body;
+
+	if (!id)
+		return;
+	body = json_pack("{s:s, s:s, s:s}", "path", ctl_flags_text(&c->flags, "path"), "method",
+			 method      ? method
+			 : body_text ? "POST"
+				     : "GET",
+			 "body", body_text ? body_text : "");
+	answer = ctl_call(c, "POST", ctl_path(c, OWN "/%s/debug", id), body);
+	if (c->form == CTL_TABLE && json_is_string(json_object_get(answer, "body")))
+		ctl_show_text(c, json_object_get(answer, "body"), answer);
+	else
+		ctl_show_any(c, answer);
+}
+
+static const struct ctl_column attribute_columns[] = {
+	{"Key", "key", NULL, 12, 0},
+	{"Value", "value", ctl_text_json, 12, 0},
+	{"Updated", "updatedAt", ctl_text_time, 0, 1},
+	{0},
+};
+
+static void nodes_attributes(struct ctl *c)
+{
+	const char *id = ctl_subject_id(c, "identifier");
+
+	if (id)
+		ctl_show_list(c, ctl_call_list(c, ctl_path(c, OWN "/%s/attributes", id), "attributes", 0), attribute_columns);
 }
 
 static const struct ctl_verb verbs[] = {
 	{"list", "ls show", NULL, 0, 0, "Show the nodes", list_flags, nodes_list},
 	{"get", NULL, "[ID]", 0, 1, "Show one node whole", one_flags, nodes_get},
+	{"register", NULL, NULL, 0, 0, "Finish an interactive login (older way to say `auth register`)", register_flags, nodes_register},
+	{"approve", NULL, "[ID]", 0, 1, "Let a node that waits for approval have its peers", approval_flags, nodes_approve},
 	{"rename", NULL, "NAME", 1, 1, "Give a node another name", required_flags, nodes_rename},
 	{"tag", "tags t", NULL, 0, 0, "Set a node's tags", tag_flags, nodes_tag},
 	{"expire", "logout exp e", "[ID]", 0, 1, "End a node's key, so that it must log in again", expire_flags, nodes_expire},
 	{"delete", "del", "[ID]", 0, 1, "Remove a node", one_flags, nodes_delete},
 	{"list-routes", "lsr routes", NULL, 0, 0, "Show the nodes that offer routes", one_flags, nodes_list_routes},
 	{"approve-routes", NULL, NULL, 0, 0, "Set which of a node's routes may be used", approve_flags, nodes_approve_routes},
+	{"backfillips", NULL, NULL, 0, 0, "Give every node that lacks one an address of each family", NULL, nodes_backfill},
+	{"ping", NULL, "[ID] [TARGET]", 0, 2, "Ask a node whether it answers, or let it ping another one", ping_flags, nodes_ping},
+	{"debug", NULL, "[ID]", 0, 1, "Ask a node's client a question of support (c2n)", debug_flags, nodes_debug},
+	{"attributes", "attrs", "[ID]", 0, 1, "Show the device attributes that a node has set", one_flags, nodes_attributes},
 	{0},
 };
 
-const struct ctl_noun ctl_noun_nodes = {"nodes", "node", "The machines of a tailnet", verbs, NULL};
+const struct ctl_noun ctl_noun_nodes = {"nodes", "node", "The machines of a tailnet", verbs};

@@ -5,7 +5,7 @@
 
 static const char *text_owner(struct arena *arena, const json_t *key)
 {
-	const json_t *tags = json_object_get(key, "aclTags");
+	const json_t *tags = json_object_get(key, "tags");
 
 	return json_array_size(tags) ? ctl_text_list(arena, tags) : ctl_user_name(json_object_get(key, "user"));
 }
@@ -16,9 +16,11 @@ static const struct ctl_column columns[] = {
 	{"Owner", NULL, text_owner, 10, 0},
 	{"Reusable", "reusable", ctl_text_yes, 0, 2},
 	{"Ephemeral", "ephemeral", ctl_text_yes, 0, 3},
+	{"Preapproved", "preapproved", ctl_text_yes, 0, 5},
 	{"Used", "used", ctl_text_yes, 0, 1},
 	{"Expires", "expiration", ctl_text_time, 0, 0},
 	{"Created", "createdAt", ctl_text_time, 0, 4},
+	{"Description", "description", NULL, 10, 6},
 	{0},
 };
 
@@ -28,13 +30,39 @@ static const struct ctl_flag create_flags[] = {
 	{"ephemeral", 0, false, CTL_SWITCH, NULL, NULL, "its nodes are removed when they fall silent"},
 	{"expiration", 'e', false, CTL_WHEN, "WHEN", "1h", "good for that duration, or until that time"},
 	{"tags", 't', false, CTL_LIST, "TAGS", NULL, "its nodes belong to these tags (tag:a,tag:b) instead of a user"},
+	{"preapproved", 0, false, CTL_SWITCH, NULL, NULL, "its nodes need no approval, where the tailnet asks for it"},
+	{"description", 'd', false, CTL_TEXT, "TEXT", NULL, "what it is for"},
 	{0},
 };
+
+/* headscale's API knows neither description nor pre-approval; ours has all, and tells tags as `aclTags` for those who know headscale's. */
+static const json_t *create(struct ctl *c, const char *user, json_t *tags)
+{
+	const struct ctl_flags *f = &c->flags;
+	const char *description = ctl_flags_text(f, "description");
+	bool preapproved = ctl_flags_on(f, "preapproved"), is_own = description || preapproved;
+	json_t *body = json_pack("{s:b, s:b, s:s, s:O}", "reusable", ctl_flags_on(f, "reusable"), "ephemeral", ctl_flags_on(f, "ephemeral"), "expiration",
+				 ctl_flags_when(f, "expiration", c->arena), is_own ? "tags" : "aclTags", tags);
+	json_t *key;
+
+	if (!is_own) {
+		json_object_set_new(body, "user", json_string(user));
+		return json_object_get(ctl_call(c, "POST", "/api/v1/preauthkey", body), "preAuthKey");
+	}
+	if (*user)
+		json_object_set_new(body, "user", json_string(user));
+	json_object_set_new(body, "preapproved", json_boolean(preapproved));
+	json_object_set_new(body, "description", json_string(description ? description : ""));
+	key = json_object_get(ctl_call(c, "POST", "/api/fleetscale/v1/authkeys", body), "authKey");
+	if (key)
+		json_object_set(key, "aclTags", json_object_get(key, "tags"));
+	return key;
+}
 
 static void preauthkeys_create(struct ctl *c)
 {
 	const char *who = ctl_flags_text(&c->flags, "user");
-	const json_t *user = NULL, *answer;
+	const json_t *user = NULL, *key;
 	json_t *tags = ctl_flags_list(&c->flags, "tags");
 
 	ctl_keep(c, tags);
@@ -44,17 +72,18 @@ static void preauthkeys_create(struct ctl *c)
 	}
 	if (who && !(user = ctl_user_find(c, who)))
 		return;
-	answer = ctl_call(c, "POST", "/api/v1/preauthkey",
-			  json_pack("{s:s, s:b, s:b, s:s, s:O}", "user", user ? ctl_user_id(user) : "", "reusable", ctl_flags_on(&c->flags, "reusable"),
-				    "ephemeral", ctl_flags_on(&c->flags, "ephemeral"), "expiration", ctl_flags_when(&c->flags, "expiration", c->arena),
-				    "aclTags", tags));
-	answer = json_object_get(answer, "preAuthKey");
-	ctl_show_text(c, json_object_get(answer, "key"), answer);
+	key = create(c, user ? ctl_user_id(user) : "", tags);
+	ctl_show_text(c, json_object_get(key, "key"), key);
 }
 
 static void preauthkeys_list(struct ctl *c)
 {
-	ctl_show_list(c, json_object_get(ctl_call(c, "GET", "/api/v1/preauthkey", NULL), "preAuthKeys"), columns);
+	const json_t *keys = ctl_call_list(c, "/api/fleetscale/v1/authkeys", "authKeys", 0);
+	json_t *key;
+	size_t i;
+
+	json_array_foreach(keys, i, key) json_object_set(key, "aclTags", json_object_get(key, "tags"));
+	ctl_show_list(c, keys, columns);
 }
 
 static const struct ctl_flag one_flags[] = {
@@ -86,4 +115,4 @@ static const struct ctl_verb verbs[] = {
 	{0},
 };
 
-const struct ctl_noun ctl_noun_preauthkeys = {"preauthkeys", "preauthkey authkeys authkey pre", "The keys by which machines join", verbs, NULL};
+const struct ctl_noun ctl_noun_preauthkeys = {"preauthkeys", "preauthkey authkeys authkey pre", "The keys by which machines join", verbs};

@@ -76,4 +76,4 @@ static const struct ctl_verb verbs[] = {
 	{0},
 };
 
-const struct ctl_noun ctl_noun_relays = {"relays", "relay", "The DERP relays of this installation (operator)", verbs, NULL};
+const struct ctl_noun ctl_noun_relays = {"relays", "relay", "The DERP relays of this installation (operator)", verbs};

@@ -3,17 +3,9 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "ctl_table.h"
 #include "text.h"
-
-static void print_json(struct ctl *c, const json_t *value)
-{
-	json_dumpf(value, c->out, JSON_ENCODE_ANY | (c->form == CTL_JSON ? JSON_INDENT(2) : JSON_COMPACT));
-	putc('\n', c->out);
-}
 
 static const json_t *find_member(const json_t *object, const char *member)
 {
@@ -54,6 +46,19 @@ const char *ctl_text_list(struct arena *arena, const json_t *value)
 	return text;
 }
 
+const char *ctl_text_json(struct arena *arena, const json_t *value)
+{
+	char *dumped;
+	const char *text;
+
+	if (!value || json_is_null(value) || json_is_string(value))
+		return plain(arena, value);
+	dumped = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+	text = arena_text(arena, bytes_text(dumped ? dumped : ""));
+	free(dumped);
+	return text;
+}
+
 static bool take_time(const json_t *value, struct wall *wall)
 {
 	return json_is_string(value) && !time_parse(bytes_of(json_string_value(value), json_string_length(value)), wall) && !wall_is_zero(*wall);
@@ -75,15 +80,6 @@ bool ctl_time_passed(const json_t *value)
 	struct wall wall;
 
 	return take_time(value, &wall) && wall_passed(wall, clock_wall());
-}
-
-static unsigned terminal_width(FILE *out)
-{
-	struct winsize size;
-
-	if (isatty(fileno(out)) && !ioctl(fileno(out), TIOCGWINSZ, &size))
-		return size.ws_col;
-	return 0;
 }
 
 static unsigned take_headings(const struct ctl_column *columns, struct ctl_heading *headings)
@@ -117,12 +113,12 @@ void ctl_show_list(struct ctl *c, const json_t *list, const struct ctl_column *c
 	if (!list)
 		return;
 	if (c->form != CTL_TABLE) {
-		print_json(c, list);
+		ctl_print(c, c->out, list);
 		return;
 	}
 	cells = x_alloc(json_array_size(list) * count * sizeof *cells + 1);
 	json_array_foreach(list, i, item) take_cells(c, item, columns, cells + i * count);
-	ctl_table_print(c->out, terminal_width(c->out), headings, count, cells, json_array_size(list));
+	ctl_table_print(c->out, c->width, headings, count, cells, json_array_size(list));
 	free(cells);
 }
 
@@ -135,10 +131,33 @@ void ctl_show_one(struct ctl *c, const json_t *object, const struct ctl_column *
 	if (!object)
 		return;
 	if (c->form != CTL_TABLE) {
-		print_json(c, object);
+		ctl_print(c, c->out, object);
 		return;
 	}
 	take_cells(c, object, columns, cells);
+	ctl_table_print_one(c->out, headings, count, cells);
+}
+
+void ctl_show_any(struct ctl *c, const json_t *object)
+{
+	struct ctl_heading headings[CTL_COLUMNS_MAX];
+	const char *cells[CTL_COLUMNS_MAX], *name;
+	unsigned count = 0;
+	json_t *value;
+
+	if (!object)
+		return;
+	if (c->form != CTL_TABLE) {
+		ctl_print(c, c->out, object);
+		return;
+	}
+	json_object_foreach((json_t *)object, name, value)
+	{
+		if (count == CTL_COLUMNS_MAX)
+			break;
+		headings[count] = (struct ctl_heading){name, 0, 0};
+		cells[count++] = ctl_text_json(c->arena, value);
+	}
 	ctl_table_print_one(c->out, headings, count, cells);
 }
 
@@ -147,7 +166,7 @@ void ctl_show_text(struct ctl *c, const json_t *text, const json_t *answer)
 	if (!answer)
 		return;
 	if (c->form != CTL_TABLE)
-		print_json(c, answer);
+		ctl_print(c, c->out, answer);
 	else
 		fprintf(c->out, "%s\n", plain(c->arena, text));
 }
@@ -159,7 +178,7 @@ void ctl_show_done(struct ctl *c, const json_t *answer, const char *sentence, ..
 	if (!answer)
 		return;
 	if (c->form != CTL_TABLE) {
-		print_json(c, answer);
+		ctl_print(c, c->out, answer);
 		return;
 	}
 	va_start(args, sentence);

@@ -142,4 +142,4 @@ static const struct ctl_verb verbs[] = {
 	{0},
 };
 
-const struct ctl_noun ctl_noun_users = {"users", "user", "The people and programs of a tailnet", verbs, NULL};
+const struct ctl_noun ctl_noun_users = {"users", "user", "The people and programs of a tailnet", verbs};
