@@ -145,11 +145,14 @@ enum err base64_encode(struct bytes b, struct buffer *out)
 	return ERR_NONE;
 }
 
+/* What is printed begins with days. */
+enum { UNIT_SHOWN = 2 };
+
 /* From the largest on; a text names each at most once and in this order. */
 static const struct unit {
 	const char *name;
 	int64_t ms;
-} units[] = {{"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
+} units[] = {{"y", 31536000000}, {"w", 604800000}, {"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
 
 static size_t letters(struct bytes text)
 {
@@ -193,7 +196,7 @@ size_t duration_format(char out[static 32], int64_t ms)
 		return (size_t)snprintf(out, 32, "0s");
 	if (ms < 0)
 		out[len++] = '-';
-	for (size_t i = 0; i < COUNT_OF(units); i++) {
+	for (size_t i = UNIT_SHOWN; i < COUNT_OF(units); i++) {
 		uint64_t count = left / (uint64_t)units[i].ms;
 		left %= (uint64_t)units[i].ms;
 		if (count)

@@ -17,7 +17,7 @@ void hex_encode(char *out, struct bytes b);                                /* 2 
 /* Standard alphabet, padded. */
 MUST_USE enum err base64_decode(struct bytes text, struct buffer *out);
 MUST_USE enum err base64_encode(struct bytes b, struct buffer *out);
-/* "10s", "1m30s", "250ms", "90d"; a bare number is refused. Milliseconds. */
+/* "10s", "1m30s", "250ms", "90d", "2w", "1y" (365 days), as Prometheus has them; a bare number is refused. Milliseconds. */
 MUST_USE enum err duration_parse(struct bytes text, int64_t *ms);
 size_t duration_format(char out[static 32], int64_t ms);
 

@@ -134,6 +134,7 @@ static void durations_are_strict(void **state)
 		{"1m30s", 90000, ERR_NONE, "1m30s"},
 		{"250ms", 250, ERR_NONE, "250ms"},
 		{"90d", 7776000000, ERR_NONE, "90d"},
+		{"1y2w", 32745600000, ERR_NONE, "379d"},
 		{"90s", 90000, ERR_NONE, "1m30s"},
 		{"0s", 0, ERR_NONE, "0s"},
 		{"1d2h3m4s5ms", 93784005, ERR_NONE, "1d2h3m4s5ms"},
