@@ -19,9 +19,11 @@ struct published_keys {
 	struct mono until;
 };
 
+struct asks;
 struct online;
 struct rate;
 struct reports;
+struct routers;
 struct sweep;
 
 struct coordinator_options {
@@ -37,6 +39,7 @@ struct coordinator_options {
 	int64_t keepalive_ms, first_frame_ms, report_gather_ms;
 	int64_t presence_grace_ms, ephemeral_inactivity_ms, sweep_ms;
 	int64_t login_lifetime_ms, login_hold_ms;
+	int64_t probe_interval_ms, probe_timeout_ms;
 	bool relay_insecure_for_tests;
 };
 
@@ -66,7 +69,9 @@ struct coordinator {
 	struct published_keys published;
 	struct reports *reports;
 	unsigned refusals_open; /* audit lines of refusals that are under way */
-	struct sweep *sweep; /* first worker only */
+	struct asks *asks;
+	struct sweep *sweep;     /* first worker only, as the next */
+	struct routers *routers;
 	struct list sessions[SESSION_STATES];
 	size_t session_count;
 	struct list logins; /* requests held until somebody answers for them */

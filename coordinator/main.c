@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ask.h"
 #include "bus_check.h"
 #include "coordinator.h"
 #include "log.h"
@@ -10,6 +11,7 @@
 #include "poll.h"
 #include "rate.h"
 #include "reports.h"
+#include "routers.h"
 #include "routes.h"
 #include "serve_login.h"
 #include "serverkeys.h"
@@ -111,6 +113,7 @@ static void coordinator_connect(struct coordinator *c)
 	c->admin_rate = rate_new((unsigned)options.admin_per_minute, RATE_BUCKETS_MAX);
 	buffer_init(&c->published.json, 1 << 20);
 	c->reports = reports_new(c);
+	c->asks = asks_new(c);
 	polls_start(c);
 }
 
@@ -133,8 +136,10 @@ static enum err on_worker(struct worker *w, struct diag *why)
 	coordinator_connect(c);
 	c->server = server_new(c->loop, coordinator_routes, &(struct server_limits){(size_t)options.connections_most, options.request_ms, proxies}, c);
 	e = coordinator_listen(c, why);
-	if (!e && w->index == 0)
+	if (!e && w->index == 0) {
 		c->sweep = sweep_new(c);
+		c->routers = routers_new(c);
+	}
 	return e;
 }
 
@@ -145,6 +150,7 @@ static void on_drain(struct worker *w)
 	c->draining = true;
 	server_stop_listening(c->server);
 	sweep_free(&c->sweep);
+	routers_free(&c->routers);
 	poll_end_all(c);
 	login_end_all(c);
 	LIST_EACH(&c->sessions[SESSION_OPEN], s, struct session, in_state)
@@ -167,9 +173,11 @@ static void on_stop(struct worker *w)
 	if (!c)
 		return;
 	sweep_free(&c->sweep);
+	routers_free(&c->routers);
 	server_free(&c->server); /* first: it may still hand over a session */
 	sessions_end_all(c);
 	polls_stop(c);
+	asks_free(&c->asks);
 	reports_free(&c->reports);
 	online_free(&c->online);
 	presence_view_free(&c->view);

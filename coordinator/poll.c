@@ -24,6 +24,7 @@ struct poll {
 	struct subscription *subscription;
 	struct timer keepalive, resubscribe, deadline;
 	struct link_subscribe request;
+	struct body *question; /* a frame of our own that waits for room */
 	struct body **pending; /* one whole frame, when the stream has no room */
 	size_t pending_count;
 	unsigned unknown_tries;
@@ -65,6 +66,7 @@ static void poll_release(struct poll *p)
 	}
 	subscription_close(&p->subscription);
 	pieces_drop(p->pending, p->pending_count);
+	body_drop(&p->question);
 	free(p);
 }
 
@@ -132,6 +134,16 @@ static void on_frame(void *context, uint64_t version, struct body *const *pieces
 	subscription_credit(p->subscription, false);
 }
 
+/* The mapper's frame goes first. */
+static void poll_put_question(struct poll *p)
+{
+	if (!p->question || p->pending || !exchange_ready(p->x))
+		return;
+	exchange_send(p->x, &p->question, 1);
+	body_drop(&p->question);
+	p->sent = loop_now(p->c->loop);
+}
+
 static void on_room(void *context)
 {
 	struct poll *p = context;
@@ -149,6 +161,8 @@ static void on_room(void *context)
 		poll_end(p, ERR_NONE, "done");
 	else if (frame && p->subscription)
 		subscription_credit(p->subscription, true);
+	if (!p->ending)
+		poll_put_question(p);
 }
 
 /* Frames do not set the timer anew: that would be paid for with each of them. */
@@ -314,4 +328,39 @@ void polls_stop(struct coordinator *c)
 {
 	timer_cancel(&c->poll_touch);
 	table_free(&c->polls);
+}
+
+static struct poll *poll_of(struct coordinator *c, uint64_t node)
+{
+	struct poll *p = table_find_number(c->polls, node);
+
+	return p && p->told && !p->ending ? p : NULL;
+}
+
+bool poll_host(struct coordinator *c, uint64_t tailnet, uint64_t node, struct bytes *host)
+{
+	const struct poll *p = poll_of(c, node);
+
+	if (!p || p->request.tailnet != tailnet)
+		return false;
+	*host = p->x->host;
+	return true;
+}
+
+void poll_ask(struct coordinator *c, uint64_t node, struct bytes json)
+{
+	struct poll *p = poll_of(c, node);
+	struct buffer piece, frame;
+
+	if (!p)
+		return;
+	buffer_init(&piece, MAPFRAME_MAX);
+	buffer_init(&frame, MAPFRAME_MAX);
+	if (!(p->request.zstd ? mapframe_compress(json, &piece) : buffer_add(&piece, json)) && !mapframe_wrap(buffer_bytes(&piece), &frame)) {
+		body_drop(&p->question);
+		p->question = body_new(buffer_bytes(&frame));
+		poll_put_question(p);
+	}
+	buffer_clear(&piece);
+	buffer_clear(&frame);
 }

@@ -1,6 +1,7 @@
 #include "routes.h"
 
 #include "admin_routes.h"
+#include "ask.h"
 #include "problem.h"
 #include "relayreg.h"
 #include "serve_idtoken.h"
@@ -37,6 +38,8 @@ const struct route coordinator_routes[] = {{METHOD_GET, "/key", PUBLIC, NULL, se
 
 					   {METHOD_POST, "/machine/register", NOISE, NULL, serve_register, 0},
 					   {METHOD_POST, "/machine/map", NOISE, NULL, serve_map, 0},
+					   {METHOD_GET, "/machine/ping-response/{id}", NOISE, NULL, serve_answer, 0},
+					   {METHOD_POST, "/machine/ping-response/{id}", NOISE, NULL, serve_answer, 0},
 					   {METHOD_GET, "/machine/whoami", NOISE, NULL, serve_whoami, 0},
 					   {METHOD_POST, "/machine/set-dns", NOISE, NULL, serve_rest, 0},
 					   {METHOD_PATCH, "/machine/set-device-attr", NOISE, NULL, serve_attributes, 0},

@@ -90,13 +90,13 @@ END $$;
 
 -- Every router of a route that has several, over all tailnets.
 CREATE FUNCTION fleetscale.routes_contested(most integer)
-RETURNS TABLE (tailnet_id bigint, route cidr, node bigint, made timestamptz, unreachable boolean, is_primary boolean)
+RETURNS TABLE (tailnet_id bigint, route cidr, node bigint, machine_key bytea, made timestamptz, unreachable boolean, is_primary boolean)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	RETURN QUERY
-	SELECT c.tailnet_id, c.r, c.id, c.created, c.unreachable, c.r = ANY (c.routes_primary)
+	SELECT c.tailnet_id, c.r, c.id, c.machine_key, c.created, c.unreachable, c.r = ANY (c.routes_primary)
 	FROM (
-		SELECT n.tailnet_id, s.r, n.id, n.created, n.unreachable, n.routes_primary, count(*) OVER (PARTITION BY n.tailnet_id, s.r) AS routers
+		SELECT n.tailnet_id, s.r, n.id, n.machine_key, n.created, n.unreachable, n.routes_primary, count(*) OVER (PARTITION BY n.tailnet_id, s.r) AS routers
 		FROM fleetscale.nodes n, unnest(fleetscale.routes_served(n)) AS s (r)
 		WHERE n.routes_approved <> '{}') AS c
 	WHERE c.routers > 1 ORDER BY c.tailnet_id, c.r, c.created, c.id LIMIT most;

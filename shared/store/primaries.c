@@ -9,7 +9,7 @@ struct find {
 
 static void on_read(void *context, enum err e, struct tx *tx, const struct diag *why)
 {
-	enum { TAILNET, ROUTE, NODE, CREATED, UNREACHABLE, IS_PRIMARY };
+	enum { TAILNET, ROUTE, NODE, MACHINE, CREATED, UNREACHABLE, IS_PRIMARY };
 	const struct find *find = context;
 	size_t count = e ? 0 : tx_rows(tx, 0), kept = 0;
 	struct primaries_contest *contests = ARENA_ARRAY(tx_arena(tx), struct primaries_contest, count);
@@ -19,6 +19,7 @@ static void on_read(void *context, enum err e, struct tx *tx, const struct diag 
 		if (prefix_parse(tx_text(tx, 0, i, ROUTE), &c->route))
 			continue;
 		c->tailnet = tx_u64(tx, 0, i, TAILNET);
+		rows_raw(tx, 0, i, MACHINE, c->machine_key.raw, KEY_LEN);
 		c->router = (struct route_router){
 			.node = tx_u64(tx, 0, i, NODE),
 			.created = tx_time(tx, 0, i, CREATED),
@@ -36,7 +37,7 @@ void primaries_find_contested(struct pg *pg, unsigned limit, primaries_fn on_fou
 	struct find *find = ARENA_NEW(tx_arena(tx), struct find);
 	*find = (struct find){on_found, context};
 	tx_arg_u64(tx, limit);
-	tx_add(tx, "SELECT tailnet_id, route, node, made, unreachable, is_primary FROM fleetscale.routes_contested($1)");
+	tx_add(tx, "SELECT tailnet_id, route, node, machine_key, made, unreachable, is_primary FROM fleetscale.routes_contested($1)");
 	tx_run(tx, on_read, find);
 }
 

@@ -11,6 +11,7 @@
 struct primaries_contest {
 	uint64_t tailnet;
 	struct prefix route;
+	struct machine_key machine_key;
 	struct route_router router; /* online is not known here: false */
 };
 /* Over all tailnets, by tailnet, then route; borrowed until the answer returns. At most `limit`: a route at the end of a full answer may lack routers. */
