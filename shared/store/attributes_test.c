@@ -66,6 +66,41 @@ static void attributes_are_so_many(void **state)
 		ERR_NONE);
 }
 
+struct raced {
+	bool done;
+	enum err e;
+};
+
+static void on_raced(void *context, enum err e, struct tx *tx, const struct diag *why)
+{
+	struct raced *r = context;
+	(void)tx, (void)why;
+	*r = (struct raced){true, e};
+}
+
+/* Two coordinators at once: neither sees the other's attributes, yet both together must not pass the cap. */
+static void two_updates_at_once_count_together(void **state)
+{
+	enum { EACH = ATTRIBUTES_MAX / 2 + 1 };
+	uint64_t id = a_node();
+	struct pg *pools[] = {pg, other};
+	struct raced raced[2] = {{false, ERR_NONE}, {false, ERR_NONE}};
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct attribute many[EACH];
+		for (size_t j = 0; j < EACH; j++)
+			many[j] = (struct attribute){bytes_text(arena_format(arena, "custom:%zu-%zu", i, j)), BYTES("0"), WALL_ZERO};
+		struct tx *tx = tx_begin(pools[i], tailnet, TX_WRITE);
+		attributes_set(tx, id, many, EACH);
+		tx_run(tx, on_raced, &raced[i]);
+	}
+	for (size_t i = 0; i < 2; i++)
+		assert_true(fixture_wait(loop, &raced[i].done, 10000));
+	assert_true((raced[0].e == ERR_NONE) != (raced[1].e == ERR_NONE));
+	assert_int_equal(raced[raced[0].e == ERR_NONE].e, ERR_EXHAUSTED);
+	assert_string_equal(fixture_sql(fx, "SELECT count(*) FROM fleetscale.node_attributes"), "33");
+}
+
 static void see_attributes(void *context, struct tx *tx)
 {
 	struct attribute *list;
@@ -201,6 +236,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(attributes_are_set_kept_and_deleted, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(attributes_are_so_many, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(two_updates_at_once_count_together, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(attributes_are_read_in_their_tailnet_alone, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(warnings_are_the_latest_of_each_subsystem, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(identity_keys_are_read_newest_first, nodes_fixture_open, nodes_fixture_close),
