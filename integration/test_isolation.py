@@ -49,6 +49,7 @@ def furnish(cluster, traces, color, v4, v6):
     cluster.postgres.sql("fleetscale", f"""update fleetscale.logins l set tailnet_id = t.id from fleetscale.tailnets t
         where l.tailnet_id is null and t.name = '{net.name}'""")
     net.raws, net.key = raws, api[0]
+    net.narrow = net.api("POST", "/api/fleetscale/v1/keys", {"description": f"{mark} narrow", "expiration": when, "scopes": ["all:read"]})["apiKey"]
     return net
 
 
@@ -71,8 +72,8 @@ def belongings(net):
     b.values = {
         "node": column("select id from fleetscale.nodes where tailnet_id = {}"), "user": column("select id from fleetscale.users where tailnet_id = {}"),
         "authkey": column("select id from fleetscale.authkeys where tailnet_id = {}"),
-        "apikey": column("select id from fleetscale.apikeys where tailnet_id = {}"),
-        "prefix": column("select prefix from fleetscale.apikeys where tailnet_id = {}"), "tailnet": [net.name], "login": net.logins,
+        "apikey": column("select id from fleetscale.apikeys where tailnet_id = {} order by id"),
+        "prefix": column("select prefix from fleetscale.apikeys where tailnet_id = {} order by id"), "tailnet": [net.name], "login": net.logins,
         "userName": column("select name from fleetscale.users where tailnet_id = {}"),
         "key": column("select 'nodekey:' || encode(node_key, 'hex') from fleetscale.nodes where tailnet_id = {}")
         + column("select 'mkey:' || encode(machine_key, 'hex') from fleetscale.nodes where tailnet_id = {}"),
@@ -142,6 +143,7 @@ def ask_as_stranger(line, caller, theirs, method, path):
     call = caller.call(method, path)
     answer = line.ask(call)
     assert answer[0] < 500, (str(call), answer)
+    assert answer[0] not in (401, 429), f"seed {SEED}: {call} answered {answer}"
     # What the stranger said itself: in this answer, and in the audit of its refused attempts.
     caller.said |= set(call.foreign)
     must_not_tell(call, answer, theirs, caller.said if "audits" in path else call.foreign)
@@ -156,15 +158,16 @@ def ask_as_stranger(line, caller, theirs, method, path):
 
 
 def credentials(net, other):
-    """Lines of a tailnet's own keys, through both coordinators, also when they name the other."""
+    """Lines of a tailnet's own keys, of a full and of a reading one, through both coordinators, also when they name the other."""
     first, second = net.cluster.coordinators
-    return [Line(first, net.key), Line(second, net.key), Line(first, net.key, other.name)]
+    return [Line(first, net.key), Line(second, net.narrow), Line(second, net.key), Line(first, net.key, other.name)]
 
 
 def play(net, other, seed):
     own, theirs = belongings(net), belongings(other)
-    own.values["prefix"] = own.values["prefix"][1:]  # not the key that asks
-    own.values["apikey"] = own.values["apikey"][1:]
+    # Not the keys that ask.
+    own.values["prefix"] = own.values["prefix"][1:-1]
+    own.values["apikey"] = own.values["apikey"][1:-1]
     caller = Caller(seed, own, theirs)
     before, mark = rows_of(net.cluster, theirs.number), [len(r.frames) for r in other.raws]
     statuses = {}
@@ -177,6 +180,7 @@ def play(net, other, seed):
                 if method == "DELETE" and i % 3:
                     continue
                 status = ask_as_stranger(line, caller, theirs, method, path)
+                assert status >= 400 or line.key == net.key or method == "GET", f"a key that only reads may {method} {path}"
                 statuses.setdefault((method, path, bool(line.tailnet)), set()).add(status)
             line.close()
     for (method, path, names_other), seen in statuses.items():

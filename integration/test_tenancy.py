@@ -155,6 +155,9 @@ def test_settings_round_trip(tailnet):
     assert tailnet.api("PATCH", SETTINGS, {"dns": {"searchDomains": []}})["settings"] == {**wanted, "dns": {**FULL_DNS, "searchDomains": []}}
     assert tailnet.api("PATCH", SETTINGS, {"notice": "", "dns": {"overrideLocalDns": False, "resolvers": []}})["settings"]["notice"] == ""
     assert settings(tailnet)["dns"]["split"] == FULL_DNS["split"]
+    last = tailnet.api("GET", "/api/fleetscale/v1/audits")["audits"][0]
+    assert (last["action"], last["outcome"], last["after"]["notice"]) == ("settings.update", "done", "")
+    assert last["before"]["notice"] == wanted["notice"] and "ssh" not in last["after"], "what differs, and no more"
 
 
 CONTRADICTIONS = [
@@ -190,6 +193,8 @@ def test_contradictions_keep_the_old_state(tailnet, body, status, place):
     told = problem["errors"][0].get("location") if status == 422 else problem["message"].partition(":")[0]
     assert told == place, problem
     assert settings(tailnet) == before and generation(tailnet) == stood
+    tried = tailnet.api("GET", "/api/fleetscale/v1/audits")["audits"][0]
+    assert tried["outcome"] == "refused" and tried["actor"] == "operator" and tried["credential"]
 
 
 def test_changes_at_the_same_time_are_all_kept(tailnet):
@@ -336,6 +341,26 @@ def test_forced_deletion_tells_clients(tailnet, release):
     assert told["KeyExpiry"] < "2026" or told.get("Expired"), told
     assert left_of(tailnet.cluster, number) == set()
     assert raw.register()["json"].get("AuthURL") or raw.register()["json"].get("Error"), "nobody knows it any more"
+
+
+def test_joins_while_it_is_deleted(tailnets):
+    """Whoever joins in the very moment is in or is refused, and in the end nothing is left of it."""
+    for round_ in range(3):
+        net = tailnets(str(round_))
+        number = net.cluster.api("GET", f"{TAILNETS}/{net.name}")["tailnet"]["id"]
+        key, machine = net.authkey(reusable=True), net.machine()
+        raws = [machine.raw(f"r{i}", url=net.url(i)) for i in range(12)]
+        answers = {}
+        joins = [threading.Thread(target=lambda raw=raw: answers.__setitem__(raw.name, raw.register(key))) for raw in raws]
+        for i, join in enumerate(joins):
+            join.start()
+            if i == 4 + round_:
+                assert remove(net, f"?confirm={net.name}&force=true") == {}
+        for join in joins:
+            join.join()
+        assert {a["status"] for a in answers.values()} == {200} and len(answers) == len(raws), answers
+        assert any(a["json"].get("Error") for a in answers.values()), "the deletion came in between"
+        assert left_of(net.cluster, number) == set()
 
 
 def test_the_installation_lives_without_default(clusters, traces):
