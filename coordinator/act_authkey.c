@@ -7,6 +7,15 @@ static int compare_tags(const void *a, const void *b)
 	return bytes_compare(*(const struct bytes *)a, *(const struct bytes *)b);
 }
 
+/* Clients may ask for any (tag_check); administrators give out lower case, as headscale does. */
+static enum err check_case(struct bytes tag, struct diag *why)
+{
+	for (size_t i = 0; i < tag.len; i++)
+		if (tag.at[i] >= 'A' && tag.at[i] <= 'Z')
+			return diag_set(why, ERR_MALFORMED, "a tag is lower case");
+	return ERR_NONE;
+}
+
 enum err act_tags_check(struct bytes *tags, size_t *count, struct diag *why)
 {
 	size_t kept = 0;
@@ -15,7 +24,7 @@ enum err act_tags_check(struct bytes *tags, size_t *count, struct diag *why)
 	if (*count > TAGS_MAX)
 		return diag_set(why, ERR_MALFORMED, "more than %d tags", TAGS_MAX);
 	for (size_t i = 0; i < *count; i++)
-		if ((e = tag_check(tags[i], why)))
+		if ((e = tag_check(tags[i], why)) || (e = check_case(tags[i], why)))
 			return e;
 	if (*count)
 		qsort(tags, *count, sizeof *tags, compare_tags);

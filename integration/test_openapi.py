@@ -1,5 +1,6 @@
 """Strangers' tools against the published documents: schemathesis with all its checks, and readers of each form."""
 
+import http.client
 import json
 import os
 import subprocess
@@ -7,10 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 HERE = Path(__file__).resolve().parent
-FORMS = ["/api/v1/openapi.json", "/api/v1/openapi.yaml", "/api/v1/openapi-3.0.json", "/api/v1/openapi-3.0.yaml",
-         "/api/fleetscale/v1/openapi.json", "/api/fleetscale/v1/openapi.yaml"]
 
 
 def schemathesis(cluster, document, key, traces):
@@ -27,8 +27,10 @@ def schemathesis(cluster, document, key, traces):
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("document", ["/api/v1/openapi.json", "/api/fleetscale/v1/openapi.json"], ids=["v1", "own"])
-@pytest.mark.parametrize("whose", ["operator", "tailnet"])
+@pytest.mark.parametrize(("document", "whose"), [
+    ("/api/v1/openapi.json", "operator"), ("/api/v1/openapi-3.0.json", "tailnet"),
+    ("/api/fleetscale/v1/openapi.json", "operator"), ("/api/fleetscale/v1/openapi.json", "tailnet")],
+    ids=["v1-operator", "v1-tailnet", "own-operator", "own-tailnet"])
 def test_schemathesis_finds_nothing(clusters, traces, document, whose):
     cluster = clusters(1, 1, 0, **{"admin.requests_per_minute": 10000000, "refusals.per_minute": 10000000})
     key = cluster.key("admin.key")
@@ -38,3 +40,41 @@ def test_schemathesis_finds_nothing(clusters, traces, document, whose):
     status, said = schemathesis(cluster, document, key, traces)
     assert status == 0, said[-20000:]
     assert "operations returned only 401" not in said
+
+
+def fetched(cluster, path):
+    c = http.client.HTTPConnection(cluster.host, cluster.coordinators[0].port("admin"), timeout=20)
+    try:
+        c.request("GET", path)
+        r = c.getresponse()
+        assert r.status == 200
+        return r.headers, r.read().decode()
+    finally:
+        c.close()
+
+
+@pytest.mark.parametrize("path", ["/api/v1/openapi", "/api/v1/openapi-3.0", "/api/fleetscale/v1/openapi"])
+def test_forms_tell_the_same(shared, path):
+    headers, text = fetched(shared, path + ".json")
+    assert headers["Content-Type"] == "application/json" and headers["X-Content-Type-Options"] == "nosniff"
+    document = json.loads(text)
+    assert document["openapi"] == ("3.0.3" if "3.0" in path else "3.1.0")
+    headers, text = fetched(shared, path + ".yaml")
+    assert headers["Content-Type"] == "application/yaml"
+    assert yaml.safe_load(text) == document
+
+
+@pytest.mark.parametrize("api", ["/api/v1", "/api/fleetscale/v1"])
+def test_page_lists_every_operation(shared, api):
+    headers, page = fetched(shared, api + "/docs")
+    document = json.loads(fetched(shared, api + "/openapi.json")[1])
+    assert headers["Content-Type"].startswith("text/html") and "<script" not in page and "http://" not in page and "https://" not in page
+    for path, methods in document["paths"].items():
+        for method in methods:
+            assert f"<b>{method.upper()}</b> <code>{path}</code>" in page
+
+
+def test_copies_in_docs_are_those_that_are_served(shared):
+    for path, name in (("/api/v1/openapi.json", "openapi-v1.json"), ("/api/fleetscale/v1/openapi.json", "openapi-fleetscale.json"),
+                       ("/api/v1/openapi.yaml", "openapi-v1.yaml"), ("/api/fleetscale/v1/openapi.yaml", "openapi-fleetscale.yaml")):
+        assert (HERE.parent / "docs/api" / name).read_text(encoding="utf-8") == fetched(shared, path)[1], "run ./dev docs"

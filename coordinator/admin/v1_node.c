@@ -1,5 +1,7 @@
 #include "v1_node.h"
 
+#include <stdlib.h>
+
 #include "act_authkey.h"
 #include "act_node.h"
 #include "fields.h"
@@ -231,6 +233,11 @@ static bool has_route(const struct prefix *routes, size_t count, struct prefix r
 	return false;
 }
 
+static int compare_routes(const void *a, const void *b)
+{
+	return prefix_compare(*(const struct prefix *)a, *(const struct prefix *)b);
+}
+
 /* Either default route brings the other family along: a client offers an exit node only with both. */
 static enum err parse_routes(struct arena *arena, const struct field_texts *texts, struct prefix **routes, size_t *count, struct diag *why)
 {
@@ -250,6 +257,8 @@ static enum err parse_routes(struct arena *arena, const struct field_texts *text
 	if (has_exit && (prefix_parse(BYTES("0.0.0.0/0"), &(*routes)[*count]) || prefix_parse(BYTES("::/0"), &(*routes)[*count + 1])))
 		return ERR_BUG;
 	*count += has_exit ? 2 : 0;
+	if (*count)
+		qsort(*routes, *count, sizeof **routes, compare_routes);
 	return ERR_NONE;
 }
 

@@ -18,7 +18,8 @@ enum {
 	COMPLAINT_MS = 60000, /* how often malformed headers of proxies are logged */
 	FAREWELL_TURNS = 200,
 	FAREWELL_WAIT_MS = 5,
-	BODY_DEFAULT = 1 << 20
+	BODY_DEFAULT = 1 << 20,
+	BODY_SLACK = 64 << 10
 };
 
 struct server_door {
@@ -75,8 +76,8 @@ struct server *server_new(struct loop *loop, const struct route *table, const st
 	list_init(&s->open);
 	h2o_config_init(&s->config);
 	s->config.server_name = (h2o_iovec_t){0};
-	/* One more than allowed: h2o counts the chunked form as reaching it. Each route's own cap is judged in on_request. */
-	s->config.max_request_entity_size = largest_body(table) + 1;
+	/* More than allowed: each route's own cap is judged in on_request, which says it in the table's words; far past it h2o refuses by itself. */
+	s->config.max_request_entity_size = largest_body(table) + BODY_SLACK;
 	s->config.http1.req_timeout = s->config.handshake_timeout = (uint64_t)limits->request_ms;
 	s->config.http1.upgrade_to_http2 = 0;
 	h2o_hostconf_t *host = h2o_config_register_host(&s->config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
