@@ -6,6 +6,7 @@
 #include "guard.h"
 #include "openapi.h"
 #include "own.h"
+#include "own_ask.h"
 #include "own_attributes.h"
 #include "own_joining.h"
 #include "own_whoami.h"
@@ -62,6 +63,8 @@
 		{METHOD_GET, "/api/fleetscale/v1/authkeys", ADMIN_DOORS, guard_authkeys_read, own_authkeys_list, 0}, \
 		{METHOD_POST, "/api/fleetscale/v1/authkeys", ADMIN_DOORS, guard_authkeys, own_authkeys_create, 0}, \
 		{METHOD_GET, "/api/fleetscale/v1/logins", ADMIN_DOORS, guard_nodes_read, own_logins_list, 0}, \
+		{METHOD_POST, "/api/fleetscale/v1/nodes/{id}/ping", ADMIN_DOORS, guard_nodes, own_node_ping, 0}, \
+		{METHOD_POST, "/api/fleetscale/v1/nodes/{id}/debug", ADMIN_DOORS, guard_nodes, own_node_debug, 0}, \
 		{METHOD_GET, "/api/fleetscale/v1/nodes/{id}/attributes", ADMIN_DOORS, guard_nodes_read, own_attributes_list, 0}, \
 		{METHOD_GET, "/api/fleetscale/v1/nodes", ADMIN_DOORS, guard_nodes_read, own_nodes_list, 0}, \
 		{METHOD_GET, "/api/fleetscale/v1/nodes/{id}", ADMIN_DOORS, guard_nodes_read, own_nodes_get, 0}, \
