@@ -202,7 +202,7 @@ def test_no_call_tells_or_moves_anything_of_another(two):
     play(blue, red, SEED + 1)
 
 
-def test_an_operator_who_names_one_sees_one(two):
+def an_operator_who_names_one_sees_one(two):
     """The operator's key acts on the tailnet that it names: reading shows nothing of the other."""
     red, blue = two
     theirs = belongings(blue)
@@ -218,7 +218,7 @@ def test_an_operator_who_names_one_sees_one(two):
     line.close()
 
 
-def test_no_credential_opens_nothing(two):
+def no_credential_opens_nothing(two):
     assert all(method == "GET" and path.rpartition("/")[2].startswith(("openapi", "docs")) for method, path in routes(guarded=False))
     red, blue = two
     caller = Caller(SEED + 3, belongings(red), belongings(blue))
@@ -228,6 +228,11 @@ def test_no_credential_opens_nothing(two):
             status, text, _ = line.ask(caller.call(method, path))
             assert status == 401, (method, path, status, text)
             line.close()
+
+
+def test_operators_see_whom_they_name_and_strangers_nobody(two):
+    an_operator_who_names_one_sees_one(two)
+    no_credential_opens_nothing(two)
 
 
 # --- SQL
@@ -276,7 +281,7 @@ def filled(two):
     return cluster, tables, *numbers
 
 
-def test_rows_are_hidden_from_each_role(filled):
+def rows_are_hidden_from_each_role(filled):
     cluster, tables, mine, theirs = filled
     seen = 0
     for role in ("fleetscale_coordinator", "fleetscale_mapper"):
@@ -293,7 +298,7 @@ def test_rows_are_hidden_from_each_role(filled):
         assert forced == "t", f"row-level security of {table}"
 
 
-def test_writes_into_another_fail(filled):
+def writes_into_another_fail(filled):
     cluster, tables, mine, theirs = filled
     before = rows_of(cluster, theirs)
     for role in ("fleetscale_coordinator", "fleetscale_mapper"):
@@ -316,7 +321,7 @@ def test_writes_into_another_fail(filled):
     assert rows_of(cluster, theirs) == before
 
 
-def test_mappers_write_nothing_and_read_no_secret(filled):
+def mappers_write_nothing_and_read_no_secret(filled):
     cluster, tables, mine, _ = filled
     sql = cluster.postgres.sql
     every = sql("fleetscale", "select relname from pg_class where relnamespace = 'fleetscale'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'f')").split()
@@ -341,7 +346,7 @@ def test_mappers_write_nothing_and_read_no_secret(filled):
         assert readable == "f", f"the mapper may read {secret}"
 
 
-def test_roles_are_no_owners(filled):
+def roles_are_no_owners(filled):
     cluster = filled[0]
     sql = cluster.postgres.sql
     roles = sql("fleetscale", """select rolname || ' ' || rolsuper || rolbypassrls || rolcreaterole || rolcanlogin from pg_roles
@@ -357,6 +362,13 @@ def test_roles_are_no_owners(filled):
     loose = sql("fleetscale", """select p.proname from pg_proc p where p.pronamespace = 'fleetscale'::regnamespace and p.prosecdef
         and not coalesce(array_to_string(p.proconfig, ' '), '') like '%search_path=%'""").split()
     assert not loose
+
+
+def test_sql_roles(filled):
+    roles_are_no_owners(filled)
+    mappers_write_nothing_and_read_no_secret(filled)
+    rows_are_hidden_from_each_role(filled)
+    writes_into_another_fail(filled)
 
 
 def test_call_twins_are_alike():

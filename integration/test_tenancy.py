@@ -257,6 +257,45 @@ def test_limits_refuse_clearly(tailnet):
     tailnet.raw("two")
 
 
+def at_once(*calls):
+    """Statuses of calls that are made at the same time."""
+    statuses = [None] * len(calls)
+    gate = threading.Barrier(len(calls))
+
+    def one(i, call):
+        gate.wait()
+        statuses[i] = call()[0]
+
+    threads = [threading.Thread(target=one, args=(i, call)) for i, call in enumerate(calls)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    return sorted(statuses)
+
+
+def test_races_have_one_winner(tailnets):
+    """The last free place of a limit, one name, one login host: of two coordinators exactly one gets it."""
+    nets = [tailnets(str(i)) for i in range(2)]
+    cluster = nets[0].cluster
+    change(nets[0], userLimit=len(nets[0].api("GET", "/api/v1/user")["users"]) + 1)
+    users = [lambda i=i: nets[0].api("POST", "/api/v1/user", {"name": f"user{i}"}, coordinator=cluster.coordinators[i % 2], expect=None)
+             for i in range(8)]
+    assert at_once(*users) == [200] + [400] * 7
+    for member, value in (("loginHost", f"{nets[0].name}.login.example"), ("name", label(f"won-{nets[0].name}", 40))):
+        changes = [lambda i=i: cluster.api("PATCH", f"{TAILNETS}/{nets[i].name}", {member: value}, coordinator=cluster.coordinators[i], expect=None)
+                   for i in range(2)]
+        assert at_once(*changes) == [200, 409]
+
+
+@pytest.mark.parametrize("name", ["a%00b", "x" * 300, "%2e%2e", "default%27--", "%ff", "Default", "%20default", "default%2F"])
+def test_hostile_names(shared, name):
+    for method, body in (("GET", None), ("PATCH", {"frozen": True}), ("DELETE", None)):
+        query = f"?confirm={name}" if method == "DELETE" else ""
+        status, problem = shared.api(method, f"{TAILNETS}/{name}{query}", body, expect=None)
+        assert status in (400, 404), (method, status, problem)
+
+
 @pytest.mark.parametrize("member", ["frozen", "suspended"])
 def test_nobody_joins(tailnet, member):
     one = tailnet.raw("one")
