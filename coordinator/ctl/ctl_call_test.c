@@ -205,7 +205,7 @@ static const struct {
 	{{"nodes", "expire", "7", "-d"}, {OK "{\"node\":{\"id\":\"7\"}}"}, "POST /api/v1/node/7/expire HTTP/1.1\r\n", "{\"disableExpiry\":true}", 0, NULL, ""},
 	{{"nodes", "list-routes", "-o", "json-line"},
 	 {OK "{\"nodes\":[{\"id\":\"7\",\"availableRoutes\":[]},{\"id\":\"8\",\"availableRoutes\":[\"10.0.0.0/8\"]}]}"},
-	 "GET /api/fleetscale/v1/nodes?limit=500 HTTP/1.1\r\n",
+	 "GET /api/v1/node HTTP/1.1\r\n",
 	 "",
 	 0,
 	 "[{\"id\":\"8\",\"availableRoutes\":[\"10.0.0.0/8\"]}]\n",

@@ -35,6 +35,28 @@ static const char *find_program(struct ctl *c, const char *name)
 	return access(path, X_OK) ? arena_format(c->arena, "fleetscale-%s", name) : path;
 }
 
+/* Variables of this command, which a program would take for mistyped options. */
+static char **environment_of_programs(struct ctl *c)
+{
+	static const char *const ours[] = {
+		"URL=", "SOCKET=", "API_KEY=", "API_KEY_FILE=", "TAILNET=", "PROFILE=", "CLI_CONFIG=", "CA_FILE=", "TIMEOUT=", "INSECURE="};
+	size_t count = 0, kept = 0;
+	char **list;
+
+	while (environ[count])
+		count++;
+	list = ARENA_ARRAY(c->arena, char *, count + 1);
+	for (size_t i = 0; i < count; i++) {
+		bool is_ours = false;
+
+		for (size_t k = 0; k < COUNT_OF(ours); k++)
+			is_ours |= strncmp(environ[i], "FLEETSCALE_", 11) == 0 && strncmp(environ[i] + 11, ours[k], strlen(ours[k])) == 0;
+		if (!is_ours)
+			list[kept++] = environ[i];
+	}
+	return list;
+}
+
 static void told(struct ctl *c, const char *path, int status, FILE *said)
 {
 	char line[1024] = "";
@@ -72,7 +94,7 @@ static void configtest(struct ctl *c)
 		argv[2] = NULL;
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, fileno(said), STDERR_FILENO);
-	e = posix_spawnp(&pid, path, &actions, NULL, argv, environ);
+	e = posix_spawnp(&pid, path, &actions, NULL, argv, environment_of_programs(c));
 	posix_spawn_file_actions_destroy(&actions);
 	if (e) {
 		errno = e;

@@ -293,6 +293,15 @@ static void see_upgrade(struct doctor *d, const struct ctl_where *w, const char 
 			    p.error ? p.error : "");
 }
 
+/* The admin door alone knows no /key. */
+static bool is_clients_door(struct doctor *d, const struct ctl_where *w)
+{
+	struct ctl_probe p = ask(d, w, w->url, arena_format(d->c->arena, "/key?v=%d", CAPVER_OLDEST));
+
+	ctl_probe(d->c, &p);
+	return p.status != 404;
+}
+
 void doctor_see_clients(struct doctor *d)
 {
 	const struct ctl_where *w = ctl_where(d->c);
@@ -300,7 +309,7 @@ void doctor_see_clients(struct doctor *d)
 
 	if (!w)
 		return;
-	if (!url && !w->socket)
+	if (!url && !w->socket && is_clients_door(d, w))
 		url = w->url;
 	if (!url) {
 		doctor_note(d, "clients", FINDING_SKIPPED, "say --login-server URL: what clients have as --login-server", "not looked at");

@@ -59,8 +59,7 @@ static const struct ctl_column one_columns[] = {
 	{"Capability", "capabilityVersion", NULL, 0, 0},
 	{"Routes available", "availableRoutes", ctl_text_list, 0, 0},
 	{"Routes approved", "approvedRoutes", ctl_text_list, 0, 0},
-	{"Routes served", "subnetRoutes", ctl_text_list, 0, 0},
-	{"Routes primary", "primaryRoutes", ctl_text_list, 0, 0},
+	{"Routes served", "primaryRoutes", ctl_text_list, 0, 0},
 	{"Home region", "homeRegion", NULL, 0, 0},
 	{"Endpoints", "endpoints", ctl_text_list, 0, 0},
 	{"Machine key", "machineKey", NULL, 0, 0},
@@ -74,7 +73,6 @@ static const struct ctl_column route_columns[] = {
 	{"Approved", "approvedRoutes", ctl_text_list, 16, 0},
 	{"Available", "availableRoutes", ctl_text_list, 16, 0},
 	{"Serving", "subnetRoutes", ctl_text_list, 16, 0},
-	{"Primary", "primaryRoutes", ctl_text_list, 16, 1},
 	{0},
 };
 
@@ -99,6 +97,16 @@ static const json_t *of_user(struct ctl *c, const json_t *nodes, const json_t *u
 	return nodes ? some : NULL;
 }
 
+/* In headscale's list they are what a node serves; our own API has another name for that. */
+static void name_as_headscale(const json_t *nodes)
+{
+	json_t *node;
+	size_t i;
+
+	json_array_foreach(nodes, i, node) if (json_is_array(json_object_get(node, "primaryRoutes")))
+		json_object_set(node, "subnetRoutes", json_object_get(node, "primaryRoutes"));
+}
+
 static void nodes_list(struct ctl *c)
 {
 	const char *who = ctl_flags_text(&c->flags, "user");
@@ -107,6 +115,7 @@ static void nodes_list(struct ctl *c)
 	if (who && !user)
 		return;
 	nodes = ctl_call_list(c, OWN, "nodes", 0);
+	name_as_headscale(nodes);
 	ctl_show_list(c, user ? of_user(c, nodes, user) : nodes, list_columns);
 }
 
@@ -201,7 +210,7 @@ static bool has_routes(const json_t *node)
 static void nodes_list_routes(struct ctl *c)
 {
 	const char *id = ctl_flags_text(&c->flags, "identifier"), *node_id;
-	const json_t *nodes = ctl_call_list(c, OWN, "nodes", 0);
+	const json_t *nodes = json_object_get(ctl_call(c, "GET", "/api/v1/node", NULL), "nodes");
 	json_t *some = json_array(), *node;
 	bool found = false;
 	size_t i;

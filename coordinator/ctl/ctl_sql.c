@@ -15,10 +15,8 @@ const char *ctl_sql_url(struct ctl *c, const char *url_or_env)
 
 static void refused(struct ctl *c, enum err e, const struct diag *why)
 {
-	bool speaks = e == ERR_UNAVAILABLE || e == ERR_NOT_FOUND;
-
 	ctl_fail(c, "writing to the database: %s%s", *why->text ? why->text : err_text(e),
-		 speaks ? "" : "; was `fleetscale migrate` run, and is this role the owner or fleetscale_coordinator?");
+		 e == ERR_NOT_FOUND ? "" : "; is this the primary, was `fleetscale migrate` run, and is this role the owner or fleetscale_coordinator?");
 }
 
 void ctl_sql_tailnet_state(struct ctl *c, const char *url_or_env, const char *name, const char *member, bool on)
