@@ -157,12 +157,13 @@ static void on_room(void *context)
 		poll_send(p, frame, count);
 		pieces_drop(frame, count);
 	}
-	if (p->ending)
+	if (p->ending) {
 		poll_end(p, ERR_NONE, "done");
-	else if (frame && p->subscription)
+		return;
+	}
+	if (frame && p->subscription)
 		subscription_credit(p->subscription, true);
-	if (!p->ending)
-		poll_put_question(p);
+	poll_put_question(p);
 }
 
 /* Frames do not set the timer anew: that would be paid for with each of them. */
