@@ -42,7 +42,8 @@ static void make_forms(struct buffer out[FORM_COUNT], const char *source)
 
 	for (unsigned i = 0; i < FORM_COUNT; i++)
 		buffer_init(&out[i], FORM_MAX);
-	make_json(document, &out[FORM_JSON]);
+	if (buffer_add_text(&out[FORM_JSON], source))
+		abort();
 	make_json(old, &out[FORM_OLD_JSON]);
 	if (yamlw_write(document, &out[FORM_YAML]) || yamlw_write(old, &out[FORM_OLD_YAML]) || openapi_page(document, &out[FORM_PAGE]))
 		abort();

@@ -91,8 +91,9 @@ void tx_arg_time(struct tx *tx, struct wall value)
 {
 	char text[TIME_TEXT_MAX];
 	/* Cut to microseconds here, for the server would round them: a time must not come back later than it was. */
+	int64_t surplus = (value.ns % 1000 + 1000) % 1000;
 	if (!wall_is_zero(value))
-		time_format(text, (struct wall){value.ns - (value.ns % 1000 + 1000) % 1000});
+		time_format(text, (struct wall){value.ns < INT64_MIN + surplus ? value.ns : value.ns - surplus});
 	arg_text(tx, wall_is_zero(value) ? NULL : arena_text(tx->arena, bytes_text(text)));
 }
 
