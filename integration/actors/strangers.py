@@ -16,7 +16,7 @@ MEMBERS = {
     "user": "user", "id": "any", "prefix": "prefix", "name": "fresh", "displayName": "fresh", "description": "fresh", "email": "fresh",
     "expiration": "time", "expiry": "time", "disableExpiry": "bool", "tags": "tags", "aclTags": "tags", "routes": "routes", "reusable": "bool",
     "ephemeral": "bool", "preapproved": "bool", "approved": "bool", "type": "word", "target": "node", "path": "word", "scopes": "words",
-    "authId": "login", "key": "login", "userName": "userName", "newKey": "newKey", "notice": "fresh", "ssh": "bool", "tailnet": "tailnet", "names": "words", "nodeKey": "key",
+    "timeoutSeconds": "second", "authId": "login", "key": "login", "userName": "userName", "newKey": "newKey", "notice": "fresh", "ssh": "bool", "tailnet": "tailnet", "names": "words", "nodeKey": "key",
 }
 BODIES = {
     ("POST", "/api/v1/user"): ["name", "displayName", "email"],
@@ -35,8 +35,8 @@ BODIES = {
     ("POST", "/api/fleetscale/v1/authkeys"): ["user", "reusable", "ephemeral", "preapproved", "tags", "description", "expiration"],
     ("POST", "/api/fleetscale/v1/keys"): ["description", "expiration", "scopes"],
     ("POST", "/api/fleetscale/v1/nodes/{id}/approve"): ["approved"],
-    ("POST", "/api/fleetscale/v1/nodes/{id}/ping"): ["type", "target"],
-    ("POST", "/api/fleetscale/v1/nodes/{id}/debug"): ["path"],
+    ("POST", "/api/fleetscale/v1/nodes/{id}/ping"): ["type", "target", "timeoutSeconds"],
+    ("POST", "/api/fleetscale/v1/nodes/{id}/debug"): ["path", "timeoutSeconds"],
     ("POST", "/api/fleetscale/v1/tailnets"): ["name"],
     ("PATCH", "/api/fleetscale/v1/tailnets/{name}"): ["displayName"],
 }
@@ -53,6 +53,11 @@ def routes(guarded=True):
         if not source.name.endswith(("_test.c", "_fuzz.c")) and "ctl" not in source.parts:
             found |= set(ROUTE.findall(source.read_text()))
     return sorted((method, path) for method, path, guard in found if (guard != "NULL") == guarded)
+
+
+def waits(path):
+    """Asks a client, which may not answer in time (504)."""
+    return path.endswith(("/ping", "/debug"))
 
 
 def for_operators(path):
@@ -122,7 +127,7 @@ class Caller:
         self.serial += 1
         return {
             "fresh": lambda: f"fresh-{self.serial}", "newKey": lambda: f"hskey-authreq-{self.random.randrange(16**24):024x}", "time": lambda: "2100-01-01T00:00:00Z", "bool": lambda: self.random.random() < 0.5,
-            "number": lambda: self.random.randint(1, 50), "tags": lambda: [f"tag:t{self.serial}"], "routes": lambda: ["10.9.0.0/16"],
+            "second": lambda: 1, "number": lambda: self.random.randint(1, 50), "tags": lambda: [f"tag:t{self.serial}"], "routes": lambda: ["10.9.0.0/16"],
             "word": lambda: self.random.choice(["disco", "/echo", "TSMP"]), "words": lambda: ["nodes:read"],
         }[kind]()
 
