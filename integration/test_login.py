@@ -1,6 +1,7 @@
 """Interactive login: a URL, a page, a request that is held by one coordinator and answered through another."""
 
 import concurrent.futures
+import json
 import time
 
 import pytest
@@ -254,10 +255,38 @@ def test_older_form_and_made_up_logins(tailnet):
 
 
 def test_audits_tell_who_answered(tailnet):
+    """Who let it in, what changed, and who tried in vain."""
     url = begin(raw_at(tailnet))
-    register(tailnet, url)
-    lines = [a for a in tailnet.api("GET", "/api/fleetscale/v1/audits")["audits"] if a["action"] == "login.register"]
-    assert len(lines) == 1 and lines[0]["actor"].startswith("operator"), lines
+    made = register(tailnet, url)
+    reject(tailnet, url, expect=None)
+    audits = tailnet.api("GET", "/api/fleetscale/v1/audits")["audits"]
+    done = [a for a in audits if a["action"] == "login.register"]
+    assert len(done) == 1 and done[0]["outcome"] == "done" and done[0]["actor"].startswith("operator"), done
+    assert done[0]["after"]["nodeId"] == made["id"]
+    assert [a for a in audits if a["outcome"] == "refused" and "reject" in (a["action"] + json.dumps(a["detail"]))], audits
+    assert auth_id(url) not in json.dumps(audits), "an id is a secret"
+
+
+def test_by_the_command(tailnet):
+    """The words that the page shows work; so do the others."""
+    raw = raw_at(tailnet)
+    tailnet.cluster.user("ann", tailnet.name)
+
+    def run(verb, *words):
+        return tailnet.cluster.cli("auth", verb, *words, tailnet=tailnet.name)
+    url = begin(raw)
+    run("register", "--auth-id", auth_id(url), "--user", "ann")
+    accepted(raw.register(Followup=url))
+    raw.rotate()
+    url = begin(raw)
+    assert f"fleetscale auth approve --auth-id {auth_id(url)}" in page(url)[2]
+    run("approve", "--auth-id", auth_id(url))
+    accepted(raw.register(Followup=url))
+    raw.rotate()
+    url = begin(raw)
+    run("reject", "--auth-id", auth_id(url))
+    refused(raw.register(Followup=url))
+    assert [n["user"]["name"] for n in tailnet.nodes()] == ["ann"]
 
 
 def test_time_runs_out(broken):
