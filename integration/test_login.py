@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import json
+import signal
 import time
 
 import pytest
@@ -315,3 +316,28 @@ def test_time_runs_out(broken):
         answer = raw.register(Followup=fresh)
     accepted(answer)
     assert time.time() - began < 6
+
+
+def test_the_coordinator_that_holds_it_ends(broken):
+    """Drained: the client is sent on with its URL. Killed: it comes back by itself. Either way the login goes on elsewhere."""
+    cluster, net = broken(coordinators=2, mappers=1, relays=1)
+    net.front.prefer = 0
+    node = net.machine().node("laptop", url=net.url())
+    url = url_of(node)
+    raw = net.machine().raw("raw", url=f"http://{cluster.coordinators[0].at('clients')}")
+    drained = begin(raw)
+    held = Follower(raw, drained).waits(0.3)
+    cluster.coordinators[0].send(signal.SIGTERM)
+    assert held.answer()["json"]["AuthURL"] == drained
+    assert cluster.coordinators[0].ended() == 0
+    again = raw.machine.raw("again", url=f"http://{cluster.coordinators[1].at('clients')}", keys_of="raw")
+    cluster.coordinators[0].launch()
+    cluster.coordinators[0].await_ready()
+    net.front.prefer = 1
+    held = Follower(again, drained).waits(0.3)
+    register(net, drained, coordinator=cluster.coordinators[0])
+    accepted(held.answer())
+    cluster.coordinators[1].kill()
+    net.front.prefer = 0
+    made = register(net, url, coordinator=cluster.coordinators[0])
+    assert node.running(40).id == made["id"]
