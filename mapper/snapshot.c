@@ -5,6 +5,7 @@
 
 #include "dnsjson.h"
 #include "hostinfo.h"
+#include "hostname.h"
 #include "messages.h"
 #include "noderow.h"
 #include "secret.h"
@@ -165,27 +166,6 @@ static uint32_t place_for(struct snapshot *s, uint64_t id)
 	return slot;
 }
 
-static void put_node(struct snapshot *s, const struct node *row, struct wall now)
-{
-	if (row->tailnet != s->id || !row->id || !row->label.len)
-		return;
-	uint32_t slot = place_for(s, row->id);
-	struct place *place = &s->places[slot];
-	struct node *old = place->node;
-	uint64_t hash = hash_of(row->hostinfo);
-	struct node *node = row_of(row, old, hash == place->hostinfo_hash);
-	bool expired = node_is_expired(node, now);
-	unsigned facets = old ? noderow_facets(old, place->expired, node, expired, place->online) : change_facets(CHANGE_NODE_ADDED);
-	s->node_count += !old;
-	free(old);
-	place->node = node;
-	place->hostinfo_hash = hash;
-	place->expired = expired;
-	facets |= look(s, place, now);
-	if (facets)
-		mark(s, slot, facets);
-}
-
 static void remove_node(struct snapshot *s, uint32_t slot)
 {
 	struct place *place = &s->places[slot];
@@ -202,6 +182,38 @@ static void remove_node(struct snapshot *s, uint32_t slot)
 	s->resting[s->resting_count++] = slot;
 	s->node_count--;
 	mark(s, slot, change_facets(CHANGE_NODE_ADDED));
+}
+
+/* Whether maps can hold the row: clients refuse a whole map for one name that is none. */
+static bool is_presentable(const struct snapshot *s, const struct node *row)
+{
+	struct diag why;
+	return row->tailnet == s->id && row->id && hostname_check(row->label, &why) == ERR_NONE;
+}
+
+static void put_node(struct snapshot *s, const struct node *row, struct wall now)
+{
+	if (!is_presentable(s, row)) {
+		uint32_t stood = snapshot_find(s, row->id);
+		if (row->tailnet == s->id && stood != SLOT_NONE)
+			remove_node(s, stood);
+		return;
+	}
+	uint32_t slot = place_for(s, row->id);
+	struct place *place = &s->places[slot];
+	struct node *old = place->node;
+	uint64_t hash = hash_of(row->hostinfo);
+	struct node *node = row_of(row, old, hash == place->hostinfo_hash);
+	bool expired = node_is_expired(node, now);
+	unsigned facets = old ? noderow_facets(old, place->expired, node, expired, place->online) : change_facets(CHANGE_NODE_ADDED);
+	s->node_count += !old;
+	free(old);
+	place->node = node;
+	place->hostinfo_hash = hash;
+	place->expired = expired;
+	facets |= look(s, place, now);
+	if (facets)
+		mark(s, slot, facets);
 }
 
 static void put_user(struct snapshot *s, const struct user *user)
@@ -241,7 +253,11 @@ static bool set_dns(struct snapshot *s, const struct dns *dns)
 		buffer_init(&text, DNS_TEXT_MAX);
 		jsonw_start(&w, &text);
 		dnsjson_write(&w, NULL, dns, s->domain, form);
-		if (!jsonw_end(&w) && !(s->dns[form] && bytes_equal(body_bytes(s->dns[form]), buffer_bytes(&text)))) {
+		bool written = !jsonw_end(&w);
+		/* Rows past all caps: no DNS rather than no map. */
+		if (!written && !s->dns[form])
+			s->dns[form] = body_new(BYTES("{}"));
+		if (written && !(s->dns[form] && bytes_equal(body_bytes(s->dns[form]), buffer_bytes(&text)))) {
 			body_drop(&s->dns[form]);
 			s->dns[form] = body_new(buffer_bytes(&text));
 			moved = true;

@@ -65,6 +65,30 @@ static void a_census_moves_only_what_differs(void **state)
 	madeup_free(&m);
 }
 
+/* One name that clients refuse must not cost everybody the map. */
+static void what_maps_cannot_hold_is_left_out(void **state)
+{
+	static const char *const faults[] = {"", "-a", "a.b", "Upper", "with space", "0123456789012345678901234567890123456789012345678901234567890123"};
+	struct madeup m;
+	(void)state;
+	madeup_new(&m, 3, 4096);
+	struct snapshot *s = m.snapshot;
+	struct bytes good = m.rows[1].label;
+	for (size_t i = 0; i < COUNT_OF(faults); i++) {
+		m.rows[1].label = bytes_text(faults[i]);
+		madeup_hand_over(&m, 1, 1, CHANGE_NODE_NAME);
+		assert_int_equal(madeup_slot(&m, 1), SLOT_NONE);
+		assert_int_equal(s->node_count, 2);
+		m.rows[1].label = good;
+		madeup_hand_over(&m, 1, 1, CHANGE_NODE_NAME);
+		assert_int_not_equal(madeup_slot(&m, 1), SLOT_NONE);
+	}
+	m.rows[2].tailnet++;
+	madeup_hand_over(&m, 2, 1, CHANGE_NODE_NAME);
+	assert_int_not_equal(madeup_slot(&m, 2), SLOT_NONE); /* a stranger's row moves nothing */
+	madeup_free(&m);
+}
+
 static void a_slot_rests_until_all_are_told(void **state)
 {
 	struct madeup m;
@@ -142,21 +166,71 @@ static void strange_rows_are_left_out(void **state)
 	madeup_new(&m, 4, 4096);
 	m.rows[0].tailnet = 8;
 	m.rows[1].hostinfo = BYTES("not json");
-	m.rows[2].label = BYTES("");
-	m.rows[2].capver++;
-	madeup_hand_over(&m, 0, 3, CHANGE_NODE_HOSTINFO);
+	madeup_hand_over(&m, 0, 2, CHANGE_NODE_HOSTINFO);
 	assert_int_equal(facets_since(m.snapshot, 0, 1), 0);
 	assert_true(bytes_equal(snapshot_node(m.snapshot, 1)->hostinfo, BYTES("{}")));
-	assert_int_equal(snapshot_node(m.snapshot, 2)->capver, 142);
+	madeup_free(&m);
+}
+
+/* Tells which facets every node moved by, and whether the section of settings did. */
+static void check_settings(struct madeup *m, struct settings *settings, unsigned facets, bool section)
+{
+	struct snapshot *s = m->snapshot;
+	struct journal_read read = {.tailnet = &m->tailnet, .settings = settings};
+	uint64_t before = s->version;
+	snapshot_apply(s, &read, (struct wall){1800000000000000000});
+	snapshot_close(s);
+	assert_int_equal(s->version, before + (facets || section));
+	assert_int_equal(s->settings_moved == s->version && section, section);
+	assert_true(section || s->settings_moved <= before);
+	for (size_t i = 0; i < m->count; i++)
+		assert_int_equal(facets_since(s, madeup_slot(m, i), before), facets);
+}
+
+static void settings_move_what_they_touch(void **state)
+{
+	struct dns_resolver resolver = {BYTES("192.0.2.1"), false};
+	struct settings settings = {0};
+	struct madeup m;
+	(void)state;
+	madeup_new(&m, 3, 4096);
+	check_settings(&m, &settings, FACET_NONE, false);
+	settings.dns.magic = true;
+	check_settings(&m, &settings, FACET_NONE, true);
+	settings.dns.resolvers = &resolver;
+	settings.dns.resolver_count = 1;
+	check_settings(&m, &settings, FACET_NONE, true);
+	resolver.with_exit_node = true;
+	check_settings(&m, &settings, FACET_NONE, true);
+	check_settings(&m, &settings, FACET_NONE, false);
+	settings.ssh = true;
+	check_settings(&m, &settings, FACET_SELF, false);
+	settings.notice = BYTES("tea");
+	check_settings(&m, &settings, FACET_MESSAGES, false);
+	settings.notice = BYTES("coffee");
+	check_settings(&m, &settings, FACET_MESSAGES, false);
+	settings.notice = BYTES("");
+	check_settings(&m, &settings, FACET_MESSAGES, false);
+	settings.client_logs = true; /* obeyed for a whole life of a client: said in first maps only */
+	check_settings(&m, &settings, FACET_NONE, false);
+	m.tailnet.key_lifetime_ms = 1000;
+	check_settings(&m, &settings, FACET_SELF, false);
+	m.tailnet.suspended = true;
+	check_settings(&m, &settings, FACET_VISIBLE | FACET_SELF | FACET_MESSAGES, false);
+	m.tailnet.suspended = false;
+	check_settings(&m, &settings, FACET_VISIBLE | FACET_SELF | FACET_MESSAGES, false);
+	m.tailnet.domain = BYTES("other.example");
+	check_settings(&m, &settings, FACET_PEER | FACET_SELF, true);
 	madeup_free(&m);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_version_holds_what_gathered),   cmocka_unit_test(a_census_moves_only_what_differs),
-		cmocka_unit_test(a_slot_rests_until_all_are_told), cmocka_unit_test(a_node_that_comes_back_finds_its_slot),
-		cmocka_unit_test(keys_run_out_by_the_clock),       cmocka_unit_test(strange_rows_are_left_out),
+		cmocka_unit_test(a_version_holds_what_gathered),     cmocka_unit_test(a_census_moves_only_what_differs),
+		cmocka_unit_test(a_slot_rests_until_all_are_told),   cmocka_unit_test(a_node_that_comes_back_finds_its_slot),
+		cmocka_unit_test(keys_run_out_by_the_clock),         cmocka_unit_test(strange_rows_are_left_out),
+		cmocka_unit_test(what_maps_cannot_hold_is_left_out), cmocka_unit_test(settings_move_what_they_touch),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
