@@ -329,6 +329,24 @@ def test_suspended_and_resumed(tailnet, release):
     alice.exchange(bob, 0.5)
 
 
+@pytest.mark.parametrize("release", [NEWEST, OLDEST])
+def test_restarted_while_suspended(tailnet, release):
+    """A client that starts anew meanwhile keeps who it is, and sees its peers when the tailnet goes on."""
+    machine = tailnet.machine(release)
+    alice = tailnet.join("alice", machine=machine)
+    bob = tailnet.join("bob", coordinator=1)
+    alice.sees(bob)
+    identity = (alice.id, sorted(alice.ips))
+    change(tailnet, suspended=True)
+    alice.misses(bob, 15)
+    alice.close()
+    again = machine.node("alice", url=tailnet.url(1)).running()
+    assert (again.id, sorted(again.ips)) == identity and bob.id not in again.view["peers"]
+    change(tailnet, suspended=False)
+    again.sees(bob, 15)
+    bob.sees(identity[0], 15)
+
+
 # --- deleting
 
 
