@@ -48,6 +48,23 @@ def test_certificate_is_reloaded(door, traces, address):
         time.sleep(0.5)
 
 
+def test_who_is_slow_to_say_hello(door, traces, address):
+    """A connection that was accepted before the change, and begins its handshake after it."""
+    _, port, _ = door
+    before, _ = shown(address, port)
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    waiting = [socket.create_connection((address, port), timeout=10) for _ in range(8)]
+    certificate(traces, address, 3)
+    end = time.monotonic() + 12
+    while shown(address, port)[0] == before:
+        assert time.monotonic() < end, "the old certificate is still shown"
+        time.sleep(0.2)
+    for s in waiting:
+        with context.wrap_socket(s) as t:
+            assert t.getpeercert(True)
+
+
 def test_only_http1(door, address):
     _, port, _ = door
     context = ssl.create_default_context()

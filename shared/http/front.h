@@ -54,6 +54,8 @@ void front_end(struct front_exchange *f);
 const char *front_reason(unsigned status);
 
 /* ---- TLS of a door ---- */
+enum { FRONT_RETIRED_MAX = 96 };
+
 struct front_tls {
 	char *certificate, *key; /* files */
 	struct front_stamp {
@@ -61,6 +63,12 @@ struct front_tls {
 		uint64_t inode[2], size[2];
 	} seen;
 	SSL_CTX *context;
+	/* h2o keeps a borrowed context for a connection until its ClientHello has come: replaced ones live on for longer than a handshake may take. */
+	struct front_retired {
+		SSL_CTX *context;
+		int64_t since_ms;
+	} retired[FRONT_RETIRED_MAX];
+	unsigned retired_count;
 };
 
 MUST_USE enum err front_tls_open(struct front_tls *tls, const char *certificate, const char *key, struct diag *why);

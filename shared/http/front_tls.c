@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "clock.h"
 #include "front.h"
 #include "log.h"
 #include "tlsfiles.h"
@@ -89,8 +90,26 @@ enum err tlsfiles_check(const char *certificate, const char *key, struct diag *w
 	return e;
 }
 
+/* A handshake ends after request.timeout, which is five minutes at most. */
+enum { RETIRED_MS = 6 * 60 * 1000 };
+
+static void drop_retired(struct front_tls *tls, int64_t before_ms)
+{
+	unsigned kept = 0;
+	for (unsigned i = 0; i < tls->retired_count; i++) {
+		if (tls->retired[i].since_ms < before_ms)
+			SSL_CTX_free(tls->retired[i].context);
+		else
+			tls->retired[kept++] = tls->retired[i];
+	}
+	tls->retired_count = kept;
+}
+
 void front_tls_refresh(struct front_tls *tls)
 {
+	drop_retired(tls, clock_mono().ms - RETIRED_MS);
+	if (tls->retired_count == FRONT_RETIRED_MAX)
+		return; /* changed too often: looked at again when the oldest is gone */
 	struct front_stamp now = look(tls);
 	SSL_CTX *fresh;
 	struct diag why = {0};
@@ -101,7 +120,7 @@ void front_tls_refresh(struct front_tls *tls)
 		log_warning(SUBJECT("door"), "new certificate refused, the old one stays", F_TEXT("reason", why.text));
 		return;
 	}
-	SSL_CTX_free(tls->context);
+	tls->retired[tls->retired_count++] = (struct front_retired){tls->context, clock_mono().ms};
 	tls->context = fresh;
 	log_info(SUBJECT("door"), "certificate read anew", F_TEXT("file", tls->certificate));
 }
@@ -111,5 +130,6 @@ void front_tls_close(struct front_tls *tls)
 	free(tls->certificate);
 	free(tls->key);
 	SSL_CTX_free(tls->context);
+	drop_retired(tls, INT64_MAX);
 	*tls = (struct front_tls){0};
 }
