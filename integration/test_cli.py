@@ -91,11 +91,17 @@ def test_nodes_answer(cli, tailnet):
     alice = tailnet.join("alice")
     bob = tailnet.join("bob", coordinator=1)
     alice.sees(bob)
-    answer = cli.say("nodes", "ping", alice.id, bob.ips[0], "--type", "TSMP", "-w", "10s")
-    assert isinstance(answer, dict) and answer, answer
-    echoed = cli.run("nodes", "debug", alice.id, "-p", "/echo", "-d", "hello").stdout
-    assert "hello" in echoed
-    assert "type" in cli.say("nodes", "ping", alice.id, "--type", "nonsense", expect=1)["error"]
+    pong = cli.say("nodes", "ping", alice.id, bob.ips[0], "--type", "TSMP")
+    assert pong["target"] == bob.ips[0] and pong["latencySeconds"] > 0 and pong["error"] == "", pong
+    assert "Latency" in cli.run("nodes", "ping", alice.id, "--target", bob.id, "--type", "disco").stdout
+    assert cli.say("nodes", "ping", bob.id)["type"] == "alive"
+    assert "hello" in cli.run("nodes", "debug", alice.id, "-p", "/echo", "-d", "hello").stdout
+    assert cli.say("nodes", "debug", alice.id, "-p", "/debug/prefs")["status"] == 200
+    for words in (["ping", alice.id, "--type", "nonsense"], ["debug", alice.id, "-p", "/nonsense"], ["ping", alice.id, "nobody", "--type", "disco"]):
+        assert cli.say("nodes", *words, expect=1)["error"], words
+    bob.machine.kill()
+    bob_gone = cli.say("nodes", "ping", bob.id, "-w", "2s", expect=1)["error"]
+    assert "offline" in bob_gone or "in time" in bob_gone
 
 
 def test_preauthkeys(cli, tailnet):

@@ -2,6 +2,7 @@
 #include "ctl_nouns.h"
 #include "ctl_show.h"
 #include "ctl_users.h"
+#include "text.h"
 
 #define OWN "/api/fleetscale/v1/nodes"
 
@@ -275,14 +276,35 @@ static const struct ctl_flag ping_flags[] = {
 	{"identifier", 'i', false, CTL_NUMBER, "ID", NULL, "which node is asked"},
 	{"type", 0, false, CTL_TEXT, "TYPE", "alive", "alive (does it answer us?), or how it pings the target: disco, TSMP, ICMP, peerapi"},
 	{"target", 0, false, CTL_TEXT, "NODE", NULL, "whom it pings: id or address"},
-	{"wait", 'w', false, CTL_SPAN, "DURATION", "5s", "how long an answer may take"},
+	{"wait", 'w', false, CTL_SPAN, "DURATION", "10s", "how long an answer may take"},
+	{0},
+};
+
+static const char *text_latency(struct arena *arena, const json_t *seconds)
+{
+	return arena_format(arena, "%.1f ms", json_number_value(seconds) * 1000);
+}
+
+static const char *text_region(struct arena *arena, const json_t *region)
+{
+	return json_integer_value(region) ? arena_format(arena, "%lld", (long long)json_integer_value(region)) : "";
+}
+
+static const struct ctl_column ping_columns[] = {
+	{"Type", "type", NULL, 0, 0},
+	{"Latency", "latencySeconds", text_latency, 0, 0},
+	{"Target", "target", NULL, 0, 0},
+	{"Name", "targetName", NULL, 0, 0},
+	{"Endpoint", "endpoint", NULL, 0, 0},
+	{"Relay region", "region", text_region, 0, 0},
 	{0},
 };
 
 static void nodes_ping(struct ctl *c)
 {
-	const char *id = ctl_subject_id(c, "identifier"), *target = ctl_flags_text(&c->flags, "target");
+	const char *id = ctl_subject_id(c, "identifier"), *target = ctl_flags_text(&c->flags, "target"), *error;
 	int64_t ms = ctl_flags_span(&c->flags, "wait");
+	const json_t *ping;
 	json_t *body;
 
 	if (!id)
@@ -292,34 +314,57 @@ static void nodes_ping(struct ctl *c)
 		target = c->args[1];
 	if (target)
 		json_object_set_new(body, "target", json_string(target));
-	ctl_show_any(c, ctl_call(c, "POST", ctl_path(c, OWN "/%s/ping", id), body));
+	ping = json_object_get(ctl_call(c, "POST", ctl_path(c, OWN "/%s/ping", id), body), "ping");
+	error = json_string_value(json_object_get(ping, "error"));
+	if (error && *error)
+		ctl_fail(c, "node %s says: %s", id, error);
+	else
+		ctl_show_one(c, ping, ping_columns);
 }
 
 static const struct ctl_flag debug_flags[] = {
 	{"identifier", 'i', false, CTL_NUMBER, "ID", NULL, "which node is asked"},
 	{"path", 'p', false, CTL_TEXT, "PATH", "/echo", "what is asked, such as /debug/goroutines, /debug/prefs, /sockstats"},
-	{"method", 0, false, CTL_TEXT, "METHOD", NULL, "GET, or POST when there is a body"},
+	{"method", 0, false, CTL_TEXT, "METHOD", NULL, "GET or POST, where the path knows both"},
 	{"body", 'd', false, CTL_TEXT, "TEXT", NULL, "what is sent along"},
 	{0},
 };
 
+/* As the node said it: what is no text came as base64. */
+static void print_body(struct ctl *c, const json_t *answer)
+{
+	const char *body = json_string_value(json_object_get(answer, "body")), *encoding = json_string_value(json_object_get(answer, "encoding"));
+	struct buffer raw;
+
+	if (!body || !encoding || strcmp(encoding, "base64") != 0) {
+		ctl_show_text(c, json_object_get(answer, "body"), answer);
+		return;
+	}
+	buffer_init(&raw, strlen(body));
+	if (base64_decode(bytes_text(body), &raw))
+		ctl_fail(c, "the answer is not base64");
+	else
+		fwrite(raw.at, 1, raw.len, c->out);
+	buffer_clear(&raw);
+}
+
 static void nodes_debug(struct ctl *c)
 {
-	const char *id = ctl_subject_id(c, "identifier"), *body_text = ctl_flags_text(&c->flags, "body"), *method = ctl_flags_text(&c->flags, "method");
+	const char *id = ctl_subject_id(c, "identifier");
 	const json_t *answer;
-	json_t *body;
+	json_t *body = json_object();
 
-	if (!id)
+	for (const struct ctl_flag *flag = debug_flags + 1; flag->name; flag++)
+		if (ctl_flags_text(&c->flags, flag->name))
+			json_object_set_new(body, flag->name, json_string(ctl_flags_text(&c->flags, flag->name)));
+	if (!id) {
+		json_decref(body);
 		return;
-	body = json_pack("{s:s, s:s, s:s}", "path", ctl_flags_text(&c->flags, "path"), "method",
-			 method      ? method
-			 : body_text ? "POST"
-				     : "GET",
-			 "body", body_text ? body_text : "");
-	answer = ctl_call(c, "POST", ctl_path(c, OWN "/%s/debug", id), body);
-	if (c->form == CTL_TABLE && json_is_string(json_object_get(answer, "body")))
-		ctl_show_text(c, json_object_get(answer, "body"), answer);
-	else
+	}
+	answer = json_object_get(ctl_call(c, "POST", ctl_path(c, OWN "/%s/debug", id), body), "answer");
+	if (answer && c->form == CTL_TABLE)
+		print_body(c, answer);
+	else if (answer)
 		ctl_show_any(c, answer);
 }
 
