@@ -60,13 +60,21 @@ static void write_authkey(struct jsonw *w, const struct node *node, const struct
 	v1_preauthkey_write(w, "preAuthKey", key, key ? v1_user_find(roll->users, roll->user_count, key->user) : NULL, NULL);
 }
 
+static bool is_primary(const struct node *node, struct prefix route)
+{
+	for (size_t i = 0; i < node->primary_count; i++)
+		if (prefix_compare(node->routes_primary[i], route) == 0)
+			return true;
+	return false;
+}
+
 static void write_routes(struct jsonw *w, const struct node *node, enum v1_node_form form)
 {
 	struct prefix *served = x_alloc((node->approved_count + 1) * sizeof *served);
 	size_t count = form == V1_NODE_ALONE ? 0 : route_served(node, served), kept = 0;
 
 	for (size_t i = 0; i < count; i++)
-		if (form == V1_NODE_LISTED || !route_is_exit(served[i]))
+		if (route_is_exit(served[i]) ? form == V1_NODE_LISTED : is_primary(node, served[i]))
 			served[kept++] = served[i];
 	write_prefixes(w, "approvedRoutes", node->routes_approved, node->approved_count);
 	write_prefixes(w, "availableRoutes", node->routes_advertised, node->advertised_count);

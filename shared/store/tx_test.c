@@ -101,6 +101,19 @@ static void values_keep_their_shape(void **state)
 	assert_int_equal(fixture_run(loop, tx, see_values, NULL, NULL), ERR_NONE);
 }
 
+/* Times at either end of what nanoseconds hold. */
+static void edges_of_time_travel(void **state)
+{
+	static const int64_t edges[] = {INT64_MIN + 1, INT64_MIN + 500, INT64_MIN + 1001, INT64_MAX, -1, 1};
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(edges); i++) {
+		struct tx *tx = tx_begin(pg, tailnet, TX_READ);
+		tx_arg_time(tx, (struct wall){edges[i]});
+		tx_add(tx, "SELECT $1::timestamptz");
+		assert_int_equal(fixture_run(loop, tx, NULL, NULL, NULL), ERR_NONE);
+	}
+}
+
 static void a_nul_is_refused_before_it_travels(void **state)
 {
 	struct tx *tx = tx_begin(pg, tailnet, TX_READ);
@@ -353,6 +366,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(values_keep_their_shape),
+		cmocka_unit_test(edges_of_time_travel),
 		cmocka_unit_test(a_nul_is_refused_before_it_travels),
 		cmocka_unit_test(what_fails_leaves_nothing),
 		cmocka_unit_test(errors_have_their_kind),
