@@ -340,9 +340,12 @@ def test_restarted_while_suspended(tailnet, release):
     change(tailnet, suspended=True)
     alice.misses(bob, 15)
     alice.close()
-    again = machine.node("alice", url=tailnet.url(1)).running()
-    assert (again.id, sorted(again.ips)) == identity and bob.id not in again.view["peers"]
+    again = machine.node("alice", url=tailnet.url(1))
+    again.state("NeedsMachineAuth", 20)
+    assert not again.view["peers"]
     change(tailnet, suspended=False)
+    again.running(20)
+    assert (again.id, sorted(again.ips)) == identity
     again.sees(bob, 15)
     bob.sees(identity[0], 15)
 
