@@ -164,3 +164,16 @@ def test_one_shot_key_lets_one_of_many_in(tailnet):
     errors = [a["json"].get("Error", "") for a in answers]
     assert errors.count("") == 1 and all("used up" in e for e in errors if e), errors
     assert len(tailnet.nodes()) == 1
+
+
+def test_one_name_and_few_addresses_for_many(tailnets):
+    """Two coordinators at once on one name and one range: each node has its own of both, and who finds none is told so."""
+    net = tailnets("narrow", ipv4Range="100.64.9.0/29")
+    key = net.authkey(reusable=True)
+    raws = [net.machine().raw("pc", url=net.url(n)) for n in range(8)]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda r: r.register(key), raws))
+    errors = [a["json"]["Error"] for a in answers if a["json"].get("Error")]
+    assert errors == 2 * ["the address range 100.64.9.0/29 of this tailnet is full"], errors
+    assert sorted(n["givenName"] for n in net.nodes()) == ["pc", "pc-1", "pc-2", "pc-3", "pc-4", "pc-5"]
+    assert sorted(n["ipAddresses"][0] for n in net.nodes()) == [f"100.64.9.{i}" for i in range(1, 7)]
