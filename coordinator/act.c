@@ -34,26 +34,6 @@ void act_commit(struct coordinator *c, struct tx *tx, tx_fn on_done, void *conte
 
 enum { DETAIL_MAX = 1 << 20 };
 
-const char *act_detail_texts(struct tx *tx, const char *member, const struct bytes *values, size_t count)
-{
-	const char *text = NULL;
-	struct buffer out;
-	struct jsonw w;
-
-	buffer_init(&out, DETAIL_MAX);
-	jsonw_start(&w, &out);
-	jsonw_object(&w, NULL);
-	jsonw_array(&w, member);
-	for (size_t i = 0; i < count; i++)
-		jsonw_text(&w, NULL, values[i]);
-	jsonw_array_end(&w);
-	jsonw_object_end(&w);
-	if (!jsonw_end(&w))
-		text = arena_text(tx_arena(tx), buffer_bytes(&out));
-	buffer_clear(&out);
-	return text;
-}
-
 const char *act_detail(struct tx *tx, const char *member, struct bytes value)
 {
 	const char *text = NULL;

@@ -28,7 +28,5 @@ void act_audit_named(struct tx *tx, const struct actor *actor, const char *actio
 void act_audit_refusal(struct coordinator *c, const struct actor *actor, const char *action, const char *detail);
 /* {"MEMBER":"VALUE"} in the transaction's arena. Never a secret. */
 const char *act_detail(struct tx *tx, const char *member, struct bytes value);
-/* The same with a list. */
-const char *act_detail_texts(struct tx *tx, const char *member, const struct bytes *values, size_t count);
 
 #endif

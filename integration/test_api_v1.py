@@ -2,6 +2,7 @@
 
 import json
 import re
+import secrets
 
 import pytest
 from actors.asking import ask
@@ -264,6 +265,27 @@ def test_credentials(go, tailnet, sent, status):
     if status == 401:
         check_problem(answer, 401)
         assert answer.json["detail"] == "Unauthorized"
+
+
+def test_logins(go, have):
+    """The test helper makes a login up; it becomes a node by either form, or nothing."""
+    ids = ["hskey-authreq-" + secrets.token_hex(12) for _ in range(3)]
+    for i, auth in enumerate(ids):
+        made = go("POST", "/debug/node", {"user": "owner", "key": auth, "name": f"made-{i}", "routes": ["10.2.0.0/16"]})
+        assert made.status == 200, made.text
+        check(made.json, {"node": NODE})
+    assert len(go("GET", "/node").json["nodes"]) == 2, "pending"
+    registered = go("POST", "/auth/register", {"user": "owner", "authId": ids[0]})
+    check(registered.json, {"node": NODE})
+    node = registered.json["node"]
+    assert node["user"]["name"] == "owner" and node["registerMethod"] == "REGISTER_METHOD_CLI" and node["name"] == "made-0" and node["preAuthKey"] is None
+    older = go("POST", f"/node/register?user=zoe&key={ids[1]}")
+    check(older.json, {"node": NODE})
+    assert older.json["node"]["user"]["name"] == "zoe"
+    assert go("POST", "/auth/reject", {"authId": ids[2]}).text == "{}"
+    assert [n["givenName"] for n in go("GET", "/node").json["nodes"]] == ["node", "second", "made-0", "made-1"]
+    for auth in ids:
+        assert go("POST", "/auth/register", {"user": "owner", "authId": auth}).status in (404, 409), "answered once"
 
 
 def test_ids_may_be_numbers_or_texts(go, have):

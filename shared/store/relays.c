@@ -54,11 +54,6 @@ unsigned relays_insert(struct tx *tx, const struct relay *relay)
 	return tx_add(tx, "INSERT INTO fleetscale.relays AS r (region_id, name, prefix, hash) VALUES ($1, $2, $3, $4) RETURNING " COLUMNS);
 }
 
-unsigned relays_list(struct tx *tx)
-{
-	return tx_add(tx, "SELECT " COLUMNS " FROM fleetscale.relays r ORDER BY r.region_id, r.name");
-}
-
 unsigned relays_page(struct tx *tx, uint64_t after, unsigned limit)
 {
 	tx_arg_u64(tx, after);

@@ -26,7 +26,6 @@ size_t regions_read(struct tx *tx, unsigned statement, struct arena *arena, stru
 
 /* Takes region, node.name, prefix and hash; its row is the answer. ERR_NOT_FOUND: no such region. ERR_EXISTS: the name is taken. */
 unsigned relays_insert(struct tx *tx, const struct relay *relay);
-unsigned relays_list(struct tx *tx);                                 /* by region, then name */
 unsigned relays_page(struct tx *tx, uint64_t after, unsigned limit); /* by id, those behind `after` */
 unsigned relays_delete(struct tx *tx, uint64_t id);                  /* ERR_NOT_FOUND */
 size_t relays_read(struct tx *tx, unsigned statement, struct arena *arena, struct relay **out);
