@@ -270,6 +270,8 @@ static void wrong_use_is_two(void **state)
 	assert_ends(run((char *[]){"x", "--version", NULL}), 0, "");
 	assert_ends(run((char *[]){"x", "--docs", "options", NULL}), 0, "");
 	assert_ends(run((char *[]){"x", "--docs", "metrics", NULL}), 0, "");
+	/* A check starts, ends, and opens nothing. */
+	assert_ends(run((char *[]){"x", "--check", NULL}), 0, "se");
 }
 
 int main(void)
