@@ -143,14 +143,17 @@ static void write_presence(struct jsonw *w, const struct place *place)
 		jsonw_time(w, "LastSeen", place->node->last_seen);
 }
 
+/* With the routes of both families: clients offer no other. */
 static bool is_exit_node(const struct node *n)
 {
 	struct prefix served[NODE_ROUTES_MAX];
 	size_t count = n->approved_count && n->approved_count <= NODE_ROUTES_MAX ? route_served(n, served) : 0;
-	for (size_t i = 0; i < count; i++)
-		if (route_is_exit(served[i]))
-			return true;
-	return false;
+	bool v4 = false, v6 = false;
+	for (size_t i = 0; i < count; i++) {
+		v4 = v4 || (route_is_exit(served[i]) && served[i].ip.family == IP_V4);
+		v6 = v6 || (route_is_exit(served[i]) && served[i].ip.family == IP_V6);
+	}
+	return v4 && v6;
 }
 
 void nodejson_peer(struct jsonw *w, const char *name, const struct snapshot *s, uint32_t slot, unsigned features)
@@ -168,7 +171,7 @@ void nodejson_peer(struct jsonw *w, const char *name, const struct snapshot *s, 
 	if (!place->expired)
 		write_relay(w, n, features);
 	write_common(w, s, n, false, place->expired, features);
-	if (is_exit_node(n))
+	if (!place->expired && is_exit_node(n))
 		jsonw_raw(w, "CapMap", BYTES("{\"suggest-exit-node\":[]}"));
 	write_presence(w, place);
 	jsonw_object_end(w);

@@ -114,6 +114,11 @@ static void strange_rows(void **state)
 	check(&m, SELF, NEW, true, "\"AllowedIPs\":[\"100.64.0.1/32\",\"fd7a:115c:a1e0::1/128\",\"0.0.0.0/0\",\"10.1.0.0/16\",\"::/0\"],\"Hostinfo\"",
 	      "PrimaryRoutes");
 	check(&m, PEER, NEW, true, "\"CapMap\":{\"suggest-exit-node\":[]}", NULL);
+	assert_null(strstr(write(&m, PEER, NEW, true, true), "CapMap"));
+	assert_null(strstr(write(&m, PEER, NEW, true, true), "AllowedIPs"));
+	n->advertised_count = 2;
+	check(&m, PEER, NEW, true, NULL, "CapMap"); /* of one family alone: clients offer no such exit node */
+	n->advertised_count = 3;
 	n->routes_primary = routes;
 	n->primary_count = 1;
 	check(&m, PEER, NEW, true,
