@@ -35,7 +35,6 @@ const char *ctl_profile_path(struct ctl *c)
 	home = environment("HOME");
 	if (home)
 		return arena_format(c->arena, "%s/.config/fleetscale/cli.yaml", home);
-	ctl_fail(c, "there is no home folder for profiles: name a file with --config");
 	return NULL;
 }
 
@@ -115,7 +114,7 @@ json_t *ctl_profiles_load(struct ctl *c)
 
 	ctl_keep(c, file);
 	if (!path)
-		return NULL;
+		return file;
 	if (stat(path, &st)) {
 		if (errno == ENOENT || errno == ENOTDIR)
 			return file;
@@ -166,8 +165,10 @@ bool ctl_profiles_save(struct ctl *c, const json_t *file)
 	bool done = false;
 
 	buffer_init(&text, FILE_BYTES_MAX);
-	if (!path)
+	if (!path) {
+		ctl_fail(c, "there is no home folder for profiles: name a file with --config");
 		return false;
+	}
 	if (yamlw_write(file, &text))
 		ctl_fail(c, "too many profiles");
 	else if (make_folder(c, path))

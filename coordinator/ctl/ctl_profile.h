@@ -9,7 +9,7 @@
 /* Members of a profile: "server", "socket", "key", "key_file", "tailnet", "ca_file", "insecure" ("true"). Ended by NULL. */
 extern const char *const ctl_profile_members[];
 
-const char *ctl_profile_path(struct ctl *c); /* NULL: no home folder (told) */
+const char *ctl_profile_path(struct ctl *c); /* NULL: no home folder, as services have none */
 /* {"current": TEXT, "profiles": {NAME: {MEMBER: TEXT}}}; the run's. What is absent is empty; NULL: it cannot be used (told). */
 json_t *ctl_profiles_load(struct ctl *c);
 /* Written whole, 0600, or not at all (told). */

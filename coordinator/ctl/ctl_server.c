@@ -30,11 +30,11 @@ static void version(struct ctl *c)
 static void dumpconfig(struct ctl *c)
 {
 	const struct ctl_where *w = ctl_where(c);
-	const char *path = w ? ctl_profile_path(c) : NULL;
+	const char *path = ctl_profile_path(c);
 
-	if (!w || !path)
+	if (!w)
 		return;
-	ctl_show_any(c, ctl_keep(c, json_pack("{s:s, s:s, s:s?, s:s?, s:s?, s:b, s:b, s:f, s:s}", "server", ctl_where_name(c, w), "from", w->from, "profile",
+	ctl_show_any(c, ctl_keep(c, json_pack("{s:s, s:s, s:s?, s:s?, s:s?, s:b, s:b, s:f, s:s?}", "server", ctl_where_name(c, w), "from", w->from, "profile",
 					      w->profile, "tailnet", w->tailnet, "caFile", w->ca_file, "insecure", w->insecure, "hasKey", w->key != NULL,
 					      "timeoutSeconds", (double)w->timeout_ms / 1000, "profiles", path)));
 }
