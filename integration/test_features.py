@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from actors.client import NEWEST, OLDEST, Refused, TooLate
+from actors.client import NEWEST, OLDEST, Refused, TooLate, about
 
 SETTINGS = "/api/fleetscale/v1/settings"
 RELEASES = pytest.mark.parametrize("release", [NEWEST, OLDEST])
@@ -170,3 +170,49 @@ def test_messages_in_maps(tailnet):
     messages(new, mark, lambda m: m.get("*", m.get("notice", 1)) is None and not m.get("notice"))
     old.frame(lambda m: m.get("Health") == [], old_mark)
     new.assert_only_deltas(mark)
+
+
+def test_suspension_in_maps(tailnet):
+    """Peers go, come back with all that they are, and each node hears what it is now: in the same stream."""
+    one, two = tailnet.raw("one", version=142), tailnet.raw("two", coordinator=1, version=90)
+    marks = {raw: raw.mark() for raw in (one, two)}
+    tenancy = f"/api/fleetscale/v1/tailnets/{tailnet.name}"
+    tailnet.cluster.api("PATCH", tenancy, {"suspended": True})
+    for raw, other in ((one, two), (two, one)):
+        told = raw.frame(lambda m: "Node" in m, marks[raw])[1]
+        assert "MachineAuthorized" not in told["Node"] and about(told, other.number) == {"removed": True}
+        assert told["PacketFilters"] == {"base": []}, "nobody may come in"
+    assert set(one.frame(lambda m: m.get("DisplayMessages"), marks[one])[1]["DisplayMessages"]) - {"*"} == {"suspended"}
+    assert len(two.frame(lambda m: m.get("Health"), marks[two])[1]["Health"]) == 1
+    again = {raw: raw.mark() for raw in (one, two)}
+    tailnet.cluster.api("PATCH", tenancy, {"suspended": False})
+    for raw, other in ((one, two), (two, one)):
+        told = raw.frame(lambda m: "Node" in m, again[raw])[1]
+        assert told["Node"]["MachineAuthorized"] and about(told, other.number)["changed"]["MachineAuthorized"]
+        assert told["PacketFilters"]["base"] and {p["ID"] for p in told["UserProfiles"]}
+        raw.assert_only_deltas(marks[raw])
+    assert two.frame(lambda m: m.get("Health") == [], again[two])
+
+
+def test_approval_in_maps(tailnet):
+    """Approved and withdrawn: the node hears of itself and its peers, the peers of it, all in streams that go on."""
+    one = tailnet.raw("one", version=142)
+    change(tailnet, deviceApproval=True)
+    two = tailnet.raw("two", coordinator=1, version=142)
+    assert "MachineAuthorized" not in two.map["Node"] and not two.map.get("Peers")
+    assert set(two.map["DisplayMessages"]) == {"approval"} and two.map["PacketFilters"] == {"base": []}
+    approve = f"/api/fleetscale/v1/nodes/{two.number}/approve"
+    marks = one.mark(), two.mark()
+    tailnet.api("POST", approve, {"approved": True})
+    _, told, _ = two.frame(lambda m: "Node" in m, marks[1])
+    assert told["Node"]["MachineAuthorized"] and about(told, one.number)["changed"]
+    assert told["PacketFilters"]["base"] and not [m for m in told["DisplayMessages"].values() if m]
+    one.frame(lambda m: (about(m, two.number) or {}).get("changed"), marks[0])
+    again = one.mark(), two.mark()
+    tailnet.api("POST", approve, {"approved": False})
+    _, told, _ = two.frame(lambda m: "Node" in m, again[1])
+    assert "MachineAuthorized" not in told["Node"] and about(told, one.number) == {"removed": True}
+    assert told["DisplayMessages"]["approval"]["Severity"] == "high"
+    one.frame(lambda m: about(m, two.number) == {"removed": True}, again[0])
+    for raw, mark in ((one, marks[0]), (two, marks[1])):
+        raw.assert_only_deltas(mark)
