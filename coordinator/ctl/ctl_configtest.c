@@ -79,7 +79,7 @@ static void configtest(struct ctl *c)
 	int status, e;
 	pid_t pid;
 
-	if (strcmp(name, "coordinator") && strcmp(name, "mapper") && strcmp(name, "derp")) {
+	if (strcmp(name, "coordinator") != 0 && strcmp(name, "mapper") != 0 && strcmp(name, "derp") != 0) {
 		ctl_misuse(c, "--program is coordinator, mapper or derp, not \"%.60s\"", name);
 		return;
 	}
