@@ -369,7 +369,7 @@ static int print_help(const struct daemon_spec *spec, const struct option *const
 /* -1: go on. */
 static int read_arguments(int argc, char **argv, const struct daemon_spec *spec, const struct option *const *tables, struct arguments *a)
 {
-	for (int i = 1; i < argc; i++) {
+	for (int i = 1; i < argc && argv[i]; i++) {
 		const char *next = i + 1 < argc ? argv[i + 1] : NULL;
 		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
 			return print_help(spec, tables);
