@@ -95,6 +95,7 @@ void ctl_probe(struct ctl *c, struct ctl_probe *p)
 	struct curl_slist *headers = NULL;
 	struct buffer body;
 	CURL *curl = curl_easy_init();
+	long number = 0;
 	CURLcode code;
 
 	p->error = NULL;
@@ -111,6 +112,9 @@ void ctl_probe(struct ctl *c, struct ctl_probe *p)
 	/* A connection that became another protocol never ends the answer: its head is all that is asked for. */
 	if (code && !(code == CURLE_OPERATION_TIMEDOUT && p->status))
 		p->error = arena_text(c->arena, bytes_text(*error ? error : curl_easy_strerror(code)));
+	/* libcurl's own words are about a port where there is a socket. */
+	if (p->error && p->socket && !curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &number) && number)
+		p->error = arena_text(c->arena, bytes_text(strerror((int)number)));
 	p->untrusted = code == CURLE_PEER_FAILED_VERIFICATION;
 	curl_slist_free_all(headers);
 	curl_easy_cleanup(curl);
