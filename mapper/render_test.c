@@ -210,7 +210,10 @@ static void change_node(struct world *w, size_t i)
 		new_tags(w, n);
 		break;
 	case 9:
-		new_routes(w, n);
+		if (n->approved_count && n->routes_approved[0].bits && chance(60))
+			n->primary_count = !n->primary_count; /* an election, and nothing else */
+		else
+			new_routes(w, n);
 		break;
 	case 10:
 		n->hostinfo = text(w, "{\"OS\":\"linux\",\"Hostname\":\"x%llu\"}", dice(1000));
@@ -319,18 +322,23 @@ static const char *id_key(const json_t *object, const char *member)
 	return key;
 }
 
-static void client_reset(struct client *c)
+static void client_clear(struct client *c)
 {
 	json_decref(c->peers);
 	json_decref(c->profiles);
 	json_decref(c->sections);
 	json_decref(c->self);
 	json_decref(c->messages);
-	c->messages = json_object();
+	c->peers = c->profiles = c->sections = c->self = c->messages = NULL;
+}
+
+static void client_reset(struct client *c)
+{
+	client_clear(c);
 	c->peers = json_object();
 	c->profiles = json_object();
 	c->sections = json_object();
-	c->self = NULL;
+	c->messages = json_object();
 }
 
 static const char *const patchable[] = {"Key", "KeyExpiry", "DiscoKey", "Endpoints", "HomeDERP", "DERP", "Cap", "Online", "LastSeen", NULL};
@@ -501,11 +509,7 @@ static void check_client(struct world *w, struct client *c)
 	check_equal(c->messages, fresh.messages, "messages");
 	json_object_foreach(fresh.profiles, key, peer) check_equal(json_object_get(c->profiles, key), peer, "profiles");
 	json_object_foreach(c->peers, key, peer) assert_non_null(json_object_get(c->profiles, id_key(peer, "User")));
-	client_reset(&fresh);
-	json_decref(fresh.peers);
-	json_decref(fresh.profiles);
-	json_decref(fresh.sections);
-	json_decref(fresh.messages);
+	client_clear(&fresh);
 }
 
 static struct class class_now(const struct world *w, const struct client *c)
@@ -526,16 +530,8 @@ static void client_open(struct world *w, struct client *c)
 	uint32_t slot = (uint32_t)dice(w->s->place_count);
 	if (!snapshot_node(w->s, slot))
 		return;
-	*c = (struct client){.open = true,
-			     .slot = slot,
-			     .node = w->s->places[slot].id,
-			     .capver = versions[dice(COUNT_OF(versions))],
-			     .zstd = chance(70),
-			     .peers = c->peers,
-			     .profiles = c->profiles,
-			     .sections = c->sections,
-			     .self = c->self,
-			     .messages = c->messages};
+	client_clear(c);
+	*c = (struct client){.open = true, .slot = slot, .node = w->s->places[slot].id, .capver = versions[dice(COUNT_OF(versions))], .zstd = chance(70)};
 	client_reset(c);
 	struct class class = class_now(w, c);
 	json_t *message = full_map(w, c, class);
@@ -622,13 +618,8 @@ static void world_init(struct world *w, uint64_t seed)
 
 static void world_clear(struct world *w)
 {
-	for (size_t i = 0; i < CLIENTS_MAX; i++) {
-		json_decref(w->clients[i].peers);
-		json_decref(w->clients[i].profiles);
-		json_decref(w->clients[i].sections);
-		json_decref(w->clients[i].self);
-		json_decref(w->clients[i].messages);
-	}
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		client_clear(&w->clients[i]);
 	chunk_cache_free(&w->chunks);
 	views_clear(&w->views);
 	snapshot_free(&w->s);
