@@ -1,11 +1,15 @@
 """The command: every verb over every way in, its four forms, exit statuses, profiles, completion, the doctor, and what needs only the database."""
 
+import contextlib
 import datetime
+import http.client
+import http.server
 import json
 import os
 import pty
 import shutil
 import subprocess
+import threading
 import time
 
 import pytest
@@ -501,6 +505,57 @@ def test_doctor_finds_no_database(shared, traces):
 def test_doctor_finds_no_coordinator(shared, traces):
     done = Cli(shared, traces, "--socket", "/nowhere").run("-o", "yaml", "doctor", expect=1)
     assert "status: failed" in done.stdout and "--server" in done.stdout
+
+
+class Meddler(http.server.BaseHTTPRequestHandler):
+    """A proxy of the wrong kind: it drops Upgrade, tells another host, and hides paths that it does not know."""
+
+    def do_GET(self):
+        self.pass_on()
+
+    def do_POST(self):
+        self.pass_on()
+
+    def pass_on(self):
+        if self.path.startswith("/key"):
+            self.send_error(404)
+            return
+        there = http.client.HTTPConnection(*self.server.behind, timeout=10)
+        kept = {k: v for k, v in self.headers.items() if k.lower() not in ("upgrade", "connection", "host")}
+        there.request(self.command, self.path, headers={**kept, "Host": "inside.example"})
+        answer = there.getresponse()
+        body = answer.read()
+        self.send_response(answer.status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+        there.close()
+
+    def log_message(self, *words):
+        pass
+
+
+@contextlib.contextmanager
+def meddler(address, behind):
+    server = http.server.ThreadingHTTPServer((address, 0), Meddler)
+    server.behind = behind
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://{address}:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_doctor_finds_a_meddling_proxy(shared, traces, address):
+    coordinator = shared.coordinators[0]
+    with meddler(address, (address, coordinator.port("admin"))) as admin, meddler(address, (address, coordinator.port("clients"))) as clients:
+        cli = Cli(shared, traces, "--server", admin, FLEETSCALE_API_KEY=shared.key("admin.key"))
+        found, checks = examine(cli, shared, "--login-server", clients, expect=1)
+    told = {c["check"]: c for c in checks if c["status"] == "failed"}
+    assert set(told) == {"proxy", "clients", "upgrade"}, checks
+    assert "inside.example" in told["proxy"]["finding"] and "proxies.trusted" in told["proxy"]["advice"]
+    assert "takes the Upgrade header away" in told["upgrade"]["finding"] and "/key" in told["clients"]["finding"]
 
 
 def own_certificate(folder, address, days):
