@@ -32,6 +32,8 @@ static void on_answered(void *context, enum err e, struct bytes body)
 
 	if (e == ERR_TIMEOUT)
 		problem_reply(t->x, 504, t->detail, "the node did not answer in time", NULL);
+	else if (e == ERR_EXHAUSTED)
+		problem_reply(t->x, 503, t->detail, "too many questions to nodes are open", NULL);
 	else if (e)
 		problem_reply_err(t->x, e, t->detail, NULL);
 	else
