@@ -43,6 +43,10 @@ enum err act_authkey_create(struct tx *tx, const struct actor *actor, struct aut
 		return e;
 	if (!key->user && !key->tag_count)
 		return diag_set(why, ERR_MALFORMED, "an auth key needs a user or at least one tag");
+	if (key->uses_most > AUTHKEY_USES_MAX)
+		return diag_set(why, ERR_MALFORMED, "uses is at most %d", AUTHKEY_USES_MAX);
+	if (key->uses_most && !key->reusable)
+		return diag_set(why, ERR_MALFORMED, "uses goes with reusable: a key that is not is good for one machine");
 	secret_mint(SECRET_AUTH, secret);
 	memcpy(key->prefix, secret->prefix, sizeof key->prefix);
 	memcpy(key->hash, secret->hash, sizeof key->hash);

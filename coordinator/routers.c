@@ -179,7 +179,7 @@ static uint64_t primary_of(const struct route_router *routers, size_t count)
 /* One route: its routers' state, and the statement that moves it if it must. */
 static void elect(struct routers *r, const struct primaries_contest *contests, size_t count, struct tx **tx)
 {
-	struct route_router routers[ROUTERS_MAX];
+	struct route_router routers[ROUTERS_MAX] = {0};
 	uint64_t tailnet = contests[0].tailnet, chosen, was;
 
 	count = count < ROUTERS_MAX ? count : ROUTERS_MAX;

@@ -85,6 +85,7 @@ static void task_make_join(struct register_task *t)
 		.request_tags = r->hostinfo.request_tags,
 		.request_tag_count = r->hostinfo.request_tag_count,
 		.followup = r->followup,
+		.tailnet_hint = r->tailnet_hint,
 		.capver = r->capver,
 	};
 	t->join.credential_well_formed = r->auth_key.len && secret_parse(SECRET_AUTH, r->auth_key, &t->secret) == ERR_NONE;

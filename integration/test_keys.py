@@ -36,6 +36,30 @@ def test_one_shot_key_is_used_once(tailnet):
     assert len(tailnet.nodes()) == 1
 
 
+def test_a_limited_key_is_good_for_so_many_machines(tailnet):
+    """A machine counts once: one that comes back under another node key takes nobody's place."""
+    user = tailnet.cluster.user("default", tailnet.name)
+    made = tailnet.api("POST", "/api/fleetscale/v1/authkeys", {"user": user, "reusable": True, "usesMost": 2})["authKey"]
+    assert (made["uses"], made["usesMost"]) == (0, 2)
+    tailnet.raw("one", authkey=made["key"])
+    two = raw_at(tailnet, "two", 1)
+    first = two.keys["node_key"]
+    accepted(two.register(made["key"]))
+    two.rotate()
+    accepted(two.register(made["key"], OldNodeKey=first))
+    assert refused(raw_at(tailnet, "three").register(made["key"])) == \
+        "invalid key: it was good for so many machines and is used up"
+    assert len(tailnet.nodes()) == 2
+    [key] = [k for k in tailnet.api("GET", "/api/fleetscale/v1/authkeys")["authKeys"] if k["id"] == made["id"]]
+    assert (key["uses"], key["usesMost"]) == (2, 2)
+
+
+def test_a_machine_managed_for_another_tailnet_is_refused(tailnet):
+    node = raw_at(tailnet)
+    assert "managed to join another tailnet" in refused(node.register(tailnet.authkey(), Tailnet="required:elsewhere"))
+    accepted(node.register(tailnet.authkey(), Tailnet=f"required:{tailnet.name}"))
+
+
 def test_one_shot_key_again_before_the_first_map(tailnet):
     """The client keeps its node key only with the first full map: until then it may come again with another."""
     key = tailnet.authkey()

@@ -54,6 +54,8 @@ static void authkey_write(struct jsonw *w, const char *name, const struct authke
 	jsonw_bool(w, "ephemeral", key->ephemeral);
 	jsonw_bool(w, "preapproved", key->preapproved);
 	jsonw_bool(w, "used", key->used_by != 0);
+	jsonw_uint(w, "uses", key->uses);
+	jsonw_uint(w, "usesMost", key->uses_most);
 	jsonw_time_or_null(w, "expiration", key->expiry);
 	jsonw_time_or_null(w, "revokedAt", key->revoked);
 	jsonw_time(w, "createdAt", key->created);
@@ -124,12 +126,14 @@ void own_authkeys_create(struct exchange *x)
 	struct joining_task *t = task_new(x, "creating auth key");
 	struct authkey key = {.tailnet = asker_of(x)->tailnet.id, .expiry = WALL_ZERO};
 	struct field_texts tags = {0};
+	struct field_count uses = {0};
 	struct diag why = {0};
 	struct tx *tx;
 	enum err e;
 
 	if (!fields_read(x,
 			 (struct field[]){{"user", FIELD_ID, &key.user},
+					  {"usesMost", FIELD_COUNT, &uses},
 					  {"reusable", FIELD_BOOL, &key.reusable},
 					  {"ephemeral", FIELD_BOOL, &key.ephemeral},
 					  {"preapproved", FIELD_BOOL, &key.preapproved},
@@ -139,6 +143,7 @@ void own_authkeys_create(struct exchange *x)
 					  {0}},
 			 t->detail))
 		return;
+	key.uses_most = uses.value > AUTHKEY_USES_MAX ? AUTHKEY_USES_MAX + 1 : (unsigned)uses.value;
 	key.tags = tags.list;
 	key.tag_count = tags.count;
 	tx = tx_begin(c->pg, key.tailnet, TX_WRITE);

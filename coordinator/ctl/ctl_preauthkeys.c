@@ -1,3 +1,5 @@
+#include <stdlib.h>
+
 #include "ctl_call.h"
 #include "ctl_nouns.h"
 #include "ctl_show.h"
@@ -10,6 +12,15 @@ static const char *text_owner(struct arena *arena, const json_t *key)
 	return json_array_size(tags) ? ctl_text_list(arena, tags) : ctl_user_name(json_object_get(key, "user"));
 }
 
+static const char *text_used(struct arena *arena, const json_t *key)
+{
+	json_int_t most = json_integer_value(json_object_get(key, "usesMost"));
+
+	if (most)
+		return arena_format(arena, "%lld of %lld", (long long)json_integer_value(json_object_get(key, "uses")), (long long)most);
+	return json_is_true(json_object_get(key, "used")) ? "yes" : "no";
+}
+
 static const struct ctl_column columns[] = {
 	{"ID", "id", NULL, 0, 0},
 	{"Key", "key", NULL, 16, 0},
@@ -17,7 +28,7 @@ static const struct ctl_column columns[] = {
 	{"Reusable", "reusable", ctl_text_yes, 0, 2},
 	{"Ephemeral", "ephemeral", ctl_text_yes, 0, 3},
 	{"Preapproved", "preapproved", ctl_text_yes, 0, 5},
-	{"Used", "used", ctl_text_yes, 0, 1},
+	{"Used", NULL, text_used, 0, 1},
 	{"Expires", "expiration", ctl_text_time, 0, 0},
 	{"Created", "createdAt", ctl_text_time, 0, 4},
 	{"Description", "description", NULL, 10, 6},
@@ -28,6 +39,7 @@ static const struct ctl_flag create_flags[] = {
 	{"user", 'u', false, CTL_TEXT, "USER", NULL, "whose nodes it makes (name or id); needed unless there are tags"},
 	{"reusable", 0, false, CTL_SWITCH, NULL, NULL, "more than one node may join with it"},
 	{"ephemeral", 0, false, CTL_SWITCH, NULL, NULL, "its nodes are removed when they fall silent"},
+	{"uses", 0, false, CTL_NUMBER, "N", NULL, "with --reusable: good for that many machines"},
 	{"expiration", 'e', false, CTL_WHEN, "WHEN", "1h", "good for that duration, or until that time"},
 	{"tags", 't', false, CTL_LIST, "TAGS", NULL, "its nodes belong to these tags (tag:a,tag:b) instead of a user"},
 	{"preapproved", 0, false, CTL_SWITCH, NULL, NULL, "its nodes need no approval, where the tailnet asks for it"},
@@ -40,7 +52,8 @@ static const json_t *create(struct ctl *c, const char *user, json_t *tags)
 {
 	const struct ctl_flags *f = &c->flags;
 	const char *description = ctl_flags_text(f, "description");
-	bool preapproved = ctl_flags_on(f, "preapproved"), is_own = description || preapproved;
+	const char *uses = ctl_flags_text(f, "uses");
+	bool preapproved = ctl_flags_on(f, "preapproved"), is_own = description || preapproved || uses;
 	json_t *body = json_pack("{s:b, s:b, s:s, s:O}", "reusable", ctl_flags_on(f, "reusable"), "ephemeral", ctl_flags_on(f, "ephemeral"), "expiration",
 				 ctl_flags_when(f, "expiration", c->arena), is_own ? "tags" : "aclTags", tags);
 	json_t *key;
@@ -51,6 +64,8 @@ static const json_t *create(struct ctl *c, const char *user, json_t *tags)
 	}
 	if (*user)
 		json_object_set_new(body, "user", json_string(user));
+	if (uses)
+		json_object_set_new(body, "usesMost", json_integer(strtoll(uses, NULL, 10)));
 	json_object_set_new(body, "preapproved", json_boolean(preapproved));
 	json_object_set_new(body, "description", json_string(description ? description : ""));
 	key = json_object_get(ctl_call(c, "POST", "/api/fleetscale/v1/authkeys", body), "authKey");

@@ -68,18 +68,6 @@ static bool is_same_joining(const struct known *known)
 	return known->key_unpolled_by && known->by_owner && known->by_owner->id == known->key_unpolled_by;
 }
 
-static const char *fault_of(const struct known *known, struct wall now)
-{
-	const struct authkey *key = known->authkey;
-	if (!wall_is_zero(key->revoked))
-		return "invalid key: it was revoked";
-	if (wall_passed(key->expiry, now))
-		return "invalid key: it has expired";
-	if (!key->reusable && key->used_by && !is_same_joining(known))
-		return "invalid key: it was good for one machine and is used up";
-	return NULL;
-}
-
 static bool has_tag(const struct bytes *tags, size_t count, struct bytes tag)
 {
 	for (size_t i = 0; i < count; i++)
@@ -133,6 +121,16 @@ static struct wall renewed_expiry(const struct node *node, uint64_t user, struct
 	return sooner(wish, lifetime_ms ? wall_add_ms(now, lifetime_ms) : WALL_ZERO);
 }
 
+/* A managed machine goes to its own tailnet or nowhere. */
+static bool wants_another(const struct join *join, const struct known *known)
+{
+	struct bytes wanted = join->tailnet_hint;
+	if (!bytes_starts(wanted, "required:"))
+		return false;
+	wanted = bytes_skip(wanted, sizeof "required:" - 1);
+	return !bytes_equal(wanted, known->tailnet_name) && !bytes_equal(wanted, known->tailnet_domain);
+}
+
 static struct verdict admit(const struct join *join, const struct known *known, int64_t lifetime_ms, struct wall now)
 {
 	const struct authkey *key = known->authkey;
@@ -140,6 +138,8 @@ static struct verdict admit(const struct join *join, const struct known *known, 
 	char tags[ADMISSION_REASON_MAX / 2];
 	if (known->tailnet_suspended || known->tailnet_frozen)
 		return refuse(VERDICT_REFUSE, node, "%s", known->tailnet_suspended ? suspended : frozen);
+	if (wants_another(join, known))
+		return refuse(VERDICT_REFUSE, node, "this machine is managed to join another tailnet than its key's");
 	if (denied_tags(join, key->tags, key->tag_count, tags))
 		return refuse(VERDICT_REFUSE, node, "requested tags [%s] are invalid or not permitted", tags);
 
@@ -164,6 +164,26 @@ static struct verdict admit(const struct join *join, const struct known *known, 
 	if (!key->tag_count)
 		v.expiry = renewed_expiry(node, key->user, join->expiry, lifetime_ms, now);
 	return v;
+}
+
+/* A machine counts once. */
+static bool has_let_in(const struct authkey *key, const struct node *node)
+{
+	return node && node->authkey == key->id;
+}
+
+static const char *fault_of(const struct known *known, struct wall now)
+{
+	const struct authkey *key = known->authkey;
+	if (!wall_is_zero(key->revoked))
+		return "invalid key: it was revoked";
+	if (wall_passed(key->expiry, now))
+		return "invalid key: it has expired";
+	if (!key->reusable && key->used_by && !is_same_joining(known))
+		return "invalid key: it was good for one machine and is used up";
+	if (key->uses_most && key->uses >= key->uses_most && !has_let_in(key, node_to_renew(known)))
+		return "invalid key: it was good for so many machines and is used up";
+	return NULL;
 }
 
 static struct verdict decide_by_key(const struct join *join, const struct known *known, int64_t lifetime_ms, struct wall now)

@@ -20,7 +20,8 @@ struct join {
 	bool ephemeral;
 	struct bytes *request_tags;
 	size_t request_tag_count;
-	struct bytes followup; /* the URL of a pending login, or empty */
+	struct bytes followup;     /* the URL of a pending login, or empty */
+	struct bytes tailnet_hint; /* the tailnet that the machine's own management wants; "required:NAME" admits no other; or empty */
 	unsigned capver;
 };
 
@@ -34,6 +35,7 @@ struct known {
 	bool tailnet_frozen;
 	bool tailnet_suspended;
 	bool device_approval; /* of the key's tailnet */
+	struct bytes tailnet_name, tailnet_domain;
 };
 
 enum verdict_kind {

@@ -34,12 +34,15 @@ static const struct node other_tailnet_expired = {.id = 109, OURS, OF(2, 10), .e
 static const struct node retagged = {.id = 110, OURS, OF(1, 0), NEVER, .tags = web, .tag_count = 1, .authkey = 51};
 static const struct node stranger_expired = {.id = 111, STRANGERS, OF(1, 10), .expiry = AT(-1)};
 static const struct node old_node = {.id = 112, OURS, OF(1, 10), .expiry = AT(24)};
+static const struct node by_none_left = {.id = 114, OURS, OF(1, 10), .expiry = AT(-1), .authkey = 62};
 static const struct node waiting = {.id = 113, .machine_key = {{1}}, .node_key = {{8}}, OF(1, 10), .expiry = AT(24)};
 
 #define GOOD .expiry = AT(10), .revoked = {INT64_MIN}
 static const struct authkey reusable = {.id = 50, OF(1, 10), GOOD, .reusable = true};
 static const struct authkey one_shot = {.id = 51, OF(1, 10), GOOD};
 static const struct authkey used = {.id = 51, OF(1, 10), GOOD, .used_by = 100};
+static const struct authkey two_left = {.id = 61, OF(1, 10), GOOD, .reusable = true, .uses = 3, .uses_most = 5};
+static const struct authkey none_left = {.id = 62, OF(1, 10), GOOD, .reusable = true, .uses = 5, .uses_most = 5};
 static const struct authkey revoked = {.id = 53, OF(1, 10), .expiry = AT(10), .revoked = AT(-2), .reusable = true};
 static const struct authkey outdated = {.id = 54, OF(1, 10), .expiry = AT(-2), .revoked = {INT64_MIN}, .reusable = true};
 static const struct authkey undying = {.id = 55, OF(1, 10), NEVER, .revoked = {INT64_MIN}, .reusable = true};
@@ -53,7 +56,7 @@ struct trial {
 	const char *name;
 	/* request */
 	struct wall expiry; /* {0} here is 1970, a past time; ZERO says none */
-	const char *followup;
+	const char *followup, *hint;
 	struct bytes *tags;
 	size_t tag_count;
 	bool credential, malformed, ephemeral, no_node_key;
@@ -179,6 +182,22 @@ static const struct trial trials[] = {
 	{"unknown key", ZERO, .credential = true, .kind = VERDICT_REFUSE, .reason = "invalid key: it does not exist", FOREVER},
 	{"expired key", ZERO, KEY(outdated), .kind = VERDICT_REFUSE, .reason = "invalid key: it has expired", FOREVER},
 	{"revoked key", ZERO, KEY(revoked), .kind = VERDICT_REFUSE, .reason = "invalid key: it was revoked", FOREVER},
+	{"limited key with uses left", ZERO, KEY(two_left), .kind = VERDICT_ENROLL, LIFETIME},
+	{"limited key, all used", ZERO, KEY(none_left), .kind = VERDICT_REFUSE, .reason = "invalid key: it was good for so many machines and is used up",
+	 FOREVER},
+	{"limited key, all used, a machine that it let in", ZERO, KEY(none_left), .node = &by_none_left, .owner = &by_none_left, .kind = VERDICT_REKEY,
+	 .about = &by_none_left, LIFETIME},
+	{"limited key, all used, another machine of the owner", ZERO, KEY(none_left), .owner = &old_node, .kind = VERDICT_REFUSE,
+	 .reason = "invalid key: it was good for so many machines and is used up", FOREVER},
+	{"limited key, all used, restart", ZERO, KEY(none_left), .node = &good, .kind = VERDICT_KNOWN, .about = &good, .until = AT(24)},
+
+	/* the tailnet that management wants */
+	{"required by name", ZERO, KEY(reusable), .hint = "required:lab", .kind = VERDICT_ENROLL, LIFETIME},
+	{"required by domain", ZERO, KEY(reusable), .hint = "required:lab.example", .kind = VERDICT_ENROLL, LIFETIME},
+	{"another is required", ZERO, KEY(reusable), .hint = "required:other", .kind = VERDICT_REFUSE,
+	 .reason = "this machine is managed to join another tailnet than its key's", FOREVER},
+	{"another is only wished", ZERO, KEY(reusable), .hint = "other", .kind = VERDICT_ENROLL, LIFETIME},
+
 	{"used key", ZERO, KEY(used), .kind = VERDICT_REFUSE, .reason = "invalid key: it was good for one machine and is used up", FOREVER},
 
 	/* requested tags */
@@ -262,9 +281,10 @@ static void one_trial(const struct trial *t)
 		.request_tags = t->tags,
 		.request_tag_count = t->tag_count,
 		.followup = bytes_text(t->followup),
+		.tailnet_hint = bytes_text(t->hint),
 		.capver = 138,
 	};
-	struct known known = {t->node, t->old, t->key, t->owner, t->unpolled, t->frozen, t->suspended, t->approval};
+	struct known known = {t->node, t->old, t->key, t->owner, t->unpolled, t->frozen, t->suspended, t->approval, BYTES("lab"), BYTES("lab.example")};
 	struct verdict v = admission_decide(&join, &known, t->no_lifetime ? 0 : lifetime_ms, now);
 	const char *reason = t->reason ? t->reason : "";
 	bool lets_in = t->kind == VERDICT_ENROLL || t->kind == VERDICT_REKEY;

@@ -18,9 +18,10 @@ struct authkey {
 	struct wall created, expiry; /* expiry WALL_ZERO: never */
 	struct wall revoked;         /* WALL_ZERO: still good; `expire` sets it */
 	uint64_t used_by;            /* node that a one-shot key let in, or 0 */
+	unsigned uses, uses_most;    /* of a reusable key: machines that it let in, and how many it may; uses_most 0: any number, not counted */
 };
 
-enum { TAG_MAX = 64, TAGS_MAX = 64 };
+enum { TAG_MAX = 64, TAGS_MAX = 64, AUTHKEY_USES_MAX = 1000000 };
 /* "tag:" + letter + letters, digits, "-". */
 MUST_USE enum err tag_check(struct bytes tag, struct diag *why);
 

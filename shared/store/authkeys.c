@@ -16,9 +16,11 @@ unsigned authkeys_insert(struct tx *tx, const struct authkey *key)
 	tx_arg_bool(tx, key->preapproved);
 	tx_arg_texts(tx, key->tags, key->tag_count);
 	tx_arg_time(tx, key->expiry);
+	tx_arg_u64(tx, key->uses_most);
 	return tx_add(tx,
-		      "INSERT INTO fleetscale.authkeys AS a (tailnet_id, user_id, prefix, hash, description, reusable, ephemeral, preapproved, tags, expiry) "
-		      "VALUES (fleetscale.current_tailnet(), $1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING " ROWS_AUTHKEY);
+		      "INSERT INTO fleetscale.authkeys AS a (tailnet_id, user_id, prefix, hash, description, reusable, ephemeral, preapproved, tags, expiry, "
+		      "uses_most) "
+		      "VALUES (fleetscale.current_tailnet(), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING " ROWS_AUTHKEY);
 }
 
 unsigned authkeys_list(struct tx *tx)

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -141,6 +142,37 @@ static void a_one_shot_key_lets_one_in(void **state)
 	assert_int_equal(enroll(e).e, ERR_NOT_FOUND);
 }
 
+/* Of several at once exactly as many as the key is good for; a machine that comes back is not counted again. */
+static void a_limited_key_counts_machines(void **state)
+{
+	(void)state;
+	enum { JOINS = 6, MOST = 3 };
+	struct joined joined[JOINS] = {0};
+	struct secret secret;
+	uint64_t key = make_key(&secret, true);
+	unsigned left = JOINS, in = 0;
+	bool done = false;
+	char sql[128];
+	snprintf(sql, sizeof sql, "WITH w AS (UPDATE fleetscale.authkeys SET uses_most = %d RETURNING 1) SELECT count(*) FROM w", MOST);
+	fixture_sql(fx, sql);
+	for (uint8_t i = 0; i < JOINS; i++) {
+		struct enrollment e = join_of(i + 1, "limited");
+		e.authkey = key;
+		joined[i].left = &left;
+		joined[i].all_done = &done;
+		nodes_enroll(i % 2 ? pg : other, tailnet, &e, on_joined, &joined[i]);
+	}
+	assert_true(fixture_wait(loop, &done, 10000));
+	for (unsigned i = 0; i < JOINS; i++) {
+		in += joined[i].e == ERR_NONE;
+		assert_true(joined[i].e == ERR_NONE || joined[i].e == ERR_EXHAUSTED);
+	}
+	assert_int_equal(in, MOST);
+	assert_string_equal(fixture_sql(fx, "SELECT uses FROM fleetscale.authkeys"), "3");
+	assert_string_equal(fixture_sql(fx, "WITH w AS (UPDATE fleetscale.nodes SET authkey_id = authkey_id RETURNING 1) SELECT count(*) FROM w"), "3");
+	assert_string_equal(fixture_sql(fx, "SELECT uses FROM fleetscale.authkeys"), "3");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -149,6 +181,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(one_bad_join_leaves_its_group_alone, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(a_full_range_says_so_and_freed_addresses_come_again, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(a_one_shot_key_lets_one_in, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(a_limited_key_counts_machines, nodes_fixture_open, nodes_fixture_close),
 	};
 	return cmocka_run_group_tests(tests, nodes_fixture_start, nodes_fixture_stop);
 }

@@ -55,6 +55,8 @@ static void read_key(struct tx *tx, const struct register_find *find, struct nod
 	k->known.tailnet_frozen = k->key_tailnet->frozen;
 	k->known.tailnet_suspended = k->key_tailnet->suspended;
 	k->known.device_approval = k->key_tailnet->device_approval;
+	k->known.tailnet_name = k->key_tailnet->name;
+	k->known.tailnet_domain = k->key_tailnet->domain;
 	k->lifetime_ms = k->key_tailnet->key_lifetime_ms;
 	if (authkey->user) {
 		k->key_user = ARENA_NEW(find->arena, struct user);

@@ -156,4 +156,6 @@ void rows_authkey(struct tx *tx, unsigned statement, size_t row, unsigned first,
 	out->expiry = tx_time(tx, statement, row, c++);
 	out->revoked = tx_time(tx, statement, row, c++);
 	out->used_by = tx_u64(tx, statement, row, c++);
+	out->uses = (unsigned)tx_u64(tx, statement, row, c++);
+	out->uses_most = (unsigned)tx_u64(tx, statement, row, c++);
 }

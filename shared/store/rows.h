@@ -25,8 +25,8 @@
 	"n.authkey_id, n.register_method, n.routes_primary, n.unreachable"
 #define ROWS_AUTHKEY \
 	"a.id, a.tailnet_id, a.user_id, a.prefix, a.hash, a.description, a.reusable, a.ephemeral, a.preapproved, a.tags, a.created, a.expiry, a.revoked, " \
-	"a.used_by"
-enum { ROWS_TAILNET_COUNT = 14, ROWS_SETTINGS_COUNT = 13, ROWS_USER_COUNT = 8, ROWS_NODE_COUNT = 28, ROWS_AUTHKEY_COUNT = 14 };
+	"a.used_by, a.uses, a.uses_most"
+enum { ROWS_TAILNET_COUNT = 14, ROWS_SETTINGS_COUNT = 13, ROWS_USER_COUNT = 8, ROWS_NODE_COUNT = 28, ROWS_AUTHKEY_COUNT = 16 };
 
 void rows_tailnet(struct tx *tx, unsigned statement, size_t row, unsigned first, struct arena *arena, struct tailnet *out);
 void rows_settings(struct tx *tx, unsigned statement, size_t row, unsigned first, struct arena *arena, struct settings *out);
