@@ -16,7 +16,7 @@ enum { LIFETIME_MS = 900000, MOST = 100 };
 struct begun {
 	bool done;
 	enum err e;
-	char why[200];
+	char why[DIAG_TEXT_MAX];
 };
 
 static void on_begun(void *context, enum err e, const struct diag *why)
