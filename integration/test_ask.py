@@ -1,131 +1,200 @@
-"""Questions to clients over their map streams: pings of each kind, what they tell about themselves, and answers that are none."""
+"""Questions to clients over their map streams: pings of every kind, and what a client tells about itself (c2n)."""
 
-import base64
 import json
-import threading
 import time
-import urllib.parse
 
 import pytest
 from actors.asking import ask
 from actors.client import NEWEST, OLDEST
+from actors.routing import until
 
 BOTH = pytest.mark.parametrize("release", [NEWEST, OLDEST])
+OWN = "/api/fleetscale/v1/nodes"
 
 
-def put(net, number, what, body, coordinator=0):
-    return ask(net.cluster, "POST", f"/api/fleetscale/v1/nodes/{number}/{what}", body, tailnet=net.name, coordinator=coordinator)
+def question(net, number, kind, body, coordinator=1, **more):
+    """One question through a coordinator."""
+    return ask(net.cluster, "POST", f"{OWN}/{number}/{kind}", body, tailnet=net.name, coordinator=coordinator, **more)
 
 
-def debug(net, number, coordinator=0, **body):
-    said = put(net, number, "debug", body, coordinator)
-    assert said.status == 200, said.text
-    return said.json["answer"]
-
-
-@BOTH
-def test_pings(tailnet, release):
-    one, two = tailnet.join("one", machine=tailnet.machine(release)), tailnet.join("two", coordinator=1)
-    one.sees(two)
-    for coordinator in 0, 1:
-        said = put(tailnet, one.id, "ping", {"type": "alive"}, coordinator)
-        assert said.status == 200 and said.json["ping"]["error"] == "", said.text
-    for kind in "disco", "TSMP", "ICMP", "peerapi":
-        said = put(tailnet, one.id, "ping", {"type": kind, "target": two.id}, 1)
-        assert said.status == 200, (kind, said.text)
-        ping = said.json["ping"]
-        assert (ping["type"], ping["error"], ping["target"]) == (kind, "", two.ips[0]) and ping["latencySeconds"] > 0, ping
-    said = put(tailnet, one.id, "ping", {"type": "disco", "target": "100.99.99.99"})
-    assert said.status == 200 and said.json["ping"]["error"], said.text
+@pytest.fixture
+def pair(tailnets, request):
+    """Two nodes whose streams the first coordinator holds; the questions come to the second."""
+    net = tailnets()
+    release = request.node.callspec.params.get("release", NEWEST) if hasattr(request.node, "callspec") else NEWEST
+    node, other = (net.join(name, coordinator=0, machine=net.machine(release)) for name in ("node", "other"))
+    node.sees(other)
+    other.sees(node)
+    node.knows_home(other)
+    other.knows_home(node)
+    return net, node, other
 
 
 @BOTH
-def test_what_a_client_tells(tailnet, release):
-    node = tailnet.join("one", machine=tailnet.machine(release))
-    for coordinator in 0, 1:
-        answer = debug(tailnet, node.id, coordinator, path="/echo", body="what it is, é")
-        assert (answer["status"], answer["encoding"], answer["body"]) == (200, "text", "what it is, é")
-    answer = debug(tailnet, node.id, 1, path="/debug/goroutines")
-    assert answer["status"] == 200 and "goroutine " in answer["body"]
-    audits = tailnet.api("GET", "/api/fleetscale/v1/audits")["audits"]
-    assert [a["subject"] for a in audits if a["action"] == "node.debug"] == [node.id] * 3
+def test_pings(pair, release):
+    net, node, other = pair
+    pong = question(net, node.id, "ping", {}).json["ping"]
+    assert pong["type"] == "alive" and pong["error"] == "" and 0 <= pong["latencySeconds"] < 5
+    for kind in ("disco", "TSMP", "ICMP", "peerapi"):
+        for target in (other.id, other.ips[0]):
+            pong = question(net, node.id, "ping", {"type": kind, "target": target}).json["ping"]
+            assert (pong["type"], pong["error"], pong["target"]) == (kind, "", other.ips[0]), pong
+            assert pong["targetName"].split(".")[0] == "other" and 0 < pong["latencySeconds"] < 10
+    pong = question(net, node.id, "ping", {"type": "disco", "target": "100.127.0.9"}).json["ping"]
+    assert "no matching peer" in pong["error"]
 
 
-def asked(raw, since):
-    """The path to which the next question to that raw client wants its answer, and the question."""
-    question = raw.frame(lambda m: m.get("PingRequest"), since, 10, "a question")[1]["PingRequest"]
-    url = urllib.parse.urlsplit(question["URL"])
-    assert url.scheme == "https" and question["URLIsNoise"]
-    return url.path, question
+@BOTH
+def test_support(pair, release):
+    net, node, _ = pair
+    told = question(net, node.id, "debug", {"path": "/echo", "method": "POST", "body": "how do you do? \u00e9"}).json["answer"]
+    assert (told["status"], told["encoding"], told["body"]) == (200, "text", "how do you do? \u00e9")
+    told = question(net, node.id, "debug", {"path": "/debug/goroutines"}).json["answer"]
+    assert told["status"] == 200 and "goroutine " in told["body"]
+    told = question(net, node.id, "debug", {"path": "/debug/prefs", "method": "GET"}).json["answer"]
+    assert json.loads(told["body"])["ControlURL"] == net.url()
+    told = question(net, node.id, "debug", {"path": "/debug/pprof/heap", "timeoutSeconds": 20}).json["answer"]
+    assert told["status"] != 200 or told["encoding"] == "base64", "bytes that are no text"
+    large = "x" * 60000
+    assert question(net, node.id, "debug", {"path": "/echo", "method": "POST", "body": large}).json["answer"]["body"] == large
 
 
-def test_answers_that_are_none(tailnet):
-    node, other = tailnet.raw("one"), tailnet.raw("two", coordinator=1)
-    said = []
-    asker = threading.Thread(target=lambda: said.append(put(tailnet, node.number, "debug", {"path": "/echo", "body": "yes", "timeoutSeconds": 15}, 1)))
-    mark = node.mark()
-    asker.start()
-    try:
-        path, question = asked(node, mark)
-        assert question["Types"] == "c2n" and base64.b64decode(question["Payload"]).startswith(b"POST /echo HTTP/1.1\r\n")
-        answer = "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}".format
-        assert other.request(path, text=answer(2, "no"))["status"] == 204
-        for unknown in (path[:-1] + ("0" if path[-1] != "0" else "1"), path[:-32] + "0" * 32):
-            assert node.request(unknown, text=answer(2, "no"))["status"] == 204
-        for malformed in (path + "00", path[:-1], path[:-1] + "x"):
-            assert node.request(malformed, text=answer(2, "no"))["status"] == 404
-        asker.join(0.5)
-        assert asker.is_alive(), "another machine's answer, or one of another question, is none"
-        assert node.request(path, text=answer(3, "yes"))["status"] == 204
-    finally:
-        asker.join(20)
-    assert said[0].status == 200 and said[0].json["answer"]["body"] == "yes", said[0].text
+def test_many_at_once(pair):
+    """Answers find their questions, whoever asks for whom."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    net, node, other = pair
+
+    def one(i):
+        number = (node, other)[i % 2].id
+        said = question(net, number, "debug", {"path": "/echo", "method": "POST", "body": f"word {i}", "timeoutSeconds": 20}, i % 2)
+        return said.status, said.text
+
+    with ThreadPoolExecutor(4) as pool:
+        for i, (status, text) in enumerate(pool.map(one, range(24))):
+            assert status == 200 and json.loads(text)["answer"]["body"] == f"word {i}", (i, status, text)
 
 
-def test_answers_that_are_not_understood(tailnet):
-    node = tailnet.raw("one")
-    for what, body in (("debug", {"path": "/echo"}), ("ping", {"type": "disco", "target": "100.99.99.99"})):
-        said, mark = [], node.mark()
-        asker = threading.Thread(target=lambda: said.append(put(tailnet, node.number, what, body)))
-        asker.start()
-        try:
-            path, _ = asked(node, mark)
-            node.request(path, text="neither")
-        finally:
-            asker.join(20)
-        assert said[0].status == 502, said[0].text
+NOT_ASKED = ["/debug/component-logging?component=magicsock&secs=9", "/remoteapi/localapi/v0/status", "/wol", "/netfilter-kind",
+             "/nonsense", "echo", "", "/echo\r\nX: y", "/echo /", "/\u00e9"]
+BAD = [("debug", {"path": path}) for path in NOT_ASKED] + [
+    ("debug", {}), ("debug", []), ("debug", {"path": 7}), ("debug", {"path": "/echo", "method": "PUT"}), ("debug", {"path": "/update", "method": "POST"}),
+    ("debug", {"path": "/echo", "body": "x" * 70000}), ("debug", {"path": "/echo?" + "x" * 600}), ("debug", {"path": "/echo", "more": 1}),
+    ("debug", {"path": "/echo", "timeoutSeconds": 0}), ("debug", {"path": "/echo", "timeoutSeconds": 61}),
+    ("ping", {"type": "loud", "target": "100.64.0.2"}), ("ping", {"type": "disco"}), ("ping", {"type": "disco", "target": "nobody"}),
+    ("ping", {"type": "disco", "target": "999999999"}), ("ping", {"type": "disco", "target": "-1"}), ("ping", {"type": "alive", "target": "100.64.0.2"}),
+    ("ping", {"type": "disco,TSMP", "target": "100.64.0.2"}), ("ping", {"type": "c2n", "target": "100.64.0.2"}), ("ping", {"type": 4}), ("ping", []),
+    ("ping", {"timeoutSeconds": -1}), ("ping", {"timeoutSeconds": 1e9}), ("ping", {"target": None, "type": None, "more": None}), ("ping", "text")]
 
 
-def test_bad_input(tailnets):
-    mine, theirs = tailnets("a"), tailnets("b")
-    node, foreign = mine.raw("one"), theirs.raw("two")
-    for number, what, body, status in [
-        (foreign.number, "ping", {}, 404),
-        (foreign.number, "debug", {"path": "/echo"}, 404),
-        (node.number, "ping", {"type": "pong"}, 400),
-        (node.number, "ping", {"type": "disco"}, 400),
-        (node.number, "ping", {"type": "alive", "target": str(node.number)}, 400),
-        (node.number, "ping", {"type": "disco", "target": str(foreign.number)}, 400),
-        (node.number, "ping", {"timeoutSeconds": 0}, 400),
-        (node.number, "ping", {"timeoutSeconds": 61}, 400),
-        (node.number, "debug", {"path": "/wol"}, 400),
-        (node.number, "debug", {"path": "/update", "method": "POST"}, 400),
-        (node.number, "debug", {"path": "/echo?a b"}, 400),
-        (node.number, "debug", {"path": "/echo?a\r\nHost: b"}, 400),
-        (node.number, "debug", {"path": "/remoteapi/localapi/v0/status"}, 400),
-        (node.number, "ping", {"timeoutSeconds": 1}, 504),
-    ]:
-        said = put(mine, number, what, body)
-        assert said.status == status, (what, body, said.text)
-        assert json.loads(said.text)["errors"]
-    assert not any("PingRequest" in m for _, m, _ in foreign.frames)
+def test_bad_input(tailnet):
+    """Whatever is no question is refused before the client hears of it."""
+    raw = tailnet.raw("node")
+    mark = raw.mark()
+    for kind, body in BAD:
+        said = question(tailnet, raw.number, kind, body)
+        assert said.status in (400, 422), (kind, body, said.status, said.text)
+    time.sleep(0.5)
+    assert not [m for _, m, _ in raw.frames[mark:] if "PingRequest" in m]
 
 
-def test_offline(tailnet):
-    node = tailnet.raw("one")
-    assert put(tailnet, node.number, "ping", {"timeoutSeconds": 1}).status == 504, "it is online and says nothing"
-    node.close()
-    end = time.monotonic() + 15
-    while (said := put(tailnet, node.number, "ping", {"timeoutSeconds": 1})).status == 504:
-        assert time.monotonic() < end, "its stream has ended: offline after the grace"
-    assert said.status == 409 and said.said == ["the node is offline"], said.text
+@pytest.mark.parametrize("kind, body", [("ping", {}), ("debug", {"path": "/echo"})])
+def test_who_is_not_there(tailnets, kind, body):
+    here, there = tailnets("a"), tailnets("b")
+    raw, foreign = here.raw("node"), there.raw("foreign")
+    mark = foreign.mark()
+    for number in (foreign.number, 9999999999, 0):
+        assert question(here, number, kind, body).status == 404, number
+    assert question(here, "x", kind, body).status in (400, 404)
+    said = question(here, raw.number, "ping", {"type": "disco", "target": str(foreign.number)})
+    assert said.status == 400 and "no node of this tailnet" in said.text
+    assert not [m for _, m, _ in foreign.frames[mark:] if "PingRequest" in m]
+    raw.close()
+    until(lambda: not here.node(raw.number)["online"], 15, "offline")
+    said = question(here, raw.number, kind, body)
+    assert said.status == 409 and "offline" in said.text
+
+
+def asked(raw, since, seconds=5):
+    return raw.frame(lambda m: "PingRequest" in m, since=since, seconds=seconds, told="a question")[1]["PingRequest"]
+
+
+def test_answers_of_others_do_not_count(tailnet):
+    """A raw client that is asked says nothing; another machine that knows the URL answers in its place."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    node, stranger = tailnet.raw("node"), tailnet.raw("stranger", coordinator=1)
+    with ThreadPoolExecutor(2) as pool:
+        mark = node.mark()
+        waiting = pool.submit(question, tailnet, node.number, "debug", {"path": "/echo", "timeoutSeconds": 3})
+        request = asked(node, mark)
+        assert request["Types"] == "c2n" and request["URLIsNoise"] is True and request["URL"].startswith("https://")
+        path = "/machine" + request["URL"].partition("/machine")[2]
+        answer = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlies"
+        assert stranger.request(path, text=answer)["status"] == 204, "nothing is said about whether it was a question"
+        for other in ("/machine/ping-response/" + "0" * 48, path[:-1] + ("0" if path[-1] != "0" else "1")):
+            assert node.request(other, text=answer)["status"] == 204
+        for malformed in ("x", "0" * 47, "0" * 49, "zz" * 24):
+            assert node.request("/machine/ping-response/" + malformed, text=answer)["status"] == 404
+        said = waiting.result()
+        assert said.status == 504 and said.json["title"] == "Gateway Timeout", "the node itself said nothing"
+
+        mark = node.mark()
+        waiting = pool.submit(question, tailnet, node.number, "debug", {"path": "/echo", "timeoutSeconds": 10})
+        path = "/machine" + asked(node, mark)["URL"].partition("/machine")[2]
+        assert stranger.request(path, text=answer)["status"] == 204
+        assert node.request(path, text=answer.replace("lies", "true"))["status"] == 204
+        assert waiting.result().json["answer"]["body"] == "true"
+
+        mark = node.mark()
+        waiting = pool.submit(question, tailnet, node.number, "debug", {"path": "/echo", "timeoutSeconds": 10})
+        path = "/machine" + asked(node, mark)["URL"].partition("/machine")[2]
+        assert node.request(path, text="no answer in HTTP")["status"] == 204
+        assert waiting.result().status == 502
+
+        mark = node.mark()
+        waiting = pool.submit(question, tailnet, node.number, "ping", {"type": "disco", "target": str(stranger.number), "timeoutSeconds": 10})
+        request = asked(node, mark)
+        assert request["Types"] == "disco" and request["IP"] == stranger.map["Node"]["Addresses"][0].partition("/")[0]
+        assert node.request("/machine" + request["URL"].partition("/machine")[2], text='["no object"]')["status"] == 204
+        assert waiting.result().status == 502
+
+
+def test_audited(tailnet):
+    raw = tailnet.raw("node")
+    raw.close()
+    until(lambda: not tailnet.node(raw.number)["online"], 15, "offline")
+    question(tailnet, raw.number, "debug", {"path": "/debug/prefs"})
+    question(tailnet, raw.number, "ping", {})
+    lines = tailnet.api("GET", "/api/fleetscale/v1/audits")["audits"]
+    assert {"node.debug", "node.ping"} <= {line["action"] for line in lines}
+
+
+def test_redis_gone(broken):
+    """Clean refusals at both coordinators while questions have no way; answers again afterwards."""
+    cluster, net = broken(**{"presence.grace": "10s"})
+    node = net.join("node")
+    assert question(net, node.id, "ping", {}, 0).status == 200
+    cluster.redis.stop()
+    for coordinator in (0, 1):  # one knows who was online, the other may never have asked
+        for kind, body in (("ping", {}), ("debug", {"path": "/echo"})):
+            began = time.monotonic()
+            said = question(net, node.id, kind, {**body, "timeoutSeconds": 3}, coordinator)
+            assert said.status == 503 and time.monotonic() - began < 5, said.text
+    cluster.redis.start()
+    until(lambda: question(net, node.id, "ping", {"timeoutSeconds": 2}, 1).status == 200, 30, "an answer again")
+
+
+def test_coordinator_ends_with_open_questions(broken):
+    """A question that nobody answers does not hold up the end of its coordinator."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    cluster, net = broken()
+    silent = net.raw("silent")
+    with ThreadPoolExecutor(1) as pool:
+        mark = silent.mark()
+        waiting = pool.submit(question, net, silent.number, "debug", {"path": "/echo", "timeoutSeconds": 60}, 1)
+        asked(silent, mark)
+        began = time.monotonic()
+        assert cluster.coordinators[1].stop(40) == 0 and time.monotonic() - began < 35
+        assert waiting.exception() or waiting.result().status >= 500

@@ -47,7 +47,11 @@ static void on_online_known(void *context, enum err e)
 	if (e) {
 		problem_reply_err(t->x, e, t->detail, NULL);
 	} else if (!presence_online(t->c->view, t->question.tailnet, t->id)) {
-		problem_reply(t->x, 409, t->detail, "the node is offline", NULL);
+		/* While Redis is away, who is not known to be online may yet be. */
+		if (presence_certain(t->c->view, t->question.tailnet))
+			problem_reply(t->x, 409, t->detail, "the node is offline", NULL);
+		else
+			problem_reply(t->x, 503, t->detail, "nobody knows now whether the node is online: Redis is away, or was until a moment ago", NULL);
 	} else {
 		t->asked = loop_now(t->c->loop);
 		ask_node(t->c->asks, &t->question, on_answered, t);

@@ -23,7 +23,9 @@ static const char *reason_phrase(unsigned status)
 		       {415, "Unsupported Media Type"},
 		       {422, "Unprocessable Entity"},
 		       {429, "Too Many Requests"},
-		       {503, "Service Unavailable"}};
+		       {502, "Bad Gateway"},
+		       {503, "Service Unavailable"},
+		       {504, "Gateway Timeout"}};
 
 	for (size_t i = 0; i < COUNT_OF(phrases); i++)
 		if (phrases[i].status == status)
