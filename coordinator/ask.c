@@ -7,6 +7,7 @@
 #include "jsonw.h"
 #include "log.h"
 #include "poll.h"
+#include "rate.h"
 #include "sealed.h"
 #include "table.h"
 #include "text.h"
@@ -19,7 +20,9 @@ enum {
 	TOKEN_LEN = 32, /* of the question, hex: unguessable */
 	OPEN_MAX = 1024,
 	MESSAGE_MAX = C2N_ANSWER_MAX + 4096,
-	WORDS_MAX = 6
+	WORDS_MAX = 6,
+	ANSWERS_PER_MINUTE = 600, /* of one machine, per thread: a hundred coordinators may ask it whether it is there */
+	MACHINES_MAX = 65536
 };
 
 struct ask {
@@ -38,7 +41,8 @@ struct asks {
 	char name[NAME_LEN + 1];
 	struct bus_listener questions, answers;
 	struct sealed_key key;
-	struct table *open; /* token -> struct ask */
+	struct table *open;       /* token -> struct ask */
+	struct rate *answer_rate; /* by machine key */
 };
 
 static void ask_end(struct ask *a, enum err e, struct bytes body)
@@ -200,8 +204,13 @@ void serve_answer(struct exchange *x)
 	struct bytes id = x->params[0];
 	char channel[sizeof ANSWER_CHANNEL + NAME_LEN], head[TOKEN_LEN + 2 * KEY_LEN + 4], machine[2 * KEY_LEN + 1];
 	uint8_t raw[(NAME_LEN + TOKEN_LEN) / 2];
+	unsigned retry_s;
 	int len;
 
+	if (!rate_take(c->asks->answer_rate, bytes_of(x->machine->raw, KEY_LEN), clock_mono(), &retry_s)) {
+		exchange_reply_text(x, 429, "this machine answers too often\n");
+		return;
+	}
 	if (hex_decode(id, raw, sizeof raw)) {
 		exchange_reply_text(x, 404, "not found\n");
 		return;
@@ -222,6 +231,7 @@ struct asks *asks_new(struct coordinator *c)
 
 	asks->c = c;
 	asks->open = table_new();
+	asks->answer_rate = rate_new(ANSWERS_PER_MINUTE, MACHINES_MAX);
 	snprintf(asks->name, sizeof asks->name, "%016llx", (unsigned long long)random_number());
 	sealed_key_derive(bytes_text(c->options->cluster_secret), "questions to nodes", &asks->key);
 	asks->questions = (struct bus_listener){.on_message = on_question, .context = asks};
@@ -246,6 +256,7 @@ void asks_free(struct asks **at)
 	TABLE_EACH(asks->open, key, a)
 		ask_end(a, ERR_CANCELED, BYTES_NONE);
 	table_free(&asks->open);
+	rate_free(&asks->answer_rate);
 	key_wipe(&asks->key, sizeof asks->key);
 	free(asks);
 }

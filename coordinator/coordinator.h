@@ -70,11 +70,11 @@ struct coordinator {
 	struct reports *reports;
 	unsigned refusals_open; /* audit lines of refusals that are under way */
 	struct asks *asks;
-	struct sweep *sweep;     /* first worker only, as the next */
+	struct sweep *sweep; /* first worker only, as the next */
 	struct routers *routers;
 	struct list sessions[SESSION_STATES];
 	size_t session_count;
-	struct list logins; /* requests held until somebody answers for them */
+	struct list logins;  /* requests held until somebody answers for them */
 	struct table *polls; /* node id -> its newest poll here */
 	size_t poll_count;
 	struct timer poll_touch;

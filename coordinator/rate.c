@@ -1,5 +1,6 @@
 #include "rate.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "list.h"
@@ -114,9 +115,10 @@ bool rate_take_seen(struct rate *rate, struct bytes key, struct mono now, unsign
 {
 	bool taken = rate_take(rate, key, now, retry_s);
 	const struct bucket *b = table_find(rate->buckets, key);
-	int64_t missing = (int64_t)rate->per_minute * 1000 - b->milli_tokens;
+	int64_t full = (int64_t)rate->per_minute * 1000, missing = full - b->milli_tokens;
 
+	assert(full);
 	*left = (unsigned)(b->milli_tokens / 1000);
-	*full_s = (unsigned)((missing * 60 + (int64_t)rate->per_minute * 1000 - 1) / ((int64_t)rate->per_minute * 1000));
+	*full_s = (unsigned)((missing * 60 + full - 1) / full);
 	return taken;
 }

@@ -34,8 +34,8 @@ struct exchange {
 	uint16_t capver;                   /* of the Noise initiation */
 	const struct route *route;
 	unsigned refusal; /* NULL route: why the table found none (dispatch.h) */
-	void *guard; /* what the guard found (who is asking); in the arena */
-	bool gone;   /* the client is not there any more */
+	void *guard;      /* what the guard found (who is asking); in the arena */
+	bool gone;        /* the client is not there any more */
 	bool answered;
 	uint64_t id; /* for logs and audits; random */
 };
