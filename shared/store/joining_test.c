@@ -155,8 +155,8 @@ static void a_limited_key_counts_machines(void **state)
 	char sql[128];
 	snprintf(sql, sizeof sql, "WITH w AS (UPDATE fleetscale.authkeys SET uses_most = %d RETURNING 1) SELECT count(*) FROM w", MOST);
 	fixture_sql(fx, sql);
-	for (uint8_t i = 0; i < JOINS; i++) {
-		struct enrollment e = join_of(i + 1, "limited");
+	for (unsigned i = 0; i < JOINS; i++) {
+		struct enrollment e = join_of((uint8_t)(i + 1), "limited");
 		e.authkey = key;
 		joined[i].left = &left;
 		joined[i].all_done = &done;

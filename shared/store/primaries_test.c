@@ -26,8 +26,8 @@ static void make_routers(void)
 {
 	static const char *const labels[NODES] = {"one", "two", "three"};
 	struct prefix routes[] = {prefix_of("10.0.0.0/8"), prefix_of("0.0.0.0/0"), prefix_of("::/0")};
-	for (uint8_t i = 0; i < NODES; i++) {
-		struct enrollment e = join_of(i + 1, labels[i]);
+	for (unsigned i = 0; i < NODES; i++) {
+		struct enrollment e = join_of((uint8_t)(i + 1), labels[i]);
 		e.routes = routes;
 		e.route_count = COUNT_OF(routes);
 		node[i] = enroll(e).node.id;
