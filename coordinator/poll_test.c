@@ -267,6 +267,64 @@ static void test_one_frame_waits_for_room(void **state)
 	assert_true(s.ended);
 }
 
+static bool askable(uint64_t tailnet, uint64_t node)
+{
+	struct bytes host;
+
+	return poll_host(&c, tailnet, node, &host);
+}
+
+/* A question is a frame of its own: behind the first map, behind a map that waits, and once. */
+static void test_a_question_goes_between_frames(void **state)
+{
+	struct stream s;
+
+	(void)state;
+	start(&s, 7, MAP_STREAM);
+	poll_ask(&c, 7, BYTES("{\"a\":1}"));
+	assert_false(askable(1, 7));
+	say("first");
+	assert_true(askable(1, 7));
+	assert_false(askable(2, 7));
+	assert_false(askable(1, 8));
+	poll_ask(&c, 8, BYTES("{}"));
+	assert_int_equal(s.frames, 1);
+	say("second");
+	poll_ask(&c, 7, BYTES("{\"a\":2}"));
+	poll_ask(&c, 7, BYTES("{\"a\":3}"));
+	assert_int_equal(s.frames, 1);
+	room(&s);
+	assert_int_equal(s.frames, 2);
+	assert_int_equal(s.len, 2 * MAPFRAME_HEADER_LEN + 5 + 6);
+	room(&s);
+	assert_int_equal(s.frames, 3);
+	room(&s);
+	assert_int_equal(s.frames, 3);
+	poll_ask(&c, 7, BYTES("{\"a\":4}"));
+	assert_int_equal(s.frames, 4);
+	poll_ask(&c, 7, BYTES("{\"a\":5}"));
+	leave(&s);
+	assert_int_equal(s.frames, 4);
+}
+
+/* Its last frame waits, then it ends: nothing comes behind. */
+static void test_a_stream_that_ends_asks_nothing(void **state)
+{
+	struct stream s;
+
+	(void)state;
+	start(&s, 7, MAP_STREAM);
+	say("first");
+	say("second");
+	poll_ask(&c, 7, BYTES("{}"));
+	end(ERR_UNAVAILABLE, LINK_END_DONE);
+	assert_false(askable(1, 7));
+	poll_ask(&c, 7, BYTES("{}"));
+	room(&s);
+	assert_int_equal(s.frames, 2);
+	assert_true(s.ended);
+}
+
 static void test_another_mapper_may_begin_but_not_go_on(void **state)
 {
 	struct stream s;
@@ -478,6 +536,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_a_stream_is_told_and_kept_alive),
 		TEST(test_one_frame_waits_for_room),
+		TEST(test_a_question_goes_between_frames),
+		TEST(test_a_stream_that_ends_asks_nothing),
 		TEST(test_another_mapper_may_begin_but_not_go_on),
 		TEST(test_an_unknown_node_is_asked_for_a_while),
 		TEST(test_without_a_first_map_the_stream_breaks),
