@@ -111,6 +111,7 @@ def test_who_is_not_there(tailnets, kind, body):
     assert not [m for _, m, _ in foreign.frames[mark:] if "PingRequest" in m]
     raw.close()
     until(lambda: not here.node(raw.number)["online"], 15, "offline")
+    until(lambda: question(here, raw.number, kind, body).status != 503, 15, "a young Redis is certain of who is offline")
     said = question(here, raw.number, kind, body)
     assert said.status == 409 and "offline" in said.text
 
