@@ -139,12 +139,19 @@ def test_move_is_one_frame(broken):
     for r in (first, second):
         net.api("POST", f"/api/v1/node/{r.number}/approve_routes", {"routes": [SUBNET]})
     viewer.frame(lambda m: SUBNET in has(m, first.number), told="the first router's route")
+    assert served(net) == {first.number: [SUBNET], second.number: [], viewer.number: []}, "one router, though both are approved"
     mark = viewer.mark()
     net.api("POST", f"/api/v1/node/{first.number}/approve_routes", {"routes": []})
     _, moved, _ = viewer.frame(lambda m: SUBNET in has(m, second.number), since=mark, told="the route at the second router")
     told = about(moved, first.number)["changed"]
     assert SUBNET not in (told.get("AllowedIPs") or told["Addresses"]) and not told.get("PrimaryRoutes")
     assert moved["PeersChanged"] and has(moved, second.number).count(SUBNET) == 2, "AllowedIPs and PrimaryRoutes"
+    assert served(net) == {first.number: [], second.number: [SUBNET], viewer.number: []}
+
+
+def served(net):
+    """What scripts on headscale's API see."""
+    return {int(n["id"]): n["subnetRoutes"] for n in net.nodes()}
 
 
 def has(message, number):
