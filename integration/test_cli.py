@@ -7,7 +7,6 @@ import http.server
 import json
 import os
 import pty
-import shutil
 import subprocess
 import threading
 import time
