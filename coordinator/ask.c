@@ -20,10 +20,13 @@ enum {
 	TOKEN_LEN = 32, /* of the question, hex: unguessable */
 	OPEN_MAX = 1024,
 	MESSAGE_MAX = C2N_ANSWER_MAX + 4096,
-	WORDS_MAX = 6,
+	WORDS_MAX = 7,
+	FRESH_S = 120,            /* a question that is older, by the clocks of two coordinators, is somebody's repetition */
 	ANSWERS_PER_MINUTE = 600, /* of one machine, per thread: a hundred coordinators may ask it whether it is there */
 	MACHINES_MAX = 65536
 };
+
+#define SECOND_NS INT64_C(1000000000)
 
 struct ask {
 	struct asks *asks;
@@ -104,8 +107,8 @@ static enum err ask_send(const struct asks *asks, const struct ask *a, const str
 		return ERR_MALFORMED;
 	if (q->target.family != IP_NONE)
 		ip_format(target, q->target);
-	len = snprintf(head, sizeof head, "%s %s %llu %llu %s %s\n", asks->name, a->token, (unsigned long long)q->tailnet, (unsigned long long)q->node,
-		       *q->types ? q->types : "-", target);
+	len = snprintf(head, sizeof head, "%s %s %llu %llu %s %s %lld\n", asks->name, a->token, (unsigned long long)q->tailnet, (unsigned long long)q->node,
+		       *q->types ? q->types : "-", target, (long long)(clock_wall().ns / SECOND_NS));
 	publish(asks->c->bus, &asks->key, CHANNEL, bytes_of(head, (size_t)len), q->payload);
 	return ERR_NONE;
 }
@@ -179,6 +182,13 @@ static enum err write_request(struct buffer *out, const struct bytes words[stati
 	return e ? e : jsonw_end(&w);
 }
 
+static bool is_fresh(struct bytes asked)
+{
+	int64_t at;
+
+	return !text_parse_i64(asked, &at) && llabs(clock_wall().ns / SECOND_NS - at) <= FRESH_S;
+}
+
 static void on_question(void *context, struct bytes message)
 {
 	struct asks *asks = context;
@@ -188,7 +198,7 @@ static void on_question(void *context, struct bytes message)
 
 	buffer_init(&plain, MESSAGE_MAX);
 	buffer_init(&json, MESSAGE_MAX * 2);
-	if (!sealed_open(&asks->key, message, &plain) && split_message(buffer_bytes(&plain), words, WORDS_MAX, &payload) &&
+	if (!sealed_open(&asks->key, message, &plain) && split_message(buffer_bytes(&plain), words, WORDS_MAX, &payload) && is_fresh(words[6]) &&
 	    !text_parse_u64(words[2], UINT64_MAX, &tailnet) && !text_parse_u64(words[3], UINT64_MAX, &node) && poll_host(asks->c, tailnet, node, &host) &&
 	    !write_request(&json, words, payload, host))
 		poll_ask(asks->c, node, buffer_bytes(&json));
