@@ -135,6 +135,7 @@ static struct enrollment task_enrollment(struct register_task *t)
 		.ephemeral = v->ephemeral,
 		.approved = v->approved,
 		.consume_key = v->consume_key,
+		.counted_key = v->authkey && v->authkey->uses_most,
 		.register_method = REGISTER_AUTH_KEY,
 	};
 

@@ -148,7 +148,7 @@ static void add_locks(struct tx *tx, const struct list *members)
 	uint64_t keys[GROUP_MAX];
 	size_t count = 0;
 	LIST_EACH(members, join, struct joining, link) {
-		if (join->e.consume_key)
+		if (join->e.consume_key || join->e.counted_key)
 			keys[count++] = join->e.authkey;
 	}
 	if (count) {

@@ -173,6 +173,48 @@ static void a_limited_key_counts_machines(void **state)
 	assert_string_equal(fixture_sql(fx, "SELECT uses FROM fleetscale.authkeys"), "3");
 }
 
+struct mover {
+	bool done;
+	enum err e;
+};
+
+static void on_moved(void *context, enum err e, struct tx *tx, const struct diag *why)
+{
+	struct mover *mover = context;
+	(void)tx;
+	(void)why;
+	mover->e = e;
+	mover->done = true;
+}
+
+/* Who moves a known machine to the key holds the key first and the tailnet last: a join that took them the other way round would wait for it in a circle. */
+static void a_limited_key_is_taken_before_the_tailnet(void **state)
+{
+	(void)state;
+	struct secret secret;
+	uint64_t key = make_key(&secret, true);
+	struct joined joined = {0};
+	struct mover mover = {0};
+	bool never = false;
+	fixture_sql(fx, "WITH w AS (UPDATE fleetscale.authkeys SET uses_most = 5 RETURNING 1) SELECT count(*) FROM w");
+	assert_int_equal(enroll(join_of(1, "known")).e, ERR_NONE);
+	struct tx *tx = tx_begin(other, tailnet, TX_WRITE);
+	tx_arg_u64(tx, key);
+	tx_add(tx, "UPDATE fleetscale.nodes SET authkey_id = $1");
+	tx_add(tx, "SELECT pg_sleep(0.6)");
+	tx_journal(tx, CHANGE_USER, user);
+	tx_run(tx, on_moved, &mover);
+	(void)fixture_wait(loop, &never, 300);
+	struct enrollment e = join_of(2, "new");
+	e.authkey = key;
+	e.counted_key = true;
+	nodes_enroll(pg, tailnet, &e, on_joined, &joined);
+	assert_true(fixture_wait(loop, &joined.done, 10000) && fixture_wait(loop, &mover.done, 10000));
+	assert_int_equal(mover.e, ERR_NONE);
+	assert_int_equal(joined.e, ERR_NONE);
+	assert_string_equal(fixture_sql(fx, "SELECT uses FROM fleetscale.authkeys"), "2");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -182,6 +224,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_full_range_says_so_and_freed_addresses_come_again, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(a_one_shot_key_lets_one_in, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(a_limited_key_counts_machines, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(a_limited_key_is_taken_before_the_tailnet, nodes_fixture_open, nodes_fixture_close),
 	};
 	return cmocka_run_group_tests(tests, nodes_fixture_start, nodes_fixture_stop);
 }

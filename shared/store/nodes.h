@@ -63,6 +63,7 @@ struct enrollment {
 	uint64_t authkey; /* 0: none */
 	bool ephemeral, approved;
 	bool consume_key; /* one-shot: fails as a whole with ERR_EXHAUSTED when somebody was quicker or it was revoked meanwhile */
+	bool counted_key; /* good for so many: its row moves with each machine */
 };
 
 /* `node` is the row as it stands now; borrowed until the answer returns, NULL unless e is ERR_NONE. generation: to ring for. why: a sentence. */
