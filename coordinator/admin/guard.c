@@ -27,7 +27,7 @@ static void refuse(struct guard_task *t, const char *reason)
 	char peer[ENDPOINT_TEXT_MAX];
 
 	endpoint_format(peer, t->x->peer);
-	log_info(SUBJECT("admin"), "request refused", F_TEXT("reason", reason), F_TEXT("peer", peer), F_BYTES("path", bytes_take(t->x->path, 200)),
+	log_info(SUBJECT("admin"), "request refused", F_TEXT("reason", reason), F_TEXT("peer", peer), F_BYTES("path", admin_path_shown(t->x)),
 		 F_UINT("id", t->x->id));
 	doorstep_refused(t->x);
 	problem_reply(t->x, 401, "Unauthorized", "Unauthorized", NULL);

@@ -1,6 +1,7 @@
 #include "act_apikey.h"
 #include "fields.h"
 #include "guard.h"
+#include "keyring.h"
 #include "own.h"
 #include "problem.h"
 
@@ -36,6 +37,8 @@ void own_operator_create(struct exchange *x)
 	struct tx *tx;
 
 	t->x = x;
+	if (!keyring_may_make(x, scopes_all(), "creating operator key"))
+		return;
 	if (!fields_read(x, (struct field[]){{"expiration", FIELD_TIME, &key.expiry}, {"description", FIELD_TEXT, &key.description}, {0}},
 			 "creating operator key"))
 		return;

@@ -5,7 +5,7 @@
 #include "dispatch.h"
 #include "guard.h"
 
-enum { PATH_SHOWN_MAX = 200 };
+enum { PATH_SHOWN_MAX = 200, SECRET_RUN = 32 };
 
 static const char *reason_phrase(unsigned status)
 {
@@ -42,6 +42,29 @@ void admin_add_headers(struct exchange *x)
 	exchange_add_header(x, "X-Request-Id", bytes_text(arena_format(x->arena, "%" PRIu64, x->id)));
 }
 
+static size_t hex_run(struct bytes text)
+{
+	size_t len = 0;
+
+	while (len < text.len && text.at[len] && strchr("0123456789abcdefABCDEF", text.at[len]))
+		len++;
+	return len;
+}
+
+struct bytes admin_path_shown(const struct exchange *x)
+{
+	struct bytes rest = bytes_take(x->path, PATH_SHOWN_MAX), shown;
+	uint8_t *to = arena_alloc(x->arena, PATH_SHOWN_MAX);
+
+	for (shown = bytes_of(to, 0); rest.len; shown.len++) {
+		size_t run = hex_run(rest);
+
+		to[shown.len] = run < SECRET_RUN ? rest.at[0] : '*';
+		rest = bytes_skip(rest, run < SECRET_RUN ? 1 : run);
+	}
+	return shown;
+}
+
 /* What an asker whose credential was good wanted to change and may not. Not what failed (5xx), nor asking too often (429). */
 static void audit_refusal(struct exchange *x, unsigned status, const char *message)
 {
@@ -55,7 +78,7 @@ static void audit_refusal(struct exchange *x, unsigned status, const char *messa
 	buffer_init(&out, 64 << 10);
 	jsonw_start(&w, &out);
 	jsonw_object(&w, NULL);
-	jsonw_text(&w, "path", bytes_take(x->path, PATH_SHOWN_MAX));
+	jsonw_text(&w, "path", admin_path_shown(x));
 	jsonw_uint(&w, "status", status);
 	jsonw_string(&w, "reason", message);
 	jsonw_object_end(&w);

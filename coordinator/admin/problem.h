@@ -14,6 +14,8 @@ void admin_reply(struct exchange *x, struct bytes json);     /* 200 */
 void admin_reply_empty(struct exchange *x, unsigned status); /* without a body: 304 */
 /* What every answer of these doors carries, whatever it is; before the reply. */
 void admin_add_headers(struct exchange *x);
+/* The path for logs and audits, shortened, without what may be a secret: whoever gives a whole key where its prefix is meant must not publish it. */
+struct bytes admin_path_shown(const struct exchange *x);
 /* For paths that no route has (dispatch_refuse). */
 void admin_refuse(struct exchange *x);
 
