@@ -29,12 +29,6 @@ unsigned apikeys_page(struct tx *tx, uint64_t after, unsigned limit)
 	return tx_add(tx, "SELECT " COLUMNS " FROM fleetscale.apikeys k WHERE k.id > $1 ORDER BY k.id LIMIT $2");
 }
 
-unsigned apikeys_get(struct tx *tx, uint64_t id)
-{
-	tx_arg_u64(tx, id);
-	return tx_add(tx, "SELECT " COLUMNS " FROM fleetscale.apikeys k WHERE k.id = $1");
-}
-
 unsigned apikeys_get_prefix(struct tx *tx, struct bytes prefix)
 {
 	tx_arg_text(tx, prefix);

@@ -23,8 +23,7 @@ struct apikey {
 unsigned apikeys_insert(struct tx *tx, const struct apikey *key);
 unsigned apikeys_list(struct tx *tx);                                 /* by id */
 unsigned apikeys_page(struct tx *tx, uint64_t after, unsigned limit); /* by id, those behind `after` */
-unsigned apikeys_get(struct tx *tx, uint64_t id);                     /* one row or none */
-unsigned apikeys_get_prefix(struct tx *tx, struct bytes prefix);      /* the same by prefix */
+unsigned apikeys_get_prefix(struct tx *tx, struct bytes prefix);      /* one row or none */
 unsigned apikeys_expire(struct tx *tx, uint64_t id);                  /* ERR_NOT_FOUND */
 unsigned apikeys_delete(struct tx *tx, uint64_t id);                  /* ERR_NOT_FOUND */
 size_t apikeys_read(struct tx *tx, unsigned statement, struct arena *arena, struct apikey **out);

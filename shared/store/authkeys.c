@@ -36,12 +36,6 @@ unsigned authkeys_page(struct tx *tx, uint64_t after, unsigned limit)
 			  " FROM fleetscale.authkeys a WHERE a.tailnet_id = fleetscale.current_tailnet() AND a.id > $1 ORDER BY a.id LIMIT $2");
 }
 
-unsigned authkeys_get(struct tx *tx, uint64_t id)
-{
-	tx_arg_u64(tx, id);
-	return tx_add(tx, "SELECT " ROWS_AUTHKEY " FROM fleetscale.authkeys a WHERE a.id = $1");
-}
-
 unsigned authkeys_expire(struct tx *tx, uint64_t id)
 {
 	tx_arg_u64(tx, id);

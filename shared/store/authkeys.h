@@ -11,7 +11,6 @@
 unsigned authkeys_insert(struct tx *tx, const struct authkey *key);
 unsigned authkeys_list(struct tx *tx);                                 /* by id */
 unsigned authkeys_page(struct tx *tx, uint64_t after, unsigned limit); /* by id, those behind `after` */
-unsigned authkeys_get(struct tx *tx, uint64_t id);                     /* one row or none */
 unsigned authkeys_expire(struct tx *tx, uint64_t id);                  /* revoked from now on (again: stays as it was). ERR_NOT_FOUND */
 unsigned authkeys_delete(struct tx *tx, uint64_t id);                  /* nodes that it let in stay. ERR_NOT_FOUND */
 size_t authkeys_read(struct tx *tx, unsigned statement, struct arena *arena, struct authkey **out);

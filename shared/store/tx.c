@@ -28,10 +28,7 @@ struct arena *tx_arena(struct tx *tx)
 {
 	return tx->arena;
 }
-void tx_lock_tailnet(struct tx *tx)
-{
-	tx->locks_tailnet = true;
-}
+
 uint64_t tx_tailnet(const struct tx *tx)
 {
 	return tx->tailnet;
@@ -97,13 +94,6 @@ void tx_arg_time(struct tx *tx, struct wall value)
 	arg_text(tx, wall_is_zero(value) ? NULL : arena_text(tx->arena, bytes_text(text)));
 }
 
-void tx_arg_ip(struct tx *tx, struct ip value)
-{
-	char text[IP_TEXT_MAX];
-	ip_format(text, value);
-	arg_text(tx, value.family == IP_NONE ? NULL : arena_text(tx->arena, bytes_text(text)));
-}
-
 void tx_arg_prefix(struct tx *tx, struct prefix value)
 {
 	char text[PREFIX_TEXT_MAX];
@@ -143,19 +133,6 @@ void tx_arg_prefixes(struct tx *tx, const struct prefix *values, size_t count)
 	arg_text(tx, text);
 }
 
-void tx_arg_endpoints(struct tx *tx, const struct endpoint *values, size_t count)
-{
-	char *text = arena_alloc(tx->arena, count * (ENDPOINT_TEXT_MAX + 1) + 3), *at = text;
-	*at++ = '{';
-	for (size_t i = 0; i < count; i++) {
-		if (i)
-			*at++ = ',';
-		at += endpoint_format(at, values[i]);
-	}
-	memcpy(at, "}", 2);
-	arg_text(tx, text);
-}
-
 unsigned tx_add(struct tx *tx, const char *sql)
 {
 	if (tx->step_count == tx->step_room)
@@ -190,8 +167,6 @@ static void add_prologue(struct tx *tx)
 	tx->steps[1] = (struct tx_step){.sql = "SELECT set_config('fleetscale.tailnet', $1, true)", .first_arg = tx->arg_count, .arg_count = 1};
 	tx_arg_u64(tx, tx->tailnet);
 	tx->arg_open = tx->arg_count;
-	if (tx->locks_tailnet)
-		tx->steps[2] = (struct tx_step){.sql = "SELECT fleetscale.lock_tailnet()"};
 }
 
 void tx_finish(struct tx *tx)
@@ -277,12 +252,6 @@ size_t tx_rows(const struct tx *tx, unsigned statement)
 	return r ? (size_t)PQntuples(r) : 0;
 }
 
-size_t tx_affected(const struct tx *tx, unsigned statement)
-{
-	PGresult *r = tx->steps[statement + TX_PROLOGUE].result;
-	return r ? (size_t)atoll(PQcmdTuples(r)) : 0;
-}
-
 bool tx_null(const struct tx *tx, unsigned statement, size_t row, unsigned column)
 {
 	const PGresult *r = result_of(tx, statement);
@@ -318,18 +287,6 @@ int64_t tx_i64(const struct tx *tx, unsigned statement, size_t row, unsigned col
 bool tx_bool(const struct tx *tx, unsigned statement, size_t row, unsigned column)
 {
 	return bytes_equal_text(tx_text(tx, statement, row, column), "t");
-}
-
-struct bytes tx_bytea(struct tx *tx, unsigned statement, size_t row, unsigned column, struct arena *arena)
-{
-	struct bytes text = tx_text(tx, statement, row, column);
-	if (!bytes_starts(text, "\\x"))
-		return BYTES_NONE;
-	text = bytes_skip(text, 2);
-	uint8_t *out = arena_alloc(arena, text.len / 2 + 1);
-	if (hex_decode(text, out, text.len / 2))
-		return BYTES_NONE;
-	return bytes_of(out, text.len / 2);
 }
 
 /* "2026-11-20 10:00:00.123456+00", or "+05:30": the ISO style, in whatever zone the session is. */

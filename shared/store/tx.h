@@ -19,8 +19,6 @@ enum tx_mode { TX_READ, TX_WRITE, TX_LOOKUP };
 
 struct tx *tx_begin(struct pg *pg, uint64_t tailnet, enum tx_mode mode);
 struct arena *tx_arena(struct tx *tx); /* lives until the answer was given */
-/* Takes the tailnet's generation row before the first statement: for what must see every earlier commit (names, addresses, limits). */
-void tx_lock_tailnet(struct tx *tx);
 
 /* Arguments of the next statement, in order $1, $2 ... (values are copied). */
 void tx_arg_u64(struct tx *tx, uint64_t value);
@@ -29,12 +27,10 @@ void tx_arg_bool(struct tx *tx, bool value);
 void tx_arg_text(struct tx *tx, struct bytes value);
 void tx_arg_bytea(struct tx *tx, struct bytes value);
 void tx_arg_time(struct tx *tx, struct wall value); /* timestamptz; WALL_ZERO is NULL */
-void tx_arg_ip(struct tx *tx, struct ip value);     /* inet; IP_NONE is NULL */
 void tx_arg_prefix(struct tx *tx, struct prefix value);
-void tx_arg_u64s(struct tx *tx, const uint64_t *values, size_t count);             /* bigint[] */
-void tx_arg_texts(struct tx *tx, const struct bytes *values, size_t count);        /* text[] */
-void tx_arg_prefixes(struct tx *tx, const struct prefix *values, size_t count);    /* cidr[] */
-void tx_arg_endpoints(struct tx *tx, const struct endpoint *values, size_t count); /* text[] */
+void tx_arg_u64s(struct tx *tx, const uint64_t *values, size_t count);          /* bigint[] */
+void tx_arg_texts(struct tx *tx, const struct bytes *values, size_t count);     /* text[] */
+void tx_arg_prefixes(struct tx *tx, const struct prefix *values, size_t count); /* cidr[] */
 void tx_arg_null(struct tx *tx);
 /* Adds the statement; returns its number for tx_rows. */
 unsigned tx_add(struct tx *tx, const char *sql);
@@ -53,13 +49,11 @@ void tx_abandon(struct tx *tx); /* before tx_run: forget it */
 uint64_t tx_generation(const struct tx *tx); /* TX_WRITE: the generation that this commit made; 0 when it had no journal line */
 uint64_t tx_tailnet(const struct tx *tx);
 size_t tx_rows(const struct tx *tx, unsigned statement);
-size_t tx_affected(const struct tx *tx, unsigned statement);
 bool tx_null(const struct tx *tx, unsigned statement, size_t row, unsigned column);
 uint64_t tx_u64(const struct tx *tx, unsigned statement, size_t row, unsigned column);
 int64_t tx_i64(const struct tx *tx, unsigned statement, size_t row, unsigned column);
 bool tx_bool(const struct tx *tx, unsigned statement, size_t row, unsigned column);
 struct bytes tx_text(const struct tx *tx, unsigned statement, size_t row, unsigned column); /* borrowed until the answer returns */
-struct bytes tx_bytea(struct tx *tx, unsigned statement, size_t row, unsigned column, struct arena *arena);
 struct wall tx_time(const struct tx *tx, unsigned statement, size_t row, unsigned column);
 struct ip tx_ip(const struct tx *tx, unsigned statement, size_t row, unsigned column);
 size_t tx_texts(struct tx *tx, unsigned statement, size_t row, unsigned column, struct arena *arena, struct bytes **out);

@@ -56,7 +56,7 @@ static void see_values(void *context, struct tx *tx)
 	assert_true(tx_i64(tx, 0, 0, c++) == -5);
 	assert_true(tx_bool(tx, 0, 0, c++));
 	assert_true(bytes_equal_text(tx_text(tx, 0, 0, c++), "a 'text' with \"all\" \\ of it"));
-	assert_true(bytes_equal(tx_bytea(tx, 0, 0, c++, arena), bytes_of(raw, sizeof raw)));
+	assert_true(bytes_equal_text(tx_text(tx, 0, 0, c++), "\\x0001feff"));
 	assert_true(tx_time(tx, 0, 0, c++).ns == 1700000000123456000);
 	assert_true(tx_null(tx, 0, 0, c));
 	assert_true(wall_is_zero(tx_time(tx, 0, 0, c++)));
@@ -66,7 +66,6 @@ static void see_values(void *context, struct tx *tx)
 	assert_int_equal(tx_prefixes(tx, 0, 0, c++, arena, &prefixes), 1);
 	assert_int_equal(prefixes[0].bits, 8);
 	assert_true(bytes_equal_text(tx_text(tx, 0, 0, c++), "{1,2}"));
-	assert_true(bytes_equal_text(tx_text(tx, 0, 0, c++), "{1.2.3.4:5,[::1]:6}"));
 	assert_true(tx_null(tx, 0, 0, c++));
 	assert_true(tx_time(tx, 0, 0, c++).ns == 1700000000000000000);
 	assert_int_equal(tx_u64(tx, 1, 0, 0), 2);
@@ -77,9 +76,7 @@ static void values_keep_their_shape(void **state)
 	struct tx *tx = tx_begin(pg, tailnet, TX_READ);
 	struct bytes texts[] = {BYTES("a"), BYTES("b,\"c\"")};
 	struct prefix ten = {{IP_V4, {10}}, 8};
-	struct endpoint endpoints[2];
 	(void)state;
-	assert_int_equal(endpoint_parse(BYTES("1.2.3.4:5"), &endpoints[0]) + endpoint_parse(BYTES("[::1]:6"), &endpoints[1]), 0);
 	tx_arg_u64(tx, INT64_MAX);
 	tx_arg_i64(tx, -5);
 	tx_arg_bool(tx, true);
@@ -87,15 +84,13 @@ static void values_keep_their_shape(void **state)
 	tx_arg_bytea(tx, bytes_of(raw, sizeof raw));
 	tx_arg_time(tx, (struct wall){1700000000123456000});
 	tx_arg_time(tx, WALL_ZERO);
-	tx_arg_ip(tx, (struct ip){IP_V4, {100, 64, 0, 7}});
+	tx_arg_text(tx, BYTES("100.64.0.7"));
 	tx_arg_texts(tx, texts, 2);
 	tx_arg_prefixes(tx, &ten, 1);
 	tx_arg_u64s(tx, (uint64_t[]){1, 2}, 2);
-	tx_arg_endpoints(tx, endpoints, 2);
 	tx_arg_null(tx);
 	tx_add(tx, "SELECT $1::bigint, $2::bigint, $3::bool, $4::text, $5::bytea, $6::timestamptz, $7::timestamptz, host($8::inet), $9::text[], $10::cidr[], "
-		   "$11::bigint[], "
-		   "$12::text[], $13::text, timestamptz '2023-11-15 03:43:20+05:30'");
+		   "$11::bigint[], $12::text, timestamptz '2023-11-15 03:43:20+05:30'");
 	tx_arg_u64(tx, 2);
 	tx_add(tx, "SELECT $1::int");
 	assert_int_equal(fixture_run(loop, tx, see_values, NULL, NULL), ERR_NONE);
@@ -142,7 +137,6 @@ static struct tx *insert_user(const char *name)
 static void see_generation(void *context, struct tx *tx)
 {
 	*(uint64_t *)context = tx_generation(tx);
-	assert_int_equal(tx_affected(tx, 0), 1);
 	assert_true(tx_tailnet(tx) == tailnet);
 }
 
@@ -194,7 +188,7 @@ static void errors_have_their_kind(void **state)
 	assert_int_not_equal(fixture_run(loop, tx, NULL, NULL, NULL), ERR_NONE);
 	/* No such tailnet: nobody's lines. */
 	tx = tx_begin(pg, 424242, TX_WRITE);
-	tx_lock_tailnet(tx);
+	tx_add(tx, "SELECT fleetscale.lock_tailnet()");
 	assert_int_equal(fixture_run(loop, tx, NULL, NULL, NULL), ERR_NOT_FOUND);
 	tx = tx_begin(pg, 424242, TX_WRITE);
 	tx_journal(tx, CHANGE_TAILNET, 1);

@@ -21,7 +21,6 @@ struct tx {
 	struct arena *arena;
 	uint64_t tailnet;
 	enum tx_mode mode;
-	bool locks_tailnet;
 	enum err fault; /* an argument that PostgreSQL cannot take; the whole is refused */
 
 	struct tx_step *steps; /* prologue, statements, epilogue; statement n is steps[n + TX_PROLOGUE] */
@@ -41,8 +40,8 @@ struct tx {
 	void *context;
 };
 
-/* BEGIN, set_config, lock: kept empty (sql NULL) where a mode does not want them, so that statement numbers need no offset of their own. */
-enum { TX_PROLOGUE = 3 };
+/* BEGIN, set_config: kept empty (sql NULL) where a mode does not want them, so that statement numbers need no offset of their own. */
+enum { TX_PROLOGUE = 2 };
 
 struct conn;
 
