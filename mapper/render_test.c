@@ -390,7 +390,7 @@ static void apply_patch(struct client *c, json_t *patch)
 			json_object_del(peer, name);
 		} else if (!strcmp(name, "DERPRegion")) {
 			snprintf(relay, sizeof relay, "127.3.3.40:%lld", (long long)json_integer_value(value));
-			if (capver_has(c->capver, CAPVER_HOME_DERP))
+			if (capver_band_features(capver_band(c->capver)) & CAPVER_HOME_DERP)
 				json_object_set(peer, "HomeDERP", value);
 			else
 				json_object_set_new(peer, "DERP", json_string(relay));

@@ -15,20 +15,16 @@ enum capver_feature {
 	CAPVER_NO_MEASURE_NO_HOME = 1 << 3, /* 115 */
 	CAPVER_DISPLAY_MESSAGES = 1 << 4,   /* 117; below it Health */
 	CAPVER_AUTO_UPDATE_CAP = 1 << 5,    /* 131; below it DefaultAutoUpdate */
-	CAPVER_REGISTER_429 = 1 << 6,       /* 137: Retry-After on register. Asked by capver_has only: it does not change maps and splits no band */
-	CAPVER_STABLE_TAILNET = 1 << 7,     /* 148: Node.StableTailnetID */
-	CAPVER_RESOLVER_EXIT = 1 << 8       /* 125: Resolver.UseWithExitNode */
+	CAPVER_STABLE_TAILNET = 1 << 6,     /* 148: Node.StableTailnetID */
+	CAPVER_RESOLVER_EXIT = 1 << 7       /* 125: Resolver.UseWithExitNode */
 };
 
 /* The band of a version: clients of one band get the same bytes. Part of the class key. Dense, 0 .. capver_band_count()-1. */
 unsigned capver_band(unsigned capver);
 unsigned capver_band_count(void);
 unsigned capver_band_features(unsigned band); /* enum capver_feature, ored */
-bool capver_has(unsigned capver, enum capver_feature feature);
-bool capver_accepted(unsigned capver); /* >= CAPVER_OLDEST; never refuses a newer one */
+bool capver_accepted(unsigned capver);        /* >= CAPVER_OLDEST; never refuses a newer one */
 /* "this server needs Tailscale 1.64 or newer": the sentence for error frames and 400s. */
 const char *capver_refusal(void);
-/* "1.64" for 90 and so on, the newest release known to have at most this version; for the API and logs. */
-const char *capver_release(unsigned capver);
 
 #endif
