@@ -352,14 +352,6 @@ bool ip_is_link_local(struct ip ip)
 	return ip.family == IP_V6 && ip.byte[0] == 0xfe && (ip.byte[1] & 0xc0) == 0x80;
 }
 
-bool ip_is_loopback(struct ip ip)
-{
-	static const uint8_t one[16] = {[15] = 1};
-	if (ip.family == IP_V4)
-		return ip.byte[0] == 127;
-	return ip.family == IP_V6 && !memcmp(ip.byte, one, sizeof(one));
-}
-
 socklen_t endpoint_to_sockaddr(struct endpoint endpoint, struct sockaddr_storage *storage)
 {
 	memset(storage, 0, sizeof(*storage));

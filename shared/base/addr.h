@@ -49,7 +49,6 @@ struct prefix prefix_masked(struct prefix prefix); /* host bits zeroed */
 struct ip ip_add(struct ip ip, uint64_t offset);   /* wraps inside the family */
 struct ip ip_unmapped(struct ip ip);               /* ::ffff:1.2.3.4 is 1.2.3.4, all else itself */
 bool ip_is_link_local(struct ip ip);
-bool ip_is_loopback(struct ip ip);
 
 /* `storage` is filled; its length is returned. */
 socklen_t endpoint_to_sockaddr(struct endpoint endpoint, struct sockaddr_storage *storage);

@@ -17,7 +17,7 @@ void *arena_alloc(struct arena *arena, size_t size);          /* zeroed, aligned
 struct bytes arena_copy(struct arena *arena, struct bytes b); /* the copy has a NUL behind its end */
 char *arena_text(struct arena *arena, struct bytes b);        /* NUL-terminated copy */
 char *arena_format(struct arena *arena, const char *format, ...) PRINTF(2, 3);
-size_t arena_size(const struct arena *arena); /* bytes held, for caps and metrics */
+size_t arena_size(const struct arena *arena); /* bytes held from the system */
 
 #define ARENA_NEW(arena, type) ((type *)arena_alloc(arena, sizeof(type)))
 #define ARENA_ARRAY(arena, type, count) ((type *)arena_alloc(arena, sizeof(type) * (count)))

@@ -36,10 +36,6 @@ static inline void list_append(struct list *l, struct list *member)
 {
 	list_insert_between(member, l->prev, l);
 }
-static inline void list_prepend(struct list *l, struct list *member)
-{
-	list_insert_between(member, l, l->next);
-}
 
 /* Legal on an unlinked member, which must have been list_init'ed or linked before. */
 static inline void list_remove(struct list *member)

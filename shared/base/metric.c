@@ -14,16 +14,10 @@ struct counts {
 	_Atomic int64_t slot[SLOTS_MAX];
 };
 
-struct reader {
-	int64_t (*read)(void *);
-	void *context;
-};
-
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* tables, readers, and the list of counts */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* tables, and the list of counts */
 static struct metric *tables[TABLES_MAX];
 static size_t table_count;
 static unsigned slots_taken = 1; /* slot 0: not registered, not counted */
-static struct reader readers[SLOTS_MAX];
 static struct counts *living;
 static int64_t ended[SLOTS_MAX]; /* what threads that ended had counted */
 static _Thread_local struct counts *mine;
@@ -143,25 +137,14 @@ void metric_observe_us(const struct metric *m, uint64_t us)
 	count(m->slot + BUCKETS, (int64_t)us);
 }
 
-void metric_set_reader(const struct metric *m, int64_t (*reader)(void *), void *context)
-{
-	assert(m->type != METRIC_HISTOGRAM && !m->label);
-	if (!m->slot)
-		return;
-	pthread_mutex_lock(&lock);
-	readers[m->slot] = (struct reader){reader, context};
-	pthread_mutex_unlock(&lock);
-}
-
 static int64_t sum_of(unsigned slot)
 {
 	pthread_mutex_lock(&lock);
-	struct reader asked = readers[slot];
 	int64_t sum = ended[slot];
 	for (struct counts *c = living; c; c = c->next)
 		sum += atomic_load_explicit(&c->slot[slot], memory_order_relaxed);
 	pthread_mutex_unlock(&lock);
-	return asked.read ? asked.read(asked.context) : sum; /* unlocked: a reader may count */
+	return sum;
 }
 
 /* Help texts and label values: backslash, newline and, in values, the quote. */

@@ -26,8 +26,6 @@ void metric_register(struct metric *table);
 void metric_add(const struct metric *metric, int64_t amount);                    /* counters and gauges, from any thread */
 void metric_add_at(const struct metric *metric, unsigned value, int64_t amount); /* the series of values[value] */
 void metric_observe_us(const struct metric *metric, uint64_t us);
-/* A gauge that is asked when read. */
-void metric_set_reader(const struct metric *metric, int64_t (*reader)(void *), void *context);
 MUST_USE enum err metric_write(struct buffer *out);      /* Prometheus text exposition 0.0.4 */
 MUST_USE enum err metric_write_docs(struct buffer *out); /* Markdown table for docs/metrics.md */
 

@@ -10,13 +10,12 @@
 
 static const char *const kinds[] = {"plain", "odd\"\\\nname", NULL};
 
-enum { REQUESTS, BY_KIND, OPEN, ASKED, TOOK, LASTED };
+enum { REQUESTS, BY_KIND, OPEN, TOOK, LASTED };
 
 static struct metric table[] = {
 	[REQUESTS] = {.name = "requests_total", .type = METRIC_COUNTER, .help = "Requests.\nSecond line, with a \\."},
 	[BY_KIND] = {.name = "drops_total", .type = METRIC_COUNTER, .help = "Drops.", .label = "kind", .values = kinds},
 	[OPEN] = {.name = "sessions_open", .type = METRIC_GAUGE, .help = "Sessions."},
-	[ASKED] = {.name = "queue_length", .type = METRIC_GAUGE, .help = "Asked when read."},
 	[TOOK] = {.name = "took_us", .type = METRIC_HISTOGRAM, .help = "Time."},
 	[LASTED] = {.name = "lasted_seconds", .type = METRIC_HISTOGRAM, .help = "Time."},
 	{.name = NULL},
@@ -57,11 +56,6 @@ static void *work(void *arg)
 	return NULL;
 }
 
-static int64_t read_queue(void *context)
-{
-	return *(int *)context;
-}
-
 static void threads_are_summed_and_outlived(void **state)
 {
 	(void)state;
@@ -85,18 +79,6 @@ static void threads_are_summed_and_outlived(void **state)
 	char *text = written();
 	assert_null(strstr(text, "never"));
 	free(text);
-}
-
-static void readers_are_asked(void **state)
-{
-	(void)state;
-	int length = 7;
-	metric_set_reader(&table[ASKED], read_queue, &length);
-	assert_says("fleetscale_queue_length 7\n");
-	length = 9;
-	assert_says("fleetscale_queue_length 9\n");
-	metric_set_reader(&table[ASKED], NULL, NULL);
-	assert_says("fleetscale_queue_length 0\n");
 }
 
 static void buckets_are_powers_of_two(void **state)
@@ -132,7 +114,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(threads_are_summed_and_outlived),
-		cmocka_unit_test(readers_are_asked),
 		cmocka_unit_test(buckets_are_powers_of_two),
 		cmocka_unit_test(caps_and_docs),
 	};
