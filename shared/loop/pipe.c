@@ -16,12 +16,11 @@ enum {
 	OUT_CAP = 4 << 20
 };
 
-/* One piece of output: a body's reference or a buffer's memory, of which at..len is still to be sent. */
+/* One piece of output: a buffer's memory, of which at..len is still to be sent. */
 struct chunk {
 	struct chunk *next;
 	const uint8_t *at;
 	size_t len;
-	struct body *body;
 	void *base;
 };
 
@@ -233,7 +232,6 @@ void pipe_set_events(struct pipe *p, const struct pipe_events *events, void *con
 
 static void chunk_free(struct chunk *c)
 {
-	body_drop(&c->body);
 	free(c->base);
 	free(c);
 }
@@ -327,15 +325,6 @@ static void on_flush(void *context)
 		tell_written(p);
 }
 
-static void append(struct pipe *p, struct chunk *c)
-{
-	*p->out_end = c;
-	p->out_end = &c->next;
-	p->out_len += c->len;
-	p->told_written = false;
-	loop_defer(p->loop, &p->flushing);
-}
-
 enum err pipe_write(struct pipe *p, struct buffer *out)
 {
 	if (!out->len)
@@ -345,19 +334,11 @@ enum err pipe_write(struct pipe *p, struct buffer *out)
 	struct chunk *c = x_alloc(sizeof(*c));
 	*c = (struct chunk){.at = out->at, .len = out->len, .base = out->base};
 	buffer_init(out, out->cap);
-	append(p, c);
-	return ERR_NONE;
-}
-
-enum err pipe_write_body(struct pipe *p, struct body *body)
-{
-	if (!body->len)
-		return ERR_NONE;
-	if (body->len > p->out_cap - (p->out_len < p->out_cap ? p->out_len : p->out_cap))
-		return ERR_TOO_BIG;
-	struct chunk *c = x_alloc(sizeof(*c));
-	*c = (struct chunk){.at = body->at, .len = body->len, .body = body_take(body)};
-	append(p, c);
+	*p->out_end = c;
+	p->out_end = &c->next;
+	p->out_len += c->len;
+	p->told_written = false;
+	loop_defer(p->loop, &p->flushing);
 	return ERR_NONE;
 }
 
@@ -504,11 +485,6 @@ struct endpoint pipe_peer(const struct pipe *p)
 	if (getpeername(h2o_socket_get_fd(p->sock), (struct sockaddr *)&sa, &len) < 0)
 		return (struct endpoint){0};
 	return endpoint_from_sockaddr((struct sockaddr *)&sa);
-}
-
-bool pipe_is_tls(const struct pipe *p)
-{
-	return p->sock && p->sock->ssl;
 }
 
 void pipe_set_dead_after(struct pipe *p, int64_t unacked_ms, int64_t idle_ms)

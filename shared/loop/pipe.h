@@ -7,7 +7,6 @@
 #include <sys/uio.h>
 
 #include "addr.h"
-#include "body.h"
 #include "buffer.h"
 #include "loop.h"
 
@@ -31,8 +30,6 @@ void pipe_close(struct pipe **pipe);
 
 /* Writes: takes the buffer's memory (it is empty afterwards). While one is in flight more is appended behind it. ERR_TOO_BIG past pipe_out_cap. */
 MUST_USE enum err pipe_write(struct pipe *pipe, struct buffer *out);
-/* Takes a reference; sent without a copy on plain sockets. */
-MUST_USE enum err pipe_write_body(struct pipe *pipe, struct body *body);
 void pipe_set_out_cap(struct pipe *pipe, size_t cap); /* default 4 MiB */
 bool pipe_busy(const struct pipe *pipe);              /* something is in flight or waiting */
 size_t pipe_unsent(const struct pipe *pipe);
@@ -42,7 +39,6 @@ void pipe_set_events(struct pipe *pipe, const struct pipe_events *events, void *
 /* Shows what lies unconsumed in the pipe's input again through on_data, at the end of this turn. */
 void pipe_kick(struct pipe *pipe);
 struct endpoint pipe_peer(const struct pipe *pipe);
-bool pipe_is_tls(const struct pipe *pipe);
 /* How long sent bytes may stay unacknowledged, and an idle connection unprobed, before it counts as dead; instead of the defaults of all sockets. */
 void pipe_set_dead_after(struct pipe *pipe, int64_t unacked_ms, int64_t idle_ms);
 
