@@ -38,18 +38,15 @@ void delta_clear(struct delta *d);
  * Version 0 is a stream that was told nothing: every visible peer is added and every section moved, which is the full map.
  * ERR_NO_HISTORY: the ring or the view does not reach back so far. */
 MUST_USE enum err delta_compute(struct delta *d, const struct snapshot *s, const struct view *told, uint64_t version, const struct view *now);
+
 static inline bool delta_moved(const struct delta *d, uint32_t slot)
 {
 	return bitset_has(&d->moved, slot);
 }
+
 static inline unsigned delta_facets(const struct delta *d, uint32_t slot)
 {
 	return delta_moved(d, slot) ? d->facets[slot] : 0;
-}
-/* Nothing to say to a viewer that did not move itself. */
-static inline bool delta_empty(const struct delta *d)
-{
-	return !d->peer_count && !d->gone_count && !d->sections;
 }
 
 #endif

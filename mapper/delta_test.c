@@ -37,6 +37,11 @@ static void compute(struct desk *k, enum view_kind told, uint64_t version, enum 
 	assert_int_equal(delta_compute(&k->d, k->m.snapshot, &k->m.views.of[told], version, &k->m.views.of[now]), ERR_NONE);
 }
 
+static bool says_nothing(const struct delta *d)
+{
+	return !d->peer_count && !d->gone_count && !d->sections;
+}
+
 static void since(struct desk *k)
 {
 	compute(k, VIEW_EVERYBODY, k->before, VIEW_EVERYBODY);
@@ -46,7 +51,7 @@ static void nothing_moved_nothing_said(void **state)
 {
 	struct desk *k = *state;
 	since(k);
-	assert_true(delta_empty(&k->d));
+	assert_true(says_nothing(&k->d));
 }
 
 static void version_zero_is_the_full_map(void **state)
@@ -84,7 +89,7 @@ static void come_and_gone_in_between_is_nothing(void **state)
 	madeup_hand_over(&k->m, 9, 1, CHANGE_NODE_REMOVED);
 	k->m.rows[9] = kept;
 	since(k);
-	assert_true(delta_empty(&k->d));
+	assert_true(says_nothing(&k->d));
 }
 
 static void gone_and_back_is_one_whole_peer(void **state)
@@ -128,7 +133,7 @@ static void not_seen_not_said(void **state)
 	madeup_move(&k->m, 3);
 	madeup_hand_over(&k->m, 3, 1, CHANGE_NODE_ENDPOINTS);
 	since(k);
-	assert_true(delta_empty(&k->d));
+	assert_true(says_nothing(&k->d));
 	assert_true(delta_moved(&k->d, madeup_slot(&k->m, 3)));
 }
 

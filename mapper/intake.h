@@ -35,7 +35,6 @@ struct intake {
 	struct timer recheck, housekeeping, relays_retry, drained;
 	bool rechecking, draining;
 	uint64_t *asked; /* tailnets of the re-check under way */
-	size_t asked_count;
 };
 
 MUST_USE enum err intake_new(struct worker *worker, const struct mapper_options *options, const char *process, struct diag *why, struct intake **intake);

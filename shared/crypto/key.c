@@ -38,11 +38,6 @@ enum err key_parse_lock(struct bytes text, struct lock_key *key)
 	return parse(text, bytes_starts(text, "tlpub:") ? "tlpub:" : "nlpub:", key->raw);
 }
 
-enum err key_parse_private(struct bytes text, struct private_key *key)
-{
-	return parse(text, "privkey:", key->raw);
-}
-
 static size_t format(char out[static KEY_TEXT_MAX], const char *prefix, const uint8_t raw[static KEY_LEN])
 {
 	char *digits = stpcpy(out, prefix);
@@ -68,11 +63,6 @@ size_t key_format_disco(char out[static KEY_TEXT_MAX], const struct disco_key *k
 size_t key_format_challenge(char out[static KEY_TEXT_MAX], const struct public_key *key)
 {
 	return format(out, "chalpub:", key->raw);
-}
-
-size_t key_format_private(char out[static KEY_TEXT_MAX], const struct private_key *key)
-{
-	return format(out, "privkey:", key->raw);
 }
 
 const char *key_short(char out[static KEY_SHORT_MAX], const uint8_t raw[static KEY_LEN])

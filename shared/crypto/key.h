@@ -23,7 +23,7 @@ struct lock_key {
 }; /* "nlpub:", reads "tlpub:" too */
 struct private_key {
 	uint8_t raw[KEY_LEN];
-}; /* X25519; "privkey:" in files */
+}; /* X25519 */
 struct public_key {
 	uint8_t raw[KEY_LEN];
 }; /* X25519, a server's or a relay's own */
@@ -33,12 +33,10 @@ MUST_USE enum err key_parse_machine(struct bytes text, struct machine_key *key);
 MUST_USE enum err key_parse_node(struct bytes text, struct node_key *key);
 MUST_USE enum err key_parse_disco(struct bytes text, struct disco_key *key);
 MUST_USE enum err key_parse_lock(struct bytes text, struct lock_key *key);
-MUST_USE enum err key_parse_private(struct bytes text, struct private_key *key);
 size_t key_format_machine(char out[static KEY_TEXT_MAX], const struct machine_key *key);
 size_t key_format_node(char out[static KEY_TEXT_MAX], const struct node_key *key);
 size_t key_format_disco(char out[static KEY_TEXT_MAX], const struct disco_key *key);
 size_t key_format_challenge(char out[static KEY_TEXT_MAX], const struct public_key *key); /* "chalpub:" */
-size_t key_format_private(char out[static KEY_TEXT_MAX], const struct private_key *key);
 
 /* "[AbCdE]": the short form of logs. */
 enum { KEY_SHORT_MAX = 8 };

@@ -33,18 +33,14 @@ static enum err as_lock(struct bytes text)
 	return key_parse_lock(text, &key);
 }
 
-static enum err as_private(struct bytes text)
-{
-	struct private_key key;
-	return key_parse_private(text, &key);
-}
-
 static const struct kind {
 	enum err (*parse)(struct bytes);
 	const char *good, *also;
 } kinds[] = {
-	{as_machine, "mkey:" DIGITS, "mkey:" UPPER}, {as_node, "nodekey:" DIGITS, "nodekey:" UPPER},    {as_disco, "discokey:" DIGITS, "discokey:" UPPER},
-	{as_lock, "nlpub:" DIGITS, "tlpub:" DIGITS}, {as_private, "privkey:" DIGITS, "privkey:" UPPER},
+	{as_machine, "mkey:" DIGITS, "mkey:" UPPER},
+	{as_node, "nodekey:" DIGITS, "nodekey:" UPPER},
+	{as_disco, "discokey:" DIGITS, "discokey:" UPPER},
+	{as_lock, "nlpub:" DIGITS, "tlpub:" DIGITS},
 };
 
 static void each_kind_reads_only_its_own(void **state)
@@ -82,7 +78,6 @@ static void texts_go_there_and_back(void **state)
 	struct machine_key machine;
 	struct node_key node;
 	struct disco_key disco;
-	struct private_key private_key;
 	struct public_key challenge;
 	assert_int_equal(key_parse_machine(BYTES("mkey:" UPPER), &machine), ERR_NONE);
 	assert_int_equal(key_format_machine(text, &machine), 69);
@@ -93,9 +88,6 @@ static void texts_go_there_and_back(void **state)
 	assert_int_equal(key_parse_disco(BYTES("discokey:" DIGITS), &disco), ERR_NONE);
 	assert_int_equal(key_format_disco(text, &disco), 73);
 	assert_string_equal(text, "discokey:" DIGITS);
-	assert_int_equal(key_parse_private(BYTES("privkey:" DIGITS), &private_key), ERR_NONE);
-	assert_int_equal(key_format_private(text, &private_key), 72);
-	assert_string_equal(text, "privkey:" DIGITS);
 	memcpy(challenge.raw, node.raw, KEY_LEN);
 	assert_int_equal(key_format_challenge(text, &challenge), 72);
 	assert_string_equal(text, "chalpub:" DIGITS);

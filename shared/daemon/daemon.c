@@ -50,7 +50,7 @@ static struct {
 	struct daemon_door *door;
 	int exit_code;
 	bool running, draining;
-	_Atomic(const char *) failed, start_failed;
+	_Atomic(const char *) start_failed;
 	char start_reason[DIAG_TEXT_MAX];
 	struct mono begun;
 } d;
@@ -111,21 +111,6 @@ static void drain(void)
 		loop_post(d.workers[i].loop, on_drain_worker, as_worker(i));
 	if (!d.count)
 		leave();
-}
-
-static void on_failed(void *context)
-{
-	(void)context;
-	log_error(SUBJECT("daemon"), "failed", F_TEXT("reason", d.failed));
-	d.exit_code = EXIT_FAILED;
-	drain();
-}
-
-void daemon_fail(const char *reason)
-{
-	const char *none = NULL;
-	if (atomic_compare_exchange_strong(&d.failed, &none, reason))
-		loop_post(d.loop, on_failed, NULL);
 }
 
 static void on_signal(void *context, unsigned ready)

@@ -40,7 +40,5 @@ int daemon_main(int argc, char **argv, const struct daemon_spec *spec);
 void daemon_drained(struct worker *w);
 unsigned daemon_worker_count(void);
 struct worker *daemon_worker(unsigned index);
-/* Ends the process from inside with exit code 1 after a drain (lost what it cannot live without). */
-void daemon_fail(const char *reason);
 
 #endif

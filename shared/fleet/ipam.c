@@ -34,14 +34,6 @@ static const struct prefix *block_of(struct ip ip)
 	return NULL;
 }
 
-bool ipam_reserved(struct prefix range, struct ip ip)
-{
-	if (!prefix_has(range, ip) || block_of(ip))
-		return true;
-	wide offset = to_wide(ip) - to_wide(prefix_masked(range).ip);
-	return offset == 0 || offset == span(range);
-}
-
 enum err ipam_next(struct prefix range, uint64_t cursor, struct ip *ip, uint64_t *next)
 {
 	range = prefix_masked(range);

@@ -6,9 +6,8 @@
 
 #include "addr.h"
 
-/* Never given out: 100.100.100.100, 100.115.92.0/23, network and broadcast ends, fd7a:115c:a1e0::53, fd7a:115c:a1e0:b1a::/64, the 4-to-6 block. */
-bool ipam_reserved(struct prefix range, struct ip ip);
-/* The first usable address at or after offset `cursor` of the range; *next = the offset behind it. ERR_EXHAUSTED at the end of the range (no wrap). */
+/* The first usable address at or after offset `cursor` of the range; *next = the offset behind it. ERR_EXHAUSTED at the end of the range (no wrap).
+ * Never given out: 100.100.100.100, 100.115.92.0/23, network and broadcast ends, fd7a:115c:a1e0::53, fd7a:115c:a1e0:b1a::/64, the 4-to-6 block. */
 MUST_USE enum err ipam_next(struct prefix range, uint64_t cursor, struct ip *ip, uint64_t *next);
 
 #endif

@@ -301,15 +301,6 @@ struct endpoint server_endpoint(const struct server *s, enum door door)
 	return (struct endpoint){0};
 }
 
-size_t server_connections(const struct server *s, enum door door)
-{
-	size_t count = 0;
-	LIST_EACH(&s->doors, d, struct server_door, link)
-		if (d->door == door)
-			count += d->connection_count;
-	return count;
-}
-
 /* ---- end ---- */
 
 /* Connections that wait for a further request read their end; one that is answering does so after its answer. Fresh ones may still ask. */
