@@ -396,6 +396,40 @@ static void old_ones_are_removed(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, nodes_fixture_open, nodes_fixture_close)
 
+static struct begun begin_from(const char *address)
+{
+	struct login_id id;
+	struct login login = asking(7);
+	login.address = bytes_text(address);
+	random_fill(login.machine_key.raw, KEY_LEN);
+	return begin_as(&id, &login, "", LIFETIME_MS, 1000);
+}
+
+static void one_address_does_not_fill_the_line(void **state)
+{
+	static const char fill[] =
+		"SELECT count(fleetscale.login_begin(sha256(n::text::bytea), sha256(('m' || n)::bytea), sha256('n'), NULL, sha256('l'), 'pc', "
+		"'{}', 113, '{}', NULL, false, %s, '', 900000, 1000)) FROM generate_series(%d, %d) n";
+	char sql[400];
+	(void)state;
+	snprintf(sql, sizeof sql, fill, "'192.0.2.7'", 1, 100);
+	assert_string_equal(fixture_sql(fx, sql), "100");
+	struct begun b = begin_from("192.0.2.7");
+	assert_int_equal(b.e, ERR_EXHAUSTED);
+	assert_string_equal(b.why, "too many logins from this address wait for an answer");
+	assert_int_equal(begin_from("192.0.2.8").e, ERR_NONE);
+	/* A whole /64 is one. */
+	snprintf(sql, sizeof sql, fill, "'2001:db8::' || n", 101, 200);
+	assert_string_equal(fixture_sql(fx, sql), "100");
+	assert_int_equal(begin_from("2001:db8::ffff:1").e, ERR_EXHAUSTED);
+	assert_int_equal(begin_from("2001:db8:0:1::1").e, ERR_NONE);
+	/* Who is not known is not counted, and what was answered or has ended takes no place. */
+	snprintf(sql, sizeof sql, fill, "''", 201, 301);
+	assert_string_equal(fixture_sql(fx, sql), "101");
+	fixture_sql(fx, "WITH w AS (UPDATE fleetscale.logins SET refusal = 'no' WHERE address = '192.0.2.7' RETURNING 1) SELECT count(*) FROM w");
+	assert_int_equal(begin_from("192.0.2.7").e, ERR_NONE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -409,6 +443,7 @@ int main(void)
 		TEST(limits_of_the_tailnet_hold_inside),
 		TEST(a_tailnet_lists_its_own),
 		TEST(old_ones_are_removed),
+		cmocka_unit_test_setup_teardown(one_address_does_not_fill_the_line, nodes_fixture_open, nodes_fixture_close),
 	};
 	return cmocka_run_group_tests(tests, nodes_fixture_start, nodes_fixture_stop);
 }
