@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "nodes_fixture.h"
+#include "tailnets.h"
 
 enum { NODES = 3 };
 
@@ -139,10 +140,24 @@ static void the_duty_moves(void **state)
 	assert_primary("two");
 }
 
+/* Nodes that came in while it was emptied. */
+static void a_tailnet_goes_with_its_routers(void **state)
+{
+	(void)state;
+	make_routers();
+	for (unsigned i = 0; i < NODES; i++)
+		approve(i, "10.0.0.0/8");
+	struct tx *tx = tx_begin(pg, TAILNET_INSTALLATION, TX_WRITE);
+	tailnets_delete(tx, tailnet, true);
+	assert_int_equal(fixture_run(loop, tx, NULL, NULL, NULL), ERR_NONE);
+	assert_string_equal(fixture_sql(fx, "SELECT (SELECT count(*) FROM fleetscale.nodes) + (SELECT count(*) FROM fleetscale.primaries)"), "0");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, nodes_fixture_open, nodes_fixture_close)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {TEST(one_router_serves_at_once), TEST(what_ends_a_router_moves_its_route), TEST(the_duty_moves)};
+	const struct CMUnitTest tests[] = {TEST(one_router_serves_at_once), TEST(what_ends_a_router_moves_its_route), TEST(the_duty_moves),
+					   TEST(a_tailnet_goes_with_its_routers)};
 	return cmocka_run_group_tests(tests, nodes_fixture_start, nodes_fixture_stop);
 }
