@@ -269,7 +269,6 @@ void act_login_make_up(struct coordinator *c, const struct actor *actor, const s
 		memcpy(a->login->routes, routes, count * sizeof *routes);
 	a->login->route_count = count;
 	a->login->wanted_expiry = WALL_ZERO;
-	a->login->address = BYTES("made up");
 	random_fill(a->login->machine_key.raw, KEY_LEN);
 	key_mint(&private, (struct public_key *)a->login->node_key.raw);
 	key_wipe(&private, sizeof private);

@@ -5,7 +5,7 @@
 #define ROWS_LOGIN \
 	"l.id, l.tailnet_id, l.machine_key, l.node_key, l.old_node_key, l.lock_key, l.label, l.hostinfo, l.capver, l.routes, l.wanted_expiry, l.ephemeral, " \
 	"l.address, l.created, l.ends, l.node_id, l.refusal"
-enum { ROWS_LOGIN_COUNT = 17 };
+enum { ROWS_LOGIN_COUNT = 17, MADE_UP_MOST = 100 };
 
 static void rows_login(struct tx *tx, unsigned statement, size_t row, struct arena *arena, struct login *out)
 {
@@ -153,16 +153,19 @@ void logins_make_up(struct tx *tx, const struct login_id *id, const struct login
 	tx_arg_text(tx, user);
 	tx_add(tx, "SELECT fleetscale.want(EXISTS (SELECT FROM fleetscale.users u WHERE u.tailnet_id = fleetscale.current_tailnet() AND u.name = $1), 'FS001', "
 		   "'user not found')");
+	tx_arg_u64(tx, MADE_UP_MOST);
+	tx_add(tx,
+	       "SELECT fleetscale.want((SELECT count(*) FROM fleetscale.logins l WHERE l.tailnet_id = fleetscale.current_tailnet() AND l.address = 'made up' "
+	       "AND l.node_id IS NULL AND l.refusal IS NULL AND l.ends > now()) < $1, 'FS005', 'too many logins wait that were made up')");
 	tx_arg_bytea(tx, bytes_of(id->hash, LOGIN_HASH_LEN));
 	tx_arg_bytea(tx, bytes_of(login->machine_key.raw, KEY_LEN));
 	tx_arg_bytea(tx, bytes_of(login->node_key.raw, KEY_LEN));
 	tx_arg_text(tx, login->label);
 	tx_arg_text(tx, login->hostinfo);
 	tx_arg_prefixes(tx, login->routes, login->route_count);
-	tx_arg_text(tx, login->address);
 	tx_arg_i64(tx, lifetime_ms);
 	tx_add(tx, "INSERT INTO fleetscale.logins (tailnet_id, hash, machine_key, node_key, label, hostinfo, routes, address, ends) "
-		   "VALUES (fleetscale.current_tailnet(), $1, $2, $3, $4, $5, $6, $7, now() + $8 * interval '1 millisecond')");
+		   "VALUES (fleetscale.current_tailnet(), $1, $2, $3, $4, $5, $6, 'made up', now() + $7 * interval '1 millisecond')");
 }
 
 /* --- reading ----------------------------------------------------------------------------------------------------------------------------------------- */

@@ -35,7 +35,8 @@ unsigned logins_enroll(struct tx *tx, const uint8_t hash[static LOGIN_HASH_LEN],
 void logins_take(struct tx *tx, const uint8_t hash[static LOGIN_HASH_LEN], uint64_t node);
 void logins_refuse(struct tx *tx, const uint8_t hash[static LOGIN_HASH_LEN], struct bytes reason);
 
-/* A login of this tailnet alone that no machine began. ERR_NOT_FOUND: no user of that name. ERR_EXISTS: the id is known. */
+/* A login of this tailnet alone that no machine began. ERR_NOT_FOUND: no user of that name. ERR_EXISTS: the id is known.
+ * ERR_EXHAUSTED: many wait already; they take room from those of all tailnets. */
 void logins_make_up(struct tx *tx, const struct login_id *id, const struct login *login, struct bytes user, int64_t lifetime_ms);
 
 /* --- reading ---------------------------------------------------------------------------------------------------------------------------------- */

@@ -430,6 +430,26 @@ static void one_address_does_not_fill_the_line(void **state)
 	assert_int_equal(begin_from("192.0.2.7").e, ERR_NONE);
 }
 
+static enum err make_up(void)
+{
+	struct login_id id;
+	struct login login = asking(9);
+	struct tx *tx = tx_begin(pg, tailnet, TX_WRITE);
+	login_id_mint(&id);
+	logins_make_up(tx, &id, &login, BYTES("default"), LIFETIME_MS);
+	return fixture_run(loop, tx, NULL, NULL, NULL);
+}
+
+static void a_tailnet_makes_up_few(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 100; i++)
+		assert_int_equal(make_up(), ERR_NONE);
+	assert_int_equal(make_up(), ERR_EXHAUSTED);
+	fixture_sql(fx, "WITH w AS (UPDATE fleetscale.logins SET ends = now() RETURNING 1) SELECT count(*) FROM w");
+	assert_int_equal(make_up(), ERR_NONE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -444,6 +464,7 @@ int main(void)
 		TEST(a_tailnet_lists_its_own),
 		TEST(old_ones_are_removed),
 		cmocka_unit_test_setup_teardown(one_address_does_not_fill_the_line, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(a_tailnet_makes_up_few, nodes_fixture_open, nodes_fixture_close),
 	};
 	return cmocka_run_group_tests(tests, nodes_fixture_start, nodes_fixture_stop);
 }
