@@ -13,10 +13,7 @@ static void arg_who(struct tx *tx, const struct audit *audit)
 void audits_open(struct tx *tx, const struct audit *audit)
 {
 	arg_who(tx, audit);
-	if (audit->subject)
-		tx_arg_u64(tx, audit->subject);
-	else
-		tx_arg_null(tx);
+	tx_arg_id(tx, audit->subject);
 	tx_arg_text(tx, audit->name);
 	tx_arg_text(tx, audit->detail);
 	tx_add(tx, "SELECT fleetscale.audit_open($1, $2, $3, $4, $5, $6, $7)");

@@ -4,10 +4,7 @@
 
 unsigned authkeys_insert(struct tx *tx, const struct authkey *key)
 {
-	if (key->user)
-		tx_arg_u64(tx, key->user);
-	else
-		tx_arg_null(tx);
+	tx_arg_id(tx, key->user);
 	tx_arg_text(tx, bytes_text(key->prefix));
 	tx_arg_bytea(tx, bytes_of(key->hash, SECRET_HASH_LEN));
 	tx_arg_text(tx, key->description);

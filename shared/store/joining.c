@@ -66,10 +66,7 @@ static void group_free(struct group *group)
 
 static unsigned add_statement(struct tx *tx, const struct enrollment *e)
 {
-	if (e->user)
-		tx_arg_u64(tx, e->user);
-	else
-		tx_arg_null(tx);
+	tx_arg_id(tx, e->user);
 	tx_arg_texts(tx, e->tags, e->tag_count);
 	tx_arg_bytea(tx, bytes_of(e->machine_key.raw, KEY_LEN));
 	tx_arg_bytea(tx, bytes_of(e->node_key.raw, KEY_LEN));
@@ -81,10 +78,7 @@ static unsigned add_statement(struct tx *tx, const struct enrollment *e)
 	tx_arg_time(tx, e->expiry);
 	tx_arg_bool(tx, e->ephemeral);
 	tx_arg_bool(tx, e->approved);
-	if (e->authkey)
-		tx_arg_u64(tx, e->authkey);
-	else
-		tx_arg_null(tx);
+	tx_arg_id(tx, e->authkey);
 	tx_arg_bool(tx, e->consume_key);
 	tx_arg_u64(tx, e->register_method);
 	return tx_add(tx, "SELECT r.code, r.sentence, r.broken, " ROWS_NODE

@@ -10,10 +10,7 @@ unsigned nodes_rekey(struct tx *tx, uint64_t node, const struct node_key *was, c
 {
 	tx_arg_u64(tx, node);
 	tx_arg_bytea(tx, bytes_of(was->raw, KEY_LEN));
-	if (e->user)
-		tx_arg_u64(tx, e->user);
-	else
-		tx_arg_null(tx);
+	tx_arg_id(tx, e->user);
 	tx_arg_texts(tx, e->tags, e->tag_count);
 	tx_arg_bytea(tx, bytes_of(e->node_key.raw, KEY_LEN));
 	tx_arg_bytea(tx, bytes_of(e->lock_key.raw, KEY_LEN));
@@ -21,10 +18,7 @@ unsigned nodes_rekey(struct tx *tx, uint64_t node, const struct node_key *was, c
 	tx_arg_u64(tx, e->capver);
 	tx_arg_time(tx, e->expiry);
 	tx_arg_bool(tx, e->ephemeral);
-	if (e->authkey)
-		tx_arg_u64(tx, e->authkey);
-	else
-		tx_arg_null(tx);
+	tx_arg_id(tx, e->authkey);
 	tx_arg_bool(tx, e->consume_key);
 	tx_arg_u64(tx, e->register_method);
 	return tx_add(tx, "SELECT " ROWS_NODE " FROM fleetscale.node_rekey($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) n");

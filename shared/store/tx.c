@@ -59,6 +59,14 @@ void tx_arg_u64(struct tx *tx, uint64_t value)
 {
 	arg_text(tx, arena_format(tx->arena, "%" PRIu64, value));
 }
+void tx_arg_id(struct tx *tx, uint64_t value)
+{
+	if (value)
+		tx_arg_u64(tx, value);
+	else
+		tx_arg_null(tx);
+}
+
 void tx_arg_i64(struct tx *tx, int64_t value)
 {
 	arg_text(tx, arena_format(tx->arena, "%" PRId64, value));

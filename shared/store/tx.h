@@ -22,6 +22,7 @@ struct arena *tx_arena(struct tx *tx); /* lives until the answer was given */
 
 /* Arguments of the next statement, in order $1, $2 ... (values are copied). */
 void tx_arg_u64(struct tx *tx, uint64_t value);
+void tx_arg_id(struct tx *tx, uint64_t value); /* 0 is NULL */
 void tx_arg_i64(struct tx *tx, int64_t value);
 void tx_arg_bool(struct tx *tx, bool value);
 void tx_arg_text(struct tx *tx, struct bytes value);
