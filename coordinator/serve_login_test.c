@@ -12,6 +12,7 @@
 #include "log.h"
 #include "logins.h"
 #include "nodes.h"
+#include "played.h"
 #include "serve_login.h"
 
 enum { LIFETIME_MS = 900000, HOLD_MS = 60000 };
@@ -26,8 +27,8 @@ static const struct machine_key machine = {{1}};
 static const struct exchange_events *events;
 static void *events_context;
 static bool ready, ended, aborted, redis_up, host_told, late;
-static unsigned status, answers, begun, looks, node_looks, published;
-static char text[4096], retry_after[16], host_begun[300];
+static unsigned begun, looks, node_looks, published;
+static char host_begun[300];
 static struct bus_listener *listening;
 
 /* What the row says. */
@@ -144,20 +145,10 @@ void bus_command(struct bus *bus, bus_reply_fn on_reply, void *context, size_t a
 	published++;
 }
 
-static void play_add_header(struct exchange *exchange, const char *name, struct bytes value)
+static void play_whole(struct exchange *exchange, unsigned code, const char *type, struct bytes body)
 {
-	(void)exchange;
-	if (strcmp(name, "Retry-After") == 0)
-		snprintf(retry_after, sizeof retry_after, "%.*s", BYTES_ARG(value));
-}
-
-static void play_reply(struct exchange *exchange, unsigned code, const char *type, struct bytes body)
-{
-	(void)exchange, (void)type;
 	assert_null(events);
-	status = code;
-	snprintf(text, sizeof text, "%.*s", BYTES_ARG(body));
-	answers++;
+	play_reply(exchange, code, type, body);
 }
 
 static void play_stream(struct exchange *exchange, unsigned code, const char *type, const struct exchange_events *stream_events, void *context)
@@ -191,8 +182,8 @@ static void play_end(struct exchange *exchange, bool broken)
 	aborted = broken;
 }
 
-static const struct carrier PLAYED = {
-	.add_header = play_add_header, .reply = play_reply, .stream = play_stream, .ready = play_ready, .send = play_send, .end = play_end};
+static const struct carrier STREAMED = {
+	.add_header = play_add_header, .reply = play_whole, .stream = play_stream, .ready = play_ready, .send = play_send, .end = play_end};
 
 /* --- asking ------------------------------------------------------------------------------------------------------------------------------------- */
 
@@ -201,7 +192,7 @@ static const char followup[] = "https://login.example.com/register/hskey-authreq
 static void ask(const char *url)
 {
 	arena_free(&x.arena);
-	x = (struct exchange){.carrier = &PLAYED,
+	x = (struct exchange){.carrier = &STREAMED,
 			      .arena = arena_new(),
 			      .program = &c,
 			      .machine = &machine,

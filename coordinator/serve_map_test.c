@@ -10,6 +10,7 @@
 
 #include "act_node.h"
 #include "log.h"
+#include "played.h"
 #include "poll.h"
 #include "reports.h"
 #include "serve_map.h"
@@ -21,9 +22,7 @@ static struct exchange x;
 static struct machine_key machine = {{1}};
 static struct node node;
 static bool found;
-static unsigned status, answers, polls, written, relabels;
-static size_t body_len;
-static char retry_after[16];
+static unsigned polls, written, relabels;
 static enum err find_error, write_error, relabel_error;
 static unsigned reply_at, leave_at; /* the client leaves in front of this reply */
 
@@ -72,23 +71,6 @@ void poll_open(struct exchange *exchange, const struct node *of, const struct ma
 	polls++;
 }
 
-static void play_add_header(struct exchange *exchange, const char *name, struct bytes value)
-{
-	(void)exchange;
-	if (strcmp(name, "Retry-After") == 0)
-		snprintf(retry_after, sizeof retry_after, "%.*s", BYTES_ARG(value));
-}
-
-static void play_reply(struct exchange *exchange, unsigned code, const char *type, struct bytes body)
-{
-	(void)exchange, (void)type;
-	status = code;
-	body_len = body.len;
-	answers++;
-}
-
-static const struct carrier PLAYED = {.add_header = play_add_header, .reply = play_reply};
-
 /* --- asking ------------------------------------------------------------------------------------------------------------------------------------- */
 
 static void ask(const char *fields)
@@ -134,7 +116,7 @@ static void test_each_kind_does_its_part(void **state)
 	(void)state;
 	ask(LITE);
 	assert_int_equal(status, 200);
-	assert_int_equal(body_len, 0);
+	assert_int_equal(strlen(text), 0);
 	assert_int_equal(written, 1);
 	assert_int_equal(relabels, 1);
 	ask(STREAM);
@@ -156,12 +138,12 @@ static void test_strangers_learn_nothing(void **state)
 	found = false;
 	ask(STREAM);
 	assert_int_equal(status, 404);
-	len = body_len;
+	len = strlen(text);
 	found = true;
 	node.machine_key.raw[0] = 2;
 	ask(STREAM);
 	assert_int_equal(status, 404);
-	assert_int_equal(body_len, len);
+	assert_int_equal(strlen(text), len);
 	ask(LITE);
 	assert_int_equal(status, 404);
 	assert_int_equal(written, 0);

@@ -11,6 +11,7 @@
 
 #include "act_node.h"
 #include "log.h"
+#include "played.h"
 #include "rate.h"
 #include "regmsg.h"
 #include "serve_login.h"
@@ -28,8 +29,6 @@ static enum err find_error, act_error;
 static const char *act_sentence;
 static struct enrollment acted;
 static enum { NOTHING, ENROLL, REKEY, LOGOUT, EXPIRY } did;
-static unsigned status, answers;
-static char retry_after[16], text[4096];
 static json_t *json;
 
 /* --- played neighbours ------------------------------------------------------------------------------------------------------------------------ */
@@ -96,23 +95,6 @@ void login_serve(struct exchange *exchange, const struct register_request *reque
 	logins++;
 	exchange_reply_text(exchange, 200, "{}");
 }
-
-static void play_add_header(struct exchange *exchange, const char *name, struct bytes value)
-{
-	(void)exchange;
-	if (strcmp(name, "Retry-After") == 0)
-		snprintf(retry_after, sizeof retry_after, "%.*s", BYTES_ARG(value));
-}
-
-static void play_reply(struct exchange *exchange, unsigned code, const char *type, struct bytes body)
-{
-	(void)exchange, (void)type;
-	status = code;
-	snprintf(text, sizeof text, "%.*s", BYTES_ARG(body));
-	answers++;
-}
-
-static const struct carrier PLAYED = {.add_header = play_add_header, .reply = play_reply};
 
 /* --- asking ------------------------------------------------------------------------------------------------------------------------------------- */
 

@@ -10,6 +10,7 @@
 
 #include "act_told.h"
 #include "nodes.h"
+#include "played.h"
 #include "rate.h"
 #include "serve_idtoken.h"
 #include "serve_told.h"
@@ -27,8 +28,8 @@ static enum err find_error, act_error, keys_error;
 static const char *act_sentence;
 static struct identity_key keys[1];
 static size_t key_count;
-static unsigned status, answers, writes, reads;
-static char text[8192], retry_after[16], told[4096];
+static unsigned writes, reads;
+static char told[4096];
 
 /* --- played neighbours ------------------------------------------------------------------------------------------------------------------------ */
 
@@ -90,23 +91,6 @@ void act_told_disconnect(struct coordinator *at, const struct node *of, uint64_t
 	snprintf(told, sizeof told, "%.*s", BYTES_ARG(details));
 	acted(on_done, context);
 }
-
-static void play_add_header(struct exchange *exchange, const char *name, struct bytes value)
-{
-	(void)exchange;
-	if (strcmp(name, "Retry-After") == 0)
-		snprintf(retry_after, sizeof retry_after, "%.*s", BYTES_ARG(value));
-}
-
-static void play_reply(struct exchange *exchange, unsigned code, const char *type, struct bytes body)
-{
-	(void)exchange, (void)type;
-	status = code;
-	snprintf(text, sizeof text, "%.*s", BYTES_ARG(body));
-	answers++;
-}
-
-static const struct carrier PLAYED = {.add_header = play_add_header, .reply = play_reply};
 
 /* --- asking ----------------------------------------------------------------------------------------------------------------------------------- */
 
