@@ -56,14 +56,10 @@ var abuses = map[string]func(*abuser) error{
 }
 
 func rawAbuse(name string, args json.RawMessage) (object, error) {
-	a, err := decode[struct {
+	r, a, err := rawArgs[struct {
 		Kind string  `json:"kind"`
 		Wait float64 `json:"wait"`
-	}](args)
-	if err != nil {
-		return nil, err
-	}
-	r, err := findRaw(name)
+	}](name, args)
 	if err != nil {
 		return nil, err
 	}

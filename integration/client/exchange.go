@@ -26,13 +26,9 @@ func init() {
 }
 
 func serve(name string, args json.RawMessage) (object, error) {
-	a, err := decode[struct {
+	n, a, err := nodeArgs[struct {
 		Port int `json:"port"`
-	}](args)
-	if err != nil {
-		return nil, err
-	}
-	n, err := findNode(name)
+	}](name, args)
 	if err != nil {
 		return nil, err
 	}
@@ -40,21 +36,24 @@ func serve(name string, args json.RawMessage) (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				if err := serveOne(c); err != nil {
-					event("exchange-failed", name, object{"error": err.Error()})
-				}
-			}()
-		}
-	}()
+	go serveAll(name, l)
 	return nil, nil
+}
+
+// serveAll answers the exchanges that come to a listener, until it ends.
+func serveAll(name string, l net.Listener) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer c.Close()
+			if err := serveOne(c); err != nil {
+				event("exchange-failed", name, object{"error": err.Error()})
+			}
+		}()
+	}
 }
 
 func serveOne(c net.Conn) error {
@@ -87,15 +86,11 @@ func sendRandom(w io.Writer, n int64) ([]byte, error) {
 }
 
 func exchange(name string, args json.RawMessage) (object, error) {
-	a, err := decode[struct {
+	n, a, err := nodeArgs[struct {
 		To      string  `json:"to"`
 		Bytes   int64   `json:"bytes"`
 		Seconds float64 `json:"seconds"`
-	}](args)
-	if err != nil {
-		return nil, err
-	}
-	n, err := findNode(name)
+	}](name, args)
 	if err != nil {
 		return nil, err
 	}

@@ -34,11 +34,7 @@ var dnsTypes = map[string]dnsmessage.Type{"A": dnsmessage.TypeA, "AAAA": dnsmess
 
 // dnsNode asks the client's own resolver, the one behind 100.100.100.100.
 func dnsNode(name string, args json.RawMessage) (object, error) {
-	a, err := decode[dnsArgs](args)
-	if err != nil {
-		return nil, err
-	}
-	n, err := findNode(name)
+	n, a, err := nodeArgs[dnsArgs](name, args)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +42,7 @@ func dnsNode(name string, args json.RawMessage) (object, error) {
 	defer cancel()
 	var answer []byte
 	if a.Via == "localapi" {
-		answer, err = askLocalAPI(ctx, n.server, a.Name, a.Type)
+		answer, err = askLocalAPI(ctx, n.local, a.Name, a.Type)
 	} else {
 		var question []byte
 		if question, err = dnsQuestion(a.Name, dnsTypes[a.Type]); err == nil {
@@ -94,11 +90,7 @@ func prefsNode(name string, _ json.RawMessage) (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	lc, err := n.server.LocalClient()
-	if err != nil {
-		return nil, err
-	}
-	prefs, err := lc.GetPrefs(context.Background())
+	prefs, err := n.local.GetPrefs(context.Background())
 	if err != nil {
 		return nil, err
 	}
@@ -111,11 +103,7 @@ func fileTargetsNode(name string, _ json.RawMessage) (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	lc, err := n.server.LocalClient()
-	if err != nil {
-		return nil, err
-	}
-	targets, err := lc.FileTargets(context.Background())
+	targets, err := n.local.FileTargets(context.Background())
 	if err != nil {
 		return nil, err
 	}
@@ -135,38 +123,22 @@ type fileArgs struct {
 
 // filePushNode is `tailscale file cp`.
 func filePushNode(name string, args json.RawMessage) (object, error) {
-	a, err := decode[fileArgs](args)
-	if err != nil {
-		return nil, err
-	}
-	n, err := findNode(name)
-	if err != nil {
-		return nil, err
-	}
-	lc, err := n.server.LocalClient()
+	n, a, err := nodeArgs[fileArgs](name, args)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	return nil, lc.PushFile(ctx, tailcfg.StableNodeID(a.Target), int64(len(a.Text)), a.File, strings.NewReader(a.Text))
+	return nil, n.local.PushFile(ctx, tailcfg.StableNodeID(a.Target), int64(len(a.Text)), a.File, strings.NewReader(a.Text))
 }
 
 // fileWaitNode waits until files lie in the node's inbox, and names them.
 func fileWaitNode(name string, args json.RawMessage) (object, error) {
-	a, err := decode[fileArgs](args)
+	n, a, err := nodeArgs[fileArgs](name, args)
 	if err != nil {
 		return nil, err
 	}
-	n, err := findNode(name)
-	if err != nil {
-		return nil, err
-	}
-	lc, err := n.server.LocalClient()
-	if err != nil {
-		return nil, err
-	}
-	files, err := lc.AwaitWaitingFiles(context.Background(), time.Duration(a.Seconds*float64(time.Second)))
+	files, err := n.local.AwaitWaitingFiles(context.Background(), time.Duration(a.Seconds*float64(time.Second)))
 	if err != nil {
 		return nil, err
 	}
@@ -178,19 +150,11 @@ func fileWaitNode(name string, args json.RawMessage) (object, error) {
 }
 
 func fileGetNode(name string, args json.RawMessage) (object, error) {
-	a, err := decode[fileArgs](args)
+	n, a, err := nodeArgs[fileArgs](name, args)
 	if err != nil {
 		return nil, err
 	}
-	n, err := findNode(name)
-	if err != nil {
-		return nil, err
-	}
-	lc, err := n.server.LocalClient()
-	if err != nil {
-		return nil, err
-	}
-	file, size, err := lc.GetWaitingFile(context.Background(), a.File)
+	file, size, err := n.local.GetWaitingFile(context.Background(), a.File)
 	if err != nil {
 		return nil, err
 	}

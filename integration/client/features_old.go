@@ -8,11 +8,14 @@ import (
 	"reflect"
 	"unsafe"
 
+	"tailscale.com/client/tailscale"
 	"tailscale.com/ipn/ipnlocal"
 	"tailscale.com/net/dns"
 	"tailscale.com/tsd"
 	"tailscale.com/tsnet"
 )
+
+type localClient = tailscale.LocalClient
 
 // dnsManager: 1.64 shows it to nobody, so it is taken from inside.
 func dnsManager(s *tsnet.Server) *dns.Manager {
@@ -24,6 +27,6 @@ func inside[T any](of any, field string) T {
 	return *(*T)(unsafe.Pointer(reflect.ValueOf(of).Elem().FieldByName(field).UnsafeAddr()))
 }
 
-func askLocalAPI(context.Context, *tsnet.Server, string, string) ([]byte, error) {
+func askLocalAPI(context.Context, *localClient, string, string) ([]byte, error) {
 	return nil, errors.New("this release's local API answers no DNS questions")
 }

@@ -19,23 +19,15 @@ func init() {
 
 // idToken is `tailscale id-token AUDIENCE`.
 func idToken(name string, args json.RawMessage) (object, error) {
-	a, err := decode[struct {
+	n, a, err := nodeArgs[struct {
 		Audience string `json:"audience"`
-	}](args)
-	if err != nil {
-		return nil, err
-	}
-	n, err := findNode(name)
-	if err != nil {
-		return nil, err
-	}
-	lc, err := n.server.LocalClient()
+	}](name, args)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	res, err := lc.IDToken(ctx, a.Audience)
+	res, err := n.local.IDToken(ctx, a.Audience)
 	if err != nil {
 		return nil, err
 	}
@@ -44,19 +36,11 @@ func idToken(name string, args json.RawMessage) (object, error) {
 
 // localRequest is one request to the node's local API: status and body.
 func localRequest(name string, args json.RawMessage) (object, error) {
-	a, err := decode[struct {
+	n, a, err := nodeArgs[struct {
 		Method string          `json:"method"`
 		Path   string          `json:"path"`
 		Body   json.RawMessage `json:"body"`
-	}](args)
-	if err != nil {
-		return nil, err
-	}
-	n, err := findNode(name)
-	if err != nil {
-		return nil, err
-	}
-	lc, err := n.server.LocalClient()
+	}](name, args)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +50,7 @@ func localRequest(name string, args json.RawMessage) (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	res, err := lc.DoLocalRequest(req)
+	res, err := n.local.DoLocalRequest(req)
 	if err != nil {
 		return nil, err
 	}

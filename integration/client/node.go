@@ -18,11 +18,11 @@ import (
 	"tailscale.com/tsnet"
 )
 
-// node is one tsnet node. `look` reads its state through the local API.
+// node is one tsnet node, and the client of its local API.
 type node struct {
 	name   string
 	server *tsnet.Server
-	look   func(context.Context) (*ipnstate.Status, error)
+	local  *localClient
 	stop   context.CancelFunc
 	log    *os.File
 }
@@ -51,6 +51,16 @@ func findNode(name string) (*node, error) {
 		return n, nil
 	}
 	return nil, fmt.Errorf("no node %q here", name)
+}
+
+// nodeArgs begins an operation on a node: the node, and the arguments.
+func nodeArgs[T any](name string, args json.RawMessage) (*node, T, error) {
+	a, err := decode[T](args)
+	if err != nil {
+		return nil, a, err
+	}
+	n, err := findNode(name)
+	return n, a, err
 }
 
 type startArgs struct {
@@ -90,7 +100,7 @@ func startNode(name string, args json.RawMessage) (object, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	n := &node{name: name, server: s, look: lc.Status, stop: cancel, log: file}
+	n := &node{name: name, server: s, local: lc, stop: cancel, log: file}
 	nodes.Lock()
 	defer nodes.Unlock()
 	if nodes.byName[name] != nil {
@@ -111,7 +121,7 @@ func (n *node) watch(ctx context.Context, every time.Duration) {
 	}
 	var told object
 	for tick := time.NewTicker(every); ; {
-		if st, err := n.look(ctx); err == nil {
+		if st, err := n.local.Status(ctx); err == nil {
 			if v := view(st); !reflect.DeepEqual(v, told) {
 				told = v
 				event("view", n.name, object{"view": v})
@@ -176,7 +186,7 @@ func statusNode(name string, _ json.RawMessage) (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	st, err := n.look(context.Background())
+	st, err := n.local.Status(context.Background())
 	if err != nil {
 		return nil, err
 	}
@@ -191,18 +201,10 @@ func statusNode(name string, _ json.RawMessage) (object, error) {
 
 // pingNode sends one disco ping and says which way it went.
 func pingNode(name string, args json.RawMessage) (object, error) {
-	a, err := decode[struct {
+	n, a, err := nodeArgs[struct {
 		IP   netip.Addr `json:"ip"`
 		Kind string     `json:"kind"`
-	}](args)
-	if err != nil {
-		return nil, err
-	}
-	n, err := findNode(name)
-	if err != nil {
-		return nil, err
-	}
-	lc, err := n.server.LocalClient()
+	}](name, args)
 	if err != nil {
 		return nil, err
 	}
@@ -211,7 +213,7 @@ func pingNode(name string, args json.RawMessage) (object, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	res, err := lc.Ping(ctx, a.IP, tailcfg.PingType(a.Kind))
+	res, err := n.local.Ping(ctx, a.IP, tailcfg.PingType(a.Kind))
 	if err != nil {
 		return nil, err
 	}
@@ -222,21 +224,13 @@ func pingNode(name string, args json.RawMessage) (object, error) {
 }
 
 func whoisNode(name string, args json.RawMessage) (object, error) {
-	a, err := decode[struct {
+	n, a, err := nodeArgs[struct {
 		Addr string `json:"addr"`
-	}](args)
+	}](name, args)
 	if err != nil {
 		return nil, err
 	}
-	n, err := findNode(name)
-	if err != nil {
-		return nil, err
-	}
-	lc, err := n.server.LocalClient()
-	if err != nil {
-		return nil, err
-	}
-	who, err := lc.WhoIs(context.Background(), a.Addr)
+	who, err := n.local.WhoIs(context.Background(), a.Addr)
 	if err != nil {
 		return nil, err
 	}
@@ -252,15 +246,7 @@ type setArgs struct {
 
 // setNode is `tailscale set`, `up` and `down`.
 func setNode(name string, args json.RawMessage) (object, error) {
-	a, err := decode[setArgs](args)
-	if err != nil {
-		return nil, err
-	}
-	n, err := findNode(name)
-	if err != nil {
-		return nil, err
-	}
-	lc, err := n.server.LocalClient()
+	n, a, err := nodeArgs[setArgs](name, args)
 	if err != nil {
 		return nil, err
 	}
@@ -277,27 +263,19 @@ func setNode(name string, args json.RawMessage) (object, error) {
 	if a.Running != nil {
 		mp.WantRunning, mp.WantRunningSet = *a.Running, true
 	}
-	_, err = lc.EditPrefs(context.Background(), &mp)
+	_, err = n.local.EditPrefs(context.Background(), &mp)
 	return nil, err
 }
 
 // debugNode performs a debug action of the client, such as rebind or restun.
 func debugNode(name string, args json.RawMessage) (object, error) {
-	a, err := decode[struct {
+	n, a, err := nodeArgs[struct {
 		Action string `json:"action"`
-	}](args)
+	}](name, args)
 	if err != nil {
 		return nil, err
 	}
-	n, err := findNode(name)
-	if err != nil {
-		return nil, err
-	}
-	lc, err := n.server.LocalClient()
-	if err != nil {
-		return nil, err
-	}
-	return nil, lc.DebugAction(context.Background(), a.Action)
+	return nil, n.local.DebugAction(context.Background(), a.Action)
 }
 
 func logoutNode(name string, _ json.RawMessage) (object, error) {
@@ -305,11 +283,7 @@ func logoutNode(name string, _ json.RawMessage) (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	lc, err := n.server.LocalClient()
-	if err != nil {
-		return nil, err
-	}
-	return nil, lc.Logout(context.Background())
+	return nil, n.local.Logout(context.Background())
 }
 
 // closeNode ends a node in good order; its state folder stays.

@@ -72,6 +72,35 @@ func findRaw(name string) (*raw, error) {
 	return nil, fmt.Errorf("no raw node %q here", name)
 }
 
+// rawArgs begins an operation on a raw node: the node, and the arguments.
+func rawArgs[T any](name string, args json.RawMessage) (*raw, T, error) {
+	a, err := decode[T](args)
+	if err != nil {
+		return nil, a, err
+	}
+	r, err := findRaw(name)
+	return r, a, err
+}
+
+// newRaw makes a node with keys of its own, not connected yet; version 0 is this release's.
+func newRaw(name, at string, version uint16) (*raw, error) {
+	u, err := url.Parse(at)
+	if version == 0 {
+		version = uint16(tailcfg.CurrentCapabilityVersion)
+	}
+	return &raw{name: name, url: u, version: version, machine: key.NewMachine(),
+		node: key.NewNode(), disco: key.NewDisco().Public()}, err
+}
+
+// keep makes a connected node known by its name, and tells who it is.
+func (r *raw) keep(early json.RawMessage) object {
+	raws.Lock()
+	defer raws.Unlock()
+	raws.byName[r.name] = r
+	return object{"machine_key": r.machine.Public().String(), "node_key": r.node.Public().String(),
+		"disco_key": r.disco.String(), "early": early}
+}
+
 // rawOpen connects: GET /key, POST /ts2021, Noise, HTTP/2. With `keys_of` it is
 // the same machine (and node) as another raw node, on a connection of its own.
 func rawOpen(name string, args json.RawMessage) (object, error) {
@@ -84,15 +113,10 @@ func rawOpen(name string, args json.RawMessage) (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	u, err := url.Parse(a.URL)
+	r, err := newRaw(name, a.URL, a.Version)
 	if err != nil {
 		return nil, err
 	}
-	if a.Version == 0 {
-		a.Version = uint16(tailcfg.CurrentCapabilityVersion)
-	}
-	r := &raw{name: name, url: u, version: a.Version, machine: key.NewMachine(),
-		node: key.NewNode(), disco: key.NewDisco().Public()}
 	r.host = a.Host
 	if a.KeysOf != "" {
 		o, err := findRaw(a.KeysOf)
@@ -107,11 +131,7 @@ func rawOpen(name string, args json.RawMessage) (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	raws.Lock()
-	raws.byName[name] = r
-	raws.Unlock()
-	return object{"machine_key": r.machine.Public().String(), "node_key": r.node.Public().String(),
-		"disco_key": r.disco.String(), "early": early}, nil
+	return r.keep(early), nil
 }
 
 func (r *raw) connect() (early json.RawMessage, err error) {
@@ -293,14 +313,10 @@ func (r *raw) keys() (key.NodePublic, key.NodePublic, key.DiscoPublic) {
 
 // rawRegister registers with an auth key; `fields` overlays the request.
 func rawRegister(name string, args json.RawMessage) (object, error) {
-	a, err := decode[struct {
+	r, a, err := rawArgs[struct {
 		AuthKey string `json:"authkey"`
 		Fields  object `json:"fields"`
-	}](args)
-	if err != nil {
-		return nil, err
-	}
-	r, err := findRaw(name)
+	}](name, args)
 	if err != nil {
 		return nil, err
 	}
@@ -328,13 +344,9 @@ func rawRotate(name string, _ json.RawMessage) (object, error) {
 
 // rawLite sends a lite update; `fields` overlays it (Endpoints, Hostinfo, DiscoKey ...).
 func rawLite(name string, args json.RawMessage) (object, error) {
-	a, err := decode[struct {
+	r, a, err := rawArgs[struct {
 		Fields object `json:"fields"`
-	}](args)
-	if err != nil {
-		return nil, err
-	}
-	r, err := findRaw(name)
+	}](name, args)
 	if err != nil {
 		return nil, err
 	}
@@ -346,15 +358,11 @@ func rawLite(name string, args json.RawMessage) (object, error) {
 
 // rawRequest posts any body to any path inside Noise. `text` goes as it is.
 func rawRequest(name string, args json.RawMessage) (object, error) {
-	a, err := decode[struct {
+	r, a, err := rawArgs[struct {
 		Path string `json:"path"`
 		Body any    `json:"body"`
 		Text string `json:"text"`
-	}](args)
-	if err != nil {
-		return nil, err
-	}
-	r, err := findRaw(name)
+	}](name, args)
 	if err != nil {
 		return nil, err
 	}
@@ -375,13 +383,9 @@ func rawRequest(name string, args json.RawMessage) (object, error) {
 // rawStream opens a map stream and tells each frame as a "map" event, the end of
 // the stream as "map-end". It returns when the response head is there.
 func rawStream(name string, args json.RawMessage) (object, error) {
-	a, err := decode[struct {
+	r, a, err := rawArgs[struct {
 		Fields object `json:"fields"`
-	}](args)
-	if err != nil {
-		return nil, err
-	}
-	r, err := findRaw(name)
+	}](name, args)
 	if err != nil {
 		return nil, err
 	}
@@ -454,13 +458,9 @@ func readFrame(in io.Reader) ([]byte, error) {
 
 // rawClose ends the map stream; with `all` the connection and the node too.
 func rawClose(name string, args json.RawMessage) (object, error) {
-	a, err := decode[struct {
+	r, a, err := rawArgs[struct {
 		All bool `json:"all"`
-	}](args)
-	if err != nil {
-		return nil, err
-	}
-	r, err := findRaw(name)
+	}](name, args)
 	if err != nil {
 		return nil, err
 	}

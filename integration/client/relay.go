@@ -22,13 +22,9 @@ func init() {
 }
 
 func relayOpen(name string, args json.RawMessage) (object, error) {
-	a, err := decode[struct {
+	r, a, err := rawArgs[struct {
 		Address string `json:"address"`
-	}](args)
-	if err != nil {
-		return nil, err
-	}
-	r, err := findRaw(name)
+	}](name, args)
 	if err != nil {
 		return nil, err
 	}
@@ -90,14 +86,10 @@ func (r *raw) hear(client *derp.Client) {
 }
 
 func relaySend(name string, args json.RawMessage) (object, error) {
-	a, err := decode[struct {
+	r, a, err := rawArgs[struct {
 		To   key.NodePublic `json:"to"`
 		Text string         `json:"text"`
-	}](args)
-	if err != nil {
-		return nil, err
-	}
-	r, err := findRaw(name)
+	}](name, args)
 	if err != nil {
 		return nil, err
 	}

@@ -26,14 +26,10 @@ func init() {
 
 // forwardNode carries TCP connections to addresses in `prefixes` to the server at `to`, as a router with address translation would.
 func forwardNode(name string, args json.RawMessage) (object, error) {
-	a, err := decode[struct {
+	n, a, err := nodeArgs[struct {
 		Prefixes []netip.Prefix `json:"prefixes"`
 		To       string         `json:"to"`
-	}](args)
-	if err != nil {
-		return nil, err
-	}
-	n, err := findNode(name)
+	}](name, args)
 	if err != nil {
 		return nil, err
 	}
@@ -99,19 +95,6 @@ func serveOutside(name string, args json.RawMessage) (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				if err := serveOne(c); err != nil {
-					event("exchange-failed", name, object{"error": err.Error()})
-				}
-			}()
-		}
-	}()
+	go serveAll(name, l)
 	return object{"address": l.Addr().String()}, nil
 }

@@ -35,24 +35,15 @@ func rawWebsocket(name string, args json.RawMessage) (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	u, err := url.Parse(a.URL)
+	r, err := newRaw(name, a.URL, a.Version)
 	if err != nil {
 		return nil, err
 	}
-	if a.Version == 0 {
-		a.Version = uint16(tailcfg.CurrentCapabilityVersion)
-	}
-	r := &raw{name: name, url: u, version: a.Version, machine: key.NewMachine(),
-		node: key.NewNode(), disco: key.NewDisco().Public()}
 	early, err := r.connectWebsocket()
 	if err != nil {
 		return nil, err
 	}
-	raws.Lock()
-	raws.byName[name] = r
-	raws.Unlock()
-	return object{"machine_key": r.machine.Public().String(), "node_key": r.node.Public().String(),
-		"disco_key": r.disco.String(), "early": early}, nil
+	return r.keep(early), nil
 }
 
 func (r *raw) connectWebsocket() (json.RawMessage, error) {
