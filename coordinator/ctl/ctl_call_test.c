@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "ctl_call.h"
-#include "ctl_command.h"
+#include "told.h"
 
 /* A server that hears one request after the other and answers each with the next of its texts. */
 enum { ANSWERS_MAX = 4, REQUEST_MAX = 4096 };
@@ -74,33 +74,9 @@ static void fake_end(struct fake *fake)
 	rmdir(fake->folder);
 }
 
-struct told {
-	int status;
-	char *out, *err;
-};
-
-/* `fleetscale --socket PATH words...` */
-static struct told run(const char *path, const char *const *words)
-{
-	char *argv[16] = {(char[]){"fleetscale"}, (char[]){"--socket"}, (char *)path};
-	size_t out_len, err_len;
-	struct told told;
-	FILE *out = open_memstream(&told.out, &out_len), *err = open_memstream(&told.err, &err_len);
-	int argc = 3;
-
-	while (*words)
-		argv[argc++] = (char *)*words++;
-	told.status = ctl_command(argc, argv, out, err);
-	fclose(out);
-	fclose(err);
-	return told;
-}
-
 #define OK "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
 #define PROBLEM(status) "HTTP/1.1 " status " x\r\nContent-Type: application/problem+json\r\nConnection: close\r\n\r\n"
 #define ZOE "{\"id\":\"7\",\"name\":\"zoe\",\"createdAt\":\"2026-01-02T03:04:05.6Z\",\"displayName\":\"Zoe\",\"email\":\"\"}"
-
-#define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 static const struct {
 	const char *words[12], *answers[ANSWERS_MAX];
@@ -398,7 +374,7 @@ static void answers_are_shown(void **state)
 		struct told told;
 
 		fake_start(&fake);
-		told = run(fake.path, cases[i].words);
+		told = told_over(fake.path, cases[i].words);
 		fake_end(&fake);
 		last = fake.requests[fake.count - 1];
 		body = strstr(last, "\r\n\r\n");
@@ -410,8 +386,7 @@ static void answers_are_shown(void **state)
 		if (cases[i].out)
 			assert_string_equal(told.out, cases[i].out);
 		assert_int_equal(told.status, cases[i].status);
-		free(told.out);
-		free(told.err);
+		told_clear(&told);
 	}
 }
 
@@ -423,27 +398,25 @@ static void headers_say_who_and_where(void **state)
 	(void)state;
 	setenv("FLEETSCALE_TAILNET", "not-this", 1);
 	fake_start(&fake);
-	told = run(fake.path, WORDS("users", "list", "--tailnet", "other"));
+	told = told_over(fake.path, WORDS("users", "list", "--tailnet", "other"));
 	fake_end(&fake);
 	unsetenv("FLEETSCALE_TAILNET");
 	assert_int_equal(told.status, CTL_DONE);
 	assert_non_null(strstr(fake.requests[0], "\r\nFleetscale-Tailnet: other\r\n"));
 	assert_null(strstr(fake.requests[0], "Authorization"));
-	free(told.out);
-	free(told.err);
+	told_clear(&told);
 }
 
 static void nobody_there_is_told(void **state)
 {
-	struct told told = run("/nowhere/admin.sock", WORDS("nodes", "list"));
+	struct told told = told_over("/nowhere/admin.sock", WORDS("nodes", "list"));
 
 	(void)state;
 	assert_int_equal(told.status, CTL_FAILED);
 	assert_string_equal(told.out, "");
 	assert_string_equal(told.err, "Error: no answer from unix socket /nowhere/admin.sock (No such file or directory): is a coordinator running there? "
 				      "Name another with --server URL or --socket PATH\n");
-	free(told.out);
-	free(told.err);
+	told_clear(&told);
 }
 
 static void secrets_come_from_files_too(void **state)

@@ -6,37 +6,9 @@
 
 #include "ctl_command.h"
 #include "text.h"
+#include "told.h"
 
 enum { WORDS_MAX = 12 };
-
-struct told {
-	int status;
-	char *out, *err;
-};
-
-static struct told run(const char *const *words)
-{
-	char *argv[WORDS_MAX + 2] = {(char[]){"fleetscale"}};
-	size_t out_len, err_len;
-	struct told told;
-	FILE *out = open_memstream(&told.out, &out_len), *err = open_memstream(&told.err, &err_len);
-	int argc = 1;
-
-	while (words[argc - 1]) {
-		argv[argc] = (char *)words[argc - 1];
-		argc++;
-	}
-	told.status = ctl_command(argc, argv, out, err);
-	fclose(out);
-	fclose(err);
-	return told;
-}
-
-static void told_clear(struct told *told)
-{
-	free(told->out);
-	free(told->err);
-}
 
 /* Every word that may stand at one place means one thing. */
 struct words {
@@ -112,7 +84,7 @@ static void flags_mean_one_thing(void **state)
 
 static void expect_help(const char *const *words, const char *usage)
 {
-	struct told told = run(words);
+	struct told told = told_by(words);
 
 	assert_int_equal(told.status, CTL_DONE);
 	assert_non_null(strstr(told.out, usage));
@@ -125,75 +97,75 @@ static void everything_helps(void **state)
 	char usage[128];
 
 	(void)state;
-	expect_help((const char *const[]){"--help", NULL}, "usage: fleetscale");
+	expect_help(WORDS("--help"), "usage: fleetscale");
 	for (const struct ctl_noun *const *noun = ctl_nouns; *noun; noun++) {
 		snprintf(usage, sizeof usage, "usage: fleetscale %s", (*noun)->name);
-		expect_help((const char *const[]){(*noun)->name, "-h", NULL}, usage);
+		expect_help(WORDS((*noun)->name, "-h"), usage);
 		for (const struct ctl_verb *verb = (*noun)->verbs; verb->name; verb++) {
 			if (!*verb->name)
 				continue;
 			snprintf(usage, sizeof usage, "usage: fleetscale %s %s", (*noun)->name, verb->name);
-			expect_help((const char *const[]){(*noun)->name, verb->name, "--help", NULL}, usage);
-			expect_help((const char *const[]){"-h", (*noun)->name, verb->name, NULL}, usage);
+			expect_help(WORDS((*noun)->name, verb->name, "--help"), usage);
+			expect_help(WORDS("-h", (*noun)->name, verb->name), usage);
 		}
 	}
 }
 
+static const char *const wrong_uses[][WORDS_MAX] = {
+	{NULL},
+	{"nonsense"},
+	{"nodes"},
+	{"nodes", "nonsense"},
+	{"nodes", "list", "one-too-many"},
+	{"nodes", "list", "--no-such-flag"},
+	{"--user", "x", "nodes", "list"},
+	{"-o", "xml", "nodes", "list"},
+	{"-o"},
+	{"users", "create"},
+	{"users", "rename", "zoe"},
+	{"users", "list", "-i", "1", "-n", "zoe"},
+	{"nodes", "get"},
+	{"nodes", "get", "seven"},
+	{"nodes", "get", "--identifier", "seven"},
+	{"nodes", "rename", "other"},
+	{"nodes", "expire", "7", "-d", "-e", "1h"},
+	{"preauthkeys", "create"},
+	{"apikeys", "expire"},
+	{"apikeys", "expire", "-i", "1", "-p", "abc"},
+	{"relays", "create"},
+	{"--server", "http://127.0.0.1:1", "--socket", "/nowhere", "nodes", "list"},
+	{"--server", "http://127.0.0.1:1", "nodes", "list"}, /* no API key */
+	{"--socket", "/nowhere", "--tailnet", "a\nb", "nodes", "list"},
+	{"--profile", "nobody", "nodes", "list"},
+	{"--timeout", "5", "nodes", "list"},
+	{"tailnets", "set", "lab"},
+	{"tailnets", "delete", "lab"},
+	{"tailnets", "delete", "lab", "--confirm", "other"},
+	{"tailnets", "rename", "lab"},
+	{"settings", "set"},
+	{"settings", "set", "--key-lifetime", "3"},
+	{"settings", "set", "--split", "a.example"},
+	{"settings", "set", "--record", "a.example A"},
+	{"settings", "set", "--file", "/nowhere"},
+	{"auth", "approve"},
+	{"auth", "register", "-u", "zoe"},
+	{"nodes", "register", "-k", "x"},
+	{"nodes", "backfillips"}, /* nobody to ask */
+	{"operator", "reset", "--database", "host=/nowhere"},
+	{"tailnets", "freeze", "lab", "--database", "env"},
+	{"profiles", "add", "lab"},
+	{"profiles", "add", "a.b", "--server", "http://127.0.0.1:1"},
+	{"profiles", "add", "lab", "--server", "http://127.0.0.1:1", "--store-key"},
+	{"configtest", "--program", "nonsense"},
+	{"migrate"},
+	{"nodes", "get", "\xff"},
+};
+
 static void wrong_use_is_told(void **state)
 {
-	static const char *const cases[][WORDS_MAX] = {
-		{NULL},
-		{"nonsense"},
-		{"nodes"},
-		{"nodes", "nonsense"},
-		{"nodes", "list", "one-too-many"},
-		{"nodes", "list", "--no-such-flag"},
-		{"--user", "x", "nodes", "list"},
-		{"-o", "xml", "nodes", "list"},
-		{"-o"},
-		{"users", "create"},
-		{"users", "rename", "zoe"},
-		{"users", "list", "-i", "1", "-n", "zoe"},
-		{"nodes", "get"},
-		{"nodes", "get", "seven"},
-		{"nodes", "get", "--identifier", "seven"},
-		{"nodes", "rename", "other"},
-		{"nodes", "expire", "7", "-d", "-e", "1h"},
-		{"preauthkeys", "create"},
-		{"apikeys", "expire"},
-		{"apikeys", "expire", "-i", "1", "-p", "abc"},
-		{"relays", "create"},
-		{"--server", "http://127.0.0.1:1", "--socket", "/nowhere", "nodes", "list"},
-		{"--server", "http://127.0.0.1:1", "nodes", "list"}, /* no API key */
-		{"--socket", "/nowhere", "--tailnet", "a\nb", "nodes", "list"},
-		{"--profile", "nobody", "nodes", "list"},
-		{"--timeout", "5", "nodes", "list"},
-		{"tailnets", "set", "lab"},
-		{"tailnets", "delete", "lab"},
-		{"tailnets", "delete", "lab", "--confirm", "other"},
-		{"tailnets", "rename", "lab"},
-		{"settings", "set"},
-		{"settings", "set", "--key-lifetime", "3"},
-		{"settings", "set", "--split", "a.example"},
-		{"settings", "set", "--record", "a.example A"},
-		{"settings", "set", "--file", "/nowhere"},
-		{"auth", "approve"},
-		{"auth", "register", "-u", "zoe"},
-		{"nodes", "register", "-k", "x"},
-		{"nodes", "backfillips"}, /* nobody to ask */
-		{"operator", "reset", "--database", "host=/nowhere"},
-		{"tailnets", "freeze", "lab", "--database", "env"},
-		{"profiles", "add", "lab"},
-		{"profiles", "add", "a.b", "--server", "http://127.0.0.1:1"},
-		{"profiles", "add", "lab", "--server", "http://127.0.0.1:1", "--store-key"},
-		{"configtest", "--program", "nonsense"},
-		{"migrate"},
-		{"nodes", "get", "\xff"},
-	};
-
 	(void)state;
-	for (size_t i = 0; i < COUNT_OF(cases); i++) {
-		struct told told = run(cases[i]);
+	for (size_t i = 0; i < COUNT_OF(wrong_uses); i++) {
+		struct told told = told_by(wrong_uses[i]);
 
 		assert_int_equal(told.status, CTL_MISUSE);
 		assert_string_equal(told.out, "");
@@ -204,31 +176,31 @@ static void wrong_use_is_told(void **state)
 
 static void complaints_take_the_wanted_form(void **state)
 {
-	struct told told = run((const char *const[]){"-o", "json-line", "nodes", "nonsense", NULL});
+	struct told told = told_by(WORDS("-o", "json-line", "nodes", "nonsense"));
 
 	(void)state;
 	assert_string_equal(told.err, "{\"error\":\"there is no command \\\"nodes nonsense\\\": see `fleetscale nodes --help`\"}\n");
 	told_clear(&told);
-	told = run((const char *const[]){"nodes", "-o", "table", "nonsense", NULL});
+	told = told_by(WORDS("nodes", "-o", "table", "nonsense"));
 	assert_string_equal(told.err, "Error: there is no command \"nodes nonsense\": see `fleetscale nodes --help`\n");
 	told_clear(&told);
 }
 
 static void version_has_all_forms(void **state)
 {
-	struct told told = run((const char *const[]){"version", NULL});
+	struct told told = told_by(WORDS("version"));
 
 	(void)state;
 	assert_string_equal(told.out, "fleetscale " FLEETSCALE_VERSION "\n");
 	told_clear(&told);
-	told = run((const char *const[]){"version", "-o", "json-line", NULL});
+	told = told_by(WORDS("version", "-o", "json-line"));
 	assert_string_equal(told.out, "{\"version\":\"" FLEETSCALE_VERSION "\"}\n");
 	assert_int_equal(told.status, CTL_DONE);
 	told_clear(&told);
-	told = run((const char *const[]){"version", "-o", "yaml", NULL});
+	told = told_by(WORDS("version", "-o", "yaml"));
 	assert_string_equal(told.out, "version: \"" FLEETSCALE_VERSION "\"\n");
 	told_clear(&told);
-	told = run((const char *const[]){"nodes", "-o", "yaml", "nonsense", NULL});
+	told = told_by(WORDS("nodes", "-o", "yaml", "nonsense"));
 	assert_string_equal(told.err, "error: \"there is no command \\\"nodes nonsense\\\": see `fleetscale nodes --help`\"\n");
 	told_clear(&told);
 }
@@ -265,7 +237,7 @@ static void nothing_is_forgotten(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(shells); i++) {
-		struct told told = run((const char *const[]){"completion", shells[i], NULL});
+		struct told told = told_by(WORDS("completion", shells[i]));
 
 		assert_int_equal(told.status, CTL_DONE);
 		for (const struct ctl_noun *const *noun = ctl_nouns; *noun; noun++) {
@@ -282,7 +254,7 @@ static void nothing_is_forgotten(void **state)
 
 static void the_page_knows_all(void **state)
 {
-	struct told told = run((const char *const[]){"--docs", "cli", NULL});
+	struct told told = told_by(WORDS("--docs", "cli"));
 	char title[128];
 
 	(void)state;

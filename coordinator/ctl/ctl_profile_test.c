@@ -11,45 +11,20 @@
 #include "ctl_command.h"
 #include "ctl_profile.h"
 #include "ctl_where.h"
+#include "told.h"
 
 /* Where a request would go, and as whom: dumpConfig tells. */
 
 static char folder[32], path[96], key_path[96];
 
-enum { WORDS_MAX = 14 };
-
-struct told {
-	int status;
-	char *out, *err;
-};
-
-static struct told run(const char *const *words)
-{
-	char *argv[WORDS_MAX + 2] = {(char[]){"fleetscale"}};
-	size_t out_len, err_len;
-	struct told told;
-	FILE *out = open_memstream(&told.out, &out_len), *err = open_memstream(&told.err, &err_len);
-	int argc = 1;
-
-	while (*words)
-		argv[argc++] = (char *)*words++;
-	told.status = ctl_command(argc, argv, out, err);
-	fclose(out);
-	fclose(err);
-	return told;
-}
-
-#define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
-
 static void expect(const char *const *words, int status, const char *said)
 {
-	struct told told = run(words);
+	struct told told = told_by(words);
 
 	assert_int_equal(told.status, status);
 	if (said)
 		assert_non_null(strstr(status ? told.err : told.out, said));
-	free(told.out);
-	free(told.err);
+	told_clear(&told);
 }
 
 static void write_file(const char *at, const char *text, mode_t mode)
@@ -115,11 +90,10 @@ static void no_list_shows_a_key(void **state)
 	setenv("FLEETSCALE_API_KEY", "hskey-api-stored", 1);
 	expect(WORDS("profiles", "add", "home", "--url", "http://127.0.0.1:9", "--store-key", "--use"), 0, "kept");
 	unsetenv("FLEETSCALE_API_KEY");
-	told = run(WORDS("profiles", "list", "-o", "yaml"));
+	told = told_by(WORDS("profiles", "list", "-o", "yaml"));
 	assert_null(strstr(told.out, "hskey"));
 	assert_non_null(strstr(told.out, "key: stored"));
-	free(told.out);
-	free(told.err);
+	told_clear(&told);
 }
 
 /* Flags, then environment, then profile; --profile is a flag. */

@@ -98,75 +98,76 @@ static void good_values(void **state)
 }
 
 /* Place of the fault, and a word of the sentence. */
+static const struct {
+	enum what what;
+	const char *text, *place, *word;
+} bad_texts[] = {
+	{RESOLVER, "", "dns.resolvers[0].address: ", "IP address"},
+	{RESOLVER, "dns.example", "dns.resolvers[0].address: ", "IP address"},
+	{RESOLVER, "1.1.1.1 exit", "dns.resolvers[0].address: ", "IP address"},
+	{RESOLVER, "1.1.1.1:0", "dns.resolvers[0].address: ", "port"},
+	{RESOLVER, "1.1.1.1:65536", "dns.resolvers[0].address: ", "IP address"},
+	{RESOLVER, "0.0.0.0", "dns.resolvers[0].address: ", "no machine"},
+	{RESOLVER, "::", "dns.resolvers[0].address: ", "no machine"},
+	{RESOLVER, "224.0.0.251", "dns.resolvers[0].address: ", "no machine"},
+	{RESOLVER, "ff02::fb", "dns.resolvers[0].address: ", "no machine"},
+	{RESOLVER, "100.100.100.100", "dns.resolvers[0].address: ", "own resolver"},
+	{RESOLVER, "100.100.100.100:53", "dns.resolvers[0].address: ", "own resolver"},
+	{RESOLVER, "fd7a:115c:a1e0::53", "dns.resolvers[0].address: ", "own resolver"},
+	{RESOLVER, "http://dns.example/dns-query", "dns.resolvers[0].address: ", "https"},
+	{RESOLVER, "tls://1.1.1.1", "dns.resolvers[0].address: ", "https"},
+	{RESOLVER, "https://", "dns.resolvers[0].address: ", "host"},
+	{RESOLVER, "https:///dns-query", "dns.resolvers[0].address: ", "host"},
+	{RESOLVER, "https://dns.example:0/", "dns.resolvers[0].address: ", "port"},
+	{RESOLVER, "https://dns.example:/", "dns.resolvers[0].address: ", "port"},
+	{RESOLVER, "https://dns.example:99999/", "dns.resolvers[0].address: ", "port"},
+	{RESOLVER, "https://user@dns.example/", "dns.resolvers[0].address: ", "user"},
+	{RESOLVER, "https://dns.example/#x", "dns.resolvers[0].address: ", "fragment"},
+	{RESOLVER, "https://dns.example/a b", "dns.resolvers[0].address: ", "spaces"},
+	{RESOLVER, "https://DNS.example/", "dns.resolvers[0].address: ", "lower-case"},
+	{RESOLVER, "https://[::1", "dns.resolvers[0].address: ", "IPv6"},
+	{RESOLVER, "https://[]/", "dns.resolvers[0].address: ", "IPv6"},
+	{RESOLVER, "https://[", "dns.resolvers[0].address: ", "IPv6"},
+	{SPLIT_DOMAIN, "", "dns.split[0].domain: ", "1 to 253"},
+	{SPLIT_DOMAIN, "Corp.example", "dns.split[0].domain: ", "lower-case"},
+	{SPLIT_DOMAIN, "corp.example.", "dns.split[0].domain: ", "dot"},
+	{SPLIT_DOMAIN, ".corp.example", "dns.split[0].domain: ", "dot"},
+	{SPLIT_DOMAIN, "a..b", "dns.split[0].domain: ", "dot"},
+	{SPLIT_DOMAIN, "a b", "dns.split[0].domain: ", "lower-case"},
+	{SPLIT_DOMAIN, "*.b", "dns.split[0].domain: ", "lower-case"},
+	{SPLIT_DOMAIN, "-a.b", "dns.split[0].domain: ", "hyphen"},
+	{SPLIT_DOMAIN, "a.b-", "dns.split[0].domain: ", "hyphen"},
+	{SPLIT_DOMAIN, LABEL63 "x.b", "dns.split[0].domain: ", "63"},
+	{SPLIT_DOMAIN, NAME252 ".ab", "dns.split[0].domain: ", "253"},
+	{SPLIT_RESOLVER, "corp", "dns.split[0].resolvers[0].address: ", "IP address"},
+	{SEARCH, "A", "dns.searchDomains[0]: ", "lower-case"},
+	{SEARCH, ".a", "dns.searchDomains[0]: ", "dot"},
+	{FILTERED, "..a", "dns.exitNodeFiltered[0]: ", "dot"},
+	{FILTERED, ".", "dns.exitNodeFiltered[0]: ", "1 to 253"},
+	{FILTERED, "", "dns.exitNodeFiltered[0]: ", "1 to 253"},
+	{RECORD_NAME, "a/b", "dns.records[0].name: ", "lower-case"},
+	{RECORD_NAME, "\xc3\xa9.example", "dns.records[0].name: ", "lower-case"},
+	{RECORD_TYPE, "TXT", "dns.records[0].type: ", "ignore all others (\"TXT\")"},
+	{RECORD_TYPE, "CNAME", "dns.records[0].type: ", "ignore all others (\"CNAME\")"},
+	{RECORD_TYPE, "a", "dns.records[0].type: ", "ignore"},
+	{RECORD_TYPE, "", "dns.records[0].type: ", "ignore"},
+	{RECORD_TYPE, "AAAA", "dns.records[0].value: ", "IPv6"},
+	{RECORD_A, "2001:db8::1", "dns.records[0].value: ", "IPv4"},
+	{RECORD_A, "10.0.0.256", "dns.records[0].value: ", "IPv4"},
+	{RECORD_A, "", "dns.records[0].value: ", "IPv4"},
+	{RECORD_AAAA, "10.0.0.1", "dns.records[0].value: ", "IPv6"},
+	{RECORD_AAAA, "fe80::1%eth0", "dns.records[0].value: ", "IPv6"},
+};
+
 static void bad_values(void **state)
 {
-	static const struct {
-		enum what what;
-		const char *text, *place, *word;
-	} trials[] = {
-		{RESOLVER, "", "dns.resolvers[0].address: ", "IP address"},
-		{RESOLVER, "dns.example", "dns.resolvers[0].address: ", "IP address"},
-		{RESOLVER, "1.1.1.1 exit", "dns.resolvers[0].address: ", "IP address"},
-		{RESOLVER, "1.1.1.1:0", "dns.resolvers[0].address: ", "port"},
-		{RESOLVER, "1.1.1.1:65536", "dns.resolvers[0].address: ", "IP address"},
-		{RESOLVER, "0.0.0.0", "dns.resolvers[0].address: ", "no machine"},
-		{RESOLVER, "::", "dns.resolvers[0].address: ", "no machine"},
-		{RESOLVER, "224.0.0.251", "dns.resolvers[0].address: ", "no machine"},
-		{RESOLVER, "ff02::fb", "dns.resolvers[0].address: ", "no machine"},
-		{RESOLVER, "100.100.100.100", "dns.resolvers[0].address: ", "own resolver"},
-		{RESOLVER, "100.100.100.100:53", "dns.resolvers[0].address: ", "own resolver"},
-		{RESOLVER, "fd7a:115c:a1e0::53", "dns.resolvers[0].address: ", "own resolver"},
-		{RESOLVER, "http://dns.example/dns-query", "dns.resolvers[0].address: ", "https"},
-		{RESOLVER, "tls://1.1.1.1", "dns.resolvers[0].address: ", "https"},
-		{RESOLVER, "https://", "dns.resolvers[0].address: ", "host"},
-		{RESOLVER, "https:///dns-query", "dns.resolvers[0].address: ", "host"},
-		{RESOLVER, "https://dns.example:0/", "dns.resolvers[0].address: ", "port"},
-		{RESOLVER, "https://dns.example:/", "dns.resolvers[0].address: ", "port"},
-		{RESOLVER, "https://dns.example:99999/", "dns.resolvers[0].address: ", "port"},
-		{RESOLVER, "https://user@dns.example/", "dns.resolvers[0].address: ", "user"},
-		{RESOLVER, "https://dns.example/#x", "dns.resolvers[0].address: ", "fragment"},
-		{RESOLVER, "https://dns.example/a b", "dns.resolvers[0].address: ", "spaces"},
-		{RESOLVER, "https://DNS.example/", "dns.resolvers[0].address: ", "lower-case"},
-		{RESOLVER, "https://[::1", "dns.resolvers[0].address: ", "IPv6"},
-		{RESOLVER, "https://[]/", "dns.resolvers[0].address: ", "IPv6"},
-		{RESOLVER, "https://[", "dns.resolvers[0].address: ", "IPv6"},
-		{SPLIT_DOMAIN, "", "dns.split[0].domain: ", "1 to 253"},
-		{SPLIT_DOMAIN, "Corp.example", "dns.split[0].domain: ", "lower-case"},
-		{SPLIT_DOMAIN, "corp.example.", "dns.split[0].domain: ", "dot"},
-		{SPLIT_DOMAIN, ".corp.example", "dns.split[0].domain: ", "dot"},
-		{SPLIT_DOMAIN, "a..b", "dns.split[0].domain: ", "dot"},
-		{SPLIT_DOMAIN, "a b", "dns.split[0].domain: ", "lower-case"},
-		{SPLIT_DOMAIN, "*.b", "dns.split[0].domain: ", "lower-case"},
-		{SPLIT_DOMAIN, "-a.b", "dns.split[0].domain: ", "hyphen"},
-		{SPLIT_DOMAIN, "a.b-", "dns.split[0].domain: ", "hyphen"},
-		{SPLIT_DOMAIN, LABEL63 "x.b", "dns.split[0].domain: ", "63"},
-		{SPLIT_DOMAIN, NAME252 ".ab", "dns.split[0].domain: ", "253"},
-		{SPLIT_RESOLVER, "corp", "dns.split[0].resolvers[0].address: ", "IP address"},
-		{SEARCH, "A", "dns.searchDomains[0]: ", "lower-case"},
-		{SEARCH, ".a", "dns.searchDomains[0]: ", "dot"},
-		{FILTERED, "..a", "dns.exitNodeFiltered[0]: ", "dot"},
-		{FILTERED, ".", "dns.exitNodeFiltered[0]: ", "1 to 253"},
-		{FILTERED, "", "dns.exitNodeFiltered[0]: ", "1 to 253"},
-		{RECORD_NAME, "a/b", "dns.records[0].name: ", "lower-case"},
-		{RECORD_NAME, "\xc3\xa9.example", "dns.records[0].name: ", "lower-case"},
-		{RECORD_TYPE, "TXT", "dns.records[0].type: ", "ignore all others (\"TXT\")"},
-		{RECORD_TYPE, "CNAME", "dns.records[0].type: ", "ignore all others (\"CNAME\")"},
-		{RECORD_TYPE, "a", "dns.records[0].type: ", "ignore"},
-		{RECORD_TYPE, "", "dns.records[0].type: ", "ignore"},
-		{RECORD_TYPE, "AAAA", "dns.records[0].value: ", "IPv6"},
-		{RECORD_A, "2001:db8::1", "dns.records[0].value: ", "IPv4"},
-		{RECORD_A, "10.0.0.256", "dns.records[0].value: ", "IPv4"},
-		{RECORD_A, "", "dns.records[0].value: ", "IPv4"},
-		{RECORD_AAAA, "10.0.0.1", "dns.records[0].value: ", "IPv6"},
-		{RECORD_AAAA, "fe80::1%eth0", "dns.records[0].value: ", "IPv6"},
-	};
 	struct diag why;
 
 	(void)state;
-	for (size_t i = 0; i < COUNT_OF(trials); i++) {
-		assert_int_equal(check_one(trials[i].what, trials[i].text, &why), ERR_MALFORMED);
-		if (strncmp(why.text, trials[i].place, strlen(trials[i].place)) != 0 || !strstr(why.text, trials[i].word))
-			fail_msg("%zu: %s: %s", i, trials[i].text, why.text);
+	for (size_t i = 0; i < COUNT_OF(bad_texts); i++) {
+		assert_int_equal(check_one(bad_texts[i].what, bad_texts[i].text, &why), ERR_MALFORMED);
+		if (strncmp(why.text, bad_texts[i].place, strlen(bad_texts[i].place)) != 0 || !strstr(why.text, bad_texts[i].word))
+			fail_msg("%zu: %s: %s", i, bad_texts[i].text, why.text);
 	}
 }
 
