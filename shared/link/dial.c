@@ -101,8 +101,9 @@ static void update_credit(struct subscription *s)
 		list_append(&s->mapper->blocked, &s->in_blocked);
 }
 
-static void tell_stands(struct subscription *s, uint64_t version)
+static void tell_stands(struct subscription *s)
 {
+	uint64_t version = s->hold ? s->hold->version : s->version;
 	linkwire_send(s->mapper->wire, &(struct linkframe){.type = LINK_STANDS, .stream = s->number, .version = version});
 }
 
@@ -256,7 +257,7 @@ static void on_full(struct mapper *m, const struct linkframe *frame)
 	if (!s)
 		return;
 	if (!s->told_free) {
-		tell_stands(s, s->hold ? s->hold->version : s->version);
+		tell_stands(s);
 		return;
 	}
 	s->hold = hold_new(frame, m->dial->cache);
@@ -277,7 +278,7 @@ static void on_body(struct mapper *m, const struct linkframe *frame)
 		if (!s)
 			continue;
 		if (!s->told_free) {
-			tell_stands(s, s->hold ? s->hold->version : s->version);
+			tell_stands(s);
 			continue;
 		}
 		if (!body)
@@ -452,11 +453,6 @@ void dial_free(struct dial **at)
 	free(d);
 }
 
-size_t dial_cached(const struct dial *d)
-{
-	return chunks_bytes(d->cache);
-}
-
 /* ---- what polls say ---- */
 
 static uint32_t next_number(struct mapper *m)
@@ -489,18 +485,6 @@ void subscription_credit(struct subscription *s, bool now_free)
 	s->user_free = now_free;
 	if (s->mapper)
 		update_credit(s);
-}
-
-void subscription_stands(struct subscription *s, uint64_t version)
-{
-	s->version = version;
-	if (!s->mapper)
-		return;
-	/* What is under way was made from the version that is not so. */
-	if (s->told_free)
-		tell_credit(s, false);
-	tell_stands(s, version);
-	update_credit(s);
 }
 
 void subscription_close(struct subscription **at)

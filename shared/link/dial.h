@@ -27,10 +27,6 @@ struct subscription *dial_subscribe(struct dial *dial, struct endpoint mapper, c
 				    void *context);
 /* free = false after a frame that could not be sent at once; a frame that comes although clogged is dropped inside and told as LINK_STANDS by itself. */
 void subscription_credit(struct subscription *s, bool free);
-/* The last frame given was not sent after all: stands at `version` (what the client was really given). */
-void subscription_stands(struct subscription *s, uint64_t version);
 void subscription_close(struct subscription **s);
-/* Bytes of cached chunks, for metrics. */
-size_t dial_cached(const struct dial *dial);
 
 #endif

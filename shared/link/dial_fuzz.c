@@ -30,6 +30,7 @@ static void on_frame(void *context, uint64_t version, struct body *const *pieces
 {
 	struct poll_end *end = context;
 	size_t sum = 0;
+	(void)version;
 	assert(!end->ends);
 	for (size_t i = 0; i < count; i++)
 		sum += pieces[i]->len;
@@ -37,10 +38,8 @@ static void on_frame(void *context, uint64_t version, struct body *const *pieces
 	if (manner & 1)
 		subscription_credit(end->s, false);
 	if (manner & 2)
-		subscription_stands(end->s, version / 2);
-	if (manner & 4)
 		subscription_credit(end->s, true);
-	if (manner & 8 && sum % 5 == 0)
+	if (manner & 4 && sum % 5 == 0)
 		subscription_close(&end->s);
 }
 
