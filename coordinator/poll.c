@@ -15,7 +15,8 @@ enum {
 	KEEPALIVE_SPREAD_MS = 8000, /* docs/protocol/map.md: 50 s and up to 8 s random */
 	TOUCH_EVERY_MS = 30000,     /* at most so old is last_seen of a node whose coordinator was killed */
 	CLOGGED_MS = 110000,        /* who took no frame for so long gives up by itself at 120 s, or is not there */
-	FRAME_PIECES_MAX = 65536    /* chunks of 64 peers: four million peers */
+	FRAME_PIECES_MAX = 65536,   /* chunks of 64 peers: four million peers */
+	QUESTIONS_MAX = 16          /* that wait for room */
 };
 
 struct poll {
@@ -24,7 +25,8 @@ struct poll {
 	struct subscription *subscription;
 	struct timer keepalive, resubscribe, deadline;
 	struct link_subscribe request;
-	struct body *question; /* a frame of our own that waits for room */
+	struct body *questions[QUESTIONS_MAX]; /* frames of our own that wait for room, the oldest first */
+	unsigned question_count;
 	struct body **pending; /* one whole frame, when the stream has no room */
 	size_t pending_count;
 	unsigned unknown_tries;
@@ -49,6 +51,14 @@ static void pieces_drop(struct body **pieces, size_t count)
 	free(pieces);
 }
 
+static void questions_drop(struct poll *p, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		body_drop(&p->questions[i]);
+	p->question_count -= count;
+	memmove(p->questions, p->questions + count, p->question_count * sizeof *p->questions);
+}
+
 /* The only exit but the exchange's own (on_gone): everything is let go of, the exchange is left to the caller. */
 static void poll_release(struct poll *p)
 {
@@ -66,7 +76,7 @@ static void poll_release(struct poll *p)
 	}
 	subscription_close(&p->subscription);
 	pieces_drop(p->pending, p->pending_count);
-	body_drop(&p->question);
+	questions_drop(p, p->question_count);
 	free(p);
 }
 
@@ -135,12 +145,12 @@ static void on_frame(void *context, uint64_t version, struct body *const *pieces
 }
 
 /* The mapper's frame goes first. */
-static void poll_put_question(struct poll *p)
+static void poll_put_questions(struct poll *p)
 {
-	if (!p->question || p->pending || !exchange_ready(p->x))
+	if (!p->question_count || p->pending || !exchange_ready(p->x))
 		return;
-	exchange_send(p->x, &p->question, 1);
-	body_drop(&p->question);
+	exchange_send(p->x, p->questions, p->question_count);
+	questions_drop(p, p->question_count);
 	p->sent = loop_now(p->c->loop);
 }
 
@@ -163,7 +173,7 @@ static void on_room(void *context)
 	}
 	if (frame && p->subscription)
 		subscription_credit(p->subscription, true);
-	poll_put_question(p);
+	poll_put_questions(p);
 }
 
 /* Frames do not set the timer anew: that would be paid for with each of them. */
@@ -358,9 +368,11 @@ void poll_ask(struct coordinator *c, uint64_t node, struct bytes json)
 	buffer_init(&piece, MAPFRAME_MAX);
 	buffer_init(&frame, MAPFRAME_MAX);
 	if (!(p->request.zstd ? mapframe_compress(json, &piece) : buffer_add(&piece, json)) && !mapframe_wrap(buffer_bytes(&piece), &frame)) {
-		body_drop(&p->question);
-		p->question = body_new(buffer_bytes(&frame));
-		poll_put_question(p);
+		/* Who waited longest has given up by now. */
+		if (p->question_count == QUESTIONS_MAX)
+			questions_drop(p, 1);
+		p->questions[p->question_count++] = body_new(buffer_bytes(&frame));
+		poll_put_questions(p);
 	}
 	buffer_clear(&piece);
 	buffer_clear(&frame);

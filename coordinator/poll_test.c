@@ -307,6 +307,29 @@ static void test_a_question_goes_between_frames(void **state)
 	assert_int_equal(s.frames, 4);
 }
 
+/* Several at once are all told; of too many the oldest go. */
+static void test_questions_wait_for_room(void **state)
+{
+	struct stream s;
+	size_t len, one;
+
+	(void)state;
+	start(&s, 7, MAP_STREAM);
+	say("first");
+	room(&s);
+	len = s.len;
+	poll_ask(&c, 7, BYTES("{\"a\":1}"));
+	one = s.len - len;
+	assert_true(one);
+	for (unsigned i = 0; i < 40; i++)
+		poll_ask(&c, 7, BYTES("{\"a\":1}"));
+	assert_int_equal(s.len, len + one);
+	room(&s);
+	assert_int_equal(s.len, len + 17 * one);
+	poll_ask(&c, 7, BYTES("{\"a\":2}"));
+	leave(&s);
+}
+
 /* Its last frame waits, then it ends: nothing comes behind. */
 static void test_a_stream_that_ends_asks_nothing(void **state)
 {
@@ -537,6 +560,7 @@ int main(void)
 		TEST(test_a_stream_is_told_and_kept_alive),
 		TEST(test_one_frame_waits_for_room),
 		TEST(test_a_question_goes_between_frames),
+		TEST(test_questions_wait_for_room),
 		TEST(test_a_stream_that_ends_asks_nothing),
 		TEST(test_another_mapper_may_begin_but_not_go_on),
 		TEST(test_an_unknown_node_is_asked_for_a_while),
