@@ -4,23 +4,13 @@ import signal
 import threading
 import time
 
-from actors.agree import agree, never_offline
+from actors.agree import agree, never_offline, standing
 
 GRACE = {"presence.grace": "15s"}
 
 
-def standing(broken, **tune):
-    cluster, net = broken(**{**GRACE, **tune})
-    nodes = []
-    for i in range(4):
-        net.front.prefer = i % 2
-        nodes.append(net.join(f"node-{i}"))
-    agree(net, nodes)
-    return cluster, net, nodes, time.time()
-
-
 def test_killed(broken):
-    cluster, net, nodes, since = standing(broken)
+    cluster, net, nodes, since = standing(broken, 4, **GRACE)
     cluster.coordinators[0].kill()
     net.rename(int(nodes[1].id), "renamed")
     agree(net, nodes, 30)
@@ -36,7 +26,7 @@ def test_killed(broken):
 
 def test_one_that_leaves_meanwhile_is_offline_after_the_grace(broken):
     """The killed coordinator cannot say so; the end of its lease does."""
-    cluster, net, nodes, _ = standing(broken, **{"presence.grace": "3s"})
+    cluster, net, nodes, _ = standing(broken, 4, **{"presence.grace": "3s"})
     gone = nodes[0]
     cluster.coordinators[0].kill()
     gone.machine.kill()
@@ -48,7 +38,7 @@ def test_one_that_leaves_meanwhile_is_offline_after_the_grace(broken):
 
 def test_stopped_and_woken(broken):
     """A coordinator that slept through everything must not undo what others did since."""
-    cluster, net, nodes, since = standing(broken)
+    cluster, net, nodes, since = standing(broken, 4, **GRACE)
     cluster.coordinators[0].send(signal.SIGSTOP)
     moved = [nodes[0], nodes[2]]
     cluster.api("POST", f"/api/v1/node/{nodes[1].id}/rename/while-asleep", tailnet=net.name,
@@ -61,7 +51,7 @@ def test_stopped_and_woken(broken):
 
 def test_drained(broken):
     """SIGTERM: not ready, streams end in order, status 0, clients move at once."""
-    cluster, net, nodes, since = standing(broken)
+    cluster, net, nodes, since = standing(broken, 4, **GRACE)
     assert cluster.coordinators[0].stop() == 0
     net.rename(int(nodes[1].id), "drained")
     agree(net, nodes, 20)

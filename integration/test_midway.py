@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from actors.agree import agree, never_offline
+from actors.agree import never_offline, standing
 from actors.client import Refused, about
 
 GRACE = {"presence.grace": "15s"}
@@ -74,20 +74,9 @@ def welcome(answer):
     return answer["status"] == 200 and not answer["json"].get("Error")
 
 
-def standing(broken):
-    cluster, net = broken(**GRACE)
-    nodes = []
-    for i in range(2):
-        net.front.prefer = i
-        nodes.append(net.join(f"node-{i}"))
-    net.front.prefer = None
-    agree(net, nodes)
-    return cluster, net, nodes, time.time()
-
-
 def test_postgres_stands_still(broken):
     """Under way: a registration, a map request, an update, an admin's write. Each ends in words, or late and well."""
-    cluster, net, nodes, since = standing(broken)
+    cluster, net, nodes, since = standing(broken, 2, **GRACE)
     machine, keys = net.machine(), [net.authkey() for _ in range(2)]
     joining, asking, moving = (machine.raw(n, url=net.url()) for n in ("joining", "asking", "moving"))
     assert welcome(asking.register(net.authkey()))
@@ -125,7 +114,7 @@ def agree_about(net, nodes):
 
 def test_postgres_dies_under_registrations(broken):
     """kill -9 amid thirty registrations. Who was welcomed is there; who was not comes again with the same one-shot key."""
-    cluster, net, nodes, since = standing(broken)
+    cluster, net, nodes, since = standing(broken, 2, **GRACE)
     machine = net.machine()
     raws = [machine.raw(f"raw-{i}", url=net.url()) for i in range(30)]
     keys = [net.authkey() for _ in raws]
@@ -163,7 +152,7 @@ def answered(net, method, path, seconds=20):
 
 def test_map_request_without_postgres(broken):
     """Refused in words, on a connection that goes on; streams that stand stay."""
-    cluster, net, nodes, since = standing(broken)
+    cluster, net, nodes, since = standing(broken, 2, **GRACE)
     raw = net.machine().raw("raw", url=net.url())
     assert welcome(raw.register(net.authkey()))
     cluster.postgres.stop()
@@ -181,7 +170,7 @@ def test_map_request_without_postgres(broken):
 
 def test_redis_stands_still(broken):
     """Connected but silent: joins, maps and changes go on by what is known and by looking at generations."""
-    cluster, net, nodes, since = standing(broken)
+    cluster, net, nodes, since = standing(broken, 2, **GRACE)
     raw = net.raw("before")
     cluster.redis.process.send(signal.SIGSTOP)
     try:
@@ -201,7 +190,7 @@ def test_redis_stands_still(broken):
 
 def test_all_dies_under_registrations(broken):
     """kill -9 for PostgreSQL, Redis and our programs at once. Up again, who was welcomed is there; the rest come again."""
-    cluster, net, nodes, _ = standing(broken)
+    cluster, net, nodes, _ = standing(broken, 2, **GRACE)
     machine = net.machine()
     raws = [machine.raw(f"raw-{i}", url=net.url()) for i in range(20)]
     keys = [net.authkey() for _ in raws]

@@ -2,18 +2,13 @@
 
 import time
 
-from actors.agree import agree, never_offline
+from actors.agree import agree, never_offline, standing
 
-
-def standing(broken):
-    cluster, net = broken(**{"presence.grace": "15s"})
-    nodes = [net.join(f"node-{i}") for i in range(3)]
-    agree(net, nodes)
-    return cluster, net, nodes, time.time()
+GRACE = {"presence.grace": "15s"}
 
 
 def test_restarted(broken):
-    cluster, net, nodes, since = standing(broken)
+    cluster, net, nodes, since = standing(broken, 3, **GRACE)
     cluster.postgres.stop()
     cluster.postgres.start()
     late = net.join("late")
@@ -22,7 +17,7 @@ def test_restarted(broken):
 
 
 def test_gone_for_a_while(broken):
-    cluster, net, nodes, since = standing(broken)
+    cluster, net, nodes, since = standing(broken, 3, **GRACE)
     key = net.authkey()
     cluster.postgres.stop()
     status, _ = net.api("GET", "/api/v1/node", expect=None)
@@ -46,7 +41,7 @@ def test_gone_for_a_while(broken):
 
 def test_crashed(broken):
     """kill -9 of the postmaster: recovery, then as before."""
-    cluster, net, nodes, since = standing(broken)
+    cluster, net, nodes, since = standing(broken, 3, **GRACE)
     cluster.postgres.process.kill()
     time.sleep(1)
     cluster.postgres.start()

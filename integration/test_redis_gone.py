@@ -2,19 +2,11 @@
 
 import time
 
-from actors.agree import agree, never_offline
+from actors.agree import agree, never_offline, standing
 
 RECHECK = 15  # seconds: generations are looked at every few seconds without a bell
 
-
-def standing(broken):
-    cluster, net = broken(**{"presence.grace": "10s"})
-    nodes = []
-    for i in range(3):
-        net.front.prefer = i % 2
-        nodes.append(net.join(f"node-{i}"))
-    agree(net, nodes)
-    return cluster, net, nodes, time.time()
+GRACE = {"presence.grace": "10s"}
 
 
 def renamed(net, nodes, name, seconds):
@@ -25,7 +17,7 @@ def renamed(net, nodes, name, seconds):
 
 
 def test_restarted_empty(broken):
-    cluster, net, nodes, since = standing(broken)
+    cluster, net, nodes, since = standing(broken, 3, **GRACE)
     cluster.redis.stop()
     cluster.redis.start()
     renamed(net, nodes, "after", RECHECK)
@@ -36,7 +28,7 @@ def test_restarted_empty(broken):
 
 
 def test_gone_for_long(broken):
-    cluster, net, nodes, since = standing(broken)
+    cluster, net, nodes, since = standing(broken, 3, **GRACE)
     cluster.redis.stop()
     renamed(net, nodes, "without", RECHECK)
     late = net.join("late")
@@ -49,7 +41,7 @@ def test_gone_for_long(broken):
 
 
 def test_killed(broken):
-    cluster, net, nodes, since = standing(broken)
+    cluster, net, nodes, since = standing(broken, 3, **GRACE)
     cluster.redis.process.kill()
     cluster.redis.start()
     agree(net, nodes, 30)

@@ -31,6 +31,18 @@ def agree(net, nodes, seconds=30):
         time.sleep(0.2)
 
 
+def standing(broken, count, **tune):
+    """A cluster to be broken, its tailnet, so many real clients that agree, by turns at each coordinator, and the time."""
+    cluster, net = broken(**tune)
+    nodes = []
+    for i in range(count):
+        net.front.prefer = i % 2
+        nodes.append(net.join(f"node-{i}"))
+    net.front.prefer = None
+    agree(net, nodes)
+    return cluster, net, nodes, time.time()
+
+
 def never_offline(nodes, since):
     """No view of any client from `since` on showed any of the others offline."""
     live = {n.id for n in nodes}
