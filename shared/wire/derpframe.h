@@ -8,8 +8,7 @@
 #include "key.h"
 
 enum {
-	DERPFRAME_HEADER_LEN = 5, /* type, then the payload's length in big endian */
-	DERPFRAME_VERSION = 2,
+	DERPFRAME_HEADER_LEN = 5,     /* type, then the payload's length in big endian */
 	DERPFRAME_PACKET_MAX = 65536, /* of one relayed packet, without keys */
 	DERPFRAME_INFO_LEAST = KEY_LEN + 24,
 	DERPFRAME_INFO_MAX = 262144, /* of a ClientInfo frame */
