@@ -18,7 +18,7 @@ struct login_act {
 	const struct actor *actor;
 	struct arena *arena;
 	struct login_id id;
-	struct bytes user_name, reason;
+	struct bytes user_name;
 	struct login *login;
 	unsigned tailnets, users, nodes, row; /* statements */
 	bool registers, has_row;
@@ -197,7 +197,7 @@ static void on_login_found(void *context, enum err e, const struct logins_found 
 		return;
 	if (!a->registers) {
 		tx = answer_begin(a, "login.reject");
-		logins_refuse(tx, a->id.hash, a->reason.len ? a->reason : BYTES("an administrator rejected this login"));
+		logins_refuse(tx, a->id.hash, BYTES("an administrator rejected this login"));
 		act_commit(a->c, tx, on_answered, a);
 		return;
 	}
@@ -218,11 +218,10 @@ void act_login_register(struct coordinator *c, const struct actor *actor, const 
 	logins_find(c->pg, id->hash, a->arena, on_login_found, a);
 }
 
-void act_login_reject(struct coordinator *c, const struct actor *actor, const struct login_id *id, struct bytes reason, act_node_fn on_done, void *context)
+void act_login_reject(struct coordinator *c, const struct actor *actor, const struct login_id *id, act_node_fn on_done, void *context)
 {
 	struct login_act *a = login_act_new(c, actor, id, on_done, context);
 
-	a->reason = arena_copy(a->arena, reason);
 	logins_find(c->pg, id->hash, a->arena, on_login_found, a);
 }
 

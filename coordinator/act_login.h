@@ -7,12 +7,10 @@
 #include "act_node.h"
 #include "loginid.h"
 
-enum { ACT_LOGIN_REASON_MAX = 200 };
-
 /* The machine joins as `user`, or its node of that user is renewed. user empty: its node is renewed and stays whose it is; ERR_MALFORMED when it has none. */
 void act_login_register(struct coordinator *c, const struct actor *actor, const struct login_id *id, struct bytes user, act_node_fn on_done, void *context);
-/* reason: what the client shows its user; empty: a sentence of ours. The node of the answer is NULL. */
-void act_login_reject(struct coordinator *c, const struct actor *actor, const struct login_id *id, struct bytes reason, act_node_fn on_done, void *context);
+/* The client shows its user a sentence of ours. The node of the answer is NULL. */
+void act_login_reject(struct coordinator *c, const struct actor *actor, const struct login_id *id, act_node_fn on_done, void *context);
 /* Test helper of headscale's API: a login that no machine began, of a machine of that name. */
 void act_login_make_up(struct coordinator *c, const struct actor *actor, const struct login_id *id, struct bytes user, struct bytes name,
 		       const struct prefix *routes, size_t count, act_node_fn on_done, void *context);

@@ -104,7 +104,7 @@ void v1_auth_reject(struct exchange *x)
 	struct bytes id = {0};
 
 	if (fields_read(x, (struct field[]){{"authId", FIELD_TEXT, &id}, {0}}, t->detail) && task_take_id(t, id, "body.authId"))
-		act_login_reject(x->program, &asker_of(x)->actor, &t->id, BYTES_NONE, on_done, t);
+		act_login_reject(x->program, &asker_of(x)->actor, &t->id, on_done, t);
 }
 
 /* --- made up ----------------------------------------------------------------------------------------------------------------------------------------- */
