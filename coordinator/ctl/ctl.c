@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <unistd.h>
 
+#include "ctl_table.h"
 #include "text.h"
 #include "yamlw.h"
 
@@ -35,7 +36,9 @@ static void tell(struct ctl *c, const char *format, va_list args)
 
 	vsnprintf(text, sizeof text, format, args);
 	if (c->form == CTL_TABLE) {
-		fprintf(c->err, "Error: %s\n", text);
+		fputs("Error: ", c->err);
+		ctl_table_print_text(c->err, text);
+		putc('\n', c->err);
 		return;
 	}
 	error = json_pack("{s:s%}", "error", text, strlen(text));

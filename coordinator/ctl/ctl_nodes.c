@@ -1,6 +1,10 @@
+#include <stdio.h>
+#include <unistd.h>
+
 #include "ctl_call.h"
 #include "ctl_nouns.h"
 #include "ctl_show.h"
+#include "ctl_table.h"
 #include "ctl_users.h"
 #include "text.h"
 
@@ -330,12 +334,17 @@ static const struct ctl_flag debug_flags[] = {
 	{0},
 };
 
-/* As the node said it: what is no text came as base64. */
+/* As the node said it, but for a terminal: what is no text came as base64. */
 static void print_body(struct ctl *c, const json_t *answer)
 {
 	const char *body = json_string_value(json_object_get(answer, "body")), *encoding = json_string_value(json_object_get(answer, "encoding"));
 	struct buffer raw;
 
+	if (body && isatty(fileno(c->out))) {
+		ctl_table_print_text(c->out, body);
+		putc('\n', c->out);
+		return;
+	}
 	if (!body || !encoding || strcmp(encoding, "base64") != 0) {
 		ctl_show_text(c, json_object_get(answer, "body"), answer);
 		return;

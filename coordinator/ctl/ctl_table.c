@@ -158,3 +158,18 @@ void ctl_table_print_one(FILE *out, const struct ctl_heading *headings, unsigned
 		putc('\n', out);
 	}
 }
+
+void ctl_table_print_text(FILE *out, const char *text)
+{
+	struct bytes rest = bytes_text(text), shown;
+
+	while (rest.len) {
+		bool divides = rest.at[0] == '\n' || rest.at[0] == '\t';
+		size_t len = next_char(rest, &shown);
+
+		if (divides)
+			shown = bytes_take(rest, len);
+		fwrite(shown.at, 1, shown.len, out);
+		rest = bytes_skip(rest, len);
+	}
+}

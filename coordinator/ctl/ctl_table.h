@@ -20,5 +20,7 @@ enum { CTL_COLUMNS_MAX = 24 };
 void ctl_table_print(FILE *out, unsigned width, const struct ctl_heading *headings, unsigned count, const char *const *cells, size_t rows);
 /* One thing: a line per cell that is not empty. */
 void ctl_table_print_one(FILE *out, const struct ctl_heading *headings, unsigned count, const char *const *cells);
+/* What others said, with its lines and tabs, likewise without what steers a terminal. */
+void ctl_table_print_text(FILE *out, const char *text);
 
 #endif

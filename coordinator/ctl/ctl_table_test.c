@@ -92,6 +92,19 @@ static void one_thing_is_a_list_of_lines(void **state)
 	free(text);
 }
 
+static void neither_does_what_others_said(void **state)
+{
+	char *text;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	(void)state;
+	ctl_table_print_text(out, "no\n\tpeer \x1b]0;x\x07 caf\xc3\xa9 \xe2\x80\xae\r");
+	fclose(out);
+	assert_string_equal(text, "no\n\tpeer ?]0;x? caf\xc3\xa9 ??");
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -99,6 +112,7 @@ int main(void)
 		cmocka_unit_test(no_rows_leave_the_titles),
 		cmocka_unit_test(cells_do_not_steer_the_terminal),
 		cmocka_unit_test(one_thing_is_a_list_of_lines),
+		cmocka_unit_test(neither_does_what_others_said),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
