@@ -1,0 +1,16 @@
+/* What the policy approves by itself: routes of routers, tags at registration. Pure.
+ * Not rows: act_node writes what these answer. `node` need not be on the roll.
+ * Source: docs/protocol/policy.md, sections 16 and 17. */
+#ifndef APPROVE_H
+#define APPROVE_H
+
+#include "policy.h"
+
+/* Whether an advertised route of this node is approved: exit routes by exitNode alone, others by a key that contains them. */
+bool approve_route(const struct document *document, const struct roll *roll, const struct node *node, struct prefix route);
+/* Whether the user may give a node this tag: listed, in a listed group or role, owner of a listed tag; or the node carries a tag that owns it (`carried`, may be NULL).
+ * ERR_DENIED or ERR_NOT_FOUND (no such tag) with a sentence. */
+MUST_USE enum err approve_tag(const struct document *document, const struct roll *roll, const struct roll_user *user, const struct node *carried,
+			      struct bytes tag, struct diag *why);
+
+#endif

@@ -1,0 +1,30 @@
+/* The SSH rules of one node. Pure.
+ * Not the URL of a check (coordinator/serve_ssh.h) and not JSON. Results live in the caller's arena.
+ * Source: docs/protocol/policy.md, section 18; tailscale tailcfg SSHPolicy. */
+#ifndef SSHRULE_H
+#define SSHRULE_H
+
+#include "policy.h"
+
+struct sshrule_user {
+	struct bytes login, local; /* local "": not allowed; "=": the same name */
+};
+
+struct sshrule {
+	const struct ssh_rule *rule;
+	struct ip *principals; /* addresses of source nodes */
+	size_t principal_count;
+	struct sshrule_user *users;
+	size_t user_count;
+};
+
+struct sshrules {
+	struct sshrule *list; /* all checks before all accepts */
+	size_t count;
+};
+
+struct sshrules sshrules_of(struct policy *policy, struct arena *arena, uint32_t slot);
+/* How the destination's client would judge: the first rule for that source address that maps the login (18.4). NULL: refused. */
+const struct sshrule *sshrules_judge(const struct sshrules *rules, struct ip source, struct bytes login);
+
+#endif
