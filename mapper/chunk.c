@@ -59,7 +59,7 @@ size_t chunk_cache_size(const struct chunk_cache *c)
 static bool is_first_of_owner(const struct snapshot *s, uint32_t first, uint64_t before, uint64_t owner)
 {
 	for (; before; before &= before - 1)
-		if (node_wire_user(s->places[first + (uint32_t)__builtin_ctzll(before)].node) == owner)
+		if (node_wire_user(s->seats[first + (uint32_t)__builtin_ctzll(before)].node) == owner)
 			return false;
 	return true;
 }
@@ -73,7 +73,7 @@ enum err chunk_write(const struct snapshot *s, struct chunk_key key, bool last, 
 	for (uint64_t left = key.mask; left; left &= left - 1) {
 		uint64_t lowest = left & -left;
 		uint32_t slot = first + (uint32_t)__builtin_ctzll(left);
-		uint64_t owner = node_wire_user(s->places[slot].node);
+		uint64_t owner = node_wire_user(s->seats[slot].node);
 		if (key.kind == CHUNK_PEERS)
 			nodejson_peer(&w, NULL, s, slot, key.form);
 		else if (is_first_of_owner(s, first, key.mask & (lowest - 1), owner))

@@ -68,7 +68,7 @@ static void judge(struct views *v, const struct snapshot *s, uint32_t slot)
 /* Nobody was told anything yet: the rows need no past. */
 static void start(struct views *v, const struct snapshot *s)
 {
-	for (uint32_t slot = 0; slot < s->place_count; slot++)
+	for (uint32_t slot = 0; slot < s->seat_count; slot++)
 		judge(v, s, slot);
 	for (unsigned kind = 0; kind < VIEW_COUNT; kind++) {
 		v->of[kind].undo_count = 0;
@@ -87,7 +87,7 @@ void views_follow(struct views *v, const struct snapshot *s)
 			if (entry->facets & FACET_VISIBLE)
 				judge(v, s, entry->slot);
 	} else {
-		for (uint32_t slot = 0; slot < s->place_count; slot++)
+		for (uint32_t slot = 0; slot < s->seat_count; slot++)
 			judge(v, s, slot);
 	}
 	v->version = s->version;

@@ -60,7 +60,7 @@ static void deliver_first(struct deliver *d, const struct snapshot *s, struct cl
 
 static void deliver_farewell(struct deliver *d, struct gate *gate, const struct snapshot *s, struct stream *stream)
 {
-	const struct node *ghost = s->places[stream->slot].ghost;
+	const struct node *ghost = s->seats[stream->slot].ghost;
 	struct bytes body;
 	if (stream->version && stream->gate->free && ghost && !render_farewell(&d->render, s, ghost, stream->class.zstd, &body))
 		gate_send(gate, &stream->gate, 1, s->version, body);

@@ -46,8 +46,8 @@ static void start(struct delta *d, const struct snapshot *s)
 	d->peer_count = d->gone_count = 0;
 	for (size_t i = 0; i < d->moved.count; i++)
 		d->moved.words[i] = 0;
-	if (d->facet_room < s->place_count) {
-		d->facet_room = s->place_room;
+	if (d->facet_room < s->seat_count) {
+		d->facet_room = s->seat_room;
 		d->facets = x_realloc(d->facets, d->facet_room * sizeof *d->facets);
 	}
 }
@@ -68,7 +68,7 @@ static void judge(struct delta *d, const struct snapshot *s, const struct view *
 	bool was = bitset_has(&d->was, slot), is = bitset_has(&now->row, slot);
 	unsigned facets = delta_facets(d, slot) & OF_PEER;
 	if (was && !is)
-		delta_remove(d, slot, s->places[slot].id);
+		delta_remove(d, slot, s->seats[slot].id);
 	else if (is && !was)
 		delta_tell(d, slot, FACETS_ALL, true);
 	else if (is && facets)

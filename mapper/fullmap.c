@@ -89,7 +89,7 @@ static void write_head(struct jsonw *w, const struct snapshot *s, struct class c
 	sections_write(w, s, SECTIONS_ALL, class.view, features);
 	jsonw_raw(w, "SSHPolicy", BYTES("{\"rules\":null}"));
 	jsonw_bool(w, "CollectServices", false);
-	messages_write(w, s->places[slot].messages, s->notice, !(features & CAPVER_DISPLAY_MESSAGES), true);
+	messages_write(w, s->seats[slot].messages, s->notice, !(features & CAPVER_DISPLAY_MESSAGES), true);
 	if (!(features & CAPVER_AUTO_UPDATE_CAP))
 		jsonw_bool(w, "DefaultAutoUpdate", s->features.auto_update);
 }
@@ -145,7 +145,7 @@ static enum err add_profiles(struct fullmap *f, const struct snapshot *s, struct
 	if (e)
 		return e;
 	jsonw_start(&w, &f->text);
-	nodejson_profile(&w, s, node_wire_user(s->places[slot].node));
+	nodejson_profile(&w, s, node_wire_user(s->seats[slot].node));
 	jsonw_array_end(&w);
 	return jsonw_end(&w);
 }

@@ -62,15 +62,15 @@ void keeper_free(struct keeper **keeper)
 
 static bool is_online(const struct keeper *k, uint32_t slot)
 {
-	struct place *place = &k->snapshot->places[slot];
-	if (place->subscribed || presence_online(k->in->presence, k->tailnet, place->id)) {
-		place->doubtful = false;
+	struct seat *seat = &k->snapshot->seats[slot];
+	if (seat->subscribed || presence_online(k->in->presence, k->tailnet, seat->id)) {
+		seat->doubtful = false;
 		return true;
 	}
-	if (place->doubtful)
+	if (seat->doubtful)
 		return k->doubting;
 	/* Absence means nothing while presence is not known. */
-	return place->online && !presence_certain(k->in->presence, k->tailnet);
+	return seat->online && !presence_certain(k->in->presence, k->tailnet);
 }
 
 static void look_online(struct keeper *k, uint32_t slot)
@@ -91,16 +91,16 @@ static void doubt(struct keeper *k)
 	k->certain = presence_certain(k->in->presence, k->tailnet);
 	k->doubting = is_doubtful(k);
 	k->doubt_until = (struct mono){loop_now(k->in->loop).ms + k->in->options->presence_grace_ms};
-	for (uint32_t slot = 0; slot < k->snapshot->place_count && k->doubting; slot++)
+	for (uint32_t slot = 0; slot < k->snapshot->seat_count && k->doubting; slot++)
 		if (snapshot_node(k->snapshot, slot) && !wall_is_zero(snapshot_node(k->snapshot, slot)->first_polled)) {
-			k->snapshot->places[slot].doubtful = true;
+			k->snapshot->seats[slot].doubtful = true;
 			snapshot_set_online(k->snapshot, slot, true);
 		}
 }
 
 static void look_all_online(struct keeper *k)
 {
-	for (uint32_t slot = 0; slot < k->snapshot->place_count; slot++)
+	for (uint32_t slot = 0; slot < k->snapshot->seat_count; slot++)
 		if (snapshot_node(k->snapshot, slot))
 			look_online(k, slot);
 }
@@ -156,7 +156,7 @@ void keeper_unsubscribe(struct keeper *k, struct stream *stream)
 		k->idle_since = loop_now(k->in->loop);
 	if (!counts)
 		return;
-	k->snapshot->places[slot].subscribed--;
+	k->snapshot->seats[slot].subscribed--;
 	look_online(k, slot);
 	keeper_touch(k);
 }
@@ -176,7 +176,7 @@ static bool admit_streams(struct keeper *k)
 		if (stream->slot == SLOT_NONE) {
 			stream_end(stream, LINK_END_NO_NODE);
 		} else if (!stream->gate->request.once) {
-			k->snapshot->places[stream->slot].subscribed++;
+			k->snapshot->seats[stream->slot].subscribed++;
 			look_online(k, stream->slot);
 		}
 	}

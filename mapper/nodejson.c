@@ -136,11 +136,11 @@ static void write_common(struct jsonw *w, const struct snapshot *s, const struct
 }
 
 /* Online is always given: a client that never had a value does not take one later (docs/protocol/map.md). */
-static void write_presence(struct jsonw *w, const struct place *place)
+static void write_presence(struct jsonw *w, const struct seat *seat)
 {
-	jsonw_bool(w, "Online", place->online);
-	if (!place->online && !wall_is_zero(place->node->last_seen))
-		jsonw_time(w, "LastSeen", place->node->last_seen);
+	jsonw_bool(w, "Online", seat->online);
+	if (!seat->online && !wall_is_zero(seat->node->last_seen))
+		jsonw_time(w, "LastSeen", seat->node->last_seen);
 }
 
 /* With the routes of both families: clients offer no other. */
@@ -158,22 +158,22 @@ static bool is_exit_node(const struct node *n)
 
 void nodejson_peer(struct jsonw *w, const char *name, const struct snapshot *s, uint32_t slot, unsigned features)
 {
-	const struct place *place = &s->places[slot];
-	const struct node *n = place->node;
+	const struct seat *seat = &s->seats[slot];
+	const struct node *n = seat->node;
 	jsonw_object(w, name);
 	write_identity(w, n, s->domain);
 	if (!wall_is_zero(n->expiry))
 		jsonw_time(w, "KeyExpiry", n->expiry);
-	if (place->expired)
+	if (seat->expired)
 		jsonw_bool(w, "Expired", true);
 	/* Also when empty: in a changed peer that a client turns into a patch, absent would keep the old ones. */
-	write_endpoints(w, n, place->expired);
-	if (!place->expired)
+	write_endpoints(w, n, seat->expired);
+	if (!seat->expired)
 		write_relay(w, n, features);
-	write_common(w, s, n, false, place->expired, features);
-	if (!place->expired && is_exit_node(n))
+	write_common(w, s, n, false, seat->expired, features);
+	if (!seat->expired && is_exit_node(n))
 		jsonw_raw(w, "CapMap", BYTES("{\"suggest-exit-node\":[]}"));
-	write_presence(w, place);
+	write_presence(w, seat);
 	jsonw_object_end(w);
 }
 
@@ -204,7 +204,7 @@ static void write_capabilities(struct jsonw *w, const struct snapshot *s)
 
 void nodejson_self(struct jsonw *w, const char *name, const struct snapshot *s, uint32_t slot, unsigned features)
 {
-	const struct node *n = s->places[slot].node;
+	const struct node *n = s->seats[slot].node;
 	jsonw_object(w, name);
 	write_identity(w, n, s->domain);
 	if (!wall_is_zero(n->expiry))
@@ -235,24 +235,24 @@ static void patch_start(struct jsonw *w, const struct node *n)
 	jsonw_uint(w, "NodeID", n->id);
 }
 
-static void write_patch_presence(struct jsonw *w, const struct place *place, unsigned facets)
+static void write_patch_presence(struct jsonw *w, const struct seat *seat, unsigned facets)
 {
 	if (facets & FACET_ONLINE)
-		jsonw_bool(w, "Online", place->online);
-	if (!place->online && !wall_is_zero(place->node->last_seen))
-		jsonw_time(w, "LastSeen", place->node->last_seen);
+		jsonw_bool(w, "Online", seat->online);
+	if (!seat->online && !wall_is_zero(seat->node->last_seen))
+		jsonw_time(w, "LastSeen", seat->node->last_seen);
 }
 
 void nodejson_patch(struct jsonw *w, const struct snapshot *s, uint32_t slot, unsigned facets)
 {
-	const struct place *place = &s->places[slot];
-	const struct node *n = place->node;
+	const struct seat *seat = &s->seats[slot];
+	const struct node *n = seat->node;
 	char text[KEY_TEXT_MAX];
-	bool presence = facets & FACET_ONLINE || (facets & FACET_SEEN && !place->online);
-	bool relay = facets & FACET_RELAY && n->home_relay && !place->expired, capver = facets & FACET_CAPVER && n->capver;
+	bool presence = facets & FACET_ONLINE || (facets & FACET_SEEN && !seat->online);
+	bool relay = facets & FACET_RELAY && n->home_relay && !seat->expired, capver = facets & FACET_CAPVER && n->capver;
 	bool disco = facets & FACET_DISCO && !key_is_zero(n->disco_key.raw);
 	/* Some clients discard a whole patch that has both a disco key and a last seen that is not newer (docs/protocol/map.md): two patches then. */
-	bool apart = disco && !place->online;
+	bool apart = disco && !seat->online;
 	if (facets & (FACET_KEY | FACET_EXPIRY | FACET_ENDPOINTS) || relay || capver || disco) {
 		patch_start(w, n);
 		if (relay)
@@ -260,7 +260,7 @@ void nodejson_patch(struct jsonw *w, const struct snapshot *s, uint32_t slot, un
 		if (capver)
 			jsonw_uint(w, "Cap", n->capver);
 		if (facets & FACET_ENDPOINTS)
-			write_endpoints(w, n, place->expired);
+			write_endpoints(w, n, seat->expired);
 		if (facets & FACET_KEY)
 			jsonw_text(w, "Key", bytes_of(text, key_format_node(text, &n->node_key)));
 		if (disco)
@@ -268,14 +268,14 @@ void nodejson_patch(struct jsonw *w, const struct snapshot *s, uint32_t slot, un
 		if (facets & FACET_EXPIRY)
 			jsonw_time(w, "KeyExpiry", n->expiry);
 		if (presence && !apart) {
-			write_patch_presence(w, place, facets);
+			write_patch_presence(w, seat, facets);
 			presence = false;
 		}
 		jsonw_object_end(w);
 	}
 	if (presence) {
 		patch_start(w, n);
-		write_patch_presence(w, place, facets);
+		write_patch_presence(w, seat, facets);
 		jsonw_object_end(w);
 	}
 }

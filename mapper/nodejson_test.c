@@ -25,8 +25,8 @@ static const char *write(struct madeup *m, enum written what, unsigned arg, bool
 	struct jsonw w;
 	madeup_hand_over(m, 1, 1, CHANGE_NODE_HOSTINFO);
 	uint32_t slot = madeup_slot(m, 1);
-	m->snapshot->places[slot].online = online;
-	m->snapshot->places[slot].expired = expired;
+	m->snapshot->seats[slot].online = online;
+	m->snapshot->seats[slot].expired = expired;
 	buffer_init(&out, sizeof text - 1);
 	jsonw_start(&w, &out);
 	if (what == PEER)

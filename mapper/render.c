@@ -123,7 +123,7 @@ static enum err write_profiles(struct render *r)
 	}
 	for (size_t i = 0; i < d->peer_count; i++)
 		if (d->peers[i].added || d->peers[i].facets & FACET_PROFILE)
-			r->owners[count++] = node_wire_user(r->snapshot->places[d->peers[i].slot].node);
+			r->owners[count++] = node_wire_user(r->snapshot->seats[d->peers[i].slot].node);
 	if (count > 1)
 		qsort(r->owners, count, sizeof *r->owners, by_number);
 	jsonw_start(&w, &r->profiles);
@@ -263,7 +263,7 @@ static enum err add_profiles(struct render *r, uint32_t viewer, bool self)
 		if (r->profiles.len)
 			e = buffer_add_byte(&r->text, ',');
 		jsonw_start(&w, &r->text);
-		nodejson_profile(&w, r->snapshot, node_wire_user(r->snapshot->places[viewer].node));
+		nodejson_profile(&w, r->snapshot, node_wire_user(r->snapshot->seats[viewer].node));
 		e = e ? e : jsonw_end(&w);
 	}
 	return e ? e : buffer_add_byte(&r->text, ']');
@@ -282,7 +282,7 @@ static enum err add_head(struct render *r, uint32_t viewer, unsigned private)
 			jsonw_bool(&w, "DefaultAutoUpdate", s->features.auto_update);
 	}
 	if (private & FACET_MESSAGES)
-		messages_write(&w, s->places[viewer].messages, s->notice, !(features & CAPVER_DISPLAY_MESSAGES), false);
+		messages_write(&w, s->seats[viewer].messages, s->notice, !(features & CAPVER_DISPLAY_MESSAGES), false);
 	sections_write(&w, s, r->delta->sections, r->class.view, features);
 	return jsonw_end(&w);
 }

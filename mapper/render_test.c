@@ -527,11 +527,11 @@ static void told(struct world *w, struct client *c, struct class class)
 static void client_open(struct world *w, struct client *c)
 {
 	static const unsigned versions[] = {90, 109, 111, 113, 117, 125, 131, 142, 148, 200};
-	uint32_t slot = (uint32_t)dice(w->s->place_count);
+	uint32_t slot = (uint32_t)dice(w->s->seat_count);
 	if (!snapshot_node(w->s, slot))
 		return;
 	client_clear(c);
-	*c = (struct client){.open = true, .slot = slot, .node = w->s->places[slot].id, .capver = versions[dice(COUNT_OF(versions))], .zstd = chance(70)};
+	*c = (struct client){.open = true, .slot = slot, .node = w->s->seats[slot].id, .capver = versions[dice(COUNT_OF(versions))], .zstd = chance(70)};
 	client_reset(c);
 	struct class class = class_now(w, c);
 	json_t *message = full_map(w, c, class);
@@ -544,7 +544,7 @@ static void client_catch_up(struct world *w, struct client *c)
 {
 	struct class class = class_now(w, c);
 	struct bytes body;
-	if (w->s->places[c->slot].id != c->node || !snapshot_node(w->s, c->slot)) {
+	if (w->s->seats[c->slot].id != c->node || !snapshot_node(w->s, c->slot)) {
 		c->open = false;
 		return;
 	}

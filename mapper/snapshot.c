@@ -45,9 +45,9 @@ void snapshot_free(struct snapshot **snapshot)
 	*snapshot = NULL;
 	if (!s)
 		return;
-	for (uint32_t i = 0; i < s->place_count; i++) {
-		free(s->places[i].node);
-		free(s->places[i].ghost);
+	for (uint32_t i = 0; i < s->seat_count; i++) {
+		free(s->seats[i].node);
+		free(s->seats[i].ghost);
 	}
 	free_users(s);
 	table_free(&s->slots);
@@ -58,7 +58,7 @@ void snapshot_free(struct snapshot **snapshot)
 	free((void *)s->notice.at);
 	body_drop(&s->dns[0]);
 	body_drop(&s->dns[1]);
-	free(s->places);
+	free(s->seats);
 	free(s->segments);
 	free(s->empty);
 	free(s->resting);
@@ -68,8 +68,8 @@ void snapshot_free(struct snapshot **snapshot)
 /* Facets of a slot move in the version to come. */
 static void mark(struct snapshot *s, uint32_t slot, unsigned facets)
 {
-	struct place *place = &s->places[slot];
-	if (!(facets & ~place->pending))
+	struct seat *seat = &s->seats[slot];
+	if (!(facets & ~seat->pending))
 		return;
 	uint64_t version = s->version + 1;
 	struct segment *segment = &s->segments[slot / SEGMENT_SLOTS];
@@ -77,8 +77,8 @@ static void mark(struct snapshot *s, uint32_t slot, unsigned facets)
 		segment->peers = version;
 	if (facets & OF_PROFILES)
 		segment->profiles = version;
-	s->moved += !place->pending;
-	place->pending |= facets;
+	s->moved += !seat->pending;
+	seat->pending |= facets;
 	s->pending = true;
 	/* Before the first version nobody was told anything. */
 	if (s->version)
@@ -89,18 +89,18 @@ static uint32_t slot_take(struct snapshot *s)
 {
 	if (s->empty_count)
 		return s->empty[--s->empty_count];
-	if (s->place_count == s->place_room) {
-		uint32_t room = s->place_room ? s->place_room * 2 : SEGMENT_SLOTS / 4;
-		s->places = x_realloc(s->places, room * sizeof *s->places);
+	if (s->seat_count == s->seat_room) {
+		uint32_t room = s->seat_room ? s->seat_room * 2 : SEGMENT_SLOTS / 4;
+		s->seats = x_realloc(s->seats, room * sizeof *s->seats);
 		s->empty = x_realloc(s->empty, room * sizeof *s->empty);
 		s->resting = x_realloc(s->resting, room * sizeof *s->resting);
-		size_t had = (s->place_room + SEGMENT_SLOTS - 1) / SEGMENT_SLOTS, segments = (room + SEGMENT_SLOTS - 1) / SEGMENT_SLOTS;
+		size_t had = (s->seat_room + SEGMENT_SLOTS - 1) / SEGMENT_SLOTS, segments = (room + SEGMENT_SLOTS - 1) / SEGMENT_SLOTS;
 		s->segments = x_realloc(s->segments, segments * sizeof *s->segments);
 		memset(s->segments + had, 0, (segments - had) * sizeof *s->segments);
-		s->place_room = room;
+		s->seat_room = room;
 	}
-	s->places[s->place_count] = (struct place){0};
-	return s->place_count++;
+	s->seats[s->seat_count] = (struct seat){0};
+	return s->seat_count++;
 }
 
 static void rest_remove(struct snapshot *s, uint32_t slot)
@@ -137,17 +137,17 @@ static struct node *row_of(const struct node *row, const struct node *old, bool 
 }
 
 /* What time and settings make of a node: its messages, and when to look again. Facets that moved. */
-static unsigned look(struct snapshot *s, struct place *place, struct wall now)
+static unsigned look(struct snapshot *s, struct seat *seat, struct wall now)
 {
-	struct wall due = messages_due(place->node, s->features.key_lifetime_ms, now);
-	unsigned was = place->messages;
+	struct wall due = messages_due(seat->node, s->features.key_lifetime_ms, now);
+	unsigned was = seat->messages;
 	if (!wall_is_zero(due) && (wall_is_zero(s->next_due) || due.ns < s->next_due.ns))
 		s->next_due = due;
-	place->messages = (uint16_t)messages_of(place->node, s->suspended, s->notice.len, s->features.key_lifetime_ms, now);
-	return was == place->messages ? 0 : FACET_MESSAGES;
+	seat->messages = (uint16_t)messages_of(seat->node, s->suspended, s->notice.len, s->features.key_lifetime_ms, now);
+	return was == seat->messages ? 0 : FACET_MESSAGES;
 }
 
-static uint32_t place_for(struct snapshot *s, uint64_t id)
+static uint32_t seat_for(struct snapshot *s, uint64_t id)
 {
 	uint32_t slot = (uint32_t)(uintptr_t)table_find_number(s->slots, id);
 	if (slot) {
@@ -155,30 +155,30 @@ static uint32_t place_for(struct snapshot *s, uint64_t id)
 	} else {
 		slot = slot_take(s);
 		table_put_number(s->slots, id, (void *)(uintptr_t)(slot + 1));
-		s->places[slot] = (struct place){.id = id};
+		s->seats[slot] = (struct seat){.id = id};
 	}
-	if (s->places[slot].gone) {
+	if (s->seats[slot].gone) {
 		rest_remove(s, slot);
-		free(s->places[slot].ghost);
-		s->places[slot].ghost = NULL;
-		s->places[slot].gone = 0;
+		free(s->seats[slot].ghost);
+		s->seats[slot].ghost = NULL;
+		s->seats[slot].gone = 0;
 	}
 	return slot;
 }
 
 static void remove_node(struct snapshot *s, uint32_t slot)
 {
-	struct place *place = &s->places[slot];
-	if (!place->node)
+	struct seat *seat = &s->seats[slot];
+	if (!seat->node)
 		return;
-	if (place->subscribed)
-		place->ghost = place->node;
+	if (seat->subscribed)
+		seat->ghost = seat->node;
 	else
-		free(place->node);
-	place->node = NULL;
-	place->hostinfo_hash = 0;
-	place->online = place->expired = place->doubtful = false;
-	place->gone = s->version + 1;
+		free(seat->node);
+	seat->node = NULL;
+	seat->hostinfo_hash = 0;
+	seat->online = seat->expired = seat->doubtful = false;
+	seat->gone = s->version + 1;
 	s->resting[s->resting_count++] = slot;
 	s->node_count--;
 	mark(s, slot, change_facets(CHANGE_NODE_ADDED));
@@ -199,19 +199,19 @@ static void put_node(struct snapshot *s, const struct node *row, struct wall now
 			remove_node(s, stood);
 		return;
 	}
-	uint32_t slot = place_for(s, row->id);
-	struct place *place = &s->places[slot];
-	struct node *old = place->node;
+	uint32_t slot = seat_for(s, row->id);
+	struct seat *seat = &s->seats[slot];
+	struct node *old = seat->node;
 	uint64_t hash = hash_of(row->hostinfo);
-	struct node *node = row_of(row, old, hash == place->hostinfo_hash);
+	struct node *node = row_of(row, old, hash == seat->hostinfo_hash);
 	bool expired = node_is_expired(node, now);
-	unsigned facets = old ? noderow_facets(old, place->expired, node, expired, place->online) : change_facets(CHANGE_NODE_ADDED);
+	unsigned facets = old ? noderow_facets(old, seat->expired, node, expired, seat->online) : change_facets(CHANGE_NODE_ADDED);
 	s->node_count += !old;
 	free(old);
-	place->node = node;
-	place->hostinfo_hash = hash;
-	place->expired = expired;
-	facets |= look(s, place, now);
+	seat->node = node;
+	seat->hostinfo_hash = hash;
+	seat->expired = expired;
+	facets |= look(s, seat, now);
 	if (facets)
 		mark(s, slot, facets);
 }
@@ -230,8 +230,8 @@ static void put_user(struct snapshot *s, const struct user *user)
 	profile->display_name = noderow_text(&at, display);
 	profile->picture_url = noderow_text(&at, user->picture_url);
 	free(table_put_number(s->users, user->id, profile));
-	for (uint32_t i = 0; old && i < s->place_count; i++)
-		if (s->places[i].node && node_wire_user(s->places[i].node) == user->id)
+	for (uint32_t i = 0; old && i < s->seat_count; i++)
+		if (s->seats[i].node && node_wire_user(s->seats[i].node) == user->id)
 			mark(s, i, FACET_PROFILE | FACET_SELF);
 }
 
@@ -308,8 +308,8 @@ static unsigned set_tailnet(struct snapshot *s, const struct tailnet *tailnet, c
 static void put_tailnet(struct snapshot *s, const struct tailnet *tailnet, const struct settings *settings, struct wall now)
 {
 	unsigned facets = set_tailnet(s, tailnet, settings);
-	for (uint32_t i = 0; i < s->place_count; i++) {
-		unsigned moved = s->places[i].node ? facets | look(s, &s->places[i], now) : 0;
+	for (uint32_t i = 0; i < s->seat_count; i++) {
+		unsigned moved = s->seats[i].node ? facets | look(s, &s->seats[i], now) : 0;
 		if (moved)
 			mark(s, i, moved);
 	}
@@ -326,9 +326,9 @@ void snapshot_load(struct snapshot *s, const struct census *census, struct wall 
 	put_tailnet(s, &census->tailnet, &census->settings, now);
 	for (size_t i = 0; i < census->user_count; i++)
 		put_user(s, &census->users[i]);
-	for (uint32_t i = 0; i < s->place_count; i++) {
-		struct node wanted = {.id = s->places[i].id};
-		if (s->places[i].node && !(census->node_count && bsearch(&wanted, census->nodes, census->node_count, sizeof wanted, by_id)))
+	for (uint32_t i = 0; i < s->seat_count; i++) {
+		struct node wanted = {.id = s->seats[i].id};
+		if (s->seats[i].node && !(census->node_count && bsearch(&wanted, census->nodes, census->node_count, sizeof wanted, by_id)))
 			remove_node(s, i);
 	}
 	for (size_t i = 0; i < census->node_count; i++)
@@ -353,8 +353,8 @@ void snapshot_apply(struct snapshot *s, const struct journal_read *read, struct 
 
 void snapshot_remove_all(struct snapshot *s)
 {
-	for (uint32_t i = 0; i < s->place_count; i++)
-		if (s->places[i].node)
+	for (uint32_t i = 0; i < s->seat_count; i++)
+		if (s->seats[i].node)
 			remove_node(s, i);
 }
 
@@ -363,14 +363,14 @@ void snapshot_expire(struct snapshot *s, struct wall now)
 	if (!wall_passed(s->next_due, now))
 		return;
 	s->next_due = WALL_ZERO;
-	for (uint32_t i = 0; i < s->place_count; i++) {
-		struct place *place = &s->places[i];
+	for (uint32_t i = 0; i < s->seat_count; i++) {
+		struct seat *seat = &s->seats[i];
 		unsigned facets;
-		if (!place->node)
+		if (!seat->node)
 			continue;
-		facets = look(s, place, now);
-		if (!place->expired && node_is_expired(place->node, now)) {
-			place->expired = true;
+		facets = look(s, seat, now);
+		if (!seat->expired && node_is_expired(seat->node, now)) {
+			seat->expired = true;
 			facets |= change_facets(CHANGE_NODE_EXPIRY);
 		}
 		if (facets)
@@ -380,10 +380,10 @@ void snapshot_expire(struct snapshot *s, struct wall now)
 
 void snapshot_set_online(struct snapshot *s, uint32_t slot, bool online)
 {
-	struct place *place = &s->places[slot];
-	if (!place->node || place->online == online)
+	struct seat *seat = &s->seats[slot];
+	if (!seat->node || seat->online == online)
 		return;
-	place->online = online;
+	seat->online = online;
 	mark(s, slot, FACET_ONLINE);
 }
 
@@ -409,11 +409,11 @@ uint64_t snapshot_close(struct snapshot *s)
 	if (s->version == 1)
 		ring_restart(&s->ring, 1);
 	if (s->version == 1 || !ring_reaches(&s->ring, s->version - 1)) {
-		for (uint32_t i = 0; i < s->place_count; i++)
-			s->places[i].pending = 0;
+		for (uint32_t i = 0; i < s->seat_count; i++)
+			s->seats[i].pending = 0;
 	} else {
 		RING_EACH(&s->ring, entry, s->version - 1)
-			s->places[entry->slot].pending = 0;
+			s->seats[entry->slot].pending = 0;
 	}
 	return s->version;
 }
@@ -422,14 +422,14 @@ void snapshot_settle(struct snapshot *s, uint64_t floor)
 {
 	for (uint32_t i = 0; i < s->resting_count;) {
 		uint32_t slot = s->resting[i];
-		struct place *place = &s->places[slot];
-		if (place->gone > floor || place->gone > s->version || place->subscribed) {
+		struct seat *seat = &s->seats[slot];
+		if (seat->gone > floor || seat->gone > s->version || seat->subscribed) {
 			i++;
 			continue;
 		}
-		table_remove_number(s->slots, place->id);
-		free(place->ghost);
-		*place = (struct place){0};
+		table_remove_number(s->slots, seat->id);
+		free(seat->ghost);
+		*seat = (struct seat){0};
 		s->resting[i] = s->resting[--s->resting_count];
 		s->empty[s->empty_count++] = slot;
 	}
@@ -438,7 +438,7 @@ void snapshot_settle(struct snapshot *s, uint64_t floor)
 uint32_t snapshot_find(const struct snapshot *s, uint64_t node)
 {
 	uint32_t slot = (uint32_t)(uintptr_t)table_find_number(s->slots, node);
-	return slot && s->places[slot - 1].node ? slot - 1 : (uint32_t)SLOT_NONE;
+	return slot && s->seats[slot - 1].node ? slot - 1 : (uint32_t)SLOT_NONE;
 }
 
 const struct profile *snapshot_user(const struct snapshot *s, uint64_t user)

@@ -15,9 +15,9 @@
 
 enum { SLOT_NONE = UINT32_MAX, SEGMENT_SLOTS = 64 };
 
-struct place {
+struct seat {
 	struct node *node;      /* NULL: empty or resting. Its hostinfo is already cut for peers. */
-	struct node *ghost;     /* of a resting place: the row as it was, while the node has streams that must be told */
+	struct node *ghost;     /* of a resting seat: the row as it was, while the node has streams that must be told */
 	uint64_t id;            /* of the node, also while it rests */
 	uint64_t gone;          /* version at which it went; 0: not resting */
 	uint64_t hostinfo_hash; /* of the row's text, to skip cutting it again */
@@ -43,10 +43,10 @@ struct snapshot {
 	uint64_t version; /* the present one; 0: nothing was loaded yet */
 	bool pending;     /* something moved since */
 	uint32_t moved;   /* slots that moved since */
-	struct place *places;
-	uint32_t place_count, place_room;
+	struct seat *seats;
+	uint32_t seat_count, seat_room;
 	uint32_t node_count;
-	struct segment *segments; /* place_room / SEGMENT_SLOTS */
+	struct segment *segments; /* seat_room / SEGMENT_SLOTS */
 	struct table *slots;      /* node id -> slot + 1 */
 	struct table *users;      /* user id -> struct profile */
 	struct bytes domain, display_name, notice;
@@ -86,7 +86,7 @@ uint32_t snapshot_find(const struct snapshot *s, uint64_t node);              /*
 const struct profile *snapshot_user(const struct snapshot *s, uint64_t user); /* NULL when absent */
 static inline const struct node *snapshot_node(const struct snapshot *s, uint32_t slot)
 {
-	return slot < s->place_count ? s->places[slot].node : NULL;
+	return slot < s->seat_count ? s->seats[slot].node : NULL;
 }
 /* Whether a node takes part: others see it, and it sees them. */
 static inline bool snapshot_admits(const struct snapshot *s, const struct node *node)
@@ -95,7 +95,7 @@ static inline bool snapshot_admits(const struct snapshot *s, const struct node *
 }
 static inline uint32_t snapshot_segments(const struct snapshot *s)
 {
-	return (s->place_count + SEGMENT_SLOTS - 1) / SEGMENT_SLOTS;
+	return (s->seat_count + SEGMENT_SLOTS - 1) / SEGMENT_SLOTS;
 }
 
 #endif

@@ -98,7 +98,7 @@ static void a_slot_rests_until_all_are_told(void **state)
 	uint32_t slot = madeup_slot(&m, 2);
 	uint64_t id = m.rows[2].id;
 	madeup_hand_over(&m, 2, 1, CHANGE_NODE_REMOVED);
-	assert_int_equal(s->places[slot].id, id); /* who was told of it must be told that it went */
+	assert_int_equal(s->seats[slot].id, id); /* who was told of it must be told that it went */
 	snapshot_settle(s, s->version - 1);
 	m.rows[2].id = 5000;
 	madeup_hand_over(&m, 2, 1, CHANGE_NODE_ADDED);
@@ -116,12 +116,12 @@ static void a_node_that_comes_back_finds_its_slot(void **state)
 	(void)state;
 	madeup_new(&m, 4, 4096);
 	uint32_t slot = madeup_slot(&m, 1);
-	m.snapshot->places[slot].subscribed = 1;
+	m.snapshot->seats[slot].subscribed = 1;
 	madeup_hand_over(&m, 1, 1, CHANGE_NODE_REMOVED);
-	assert_non_null(m.snapshot->places[slot].ghost);
+	assert_non_null(m.snapshot->seats[slot].ghost);
 	madeup_hand_over(&m, 1, 1, CHANGE_NODE_ADDED);
 	assert_int_equal(madeup_slot(&m, 1), slot);
-	assert_null(m.snapshot->places[slot].ghost);
+	assert_null(m.snapshot->seats[slot].ghost);
 	assert_int_equal(m.snapshot->resting_count, 0);
 	madeup_free(&m);
 }
@@ -140,21 +140,21 @@ static void keys_run_out_by_the_clock(void **state)
 	assert_false(s->pending);
 	snapshot_expire(s, soon);
 	assert_true(s->pending);
-	assert_true(s->places[madeup_slot(&m, 1)].expired);
+	assert_true(s->seats[madeup_slot(&m, 1)].expired);
 	/* A week before the end its client warns. */
 	struct wall warning = wall_add_ms((struct wall){1900000000000000000}, -7 * 24 * 3600 * 1000);
 	assert_int_equal(s->next_due.ns, warning.ns);
 	snapshot_close(s);
 	snapshot_expire(s, warning);
-	assert_int_equal(s->places[madeup_slot(&m, 0)].messages, MESSAGE_EXPIRING);
-	assert_int_equal(s->places[madeup_slot(&m, 1)].messages, MESSAGE_EXPIRED);
+	assert_int_equal(s->seats[madeup_slot(&m, 0)].messages, MESSAGE_EXPIRING);
+	assert_int_equal(s->seats[madeup_slot(&m, 1)].messages, MESSAGE_EXPIRED);
 	assert_int_equal(s->next_due.ns, 1900000000000000000);
 	assert_int_equal(facets_since(s, madeup_slot(&m, 0), s->version), FACET_MESSAGES);
 	snapshot_close(s);
 	m.rows[1].expiry = WALL_ZERO;
 	madeup_hand_over(&m, 1, 1, CHANGE_NODE_EXPIRY);
-	assert_int_equal(s->places[madeup_slot(&m, 1)].messages, 0);
-	assert_false(s->places[madeup_slot(&m, 1)].expired);
+	assert_int_equal(s->seats[madeup_slot(&m, 1)].messages, 0);
+	assert_false(s->seats[madeup_slot(&m, 1)].expired);
 	assert_true(facets_since(s, madeup_slot(&m, 1), s->version - 1) & FACET_PEER);
 	madeup_free(&m);
 }
