@@ -29,6 +29,8 @@ static const struct {
 	[CHANGE_NODE_RELAY] = {"node-relay", FACET_RELAY},
 	[CHANGE_NODE_DISCO] = {"node-disco", FACET_DISCO | FACET_ENDPOINTS},
 	[CHANGE_NODE_SEEN] = {"node-seen", FACET_SEEN | FACET_CAPVER},
+	/* A rule may ask for it. */
+	[CHANGE_NODE_ATTRIBUTES] = {"node-attributes", FACET_VISIBLE | FACET_PEER | FACET_FILTER},
 	[CHANGE_POLICY] = {"policy", FACET_VISIBLE | FACET_PEER | FACET_SELF | FACET_FILTER | FACET_DNS},
 	[CHANGE_RELAYS] = {"relays", FACET_RELAYS},
 };

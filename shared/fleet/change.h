@@ -22,7 +22,8 @@ enum change_kind {
 	CHANGE_NODE_ENDPOINTS, /* soft, as the next two */
 	CHANGE_NODE_RELAY,     /* home region */
 	CHANGE_NODE_DISCO,
-	CHANGE_NODE_SEEN, /* last seen, capability version */
+	CHANGE_NODE_SEEN,       /* last seen, capability version */
+	CHANGE_NODE_ATTRIBUTES, /* what rules may ask for */
 	CHANGE_POLICY,
 	CHANGE_RELAYS, /* of the installation: regions and relays */
 	CHANGE_COUNT

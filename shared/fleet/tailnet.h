@@ -23,6 +23,8 @@ struct tailnet {
 	bool device_approval;            /* nodes wait for an administrator unless their key is pre-approved */
 	unsigned node_limit, user_limit; /* 0: none */
 	struct bytes login_host;         /* interactive logins under this host name of the login server are its own; "" for none */
+	struct bytes *domains;           /* e-mail domains associated with it: its policy may name all users of one */
+	size_t domain_count;
 };
 
 /* A name that may become a tailnet: lower-case letters, digits, inner hyphens, 1 to 63. */

@@ -7,22 +7,12 @@
 
 #include "addr.h"
 #include "hujson.h"
+#include "user.h"
 
 enum {
 	DOCUMENT_MAX = 10 << 20,        /* bytes of a policy file */
 	DOCUMENT_RULES_MAX = 100000,    /* of acls and grants together; so are ssh rules, nodeAttrs, tests */
 	DOCUMENT_ALIASES_MAX = 4000000, /* entries of all lists together */
-};
-
-/* Roles of users, ored. Owner includes admin; everybody is a member. */
-enum role {
-	ROLE_MEMBER = 0,
-	ROLE_OWNER = 1 << 0,
-	ROLE_ADMIN = 1 << 1,
-	ROLE_NETWORK_ADMIN = 1 << 2,
-	ROLE_IT_ADMIN = 1 << 3,
-	ROLE_BILLING_ADMIN = 1 << 4,
-	ROLE_AUDITOR = 1 << 5
 };
 
 enum alias_kind {

@@ -34,3 +34,26 @@ size_t attributes_read(struct tx *tx, unsigned statement, struct arena *arena, s
 	}
 	return count;
 }
+
+#define ROWS_FACT "a.node_id, a.key, a.value::jsonb #>> '{}'"
+
+unsigned attributes_facts(struct tx *tx)
+{
+	return tx_add(tx, "SELECT " ROWS_FACT " FROM fleetscale.node_attributes a WHERE a.tailnet_id = fleetscale.current_tailnet() "
+			  "ORDER BY a.node_id, a.key COLLATE \"C\"");
+}
+
+unsigned attributes_facts_since(struct tx *tx, uint64_t known)
+{
+	tx_arg_u64(tx, known);
+	return tx_add(tx, "SELECT " ROWS_FACT " FROM fleetscale.journal_attributes($1) a");
+}
+
+size_t attributes_read_facts(struct tx *tx, unsigned statement, struct arena *arena, struct attribute_fact **out)
+{
+	size_t count = tx_rows(tx, statement);
+	*out = ARENA_ARRAY(arena, struct attribute_fact, count);
+	for (size_t i = 0; i < count; i++)
+		(*out)[i] = (struct attribute_fact){tx_u64(tx, statement, i, 0), rows_text(tx, statement, i, 1, arena), rows_text(tx, statement, i, 2, arena)};
+	return count;
+}

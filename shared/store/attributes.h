@@ -18,4 +18,13 @@ unsigned attributes_set(struct tx *tx, uint64_t node, const struct attribute *at
 unsigned attributes_list(struct tx *tx, uint64_t node); /* by key */
 size_t attributes_read(struct tx *tx, unsigned statement, struct arena *arena, struct attribute **out);
 
+/* What rules ask for: an attribute of a node with its value as plain text ("linux", "2", "true"). */
+struct attribute_fact {
+	uint64_t node;
+	struct bytes key, value;
+};
+unsigned attributes_facts(struct tx *tx);                       /* of the whole tailnet, by node and key */
+unsigned attributes_facts_since(struct tx *tx, uint64_t known); /* of nodes that journal lines after that generation name */
+size_t attributes_read_facts(struct tx *tx, unsigned statement, struct arena *arena, struct attribute_fact **out);
+
 #endif

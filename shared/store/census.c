@@ -16,7 +16,7 @@ struct take {
 
 static void on_taken(void *context, enum err e, struct tx *tx, const struct diag *why)
 {
-	enum { STAND, TAILNET, USERS, NODES };
+	enum { STAND, TAILNET, USERS, NODES, POLICY, FACTS };
 	const struct take *take = context;
 	(void)why;
 	if (!e && (!tx_rows(tx, STAND) || !tx_rows(tx, TAILNET)))
@@ -32,12 +32,17 @@ static void on_taken(void *context, enum err e, struct tx *tx, const struct diag
 	rows_settings(tx, TAILNET, 0, ROWS_TAILNET_COUNT, take->arena, &c->settings);
 	c->user_count = tx_rows(tx, USERS);
 	c->users = ARENA_ARRAY(take->arena, struct user, c->user_count);
-	for (size_t i = 0; i < c->user_count; i++)
+	for (size_t i = 0; i < c->user_count; i++) {
 		rows_user(tx, USERS, i, 0, take->arena, &c->users[i]);
+		rows_groups(tx, USERS, i, ROWS_USER_COUNT, take->arena, &c->users[i]);
+	}
 	c->node_count = tx_rows(tx, NODES);
 	c->nodes = ARENA_ARRAY(take->arena, struct node, c->node_count);
 	for (size_t i = 0; i < c->node_count; i++)
 		rows_node(tx, NODES, i, 0, take->arena, &c->nodes[i]);
+	if (tx_rows(tx, POLICY))
+		policies_read(tx, POLICY, take->arena, &c->policy);
+	c->fact_count = attributes_read_facts(tx, FACTS, take->arena, &c->facts);
 	take->on_read(take->context, ERR_NONE, c);
 }
 
@@ -48,8 +53,10 @@ void census_take(struct pg *pg, uint64_t tailnet, struct arena *arena, census_fn
 	*take = (struct take){arena, on_read, context};
 	tx_add(tx, STANDS);
 	tx_add(tx, "SELECT " ROWS_TAILNET ", " ROWS_SETTINGS " FROM fleetscale.tailnets t WHERE t.id = fleetscale.current_tailnet()");
-	tx_add(tx, "SELECT " ROWS_USER " FROM fleetscale.users u WHERE u.tailnet_id = fleetscale.current_tailnet() ORDER BY u.id");
+	tx_add(tx, "SELECT " ROWS_USER ", " ROWS_GROUPS " FROM fleetscale.users u WHERE u.tailnet_id = fleetscale.current_tailnet() ORDER BY u.id");
 	tx_add(tx, "SELECT " ROWS_NODE " FROM fleetscale.nodes n WHERE n.tailnet_id = fleetscale.current_tailnet() ORDER BY n.id");
+	policies_newest(tx);
+	attributes_facts(tx);
 	tx_run(tx, on_taken, take);
 }
 

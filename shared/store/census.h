@@ -1,4 +1,4 @@
-/* One consistent read of a whole tailnet: itself, users, nodes, generation and stamp.
+/* One consistent read of a whole tailnet: itself, users with outer groups, nodes with their attributes, policy, generation and stamp.
  * Not incremental (journal.h). What is read lives in the caller's arena. */
 #ifndef CENSUS_H
 #define CENSUS_H
@@ -14,6 +14,9 @@ struct census {
 	size_t user_count;
 	struct node *nodes; /* by id */
 	size_t node_count;
+	struct policy_row *policy;    /* in force; NULL: none, everything is open */
+	struct attribute_fact *facts; /* by node and key */
+	size_t fact_count;
 };
 
 typedef void (*census_fn)(void *context, enum err e, const struct census *census);

@@ -14,7 +14,7 @@ struct since {
 	void *context;
 };
 
-enum { STAND, LINES, NODES, USERS, TAILNET }; /* the statements, in order */
+enum { STAND, LINES, NODES, USERS, TAILNET, POLICY, FACTS }; /* the statements, in order */
 
 static void read_lines(struct tx *tx, struct arena *arena, struct journal_read *read)
 {
@@ -32,14 +32,19 @@ static void read_rows(struct tx *tx, struct arena *arena, struct journal_read *r
 		rows_node(tx, NODES, i, 0, arena, &read->nodes[i]);
 	read->user_count = tx_rows(tx, USERS);
 	read->users = ARENA_ARRAY(arena, struct user, read->user_count);
-	for (size_t i = 0; i < read->user_count; i++)
+	for (size_t i = 0; i < read->user_count; i++) {
 		rows_user(tx, USERS, i, 0, arena, &read->users[i]);
+		rows_groups(tx, USERS, i, ROWS_USER_COUNT, arena, &read->users[i]);
+	}
 	if (tx_rows(tx, TAILNET)) {
 		read->tailnet = ARENA_NEW(arena, struct tailnet);
 		rows_tailnet(tx, TAILNET, 0, 0, arena, read->tailnet);
 		read->settings = ARENA_NEW(arena, struct settings);
 		rows_settings(tx, TAILNET, 0, ROWS_TAILNET_COUNT, arena, read->settings);
 	}
+	if (tx_rows(tx, POLICY))
+		policies_read(tx, POLICY, arena, &read->policy);
+	read->fact_count = attributes_read_facts(tx, FACTS, arena, &read->facts);
 }
 
 static void on_read(void *context, enum err e, struct tx *tx, const struct diag *why)
@@ -83,9 +88,11 @@ void journal_since(struct pg *pg, uint64_t tailnet, uint64_t generation, uint64_
 	tx_arg_u64(tx, generation);
 	tx_add(tx, "SELECT " ROWS_NODE " FROM fleetscale.journal_nodes($1) n");
 	tx_arg_u64(tx, generation);
-	tx_add(tx, "SELECT " ROWS_USER " FROM fleetscale.journal_users($1) u");
+	tx_add(tx, "SELECT " ROWS_USER ", " ROWS_GROUPS " FROM fleetscale.journal_users($1) u");
 	tx_arg_u64(tx, generation);
 	tx_add(tx, "SELECT " ROWS_TAILNET ", " ROWS_SETTINGS " FROM fleetscale.journal_tailnet($1) t");
+	policies_newest_since(tx, generation);
+	attributes_facts_since(tx, generation);
 	tx_run(tx, on_read, since);
 }
 

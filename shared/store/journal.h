@@ -4,7 +4,9 @@
 #ifndef JOURNAL_H
 #define JOURNAL_H
 
+#include "attributes.h"
 #include "node.h"
+#include "policies.h"
 #include "settings.h"
 #include "tailnet.h"
 #include "tx.h"
@@ -24,10 +26,13 @@ struct journal_read {
 	size_t line_count;
 	struct node *nodes; /* each node named by a line that still exists */
 	size_t node_count;
-	struct user *users;
+	struct user *users; /* with outer groups */
 	size_t user_count;
 	struct tailnet *tailnet; /* when a line names it, else NULL; so is the next */
 	struct settings *settings;
+	struct policy_row *policy;    /* in force, when a line says that it is another; else NULL */
+	struct attribute_fact *facts; /* all of each node above, by node and key */
+	size_t fact_count;
 	bool tailnet_gone;
 };
 

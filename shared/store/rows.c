@@ -45,6 +45,7 @@ void rows_tailnet(struct tx *tx, unsigned statement, size_t row, unsigned first,
 	out->node_limit = (unsigned)tx_u64(tx, statement, row, c++);
 	out->user_limit = (unsigned)tx_u64(tx, statement, row, c++);
 	out->login_host = rows_text(tx, statement, row, c++, arena);
+	out->domain_count = tx_texts(tx, statement, row, c++, arena, &out->domains);
 }
 
 static void rows_dns(struct tx *tx, unsigned statement, size_t row, unsigned first, struct arena *arena, struct dns *out)
@@ -93,6 +94,14 @@ void rows_user(struct tx *tx, unsigned statement, size_t row, unsigned first, st
 	out->picture_url = rows_text(tx, statement, row, c++, arena);
 	out->provider = rows_text(tx, statement, row, c++, arena);
 	out->created = tx_time(tx, statement, row, c++);
+	/* A role that a newer program gave gives nothing here. */
+	if (user_parse_role(tx_text(tx, statement, row, c++), &out->roles, NULL))
+		out->roles = ROLE_MEMBER;
+}
+
+void rows_groups(struct tx *tx, unsigned statement, size_t row, unsigned column, struct arena *arena, struct user *out)
+{
+	out->group_count = tx_texts(tx, statement, row, column, arena, &out->groups);
 }
 
 static size_t endpoints_of(struct tx *tx, unsigned statement, size_t row, unsigned column, struct arena *arena, struct endpoint **out)

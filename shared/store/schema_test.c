@@ -163,17 +163,21 @@ static void two_tailnets(uint64_t *one, uint64_t *two)
 			"32), 'hex'), "
 			"decode(repeat('00', 32), 'hex'), now() FROM fleetscale.tailnets");
 	fixture_sql(fx, "INSERT INTO fleetscale.audits (tailnet_id, actor, action) SELECT id, 'x', 'y' FROM fleetscale.tailnets");
+	fixture_sql(fx, "INSERT INTO fleetscale.policies (tailnet_id, version, text) SELECT id, 1, '{}' FROM fleetscale.tailnets");
+	fixture_sql(fx,
+		    "INSERT INTO fleetscale.user_groups (tailnet_id, user_id, name) SELECT tailnet_id, id, 'group:x' FROM fleetscale.users WHERE name = 'ann'");
 }
 
 static const struct {
 	const char *table, *column;
 	bool mapper;   /* may read it at all */
-	bool writable; /* by coordinators: UPDATE and DELETE */
+	bool writable; /* by coordinators: UPDATE */
+	bool fixed;    /* no UPDATE, but DELETE */
 } tables[] = {
-	{"tailnets", "id", true, true},         {"generations", "tailnet_id", true, true}, {"cursors", "tailnet_id", false, true},
-	{"users", "tailnet_id", true, true},    {"nodes", "tailnet_id", true, true},       {"authkeys", "tailnet_id", false, true},
-	{"apikeys", "tailnet_id", false, true}, {"logins", "tailnet_id", false, true},     {"journal", "tailnet_id", true, false},
-	{"audits", "tailnet_id", false, false},
+	{"tailnets", "id", true, true},         {"generations", "tailnet_id", true, true},     {"cursors", "tailnet_id", false, true},
+	{"users", "tailnet_id", true, true},    {"nodes", "tailnet_id", true, true},           {"authkeys", "tailnet_id", false, true},
+	{"apikeys", "tailnet_id", false, true}, {"logins", "tailnet_id", false, true},         {"journal", "tailnet_id", true, false},
+	{"audits", "tailnet_id", false, false}, {"policies", "tailnet_id", true, false, true}, {"user_groups", "tailnet_id", true, false, true},
 };
 
 static void no_tailnet_sees_or_touches_another(void **state)
@@ -203,6 +207,7 @@ static void no_tailnet_sees_or_touches_another(void **state)
 			 (unsigned long long)two);
 		assert_string_equal(fixture_sql_as(fx, "fleetscale_coordinator", one, sql, &value), bad);
 		assert_string_equal(value, *bad ? "" : "0");
+		bad = tables[i].writable || tables[i].fixed ? "" : "42501";
 		snprintf(sql, sizeof sql, "WITH w AS (DELETE FROM fleetscale.%s WHERE %s = %llu RETURNING 1) SELECT count(*) FROM w", t, c,
 			 (unsigned long long)two);
 		assert_string_equal(fixture_sql_as(fx, "fleetscale_coordinator", one, sql, &value), bad);

@@ -15,6 +15,10 @@ unsigned users_find(struct tx *tx, struct bytes name); /* one row or none */
 unsigned users_rename(struct tx *tx, uint64_t id, struct bytes name); /* its row is the answer. ERR_NOT_FOUND, ERR_EXISTS */
 /* Auth keys of the user go too. ERR_NOT_FOUND; ERR_CONFLICT while the user has nodes. */
 unsigned users_delete(struct tx *tx, uint64_t id);
+/* Nothing differs: no journal line. A new owner makes an administrator of the one before. ERR_NOT_FOUND. */
+unsigned users_set_role(struct tx *tx, uint64_t id, unsigned roles);
+unsigned users_set_groups(struct tx *tx, uint64_t id, const struct bytes *groups, size_t count); /* these and no others. ERR_NOT_FOUND */
+/* With outer groups. */
 size_t users_read(struct tx *tx, unsigned statement, struct arena *arena, struct user **out);
 
 #endif
