@@ -52,6 +52,8 @@ struct unit {
 	                                     `source` and `nodes` are that user's nodes */
 };
 
+struct sights;
+
 struct policy {
 	struct arena *arena;
 	const struct document *document;
@@ -62,8 +64,9 @@ struct policy {
 	size_t unit_count;
 	struct prefix *routes; /* every distinct approved subnet route of the tailnet, sorted */
 	size_t route_count;
-	struct bitset exits;  /* slots of exit nodes */
-	struct bitset tagged; /* slots of tagged nodes */
+	struct bitset exits;   /* slots of exit nodes */
+	struct bitset tagged;  /* slots of tagged nodes */
+	struct sights *sights; /* visible.h: NULL until the first is asked for; in the arena */
 };
 
 /* Never fails on a document that document_read accepted. Time grows with rules and aliases times classes of nodes, not times nodes. */
