@@ -128,6 +128,10 @@ static void a_node_is_found_by_its_key(void **state)
 	assert_true(c.epoch == 0);
 	assert_true(verify(&e.node_key));
 	assert_false(verify(&stranger));
+	fixture_sql(fx, "UPDATE fleetscale.tailnets SET suspended = true");
+	assert_false(verify(&e.node_key));
+	fixture_sql(fx, "UPDATE fleetscale.tailnets SET suspended = false");
+	assert_true(verify(&e.node_key));
 	fixture_sql(fx, "UPDATE fleetscale.nodes SET expiry = now() - interval '1 second'");
 	assert_false(verify(&e.node_key));
 	fixture_sql(fx, "UPDATE fleetscale.nodes SET expiry = NULL, approved = false");
