@@ -6,7 +6,8 @@
 #define DOCUMENT_H
 
 #include "addr.h"
-#include "hujson.h"
+#include "arena.h"
+#include "place.h"
 #include "user.h"
 
 enum {

@@ -6,12 +6,9 @@
 
 #include "arena.h"
 #include "err.h"
+#include "place.h"
 
 enum { HUJSON_DEPTH_MAX = 64 };
-
-struct place {
-	unsigned line, column; /* from 1; columns count bytes; 0: nowhere */
-};
 
 enum json_kind { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_LIST, JSON_OBJECT };
 
