@@ -24,7 +24,7 @@ struct sight {
 
 /* NULL for an empty slot. */
 const struct sight *visible_sight(struct policy *policy, uint32_t slot);
-size_t visible_count(const struct policy *policy);
+size_t visible_count(const struct policy *policy);                               /* 0 before the first visible_sight: it makes them all */
 const struct sight_router *sight_find(const struct sight *sight, uint32_t slot); /* NULL: no routes */
 
 #endif

@@ -1,0 +1,258 @@
+#include "sightgroup.h"
+
+#include <stdlib.h>
+
+#include "route.h"
+#include "sightvia.h"
+#include "table.h"
+
+struct builder {
+	struct sight_groups *out;
+	struct arena *arena;
+	const struct policy *policy;
+	const struct ways *ways;
+	struct table *by_members; /* hash of the set -> group, chained */
+	struct table *by_source;  /* number + 1 -> group of source->nodes */
+	struct table *by_own;     /* number + 1 -> group of source->own */
+	struct table *by_meaning; /* pointer -> set of ways */
+	struct table *by_origin;  /* number + 1 -> set of ways that overlap the source */
+	struct bitset **way_sets;
+	size_t way_set_count, way_set_room, room;
+	bool steered; /* some rule has via */
+};
+
+static struct bitset *new_way_set(struct builder *b)
+{
+	if (b->way_set_count == b->way_set_room)
+		b->way_sets = x_realloc(b->way_sets, (b->way_set_room = b->way_set_room * 2 + 64) * sizeof *b->way_sets);
+	return b->way_sets[b->way_set_count++] = ARENA_NEW(b->arena, struct bitset);
+}
+
+static struct sight_group *group_of(struct builder *b, const struct bitset *members, bool keep)
+{
+	uint64_t hash = bitset_hash(members);
+	struct sight_group *first = table_find_number(b->by_members, hash), *group = first;
+	while (group && !bitset_equal(group->members, members))
+		group = group->next;
+	if (group)
+		return group;
+	group = ARENA_NEW(b->arena, struct sight_group);
+	group->members = members;
+	if (keep) {
+		bitset_copy(&group->own_members, members);
+		group->members = &group->own_members;
+	}
+	group->next = first;
+	table_put_number(b->by_members, hash, group);
+	if (b->out->count == b->room)
+		b->out->list = x_realloc(b->out->list, (b->room = b->room * 2 + 64) * sizeof *b->out->list);
+	return b->out->list[b->out->count++] = group;
+}
+
+static void add_sees(struct sight_group *group, const struct bitset *nodes)
+{
+	if (!group->sees) {
+		group->sees = nodes;
+		return;
+	}
+	if (group->sees != &group->own_sees) {
+		if (bitset_equal(group->sees, nodes))
+			return;
+		bitset_copy(&group->own_sees, group->sees);
+		group->sees = &group->own_sees;
+	}
+	bitset_or(&group->own_sees, nodes);
+}
+
+static struct sight_group *source_group(struct builder *b, struct table *known, const struct source *source, const struct bitset *members)
+{
+	struct sight_group *group = table_find_number(known, source->number);
+	if (!group)
+		table_put_number(known, source->number, group = group_of(b, members, false));
+	return group;
+}
+
+/* Ways that overlap the source addresses. */
+static const struct bitset *origin_ways(struct builder *b, const struct source *source)
+{
+	struct bitset *set = table_find_number(b->by_origin, source->number);
+	if (set)
+		return set;
+	set = new_way_set(b);
+	if (source->everything)
+		ways_all(b->ways, set);
+	else
+		ways_overlapping(b->ways, source->spans, set);
+	table_put_number(b->by_origin, source->number, set);
+	return set;
+}
+
+static const struct bitset *meaning_ways(struct builder *b, const struct meaning *meaning)
+{
+	struct bitset *set = table_find_number(b->by_meaning, (uintptr_t)meaning);
+	if (set)
+		return set;
+	set = new_way_set(b);
+	ways_overlapping(b->ways, meaning->internet ? spans_internet() : meaning->spans, set);
+	table_put_number(b->by_meaning, (uintptr_t)meaning, set);
+	return set;
+}
+
+static void add_self_ways(struct builder *b, const struct unit *unit, struct bitset *set)
+{
+	struct span *list = x_alloc(2 * bitset_population(&unit->nodes) * sizeof *list + 1);
+	size_t count = 0;
+	BITSET_EACH(&unit->nodes, slot) {
+		const struct node *node = b->policy->roll->nodes[slot].node;
+		if (node->ip4.family != IP_NONE)
+			list[count++] = span_of(ip_prefix(node->ip4));
+		if (node->ip6.family != IP_NONE)
+			list[count++] = span_of(ip_prefix(node->ip6));
+	}
+	ways_overlapping(b->ways, spans_of(list, count), set);
+	free(list);
+}
+
+/* Ways that overlap the destinations. Of * every one; but as destination of an app it is tailnet addresses, and no way counts. */
+static void add_target_ways(struct builder *b, const struct unit *unit, struct bitset *set)
+{
+	if (unit->self_of != UINT32_MAX) {
+		add_self_ways(b, unit, set);
+		return;
+	}
+	for (size_t i = 0; i < unit->dst_count; i++) {
+		const struct meaning *meaning = unit->dst[i].meaning;
+		if (!meaning->any)
+			bitset_or(set, meaning_ways(b, meaning));
+		else if (!unit->app)
+			ways_all(b->ways, set);
+	}
+}
+
+/* Either side may be without nodes: an exit route overlaps addresses that nobody has. */
+static void add_routes(struct builder *b, const struct unit *unit, struct sight_group *from, struct sight_group *to)
+{
+	struct bitset ways = {0};
+	if (from) {
+		add_target_ways(b, unit, &ways);
+		bitset_or(&from->shows, &ways);
+		if (b->steered && bitset_any(&unit->source->own))
+			bitset_or(&source_group(b, b->by_own, unit->source, &unit->source->own)->covers, &ways);
+	}
+	if (to)
+		bitset_or(&to->shows, origin_ways(b, unit->source));
+	bitset_clear(&ways);
+}
+
+static void add_unit(struct builder *b, const struct unit *unit)
+{
+	const struct source *source = unit->source;
+	struct bitset reached = {0};
+	const struct bitset *targets = &unit->nodes;
+	if (unit->covers_internet) {
+		bitset_copy(&reached, targets);
+		bitset_or(&reached, &b->policy->exits);
+		targets = &reached;
+	}
+	struct sight_group *from = bitset_any(&source->nodes) ? source_group(b, b->by_source, source, &source->nodes) : NULL;
+	struct sight_group *to = bitset_any(targets) ? group_of(b, targets, targets == &reached) : NULL;
+	if (from && to) {
+		add_sees(from, targets == &reached ? to->members : targets);
+		add_sees(to, &source->nodes);
+	}
+	if (!unit->via)
+		add_routes(b, unit, from, to);
+	bitset_clear(&reached);
+}
+
+/* A router sees who is primary for a route that it serves too. */
+static void add_standbys(struct builder *b)
+{
+	struct bitset *servers = x_zalloc((b->ways->count + 1) * sizeof *servers);
+	for (size_t i = 0; i < b->ways->router_count; i++) {
+		const struct way_router *router = &b->ways->routers[i];
+		for (size_t k = 0; k < router->served.count; k++)
+			if (!route_is_exit(b->ways->list[router->served.list[k]]))
+				bitset_add(&servers[router->served.list[k]], router->slot);
+	}
+	for (size_t way = 0; way < b->ways->count; way++) {
+		if (bitset_population(&servers[way]) > 1)
+			bitset_add(&group_of(b, &servers[way], true)->shows, way);
+		bitset_clear(&servers[way]);
+	}
+	free(servers);
+}
+
+static void add_grants(struct builder *b)
+{
+	const struct policy *policy = b->policy;
+	size_t count = 0;
+	for (size_t i = 0; i < policy->unit_count; i++)
+		count += policy->units[i].via;
+	b->out->grants = ARENA_ARRAY(b->arena, struct sight_grant, count);
+	for (size_t i = 0; i < policy->unit_count; i++) {
+		const struct unit *unit = &policy->units[i];
+		if (!unit->via || unit->companion)
+			continue;
+		size_t last = i + 1;
+		while (last < policy->unit_count && policy->units[last].rule == unit->rule)
+			last++;
+		struct sight_grant *grant = &b->out->grants[b->out->grant_count];
+		sight_grant_init(grant, b->arena, policy, b->ways, unit, last - i);
+		if (bitset_any(&grant->steers) && bitset_any(&unit->source->own))
+			bitset_add(&source_group(b, b->by_own, unit->source, &unit->source->own)->grants, b->out->grant_count++);
+		else
+			bitset_clear(&grant->steers);
+		i = last - 1;
+	}
+}
+
+static void bound(struct sight_group *group)
+{
+	size_t high = group->sees ? group->sees->count : 0, low = 0;
+	while (high && !group->sees->words[high - 1])
+		high--;
+	while (low < high && !group->sees->words[low])
+		low++;
+	group->low = low;
+	group->high = high;
+}
+
+void sight_groups_init(struct sight_groups *groups, struct arena *arena, const struct policy *policy, const struct ways *ways)
+{
+	*groups = (struct sight_groups){0};
+	struct builder b = {.out = groups, .arena = arena, .policy = policy, .ways = ways};
+	struct table **tables[] = {&b.by_members, &b.by_source, &b.by_own, &b.by_meaning, &b.by_origin};
+	for (size_t i = 0; i < COUNT_OF(tables); i++)
+		*tables[i] = table_new();
+	for (size_t i = 0; i < policy->unit_count; i++)
+		b.steered |= policy->units[i].via;
+	for (size_t i = 0; i < policy->unit_count; i++)
+		add_unit(&b, &policy->units[i]);
+	add_standbys(&b);
+	if (b.steered)
+		add_grants(&b);
+	for (size_t i = 0; i < groups->count; i++)
+		bound(groups->list[i]);
+	for (size_t i = 0; i < b.way_set_count; i++)
+		bitset_clear(b.way_sets[i]);
+	free(b.way_sets);
+	for (size_t i = 0; i < COUNT_OF(tables); i++)
+		table_free(tables[i]);
+}
+
+void sight_groups_clear(struct sight_groups *groups)
+{
+	for (size_t i = 0; i < groups->count; i++) {
+		struct sight_group *group = groups->list[i];
+		bitset_clear(&group->own_sees);
+		bitset_clear(&group->own_members);
+		bitset_clear(&group->shows);
+		bitset_clear(&group->covers);
+		bitset_clear(&group->grants);
+	}
+	for (size_t i = 0; i < groups->grant_count; i++)
+		bitset_clear(&groups->grants[i].steers);
+	free(groups->list);
+	*groups = (struct sight_groups){0};
+}
