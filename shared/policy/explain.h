@@ -21,9 +21,10 @@ struct explain {
 	bool allowed;
 	struct explain_reason *reasons; /* every rule that allows it, in order; none: nothing does */
 	size_t reason_count;
-	uint32_t router; /* slot of the node whose filter decides; UINT32_MAX: no node holds or serves the address */
+	uint32_t router; /* slot of the node whose filter decides; UINT32_MAX: no node holds or serves the address, and the rules alone are judged */
 };
 
+/* Of a protocol without ports the port is not asked; ICMP is an echo: whoever may reach anything may ping. */
 struct explain explain_ask(struct policy *policy, struct arena *arena, const struct explain_question *question);
 
 /* A set of ports that a pair of nodes may use by one protocol; for previews. */
@@ -33,7 +34,8 @@ struct explain_opening {
 	struct port_range ports;
 };
 
-/* What `now` opens that `old` does not: per pair of nodes, at most `cap` of them; *count may be more than `cap`. Both on the same roll. */
+/* What `now` opens that `old` does not, to a node or to what lies behind it: per pair of nodes, at most `cap` of them; *count may be more than `cap`. Both on
+ * the same roll. A ping that comes along with a port is not told. Work is bounded: of a comparison past the bound *count is what was found until then. */
 size_t explain_opened(struct policy *old, struct policy *now, struct arena *arena, size_t cap, struct explain_opening **openings, size_t *count);
 
 #endif
