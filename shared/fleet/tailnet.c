@@ -52,6 +52,11 @@ enum err tailnet_check_admission(const struct tailnet *tailnet, struct diag *why
 		return diag_set(why, ERR_MALFORMED, "nodeLimit: 0 for none, or at most %d", TAILNET_MEMBERS_MAX);
 	if (tailnet->user_limit > TAILNET_MEMBERS_MAX)
 		return diag_set(why, ERR_MALFORMED, "userLimit: 0 for none, or at most %d", TAILNET_MEMBERS_MAX);
+	if (tailnet->domain_count > TAILNET_DOMAINS_MAX)
+		return diag_set(why, ERR_MALFORMED, "domains: at most %d", TAILNET_DOMAINS_MAX);
+	for (size_t i = 0; i < tailnet->domain_count; i++)
+		if (dns_name_fault(tailnet->domains[i]))
+			return diag_set(why, ERR_MALFORMED, "domains[%zu]: a domain in lower case", i);
 	if (!tailnet->login_host.len)
 		return ERR_NONE;
 	if (ip_parse(tailnet->login_host, &ip) == ERR_NONE)

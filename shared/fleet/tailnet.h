@@ -32,8 +32,8 @@ MUST_USE enum err tailnet_check_name(struct bytes name, struct diag *why);
 /* Ranges must lie in 100.64.0.0/10 and fd7a:115c:a1e0::/48 (clients know no others; docs/protocol/addresses.md). */
 MUST_USE enum err tailnet_check_ranges(struct prefix range4, struct prefix range6, struct diag *why);
 
-enum { TAILNET_DISPLAY_NAME_MAX = 255, TAILNET_MEMBERS_MAX = 1000000000 };
-/* key_lifetime_ms, node_limit, user_limit and login_host; the sentence begins with the member's name as the admin API spells it. */
+enum { TAILNET_DISPLAY_NAME_MAX = 255, TAILNET_DOMAINS_MAX = 100, TAILNET_MEMBERS_MAX = 1000000000 };
+/* key_lifetime_ms, node_limit, user_limit, domains and login_host; the sentence begins with the member's name as the admin API spells it. */
 MUST_USE enum err tailnet_check_admission(const struct tailnet *tailnet, struct diag *why);
 
 #endif

@@ -226,7 +226,7 @@ static void mappers_read_no_key_and_no_warning(void **state)
 	const char *value;
 	a_node();
 	assert_string_equal(fixture_sql_as(fx, "fleetscale_mapper", tailnet, "SELECT count(*) FROM fleetscale.serverkeys", &value), "42501");
-	assert_string_equal(fixture_sql_as(fx, "fleetscale_mapper", tailnet, "DELETE FROM fleetscale.node_attributes", &value), "42501");
+	assert_string_equal(fixture_sql_as(fx, "fleetscale_mapper", tailnet, "DELETE FROM fleetscale.node_attributes", &value), "25006");
 	assert_string_equal(fixture_sql_as(fx, "fleetscale_mapper", tailnet, "SELECT count(*) FROM fleetscale.node_health", &value), "42501");
 	assert_string_equal(fixture_sql_as(fx, "fleetscale_coordinator", tailnet, "SELECT count(*) FROM fleetscale.node_attributes", &value), "");
 }

@@ -79,6 +79,17 @@ unsigned nodes_approve_routes(struct tx *tx, uint64_t node, const struct prefix 
 	return tx_add(tx, GUARDED("UPDATE fleetscale.nodes AS n SET routes_approved = $2 WHERE n.id = $1"));
 }
 
+unsigned nodes_add_routes(struct tx *tx, uint64_t node, const struct prefix *routes, size_t count)
+{
+	tx_arg_u64(tx, node);
+	tx_arg_prefixes(tx, routes, count);
+	return tx_add(tx,
+		      "WITH n AS (UPDATE fleetscale.nodes AS n SET routes_approved = n.routes_approved || "
+		      "ARRAY(SELECT DISTINCT r FROM unnest($2::cidr[]) AS r WHERE r = ANY (n.routes_advertised) AND r <> ALL (n.routes_approved)) "
+		      "WHERE n.id = $1 AND EXISTS (SELECT FROM unnest($2::cidr[]) AS r WHERE r = ANY (n.routes_advertised) AND r <> ALL (n.routes_approved)) "
+		      "RETURNING n.id) SELECT fleetscale.note('node-routes', n.id) FROM n");
+}
+
 unsigned nodes_approve(struct tx *tx, uint64_t node, bool approved)
 {
 	tx_arg_u64(tx, node);

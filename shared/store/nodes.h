@@ -86,6 +86,8 @@ nodes_relabel(struct tx *tx, uint64_t node,
 	      struct bytes base); /* the host name changed: nothing when an administrator chose, or when it has that base already; takes the tailnet's lock */
 unsigned nodes_tag(struct tx *tx, uint64_t node, const struct bytes *tags, size_t count);               /* loses its user and its expiry; count >= 1 */
 unsigned nodes_approve_routes(struct tx *tx, uint64_t node, const struct prefix *routes, size_t count); /* replaces */
+/* Approves these besides, as far as the node still advertises them; soft: a node that is gone is passed over. Nothing differs: no journal line. */
+unsigned nodes_add_routes(struct tx *tx, uint64_t node, const struct prefix *routes, size_t count);
 unsigned nodes_approve(struct tx *tx, uint64_t node, bool approved);
 
 /* --- many nodes, soft: those that are gone are passed over --------------------------------------------------------------------------------------- */

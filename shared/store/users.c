@@ -19,6 +19,14 @@ unsigned users_list(struct tx *tx)
 	return tx_add(tx, "SELECT " ROWS_USER ", " ROWS_GROUPS " FROM fleetscale.users u WHERE u.tailnet_id = fleetscale.current_tailnet() ORDER BY u.id");
 }
 
+unsigned users_page(struct tx *tx, uint64_t after, unsigned limit)
+{
+	tx_arg_u64(tx, after);
+	tx_arg_u64(tx, limit);
+	return tx_add(tx, "SELECT " ROWS_USER ", " ROWS_GROUPS " FROM fleetscale.users u WHERE u.tailnet_id = fleetscale.current_tailnet() AND u.id > $1 "
+			  "ORDER BY u.id LIMIT $2");
+}
+
 unsigned users_get(struct tx *tx, uint64_t id)
 {
 	tx_arg_u64(tx, id);

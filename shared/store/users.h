@@ -8,10 +8,11 @@
 #include "user.h"
 
 unsigned users_insert(struct tx *tx,
-		      const struct user *user);        /* its row is the answer, for users_read. ERR_EXISTS: the name is taken. ERR_EXHAUSTED: the limit */
-unsigned users_list(struct tx *tx);                    /* by id */
-unsigned users_get(struct tx *tx, uint64_t id);        /* one row or none */
-unsigned users_find(struct tx *tx, struct bytes name); /* one row or none */
+		      const struct user *user); /* its row is the answer, for users_read. ERR_EXISTS: the name is taken. ERR_EXHAUSTED: the limit */
+unsigned users_list(struct tx *tx);             /* by id */
+unsigned users_page(struct tx *tx, uint64_t after, unsigned limit);   /* by id, those behind `after` */
+unsigned users_get(struct tx *tx, uint64_t id);                       /* one row or none */
+unsigned users_find(struct tx *tx, struct bytes name);                /* one row or none */
 unsigned users_rename(struct tx *tx, uint64_t id, struct bytes name); /* its row is the answer. ERR_NOT_FOUND, ERR_EXISTS */
 /* Auth keys of the user go too. ERR_NOT_FOUND; ERR_CONFLICT while the user has nodes. */
 unsigned users_delete(struct tx *tx, uint64_t id);
