@@ -120,7 +120,7 @@ static struct mark mark_unit(struct openers *o, struct table *known, const struc
 
 static const struct bitset *targets_of(struct openers *o, const struct policy *policy, const struct unit *unit)
 {
-	if (!unit->covers_internet)
+	if (!unit->covers_internet || unit->via)
 		return &unit->nodes;
 	struct bitset *set = ARENA_NEW(o->scratch, struct bitset);
 	size_t count = unit->nodes.count > policy->exits.count ? unit->nodes.count : policy->exits.count;

@@ -149,7 +149,7 @@ static void add_unit(struct builder *b, const struct unit *unit)
 	const struct source *source = unit->source;
 	struct bitset reached = {0};
 	const struct bitset *targets = &unit->nodes;
-	if (unit->covers_internet) {
+	if (unit->covers_internet && !unit->via) {
 		bitset_copy(&reached, targets);
 		bitset_or(&reached, &b->policy->exits);
 		targets = &reached;

@@ -9,7 +9,7 @@ static void find_steered(struct sight_grant *grant, const struct ways *ways, con
 {
 	bool internet = false;
 	for (size_t i = 0; i < count; i++) {
-		for (size_t k = 0; !units[i].companion && k < units[i].dst_count; k++) {
+		for (size_t k = 0; units[i].via && !units[i].companion && k < units[i].dst_count; k++) {
 			const struct meaning *meaning = units[i].dst[k].meaning;
 			ways_overlapping(ways, meaning->internet ? spans_internet() : meaning->any ? spans_wildcard() : meaning->spans, &grant->steers);
 			internet |= meaning->internet;

@@ -197,7 +197,7 @@ static void add_unit(struct world *w, size_t at)
 	for (size_t i = 0; i < unit->dst_count; i++) {
 		const struct meaning *meaning = some_meaning(w);
 		dst[i].meaning = meaning;
-		unit->covers_internet |= meaning->internet && !unit->via;
+		unit->covers_internet |= meaning->internet || (meaning->any && !unit->app);
 		for (size_t slot = 0; slot < w->roll.node_count; slot++) {
 			bool tagged = !unit->via || slot % 3 == at % 3;
 			if (w->slots[slot].node && tagged && is_target(unit, meaning, &w->nodes[slot]) &&
@@ -243,7 +243,7 @@ static void world_free(struct world *w)
 /* The words of section 14. */
 static bool connects(const struct world *w, const struct unit *unit, size_t x, size_t y)
 {
-	return bitset_has(&unit->source->nodes, x) && (bitset_has(&unit->nodes, y) || (unit->covers_internet && roll_is_exit(&w->nodes[y])));
+	return bitset_has(&unit->source->nodes, x) && (bitset_has(&unit->nodes, y) || (unit->covers_internet && !unit->via && roll_is_exit(&w->nodes[y])));
 }
 
 static bool expected_peer(const struct world *w, size_t a, size_t b)
