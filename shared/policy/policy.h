@@ -11,7 +11,7 @@
 
 /* What an alias means now. Identities are both addresses of nodes; addresses stand for themselves. */
 struct meaning {
-	struct bitset nodes; /* identity aliases: slots. Address aliases: none */
+	struct bitset nodes; /* identity aliases: slots; *: every one. Address aliases: none */
 	struct spans spans;  /* all its addresses as ranges, sorted, disjoint: those of `nodes` too */
 	bool any, internet, self;
 };
@@ -19,7 +19,7 @@ struct meaning {
 /* The sources of a filter rule. Equal lists of texts are one source: `number` tells them apart. */
 struct source {
 	uint32_t number;
-	struct bytes *texts; /* SrcIPs: sorted by byte value, unique (8.2) */
+	struct bytes *texts; /* SrcIPs: sorted by byte value, unique (8.2). There once a filter named the source: formatted on demand */
 	size_t text_count;
 	struct spans spans;  /* their union; {0} with `everything` */
 	bool everything;     /* ["*"] */
@@ -28,7 +28,7 @@ struct source {
 };
 
 struct unit_dst {
-	const struct target *target;
+	const struct target *target; /* NULL in a companion: its destinations are sources of the rule */
 	const struct meaning *meaning;
 	const struct port_range *ports;
 	size_t port_count;
@@ -46,6 +46,7 @@ struct unit {
 	struct bitset nodes;  /* slots that count as its destinations (14); of self and via units as said below */
 	bool covers_internet; /* its destination covers the Internet, or is 0.0.0.0/0 or ::/0 alone: exit nodes count */
 	uint32_t merged;      /* number of the first DstPorts unit with equal source and protocol: its own when it is the first. CapGrant: its own */
+	uint32_t common;      /* of those equal ones the first that stands in the list of every node; UINT32_MAX: all are of self or via */
 	bool companion;       /* swapped: sharer or target capability (13) */
 	bool via;             /* `nodes`: slots with a tag of via and a matching approved route; app: never sent, counts for 14 */
 	uint32_t self_of;     /* of autogroup:self: number of the user in roll.users for whom it is; UINT32_MAX for all others. One unit per user with sources:
@@ -53,6 +54,7 @@ struct unit {
 };
 
 struct sights;
+struct resolver;
 
 struct policy {
 	struct arena *arena;
@@ -64,9 +66,10 @@ struct policy {
 	size_t unit_count;
 	struct prefix *routes; /* every distinct approved subnet route of the tailnet, sorted */
 	size_t route_count;
-	struct bitset exits;   /* slots of exit nodes */
-	struct bitset tagged;  /* slots of tagged nodes */
-	struct sights *sights; /* visible.h: NULL until the first is asked for; in the arena */
+	struct bitset exits;       /* slots of exit nodes */
+	struct bitset tagged;      /* slots of tagged nodes */
+	struct sights *sights;     /* visible.h: NULL until the first is asked for; in the arena */
+	struct resolver *resolver; /* resolve.h */
 };
 
 /* Never fails on a document that document_read accepted. Time grows with rules and aliases times classes of nodes, not times nodes. */

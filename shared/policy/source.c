@@ -1,0 +1,311 @@
+#include "source.h"
+
+#include <stdlib.h>
+
+#include "buffer.h"
+
+struct made {
+	struct source source;
+	bool formatted;
+	bool of_nodes; /* spans are those of r->marks of `own`: every one begins at a node's address */
+};
+
+static int by_number(const void *a, const void *b)
+{
+	const struct known *x = *(struct known *const *)a, *y = *(struct known *const *)b;
+	return (x->number > y->number) - (x->number < y->number);
+}
+
+static size_t unique(struct known **list, size_t count)
+{
+	size_t kept = 0;
+	if (count > 1)
+		qsort(list, count, sizeof *list, by_number);
+	for (size_t i = 0; i < count; i++)
+		if (!kept || list[kept - 1] != list[i])
+			list[kept++] = list[i];
+	return kept;
+}
+
+static struct bytes span_text(struct resolver *r, struct span span)
+{
+	char text[SPAN_TEXT_MAX];
+	size_t at = ip_equal(span.first, span.last) ? address_from(r, span.first) : r->address_count;
+	if (at < r->address_count && ip_equal(r->addresses[at].ip, span.first))
+		return r->addresses[at].text;
+	size_t len = span_format(text, span);
+	return arena_copy(r->arena, bytes_of(text, len));
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+	return bytes_compare(*(const struct bytes *)a, *(const struct bytes *)b);
+}
+
+static size_t sort_texts(struct bytes *texts, size_t count)
+{
+	size_t kept = 0;
+	if (count > 1)
+		qsort(texts, count, sizeof *texts, by_bytes);
+	for (size_t i = 0; i < count; i++)
+		if (!kept || !bytes_equal(texts[kept - 1], texts[i]))
+			texts[kept++] = texts[i];
+	return kept;
+}
+
+/* Texts of ranges have the order of the texts of their first addresses: what follows one ('-' or '/') is less than all that may go on in a longer one. */
+static void format_nodes(struct resolver *r, struct source *source)
+{
+	uint32_t *span_at = x_alloc((r->address_count + 1) * sizeof *span_at);
+	struct bitset marks = {r->marks, r->mark_words};
+	for (size_t i = 0; i < source->spans.count; i++) {
+		size_t at = address_from(r, source->spans.list[i].first);
+		uint32_t rank = r->addresses[at].text_rank;
+		span_at[rank] = (uint32_t)i;
+		r->marks[rank / 64] |= UINT64_C(1) << (rank % 64);
+	}
+	BITSET_EACH(&marks, rank) {
+		struct span span = source->spans.list[span_at[rank]];
+		bool single = ip_equal(span.first, span.last);
+		source->texts[source->text_count++] = single ? r->addresses[r->by_text[rank]].text : span_text(r, span);
+	}
+	memset(r->marks, 0, r->mark_words * sizeof *r->marks);
+	free(span_at);
+}
+
+void source_texts(struct resolver *r, const struct source *source)
+{
+	struct made *made = OWNER_OF(source, struct made, source);
+	struct source *own = &made->source;
+	if (made->formatted)
+		return;
+	made->formatted = true;
+	own->texts = ARENA_ARRAY(r->arena, struct bytes, own->spans.count);
+	if (made->of_nodes && own->spans.count > r->mark_words / 8) {
+		format_nodes(r, own);
+		return;
+	}
+	for (size_t i = 0; i < own->spans.count; i++)
+		own->texts[i] = span_text(r, own->spans.list[i]);
+	own->text_count = sort_texts(own->texts, own->spans.count);
+}
+
+static struct made *made_new(struct resolver *r)
+{
+	struct made *made = ARENA_NEW(r->arena, struct made);
+	made->source.number = (uint32_t)r->policy->source_count;
+	if ((r->policy->source_count & (r->policy->source_count - 1)) == 0)
+		r->policy->sources = x_realloc(r->policy->sources, (r->policy->source_count * 2 + 1) * sizeof *r->policy->sources);
+	r->policy->sources[r->policy->source_count++] = &made->source;
+	return made;
+}
+
+static struct source *everything(struct resolver *r)
+{
+	if (r->everything)
+		return r->everything;
+	struct made *made = made_new(r);
+	struct source *source = r->everything = &made->source;
+	source->everything = made->formatted = true;
+	source->texts = ARENA_NEW(r->arena, struct bytes);
+	source->texts[0] = BYTES("*");
+	source->text_count = 1;
+	source->own = source->nodes = r->all;
+	return source;
+}
+
+/* The address part of a list, joined. */
+static struct spans address_spans(struct resolver *r, struct known *const *list, size_t count)
+{
+	size_t total = 0, at = 0, parts = 0;
+	struct spans only = {0};
+	for (size_t i = 0; i < count; i++) {
+		if (list[i]->identity)
+			continue;
+		total += list[i]->meaning.spans.count;
+		only = list[i]->meaning.spans;
+		parts++;
+	}
+	if (parts < 2)
+		return only;
+	struct span *all = ARENA_ARRAY(r->arena, struct span, total);
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; !list[i]->identity && k < list[i]->meaning.spans.count; k++)
+			all[at++] = list[i]->meaning.spans.list[k];
+	return spans_of(all, at);
+}
+
+/* Whether each range is made of addresses of nodes alone, without a gap; marks them. */
+static bool is_of_nodes(struct resolver *r, struct spans spans)
+{
+	for (size_t i = 0; i < spans.count; i++) {
+		size_t at = address_from(r, spans.list[i].first);
+		if (at == r->address_count || !ip_equal(r->addresses[at].ip, spans.list[i].first))
+			return false;
+		r->marks[at / 64] |= UINT64_C(1) << (at % 64);
+		while (at + 1 < r->address_count && ip_compare(r->addresses[at + 1].ip, spans.list[i].last) <= 0 && bitset_has(&r->follows, at + 1)) {
+			at++;
+			r->marks[at / 64] |= UINT64_C(1) << (at % 64);
+		}
+		if (!ip_equal(r->addresses[at].ip, spans.list[i].last))
+			return false;
+	}
+	return true;
+}
+
+/* What makes sources equal: the addresses of nodes marked, or the ranges, or (with approved routes among them) the texts. */
+static void put_marks(struct resolver *r, struct buffer *key)
+{
+	size_t words = r->mark_words;
+	while (words && !r->marks[words - 1])
+		words--;
+	(void)!buffer_add(key, BYTES("N"));
+	(void)!buffer_add(key, bytes_of(r->marks, words * sizeof *r->marks));
+}
+
+static void put_spans(struct buffer *key, struct spans spans)
+{
+	(void)!buffer_add(key, BYTES("S"));
+	(void)!buffer_add(key, bytes_of(spans.list, spans.count * sizeof *spans.list));
+}
+
+static void put_texts(struct buffer *key, const struct source *source)
+{
+	(void)!buffer_add(key, BYTES("T"));
+	for (size_t i = 0; i < source->text_count; i++) {
+		(void)!buffer_add(key, source->texts[i]);
+		(void)!buffer_add(key, BYTES(" "));
+	}
+}
+
+/* Whether the texts are those that the ranges would have. */
+static bool texts_are_spans(struct resolver *r, const struct source *source)
+{
+	if (source->text_count != source->spans.count)
+		return false;
+	for (size_t i = 0; i < source->spans.count; i++) {
+		struct bytes text = span_text(r, source->spans.list[i]);
+		if (!bsearch(&text, source->texts, source->text_count, sizeof text, by_bytes))
+			return false;
+	}
+	return true;
+}
+
+/* Beside *: its ranges, every approved subnet route, and the other aliases each by itself. */
+static void format_any(struct resolver *r, struct source *source, struct known *const *list, size_t count)
+{
+	const struct policy *policy = r->policy;
+	size_t total = policy->route_count, at = 0;
+	for (size_t i = 0; i < count; i++)
+		total += list[i]->meaning.spans.count;
+	struct span *spans = ARENA_ARRAY(r->arena, struct span, total);
+	source->texts = ARENA_ARRAY(r->arena, struct bytes, total);
+	for (size_t i = 0; i < policy->route_count; i++)
+		spans[at++] = span_of(policy->routes[i]);
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; k < list[i]->meaning.spans.count; k++)
+			spans[at++] = list[i]->meaning.spans.list[k];
+	for (size_t i = 0; i < total; i++)
+		source->texts[i] = span_text(r, spans[i]);
+	source->text_count = sort_texts(source->texts, total);
+	source->spans = spans_of(spans, total);
+}
+
+static void add_nodes(struct resolver *r, struct source *source, struct known *const *list, size_t count, bool any)
+{
+	if (count == 1 && !any && !list[0]->routers.count) {
+		source->own = source->nodes = list[0]->own;
+		return;
+	}
+	source->own = set_new(r);
+	source->nodes = set_new(r);
+	for (size_t i = 0; i < count; i++)
+		bitset_or(&source->own, &list[i]->own);
+	bitset_or(&source->nodes, &source->own);
+	for (size_t i = 0; i < count; i++)
+		bitset_or(&source->nodes, &list[i]->routers);
+	if (any)
+		bitset_or(&source->nodes, &r->routing);
+}
+
+/* The ranges of a list without *, and its key. */
+static void join(struct resolver *r, struct made *made, struct known *const *list, size_t count, struct buffer *key)
+{
+	struct spans addresses = address_spans(r, list, count);
+	for (size_t i = 0; i < count; i++)
+		if (list[i]->identity)
+			mark_nodes(r, &list[i]->meaning.nodes);
+	made->of_nodes = !addresses.count;
+	made->source.spans = count == 1 ? list[0]->meaning.spans : spans_of_marks(r);
+	if (addresses.count && count > 1)
+		made->source.spans = spans_union(r->arena, made->source.spans, addresses);
+	if (addresses.count) {
+		memset(r->marks, 0, r->mark_words * sizeof *r->marks);
+		made->of_nodes = is_of_nodes(r, made->source.spans);
+	}
+	if (made->of_nodes)
+		put_marks(r, key);
+	else
+		put_spans(key, made->source.spans);
+	memset(r->marks, 0, r->mark_words * sizeof *r->marks);
+}
+
+static struct source *make(struct resolver *r, struct known *const *list, size_t count, bool any)
+{
+	struct made draft = {0};
+	struct buffer key;
+	buffer_init(&key, SIZE_MAX / 4);
+	if (any) {
+		format_any(r, &draft.source, list, count);
+		draft.formatted = true;
+		if (texts_are_spans(r, &draft.source))
+			put_spans(&key, draft.source.spans);
+		else
+			put_texts(&key, &draft.source);
+	} else {
+		join(r, &draft, list, count, &key);
+	}
+	struct source *source = table_find(r->source_sets, buffer_bytes(&key));
+	if (!source) {
+		struct made *made = made_new(r);
+		draft.source.number = made->source.number;
+		*made = draft;
+		source = &made->source;
+		add_nodes(r, source, list, count, any);
+		table_put(r->source_sets, buffer_bytes(&key), source);
+	}
+	buffer_clear(&key);
+	return source;
+}
+
+static struct bytes numbers_of(struct known *const *list, size_t count, uint32_t *out)
+{
+	for (size_t i = 0; i < count; i++)
+		out[i] = list[i]->number;
+	return bytes_of(out, count * sizeof *out);
+}
+
+struct source *source_make(struct resolver *r, struct known **list, size_t count)
+{
+	bool any = false;
+	for (size_t i = 0; i < count; i++) {
+		if (list[i]->everything)
+			return everything(r);
+		any = any || list[i]->meaning.any;
+	}
+	count = unique(list, count);
+	if (count == 1 && list[0]->source)
+		return list[0]->source;
+	uint32_t *numbers = x_alloc((count + 1) * sizeof *numbers);
+	struct bytes key = numbers_of(list, count, numbers);
+	struct source *source = count > 1 ? table_find(r->source_lists, key) : NULL;
+	if (!source) {
+		source = make(r, list, count, any);
+		if (count > 1)
+			table_put(r->source_lists, key, source);
+		else if (count)
+			list[0]->source = source;
+	}
+	free(numbers);
+	return source;
+}
