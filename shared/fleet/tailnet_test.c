@@ -71,8 +71,23 @@ static void checks_admission(void **state)
 	}
 }
 
+static void checks_domains(void **state)
+{
+	struct bytes domains[] = {BYTES("example.com"), BYTES("a.example"), BYTES("Example.com")};
+	struct tailnet t = {.domains = domains, .domain_count = 2};
+	struct diag why = {0};
+	(void)state;
+	assert_int_equal(tailnet_check_admission(&t, NULL), ERR_NONE);
+	t.domain_count = 3;
+	assert_int_equal(tailnet_check_admission(&t, &why), ERR_MALFORMED);
+	assert_string_equal(why.text, "domains[2]: a domain in lower case");
+	t.domain_count = TAILNET_DOMAINS_MAX + 1;
+	assert_int_equal(tailnet_check_admission(&t, NULL), ERR_MALFORMED);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(checks_names), cmocka_unit_test(checks_ranges), cmocka_unit_test(checks_admission)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(checks_names), cmocka_unit_test(checks_ranges), cmocka_unit_test(checks_admission),
+					   cmocka_unit_test(checks_domains)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -238,6 +238,12 @@ unsigned nodes_of_machine(struct tx *tx, const struct machine_key *machine)
 	return tx_add(tx, "SELECT " ROWS_NODE " FROM fleetscale.nodes n WHERE n.machine_key = $1 ORDER BY n.id");
 }
 
+unsigned nodes_advertising(struct tx *tx, const uint64_t *nodes, size_t count)
+{
+	tx_arg_u64s(tx, nodes, count);
+	return tx_add(tx, "SELECT " ROWS_NODE " FROM fleetscale.nodes n WHERE n.id = ANY ($1) AND NOT n.routes_advertised <@ n.routes_approved ORDER BY n.id");
+}
+
 unsigned nodes_get(struct tx *tx, uint64_t node)
 {
 	tx_arg_u64(tx, node);

@@ -116,10 +116,11 @@ unsigned nodes_polled(struct tx *tx, const uint64_t *nodes, size_t count, struct
 
 /* --- reading ---------------------------------------------------------------------------------------------------------------------------------- */
 
-unsigned nodes_list(struct tx *tx, uint64_t user);                           /* by id; 0: all */
-unsigned nodes_page(struct tx *tx, uint64_t after, unsigned limit);          /* by id, those behind `after` */
-unsigned nodes_of_machine(struct tx *tx, const struct machine_key *machine); /* by id */
-unsigned nodes_get(struct tx *tx, uint64_t node);                            /* one row or none */
+unsigned nodes_list(struct tx *tx, uint64_t user);                              /* by id; 0: all */
+unsigned nodes_page(struct tx *tx, uint64_t after, unsigned limit);             /* by id, those behind `after` */
+unsigned nodes_of_machine(struct tx *tx, const struct machine_key *machine);    /* by id */
+unsigned nodes_get(struct tx *tx, uint64_t node);                               /* one row or none */
+unsigned nodes_advertising(struct tx *tx, const uint64_t *nodes, size_t count); /* those of them with a route that nobody approved, by id */
 size_t nodes_read(struct tx *tx, unsigned statement, struct arena *arena, struct node **out);
 
 /* --- what time does (sweep) -------------------------------------------------------------------------------------------------------------------- */
