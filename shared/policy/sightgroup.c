@@ -18,6 +18,8 @@ struct builder {
 	struct table *by_origin;  /* number + 1 -> set of ways that overlap the source */
 	struct bitset **way_sets;
 	size_t way_set_count, way_set_room, room;
+	struct span *spans; /* scratch */
+	size_t span_count, span_room;
 	bool steered; /* some rule has via */
 };
 
@@ -98,19 +100,23 @@ static const struct bitset *meaning_ways(struct builder *b, const struct meaning
 	return set;
 }
 
+static void add_span(struct builder *b, struct ip ip)
+{
+	if (ip.family == IP_NONE)
+		return;
+	if (b->span_count == b->span_room)
+		b->spans = x_realloc(b->spans, (b->span_room = b->span_room * 2 + 64) * sizeof *b->spans);
+	b->spans[b->span_count++] = span_of(ip_prefix(ip));
+}
+
 static void add_self_ways(struct builder *b, const struct unit *unit, struct bitset *set)
 {
-	struct span *list = x_alloc(2 * bitset_population(&unit->nodes) * sizeof *list + 1);
-	size_t count = 0;
+	b->span_count = 0;
 	BITSET_EACH(&unit->nodes, slot) {
-		const struct node *node = b->policy->roll->nodes[slot].node;
-		if (node->ip4.family != IP_NONE)
-			list[count++] = span_of(ip_prefix(node->ip4));
-		if (node->ip6.family != IP_NONE)
-			list[count++] = span_of(ip_prefix(node->ip6));
+		add_span(b, b->policy->roll->nodes[slot].node->ip4);
+		add_span(b, b->policy->roll->nodes[slot].node->ip6);
 	}
-	ways_overlapping(b->ways, spans_of(list, count), set);
-	free(list);
+	ways_overlapping(b->ways, spans_of(b->spans, b->span_count), set);
 }
 
 /* Ways that overlap the destinations. Of * every one; but as destination of an app it is tailnet addresses, and no way counts. */
@@ -237,6 +243,7 @@ void sight_groups_init(struct sight_groups *groups, struct arena *arena, const s
 	for (size_t i = 0; i < b.way_set_count; i++)
 		bitset_clear(b.way_sets[i]);
 	free(b.way_sets);
+	free(b.spans);
 	for (size_t i = 0; i < COUNT_OF(tables); i++)
 		table_free(tables[i]);
 }
