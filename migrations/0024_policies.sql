@@ -150,19 +150,19 @@ BEGIN
 END $$;
 
 -- What the audits tell besides, of kinds that have more to tell now. Never the text of a policy: its version leads to it.
-CREATE FUNCTION fleetscale.audit_more(kind text, found jsonb) RETURNS jsonb
+CREATE FUNCTION fleetscale.audit_more(kind text, state jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
-	number bigint := (found ->> 'id')::bigint;
+	number bigint := (state ->> 'id')::bigint;
 BEGIN
 	IF kind = 'user' THEN
-		RETURN found || (SELECT jsonb_build_object('role', u.role, 'groups', coalesce(
+		RETURN state || (SELECT jsonb_build_object('role', u.role, 'groups', coalesce(
 				(SELECT jsonb_agg(g.name ORDER BY g.name) FROM fleetscale.user_groups g WHERE g.user_id = u.id), '[]'))
 			FROM fleetscale.users u WHERE u.id = number);
 	ELSIF kind = 'tailnet' THEN
-		RETURN found || (SELECT jsonb_build_object('domains', t.domains) FROM fleetscale.tailnets t WHERE t.id = number);
+		RETURN state || (SELECT jsonb_build_object('domains', t.domains) FROM fleetscale.tailnets t WHERE t.id = number);
 	END IF;
-	RETURN found;
+	RETURN state;
 END $$;
 
 CREATE FUNCTION fleetscale.audit_policy() RETURNS jsonb
