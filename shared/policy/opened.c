@@ -30,7 +30,9 @@ struct opened {
 
 struct openers {
 	struct policy *old, *now;
-	struct arena *out, *scratch, *pair;
+	struct arena *out, *scratch;
+	struct port_range *left[2];
+	size_t left_room[2];
 	struct ways *ways;
 	struct parts before, candidates;
 	uint32_t *classes, *members, *starts, *seen; /* members of class c: from starts[c] to starts[c + 1] */
@@ -222,11 +224,14 @@ static bool reaches(const struct openers *o, const struct unit *unit, const stru
 	return spans_covers(dst->meaning->internet ? spans_internet() : dst->meaning->spans, piece);
 }
 
-/* What is left of the ranges without `taken`. */
-static size_t subtract(struct arena *arena, const struct port_range **list, size_t count, struct port_range taken)
+/* What is left of the ranges without `taken`, in the buffer that does not hold them. */
+static size_t subtract(struct openers *o, const struct port_range **list, size_t count, struct port_range taken)
 {
-	struct port_range *left = ARENA_ARRAY(arena, struct port_range, 2 * count);
+	unsigned which = *list == o->left[0];
 	size_t kept = 0;
+	if (o->left_room[which] < 2 * count)
+		o->left[which] = x_realloc(o->left[which], (o->left_room[which] = 4 * count) * sizeof **list);
+	struct port_range *left = o->left[which];
 	for (size_t i = 0; i < count; i++) {
 		struct port_range range = (*list)[i];
 		if (range.last < taken.first || range.first > taken.last) {
@@ -239,7 +244,13 @@ static size_t subtract(struct arena *arena, const struct port_range **list, size
 			left[kept++] = (struct port_range){(uint16_t)(taken.last + 1), range.last};
 	}
 	*list = left;
+	o->steps += count;
 	return kept;
+}
+
+static bool spent(const struct openers *o)
+{
+	return o->steps >= STEPS_MAX;
 }
 
 static void find(struct openers *o, int proto, struct port_range ports)
@@ -261,21 +272,23 @@ static void compare(struct openers *o, const struct unit_dst *dst, uint32_t to, 
 		left = &every;
 		count = 1;
 	}
-	for (size_t i = 0; count && i < o->before_count; i++) {
+	o->steps++;
+	for (size_t i = 0; count && i < o->before_count && !spent(o); i++) {
 		const struct part *part = &o->from_before[i];
 		o->steps++;
 		if (!carries(part->unit->proto, proto) || !bitset_has(part->targets, to))
 			continue;
-		for (size_t k = 0; count && k < part->unit->dst_count; k++) {
+		for (size_t k = 0; count && k < part->unit->dst_count && !spent(o); k++) {
 			const struct unit_dst *old = &part->unit->dst[k];
 			o->steps++;
 			if (!reaches(o, part->unit, old, to, piece) || (!reach_has_ports(proto) && !reach_every_port(old)))
 				continue;
-			for (size_t r = 0; count && r < old->port_count; r++, o->steps += count)
-				count = subtract(o->pair, &left, count, old->ports[r]);
+			for (size_t r = 0; count && r < old->port_count && !spent(o); r++)
+				count = subtract(o, &left, count, old->ports[r]);
 		}
 	}
-	for (size_t i = 0; i < count; i++)
+	o->steps += count;
+	for (size_t i = 0; i < count && !spent(o); i++)
 		find(o, proto, left[i]);
 }
 
@@ -301,7 +314,7 @@ static void compare_overlap(struct openers *o, const struct part *part, const st
 		else
 			high = middle;
 	}
-	for (; low < spans.count && ip_compare(spans.list[low].first, span.last) <= 0; low++) {
+	for (; low < spans.count && ip_compare(spans.list[low].first, span.last) <= 0 && !spent(o); low++) {
 		struct span piece = spans.list[low];
 		if (ip_compare(piece.first, span.first) < 0)
 			piece.first = span.first;
@@ -408,16 +421,15 @@ static void judge_pair(struct openers *o, uint32_t from, uint32_t to)
 	uint32_t target = o->members[o->starts[to]];
 	size_t from_count = o->starts[from + 1] - o->starts[from], to_count = o->starts[to + 1] - o->starts[to];
 	o->found_count = 0;
-	arena_reset(o->pair);
 	if (from == to && from_count < 2)
 		return;
-	for (size_t i = 0; i < o->now_count && o->steps < STEPS_MAX; i++) {
+	for (size_t i = 0; i < o->now_count && !spent(o); i++) {
 		o->steps++;
 		if (bitset_has(o->from_now[i].targets, target))
-			for (size_t k = 0; k < o->from_now[i].unit->dst_count && o->steps < STEPS_MAX; k++, o->steps++)
+			for (size_t k = 0; k < o->from_now[i].unit->dst_count && !spent(o); k++, o->steps++)
 				compare_dst(o, &o->from_now[i], &o->from_now[i].unit->dst[k], target);
 	}
-	if (!o->found_count)
+	if (!o->found_count || spent(o)) /* what was not compared to the end is not told */
 		return;
 	join(o);
 	fold(o);
@@ -458,7 +470,7 @@ static void judge_class(struct openers *o, uint32_t from)
 			continue;
 		o->seen[to] = from + 1;
 		judge_pair(o, from, to);
-		if (o->steps >= STEPS_MAX)
+		if (spent(o))
 			break;
 	}
 	bitset_clear(&targets);
@@ -466,20 +478,21 @@ static void judge_class(struct openers *o, uint32_t from)
 
 size_t explain_opened(struct policy *old, struct policy *now, struct arena *arena, size_t cap, struct explain_opening **openings, size_t *count)
 {
-	struct openers o = {.old = old, .now = now, .out = arena, .scratch = arena_new(), .pair = arena_new(), .cap = cap};
+	struct openers o = {.old = old, .now = now, .out = arena, .scratch = arena_new(), .cap = cap};
 	o.ways = ways_new(o.scratch, now);
 	collect(&o);
 	if (o.candidates.count) {
 		classify(&o);
 		o.from_before = ARENA_ARRAY(o.scratch, struct part, o.before.count);
 		o.from_now = ARENA_ARRAY(o.scratch, struct part, o.candidates.count);
-		for (size_t class = 0; class < o.class_count && o.steps < STEPS_MAX; class ++)
+		for (size_t from = 0; from < o.class_count && !spent(&o); from++)
 			judge_class(&o, (uint32_t) class);
 	}
 	*openings = o.openings;
 	*count = o.total;
 	free(o.found);
-	arena_free(&o.pair);
+	free(o.left[0]);
+	free(o.left[1]);
 	arena_free(&o.scratch);
 	return o.kept;
 }
