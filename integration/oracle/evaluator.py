@@ -45,6 +45,7 @@ class Evaluator:
         self.net = Tailnet(case)
         self.doc = Document(case["policy"], self.net)
         self.lists = {n.name: self.rules_for(n) for n in self.net.nodes.values()}
+        self.filters = {n.name: self.packet_filter(n) for n in self.net.nodes.values()}
         if validate:
             tests.run(self)
 
@@ -401,7 +402,7 @@ class Evaluator:
                              "primary_routes": [r for r in routes if r not in EXITS]}
             if any(r in EXITS for r in routes):
                 peers[p.name]["cap_map"] = {"suggest-exit-node": None}
-        return {"packet_filter": self.packet_filter(node),
+        return {"packet_filter": self.filters[node.name],
                 "self": {"addresses": own, "allowed_ips": own + node.approved, "primary_routes": self.primary_routes(node),
                          "cap_map": self.cap_map(node)},
                 "peers": peers, "ssh_rules": sshrules.rules(self, node)}

@@ -1,11 +1,13 @@
 """Sets of addresses: lists of (family, first, last), ascending, IPv4 first, disjoint where `union` made them."""
 
+import functools
 import ipaddress
 
 BITS = {4: 32, 6: 128}
 EVERYTHING = [(4, 0, 2**32 - 1), (6, 0, 2**128 - 1)]
 
 
+@functools.cache
 def network(text):
     """An address or a prefix; a prefix is masked. ValueError when it is neither."""
     if "/" in text:
@@ -23,6 +25,7 @@ def span(net):
     return (net.version, int(net.network_address), int(net.broadcast_address))
 
 
+@functools.cache
 def parse(text):
     """What a filter rule may hold: `*`, an address, a prefix or first-last."""
     if text == "*":
@@ -90,10 +93,6 @@ def range_text(one):
     if len(nets) == 1:
         return net_text(nets[0])
     return f"{address(one[0], one[1])}-{address(one[0], one[2])}"
-
-
-def family_of(one):
-    return one[0]
 
 
 WILDCARD = union(minus([span("100.64.0.0/10")], [span("100.115.92.0/23")]) + [span("fd7a:115c:a1e0::/48")])

@@ -11,7 +11,7 @@ def allowed(e, question):
     """question: src and dst (addresses), proto (number), port. The filter is that of the node behind dst."""
     src, dst = [spans.span(question["src"])], [spans.span(question["dst"])]
     node = next((n for n in e.net.nodes.values() if spans.overlaps(n.own, dst)), None)
-    return node is not None and passes(e.packet_filter(node), src, dst, question["proto"], question["port"])
+    return node is not None and passes(e.filters[node.name], src, dst, question["proto"], question["port"])
 
 
 def passes(rules, src, dst, proto, port):
