@@ -486,7 +486,7 @@ size_t explain_opened(struct policy *old, struct policy *now, struct arena *aren
 		o.from_before = ARENA_ARRAY(o.scratch, struct part, o.before.count);
 		o.from_now = ARENA_ARRAY(o.scratch, struct part, o.candidates.count);
 		for (size_t from = 0; from < o.class_count && !spent(&o); from++)
-			judge_class(&o, (uint32_t) class);
+			judge_class(&o, (uint32_t)from);
 	}
 	*openings = o.openings;
 	*count = o.total;
