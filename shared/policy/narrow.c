@@ -106,7 +106,7 @@ static void keep_addresses(struct narrow *n, struct known *known, bool via)
 			keep(n, (uint32_t)i);
 	for (size_t i = 0; i < n->own_count && !whole && !via; i++)
 		keep_overlapping(n, known, n->own[i]);
-	for (size_t i = 0; i < n->route_count && !whole; i++)
+	for (size_t i = 0; i < n->route_count && !whole && !(via && known->meaning.internet); i++)
 		keep_overlapping(n, known, n->routes[i]);
 	sort_kept(n);
 }

@@ -132,16 +132,14 @@ static void find_via_nodes(struct making *m, struct unit *unit)
 	}
 	for (size_t i = 0; i < unit->dst_count; i++) {
 		const struct known *known = known_from(unit->dst[i].meaning);
-		bitset_or(&unit->nodes, &known->routers);
-		if (known->meaning.internet)
-			bitset_or(&unit->nodes, &m->policy->exits);
+		bitset_or(&unit->nodes, known->meaning.internet ? &m->policy->exits : &known->routers);
 	}
 	bitset_and(&unit->nodes, &tagged);
 }
 
 static void finish(struct making *m, struct unit *unit)
 {
-	if (m->rule->via_count && unit->self_of == UINT32_MAX)
+	if (m->rule->via_count)
 		find_via_nodes(m, unit);
 	else
 		find_nodes(m, unit);
@@ -199,7 +197,7 @@ static void add_companions(struct making *m, struct known *const *dst, size_t ds
 {
 	for (int which = 0; which < 2; which++) {
 		const struct capability *app = companion_of(m->rule, which);
-		if (!app || (m->rule->via_count && self_of == UINT32_MAX))
+		if (!app || m->rule->via_count)
 			continue;
 		if (dst_count)
 			memcpy(m->room, dst, dst_count * sizeof *dst);
@@ -302,7 +300,7 @@ static void add_grant(struct making *m)
 		add_ports(m, 0, rule->dst_count, &rule->passes[i]);
 	add_app(m);
 	for (size_t i = 0; i < rule->dst_count; i++) {
-		if (rule->dst[i].alias.kind != ALIAS_SELF)
+		if (rule->dst[i].alias.kind != ALIAS_SELF || rule->via_count)
 			continue;
 		add_self(m, &rule->dst[i]);
 		break; /* twice would be the same */
