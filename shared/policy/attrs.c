@@ -3,6 +3,8 @@
 #include <stdlib.h>
 
 #include "aliasnode.h"
+#include "resolve.h"
+#include "sightgroup.h"
 
 struct gather {
 	struct arena *arena;
@@ -22,19 +24,84 @@ static void add(struct gather *g, struct bytes name, struct bytes values)
 	g->list[g->count++] = (struct attr){name, values};
 }
 
-static bool is_target(struct policy *policy, const struct alias *alias, const struct node *node, uint32_t slot)
+/* Nodes that are targets of the same entries are one class; its entries are found once. */
+struct entry_list {
+	uint32_t *list;
+	size_t count;
+	bool known;
+};
+
+struct attr_classes {
+	uint32_t *of; /* by slot */
+	struct entry_list *lists;
+	struct bitset *targets; /* per entry of the document */
+};
+
+static bool gives(const struct node_attr *entry)
 {
-	const struct meaning *meaning = policy_meaning(policy, alias);
-	return meaning->any || bitset_has(&meaning->nodes, slot) || (node->ip4.family != IP_NONE && spans_has(meaning->spans, node->ip4)) ||
-	       (node->ip6.family != IP_NONE && spans_has(meaning->spans, node->ip6));
+	return entry->attr_count + entry->app_count > 0;
 }
 
-static bool applies(struct policy *policy, const struct node_attr *entry, const struct node *node, uint32_t slot)
+static const struct bitset *named_by(struct policy *policy, const struct alias *alias)
 {
-	for (size_t i = 0; i < entry->targets.count; i++)
-		if (is_target(policy, &entry->targets.list[i], node, slot))
-			return true;
-	return false;
+	const struct meaning *meaning = policy_meaning(policy, alias);
+	return meaning->any ? &policy->resolver->all : &known_from(meaning)->own;
+}
+
+/* Borrowed where one target is all there is. */
+static struct bitset targets_of(struct policy *policy, const struct node_attr *entry)
+{
+	size_t words = (policy->roll->node_count + 63) / 64;
+	if (!gives(entry) || !entry->targets.count)
+		return (struct bitset){0};
+	if (entry->targets.count == 1)
+		return *named_by(policy, entry->targets.list);
+	struct bitset set = {ARENA_ARRAY(policy->arena, uint64_t, words), words};
+	for (size_t i = 0; i < entry->targets.count; i++) {
+		const struct bitset *named = named_by(policy, &entry->targets.list[i]);
+		for (size_t k = 0; k < words; k++)
+			set.words[k] |= bitset_word(named, k);
+	}
+	return set;
+}
+
+static struct attr_classes *classify(struct policy *policy)
+{
+	const struct document *document = policy->document;
+	size_t count = document->node_attr_count;
+	struct attr_classes *classes = ARENA_NEW(policy->arena, struct attr_classes);
+	struct sight_group *groups = x_zalloc((count + 1) * sizeof *groups);
+	struct sight_groups all = {.list = x_alloc((count + 1) * sizeof(struct sight_group *)), .count = count};
+	classes->targets = ARENA_ARRAY(policy->arena, struct bitset, count);
+	classes->of = ARENA_ARRAY(policy->arena, uint32_t, policy->roll->node_count);
+	for (size_t i = 0; i < count; i++) {
+		classes->targets[i] = targets_of(policy, &document->node_attrs[i]);
+		groups[i].members = &classes->targets[i];
+		all.list[i] = &groups[i];
+	}
+	classes->lists = ARENA_ARRAY(policy->arena, struct entry_list, sight_classes(&all, policy->roll, classes->of));
+	free(all.list);
+	free(groups);
+	return classes;
+}
+
+static const struct entry_list *entries_of(struct policy *policy, uint32_t slot)
+{
+	if (!policy->attr_classes)
+		policy->attr_classes = classify(policy);
+	struct attr_classes *classes = policy->attr_classes;
+	struct entry_list *entries = &classes->lists[classes->of[slot]];
+	if (entries->known)
+		return entries;
+	entries->known = true;
+	for (size_t i = 0; i < policy->document->node_attr_count; i++)
+		entries->count += bitset_has(&classes->targets[i], slot);
+	entries->list = ARENA_ARRAY(policy->arena, uint32_t, entries->count);
+	entries->count = 0;
+	for (size_t i = 0; i < policy->document->node_attr_count; i++)
+		if (bitset_has(&classes->targets[i], slot))
+			entries->list[entries->count++] = (uint32_t)i;
+	return entries;
 }
 
 static void add_entry(struct gather *g, const struct node_attr *entry)
@@ -138,9 +205,9 @@ struct attrs attrs_of(struct policy *policy, struct arena *arena, uint32_t slot,
 	const struct roll_node *node = slot < policy->roll->node_count ? &policy->roll->nodes[slot] : NULL;
 	if (!node || !node->node)
 		return attrs;
-	for (size_t i = 0; i < document->node_attr_count; i++)
-		if (document->node_attrs[i].attr_count + document->node_attrs[i].app_count && applies(policy, &document->node_attrs[i], node->node, slot))
-			add_entry(&g, &document->node_attrs[i]);
+	const struct entry_list *entries = entries_of(policy, slot);
+	for (size_t i = 0; i < entries->count; i++)
+		add_entry(&g, &document->node_attrs[entries->list[i]]);
 	add_switches(&g, policy, node);
 	if (has(&g, "funnel")) {
 		add(&g, BYTES("https://tailscale.com/cap/funnel-ports?ports=443,8443,10000"), BYTES_NONE);

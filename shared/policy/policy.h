@@ -54,6 +54,7 @@ struct unit {
 };
 
 struct sights;
+struct attr_classes;
 struct resolver;
 
 struct policy {
@@ -66,10 +67,11 @@ struct policy {
 	size_t unit_count;
 	struct prefix *routes; /* every distinct approved subnet route of the tailnet, sorted */
 	size_t route_count;
-	struct bitset exits;       /* slots of exit nodes */
-	struct bitset tagged;      /* slots of tagged nodes */
-	struct sights *sights;     /* visible.h: NULL until the first is asked for; in the arena */
-	struct resolver *resolver; /* resolve.h */
+	struct bitset exits;               /* slots of exit nodes */
+	struct bitset tagged;              /* slots of tagged nodes */
+	struct sights *sights;             /* visible.h: NULL until the first is asked for; in the arena */
+	struct attr_classes *attr_classes; /* attrs.h: likewise */
+	struct resolver *resolver;         /* resolve.h */
 };
 
 /* Never fails on a document that document_read accepted. Time grows with rules and aliases times classes of nodes, not times nodes. */
