@@ -21,7 +21,7 @@ struct json {
 	struct bytes text;           /* JSON_STRING: its value; JSON_NUMBER: as written */
 	struct bytes source;         /* the value as written, comments and all */
 	struct json *items;          /* JSON_LIST */
-	struct json_member *members; /* JSON_OBJECT, in file order; names are unique without regard to ASCII case */
+	struct json_member *members; /* JSON_OBJECT, in file order; names are unique */
 	size_t count;                /* items or members */
 };
 
@@ -31,7 +31,7 @@ struct json_member {
 	struct json value;
 };
 
-/* ERR_MALFORMED with line and column of the first fault: bad UTF-8, duplicate member names (also when only their case differs), deeper than HUJSON_DEPTH_MAX,
+/* ERR_MALFORMED with line and column of the first fault: bad UTF-8, duplicate member names, deeper than HUJSON_DEPTH_MAX,
  * lone surrogates, anything after the value. An empty source (or one of comments alone) is ERR_NOT_FOUND. Time and memory grow linearly. */
 MUST_USE enum err hujson_parse(struct arena *arena, struct bytes source, struct json *root, struct diag *why);
 /* NULL when absent or null. */

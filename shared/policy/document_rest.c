@@ -1,0 +1,205 @@
+/* What rules refer to besides names: postures, approvers, attributes. */
+#include "reading.h"
+
+static const struct {
+	const char *text;
+	enum posture_op op;
+	bool list, alone;
+} operators[] = {
+	{"IS SET", POSTURE_IS_SET, false, true}, {"NOT SET", POSTURE_NOT_SET, false, true}, {"NOT IN", POSTURE_NOT_IN, true, false},
+	{"IN", POSTURE_IN, true, false},         {"==", POSTURE_EQUAL, false, false},       {"!=", POSTURE_NOT_EQUAL, false, false},
+	{"<=", POSTURE_AT_MOST, false, false},   {">=", POSTURE_AT_LEAST, false, false},    {"<", POSTURE_LESS, false, false},
+	{">", POSTURE_GREATER, false, false},
+};
+
+static struct bytes unquoted(struct bytes text)
+{
+	text = alias_trim(text);
+	if (text.len >= 2 && (*text.at == '\'' || *text.at == '"') && text.at[text.len - 1] == *text.at)
+		return bytes_of(text.at + 1, text.len - 2);
+	return text;
+}
+
+static bool read_values(struct reading *r, struct bytes text, bool list, struct posture_claim *claim)
+{
+	size_t most = 1;
+	text = alias_trim(text);
+	if (list) {
+		if (text.len < 2 || *text.at != '[' || text.at[text.len - 1] != ']')
+			return false;
+		text = bytes_of(text.at + 1, text.len - 2);
+	}
+	for (size_t i = 0; list && i < text.len; i++)
+		most += text.at[i] == ',';
+	claim->values = ARENA_ARRAY(r->arena, struct bytes, most);
+	for (struct bytes rest = text; rest.at;) {
+		struct bytes one = list ? bytes_split(rest, ',', &rest) : rest;
+		one = alias_trim(one);
+		if (!one.len)
+			return false;
+		claim->values[claim->value_count++] = unquoted(one);
+		if (!list)
+			break;
+	}
+	return true;
+}
+
+static bool claim_parse(struct reading *r, struct bytes text, struct posture_claim *claim)
+{
+	text = alias_trim(text);
+	size_t end = 0;
+	while (end < text.len && text.at[end] != ' ' && text.at[end] != '\t' && !strchr("=!<>", text.at[end]))
+		end++;
+	claim->attribute = bytes_take(text, end);
+	text = alias_trim(bytes_skip(text, end));
+	if (!claim->attribute.len || !memchr(claim->attribute.at, ':', end))
+		return false;
+	for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
+		if (!bytes_starts(text, operators[i].text))
+			continue;
+		struct bytes rest = bytes_skip(text, strlen(operators[i].text));
+		claim->op = operators[i].op;
+		return operators[i].alone ? !rest.len : read_values(r, rest, operators[i].list, claim);
+	}
+	return false;
+}
+
+static enum err posture_read(struct reading *r, const struct json_member *member, struct posture *posture)
+{
+	enum err e = read_list_of(r, &member->value, "postures", JSON_STRING);
+	posture->name = alias_trim(member->name);
+	posture->at = member->at;
+	if (e)
+		return e;
+	if (!bytes_starts(posture->name, "posture:") || posture->name.len == 8)
+		return refuse_at(r, member->at, "postures[\"%.*s\"]: names of postures are written posture:NAME", BYTES_ARG(bytes_take(posture->name, 200)));
+	posture->claims = ARENA_ARRAY(r->arena, struct posture_claim, member->value.count);
+	for (size_t i = 0; i < member->value.count; i++) {
+		const struct json *item = &member->value.items[i];
+		if (!claim_parse(r, item->text, &posture->claims[posture->claim_count++]))
+			return refuse_at(r, item->at,
+					 "postures[\"%.*s\"]: \"%.*s\" is not a condition: ATTRIBUTE, then ==, !=, <, <=, >, >=, IN, NOT IN, IS SET or NOT SET",
+					 BYTES_ARG(bytes_take(posture->name, 100)), BYTES_ARG(bytes_take(item->text, 200)));
+	}
+	return ERR_NONE;
+}
+
+enum err postures_read(struct reading *r, const struct json *value)
+{
+	for (size_t i = 0; value && i < value->count; i++) {
+		if (value->members[i].value.kind != JSON_LIST)
+			return refuse_at(r, value->members[i].at, "postures: a list of conditions is wanted");
+		enum err e = posture_read(r, &value->members[i], &r->doc->postures[i]);
+		if (e)
+			return e;
+	}
+	return ERR_NONE;
+}
+
+enum err posture_names_read(struct reading *r, const struct json *list, uint32_t **out, size_t *count)
+{
+	enum err e = read_list_of(r, list, "srcPosture", JSON_STRING);
+	*out = NULL;
+	*count = 0;
+	if (e || !list)
+		return e;
+	*out = ARENA_ARRAY(r->arena, uint32_t, list->count);
+	for (size_t i = 0; i < list->count; i++) {
+		struct bytes name = alias_trim(list->items[i].text);
+		uintptr_t number = (uintptr_t)table_find(r->postures, name);
+		if (!number)
+			return refuse_at(r, list->items[i].at, "posture not found: \"%.*s\"", BYTES_ARG(bytes_take(name, 200)));
+		(*out)[(*count)++] = (uint32_t)(number - 1);
+	}
+	return ERR_NONE;
+}
+
+static enum err approvers_of(struct reading *r, const struct json *object, const char *name, struct auto_approver **list, size_t *count)
+{
+	if (!object)
+		return ERR_NONE;
+	if (object->kind != JSON_OBJECT)
+		return refuse_at(r, object->at, "autoApprovers: %s: an object is wanted", name);
+	*list = ARENA_ARRAY(r->arena, struct auto_approver, object->count);
+	for (size_t i = 0; i < object->count; i++) {
+		const struct json_member *member = &object->members[i];
+		struct auto_approver *approver = &(*list)[(*count)++];
+		struct bytes key = alias_trim(member->name);
+		enum err e;
+		approver->at = member->at;
+		if (!strcmp(name, "services")) {
+			approver->service = key;
+			if (!bytes_starts(key, "svc:") || key.len == 4)
+				return refuse_at(r, member->at, "autoApprovers: services are written svc:NAME");
+		} else if (prefix_parse(key, &approver->prefix)) {
+			return refuse_at(r, member->at, "\"%.*s\": invalid prefix", BYTES_ARG(bytes_take(key, 200)));
+		}
+		approver->prefix = prefix_masked(approver->prefix);
+		if (member->value.kind != JSON_NULL && (e = aliases_read(r, &member->value, "autoApprovers", AT_APPROVER, &approver->who)))
+			return e;
+	}
+	return read_room(r, object);
+}
+
+enum err approvers_read(struct reading *r, const struct json *value)
+{
+	static const char *const names[] = {"routes", "exitNode", "services"};
+	const struct json *in[3];
+	struct document *doc = r->doc;
+	enum err e;
+	if (!value)
+		return ERR_NONE;
+	if ((e = read_fields(r, value, names, 3, false, in)) || (e = approvers_of(r, in[0], "routes", &doc->route_approvers, &doc->route_approver_count)) ||
+	    (e = aliases_read(r, in[1], "exitNode", AT_APPROVER, &doc->exit_approvers)))
+		return e;
+	return approvers_of(r, in[2], "services", &doc->service_approvers, &doc->service_approver_count);
+}
+
+static enum err pools_read(struct reading *r, const struct json *list, struct node_attr *attr)
+{
+	static const struct prefix reserved[] = {{{IP_V4, {100, 100, 0, 0}}, 24}, {{IP_V4, {100, 100, 100, 0}}, 24}, {{IP_V4, {100, 115, 92, 0}}, 23}};
+	enum err e = read_list_of(r, list, "ipPool", JSON_STRING);
+	if (e || !list)
+		return e;
+	attr->pools = ARENA_ARRAY(r->arena, struct prefix, list->count);
+	for (size_t i = 0; i < list->count; i++) {
+		struct bytes text = alias_trim(list->items[i].text);
+		struct prefix *pool = &attr->pools[attr->pool_count++];
+		if (prefix_parse(text, pool))
+			return refuse_at(r, list->items[i].at, "IPPool(%.*s): invalid prefix", BYTES_ARG(bytes_take(text, 200)));
+		*pool = prefix_masked(*pool);
+		for (size_t k = 0; k < sizeof reserved / sizeof *reserved; k++)
+			if (prefix_overlaps(*pool, reserved[k]))
+				return refuse_at(r, list->items[i].at, "IPPool(%.*s): network within reserved range", BYTES_ARG(bytes_take(text, 200)));
+	}
+	return ERR_NONE;
+}
+
+static enum err attr_read(struct reading *r, const struct json *value, struct node_attr *attr)
+{
+	static const char *const names[] = {"target", "attr", "ipPool", "app"};
+	const struct json *in[4];
+	enum err e = read_fields(r, value, names, 4, false, in);
+	attr->at = value->at;
+	if (e || (e = aliases_read(r, in[0], "target", AT_TARGET, &attr->targets)) || (e = read_list_of(r, in[1], "attr", JSON_STRING)) ||
+	    (e = pools_read(r, in[2], attr)))
+		return e;
+	if (in[1]) {
+		attr->attrs = ARENA_ARRAY(r->arena, struct bytes, in[1]->count);
+		for (size_t i = 0; i < in[1]->count; i++)
+			attr->attrs[attr->attr_count++] = in[1]->items[i].text;
+	}
+	return app_read(r, in[3], &attr->app, &attr->app_count);
+}
+
+enum err attrs_read(struct reading *r, const struct json *value)
+{
+	enum err e = read_list_of(r, value, "nodeAttrs", JSON_OBJECT);
+	if (e || !value)
+		return e;
+	r->doc->node_attrs = ARENA_ARRAY(r->arena, struct node_attr, value->count);
+	for (size_t i = 0; i < value->count; i++)
+		if ((e = attr_read(r, &value->items[i], &r->doc->node_attrs[r->doc->node_attr_count++])))
+			return e;
+	return ERR_NONE;
+}
