@@ -183,6 +183,19 @@ static void an_added_port_is_told(void **state)
 	compare_end(&c);
 }
 
+/* Destinations of one rule that stand together have each their own ports. */
+static void ports_are_of_their_destination(void **state)
+{
+	(void)state;
+	struct change c;
+	compare(&c, "{" SMALLNET_TAGS ", \"acls\": []}",
+		"{" SMALLNET_TAGS ", \"acls\": [" ACL("tag:client", "\"dst\": [\"tag:server:22\", \"tag:client:23\", \"thor@example.org:5432\"]") "]}", 10);
+	assert_int_equal(c.count, 2);
+	check_opening(&c.list[0], CLIENT, THOR, PROTO_ABSENT, 5432, 5432);
+	check_opening(&c.list[1], CLIENT, SERVER, PROTO_ABSENT, 22, 22);
+	compare_end(&c);
+}
+
 static void a_wider_protocol_is_told(void **state)
 {
 	(void)state;
@@ -251,6 +264,7 @@ int main(void)
 		cmocka_unit_test(self_is_for_the_owner_alone),
 		cmocka_unit_test(via_takes_the_router_of_the_grant),
 		cmocka_unit_test(an_added_port_is_told),
+		cmocka_unit_test(ports_are_of_their_destination),
 		cmocka_unit_test(a_wider_protocol_is_told),
 		cmocka_unit_test(what_was_open_or_closes_is_not_told),
 		cmocka_unit_test(the_cap_keeps_the_count),

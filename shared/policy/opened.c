@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "reach.h"
+#include "resolve.h"
 #include "sightgroup.h"
 #include "table.h"
 
@@ -32,7 +33,7 @@ struct openers {
 	struct policy *old, *now;
 	struct arena *out, *scratch;
 	struct port_range *left[2];
-	size_t left_room[2];
+	size_t left_room[2], group_room;
 	struct ways *ways;
 	struct parts before, candidates;
 	uint32_t *classes, *members, *starts, *seen; /* members of class c: from starts[c] to starts[c + 1] */
@@ -163,20 +164,30 @@ static void collect(struct openers *o)
 	table_free(&marks);
 }
 
-static void add_groups(struct openers *o, struct sight_groups *groups, struct table *known, struct parts parts)
+static void add_group(struct openers *o, struct sight_groups *groups, struct table *known, const struct bitset *members)
+{
+	uint64_t hash = bitset_hash(members);
+	const struct bitset *same = table_find_number(known, hash);
+	if (same && bitset_equal(same, members))
+		return;
+	if (groups->count == o->group_room)
+		groups->list = x_realloc(groups->list, (o->group_room = o->group_room * 2 + 64) * sizeof *groups->list);
+	struct sight_group *group = ARENA_NEW(o->scratch, struct sight_group);
+	group->members = members;
+	groups->list[groups->count++] = group;
+	table_put_number(known, hash, (void *)(uintptr_t)members);
+}
+
+/* Destinations of one rule have ports of their own: each tells nodes apart. */
+static void add_groups(struct openers *o, struct sight_groups *groups, struct table *known, struct table *meanings, struct parts parts)
 {
 	for (size_t i = 0; i < parts.count; i++) {
-		const struct bitset *sets[] = {&parts.list[i].unit->source->own, parts.list[i].targets};
-		for (size_t k = 0; k < COUNT_OF(sets); k++) {
-			uint64_t hash = bitset_hash(sets[k]);
-			const struct bitset *same = table_find_number(known, hash);
-			if (same && bitset_equal(same, sets[k]))
-				continue;
-			struct sight_group *group = ARENA_NEW(o->scratch, struct sight_group);
-			group->members = sets[k];
-			groups->list[groups->count++] = group;
-			table_put_number(known, hash, (void *)(uintptr_t)sets[k]);
-		}
+		const struct unit *unit = parts.list[i].unit;
+		add_group(o, groups, known, &unit->source->own);
+		add_group(o, groups, known, parts.list[i].targets);
+		for (size_t k = 0; unit->dst_count > 1 && k < unit->dst_count; k++)
+			if (!table_put_number(meanings, (uintptr_t)unit->dst[k].meaning, o))
+				add_group(o, groups, known, &known_from(unit->dst[k].meaning)->own);
 	}
 }
 
@@ -184,15 +195,16 @@ static void add_groups(struct openers *o, struct sight_groups *groups, struct ta
 static void classify(struct openers *o)
 {
 	size_t slots = o->now->roll->node_count;
-	struct sight_groups groups = {.list = x_alloc((2 * (o->before.count + o->candidates.count) + 1) * sizeof(struct sight_group *))};
-	struct table *known = table_new();
-	add_groups(o, &groups, known, o->candidates);
-	add_groups(o, &groups, known, o->before);
+	struct sight_groups groups = {0};
+	struct table *known = table_new(), *meanings = table_new();
+	add_groups(o, &groups, known, meanings, o->candidates);
+	add_groups(o, &groups, known, meanings, o->before);
 	o->classes = ARENA_ARRAY(o->scratch, uint32_t, slots);
 	o->class_count = sight_classes(&groups, o->now->roll, o->classes);
 	for (size_t i = 0; i < o->ways->router_count; i++)
 		o->classes[o->ways->routers[i].slot] = (uint32_t)o->class_count++;
 	table_free(&known);
+	table_free(&meanings);
 	free(groups.list);
 	o->starts = ARENA_ARRAY(o->scratch, uint32_t, o->class_count + 2);
 	o->seen = ARENA_ARRAY(o->scratch, uint32_t, o->class_count + 1);
