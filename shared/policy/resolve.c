@@ -1,13 +1,12 @@
 #include "resolve.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
+#include "ipset.h"
 #include "rollcall.h"
 
-enum {
-	IPSET_DEPTH_MAX = 64,
-	WIDE_BITS = 8 /* prefixes longer than this are never needed to cover a family */
-};
+enum { WIDE_BITS = 8 }; /* prefixes longer than this are never needed to cover a family */
 
 struct bitset set_new(struct resolver *r)
 {
@@ -207,34 +206,10 @@ static void know_prefix(struct resolver *r, struct known *known, struct prefix p
 	know_spans(r, known);
 }
 
-/* The union of entries from `from` on that are of one kind, added or removed; *from moves behind them. */
-static struct spans ipset_run(struct resolver *r, const struct ipset *set, size_t *from)
-{
-	size_t first = *from, count = 0, at = 0;
-	while (*from < set->entry_count && set->entries[*from].remove == set->entries[first].remove)
-		count += known_of(r, &set->entries[(*from)++].alias)->meaning.spans.count;
-	struct span *list = ARENA_ARRAY(r->arena, struct span, count);
-	for (size_t i = first; i < *from; i++) {
-		struct spans spans = known_of(r, &set->entries[i].alias)->meaning.spans;
-		for (size_t k = 0; k < spans.count && at < count; k++)
-			list[at++] = spans.list[k];
-	}
-	return spans_of(list, at);
-}
-
 static void know_ipset(struct resolver *r, struct known *known, const struct ipset *set)
 {
-	struct spans sum = {0};
 	known->wide = true;
-	if (r->depth++ < IPSET_DEPTH_MAX) {
-		for (size_t i = 0; i < set->entry_count;) {
-			bool remove = set->entries[i].remove;
-			struct spans run = ipset_run(r, set, &i);
-			sum = remove ? spans_minus(r->arena, sum, run) : spans_union(r->arena, sum, run);
-		}
-	}
-	r->depth--;
-	known->meaning.spans = sum;
+	known->meaning.spans = ipset_spans(r, set);
 	know_spans(r, known);
 }
 
@@ -343,6 +318,55 @@ static struct bytes key_of(const struct alias *alias, uint8_t fixed[static 32], 
 	}
 }
 
+static struct known *know(struct resolver *r, struct bytes key, const struct alias *alias)
+{
+	struct known *known = known_new(r);
+	if (!know_address(r, known, alias))
+		know_identity(r, known, alias);
+	table_put(r->aliases, key, known);
+	return known;
+}
+
+static bool is_known(struct resolver *r, const struct alias *alias)
+{
+	uint8_t fixed[32];
+	return table_find(r->aliases, key_of(alias, fixed, r->arena)) != NULL;
+}
+
+/* The next set inside this one that is not known yet, from entry *at on. */
+static const struct alias *unknown_inside(struct resolver *r, const struct ipset *set, size_t *at)
+{
+	for (; *at < set->entry_count; ++*at)
+		if (set->entries[*at].alias.kind == ALIAS_IPSET && !is_known(r, &set->entries[*at].alias))
+			return &set->entries[*at].alias;
+	return NULL;
+}
+
+/* Sets may lie in sets as deep as the document likes, so no recursion; there are no circles. */
+static void know_ipsets_inside(struct resolver *r, const struct alias *alias)
+{
+	const struct document *document = r->policy->document;
+	const struct alias **open = x_alloc((document->ipset_count + 1) * sizeof *open);
+	size_t *at = x_alloc((document->ipset_count + 1) * sizeof *at), depth = 1;
+	open[0] = alias;
+	at[0] = 0;
+	while (depth) {
+		const struct alias *inner = unknown_inside(r, &document->ipsets[open[depth - 1]->index], &at[depth - 1]);
+		assert(!inner || depth <= document->ipset_count);
+		if (inner) {
+			open[depth] = inner;
+			at[depth++] = 0;
+			continue;
+		}
+		if (--depth) {
+			uint8_t fixed[32];
+			know(r, key_of(open[depth], fixed, r->arena), open[depth]);
+		}
+	}
+	free(open);
+	free(at);
+}
+
 struct known *known_of(struct resolver *r, const struct alias *alias)
 {
 	uint8_t fixed[32];
@@ -350,11 +374,9 @@ struct known *known_of(struct resolver *r, const struct alias *alias)
 	struct known *known = table_find(r->aliases, key);
 	if (known)
 		return known;
-	known = known_new(r);
-	if (!know_address(r, known, alias))
-		know_identity(r, known, alias);
-	table_put(r->aliases, key, known);
-	return known;
+	if (alias->kind == ALIAS_IPSET)
+		know_ipsets_inside(r, alias);
+	return know(r, key, alias);
 }
 
 static struct bitset satisfying(struct resolver *r, const struct rule *rule)

@@ -65,7 +65,6 @@ struct resolver {
 	uint64_t *marks;            /* scratch, a bit per address; zero between uses */
 	size_t mark_words;
 	uint32_t known_count;
-	unsigned depth; /* of ipsets inside ipsets */
 	struct source *everything;
 	uint64_t *column; /* filter.c: of each unit the word of `nodes` that holds column_word */
 	size_t column_word;

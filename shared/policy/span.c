@@ -16,14 +16,13 @@ static struct ip filled(struct ip ip, unsigned bits)
 	return ip;
 }
 
-/* none at the end of the family. */
-static struct ip after(struct ip ip)
+struct ip span_after(struct ip ip)
 {
 	struct ip next = ip_add(ip, 1);
 	return ip_compare(next, ip) > 0 ? next : none;
 }
 
-static struct ip before(struct ip ip)
+struct ip span_before(struct ip ip)
 {
 	for (unsigned i = ip_bits(ip) / 8; i--;)
 		if (ip.byte[i]--)
@@ -45,7 +44,7 @@ static int by_first(const void *a, const void *b)
 /* Whether a span that begins at `first` continues one that ends at `last`. */
 static bool continues(struct ip last, struct ip first)
 {
-	return last.family == first.family && (ip_compare(first, last) <= 0 || ip_equal(after(last), first));
+	return last.family == first.family && (ip_compare(first, last) <= 0 || ip_equal(span_after(last), first));
 }
 
 /* Joins neighbours of a sorted list. */
@@ -108,8 +107,8 @@ struct spans spans_minus(struct arena *arena, struct spans a, struct spans b)
 			k++;
 		for (; rest.first.family && k < b.count && ip_compare(b.list[k].first, rest.last) <= 0; k++) {
 			if (ip_compare(b.list[k].first, rest.first) > 0)
-				list[count++] = (struct span){rest.first, before(b.list[k].first)};
-			rest.first = ip_compare(b.list[k].last, rest.last) < 0 ? after(b.list[k].last) : none;
+				list[count++] = (struct span){rest.first, span_before(b.list[k].first)};
+			rest.first = ip_compare(b.list[k].last, rest.last) < 0 ? span_after(b.list[k].last) : none;
 			if (!rest.first.family)
 				break; /* this one may reach into the next of `a` */
 		}
@@ -167,7 +166,7 @@ size_t span_prefixes(struct span span, struct prefix out[static 256])
 	while (span.first.family && count < 256) {
 		struct prefix prefix = out[count++] = head(span);
 		struct ip last = filled(prefix.ip, prefix.bits);
-		span.first = ip_compare(last, span.last) < 0 ? after(last) : none;
+		span.first = ip_compare(last, span.last) < 0 ? span_after(last) : none;
 	}
 	return count;
 }

@@ -17,6 +17,8 @@ struct spans {
 };
 
 struct span span_of(struct prefix prefix);
+struct ip span_after(struct ip ip);  /* IP_NONE behind the last of the family */
+struct ip span_before(struct ip ip); /* must not be the first */
 /* Sorts `list`, joins what overlaps or touches, in place. */
 struct spans spans_of(struct span *list, size_t count);
 struct spans spans_union(struct arena *arena, struct spans a, struct spans b);
