@@ -2,12 +2,14 @@
 
 #include <stdlib.h>
 
+#include "autoapprove.h"
 #include "notice.h"
 
 struct node_act {
 	struct coordinator *c;
 	uint64_t tailnet;
 	unsigned row; /* statement that reads the node as it stands afterwards */
+	bool anew;    /* the policy may approve other routes of it than before */
 	act_node_fn on_done;
 	void *context;
 };
@@ -18,16 +20,23 @@ static void on_committed(void *context, enum err e, struct tx *tx, const struct 
 	struct node *nodes = NULL;
 	size_t count = e ? 0 : nodes_read(tx, a->row, tx_arena(tx), &nodes);
 
+	if (count && a->anew)
+		autoapprove_nodes(a->c, nodes[0].tailnet, &nodes[0].id, 1);
 	a->on_done(a->context, e, count ? &nodes[0] : NULL, why);
 	free(a);
 }
 
-static void node_act_commit(struct coordinator *c, struct tx *tx, uint64_t node, act_node_fn on_done, void *context)
+static void commit_as(struct coordinator *c, struct tx *tx, uint64_t node, bool anew, act_node_fn on_done, void *context)
 {
 	struct node_act *a = x_alloc(sizeof *a);
 
-	*a = (struct node_act){.c = c, .tailnet = 0, .row = nodes_get(tx, node), .on_done = on_done, .context = context};
+	*a = (struct node_act){.c = c, .row = nodes_get(tx, node), .anew = anew, .on_done = on_done, .context = context};
 	act_commit(c, tx, on_committed, a);
+}
+
+static void node_act_commit(struct coordinator *c, struct tx *tx, uint64_t node, act_node_fn on_done, void *context)
+{
+	commit_as(c, tx, node, false, on_done, context);
 }
 
 static void on_enrolled(void *context, enum err e, const struct node *node, uint64_t generation, const struct diag *why)
@@ -36,6 +45,8 @@ static void on_enrolled(void *context, enum err e, const struct node *node, uint
 
 	if (!e)
 		notice_ring(a->c->bus, a->tailnet, generation);
+	if (!e && node && node->advertised_count)
+		autoapprove_nodes(a->c, a->tailnet, &node->id, 1);
 	a->on_done(a->context, e, node, why);
 	free(a);
 }
@@ -56,7 +67,7 @@ void act_node_rekey(struct coordinator *c, const struct node *node, const struct
 	nodes_rekey(tx, node->id, &node->node_key, enrollment);
 	if (enrollment->approved && !node->approved)
 		nodes_approve(tx, node->id, true);
-	node_act_commit(c, tx, node->id, on_done, context);
+	commit_as(c, tx, node->id, true, on_done, context);
 }
 
 void act_node_logout(struct coordinator *c, const struct node *node, act_node_fn on_done, void *context)
@@ -110,7 +121,7 @@ void act_node_tag(struct coordinator *c, const struct actor *actor, uint64_t tai
 
 	act_audit(tx, actor, "node.tag", node, NULL);
 	nodes_tag(tx, node, tags, count);
-	node_act_commit(c, tx, node, on_done, context);
+	commit_as(c, tx, node, true, on_done, context);
 }
 
 void act_node_approve(struct coordinator *c, const struct actor *actor, uint64_t tailnet, uint64_t node, bool approved, act_node_fn on_done, void *context)
@@ -119,7 +130,7 @@ void act_node_approve(struct coordinator *c, const struct actor *actor, uint64_t
 
 	act_audit(tx, actor, approved ? "node.approve" : "node.disapprove", node, NULL);
 	nodes_approve(tx, node, approved);
-	node_act_commit(c, tx, node, on_done, context);
+	commit_as(c, tx, node, true, on_done, context);
 }
 
 void act_node_approve_routes(struct coordinator *c, const struct actor *actor, uint64_t tailnet, uint64_t node, const struct prefix *routes, size_t count,

@@ -31,6 +31,24 @@ enum err act_user_rename(struct tx *tx, const struct actor *actor, uint64_t id, 
 	return ERR_NONE;
 }
 
+enum err act_user_place(struct tx *tx, const struct actor *actor, uint64_t id, const struct user_place *place, unsigned *row, struct diag *why)
+{
+	unsigned roles = ROLE_MEMBER;
+	enum err e = place->role.at ? user_parse_role(place->role, &roles, why) : ERR_NONE;
+
+	if (!e && place->has_groups)
+		e = user_check_groups(place->groups, place->group_count, why);
+	if (e)
+		return e;
+	act_audit(tx, actor, "user.update", id, NULL);
+	if (place->role.at)
+		users_set_role(tx, id, roles);
+	if (place->has_groups)
+		users_set_groups(tx, id, place->groups, place->group_count);
+	*row = users_get(tx, id);
+	return ERR_NONE;
+}
+
 void act_user_delete(struct tx *tx, const struct actor *actor, uint64_t id)
 {
 	act_audit(tx, actor, "user.delete", id, NULL);

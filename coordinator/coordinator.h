@@ -68,7 +68,8 @@ struct coordinator {
 	struct rate *admin_rate;                    /* by API key */
 	struct published_keys published;
 	struct reports *reports;
-	unsigned refusals_open; /* audit lines of refusals that are under way */
+	unsigned refusals_open;  /* audit lines of refusals that are under way */
+	unsigned approvals_open; /* of routes by the policy, that are under way */
 	struct asks *asks;
 	struct sweep *sweep; /* first worker only, as the next */
 	struct routers *routers;

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "autoapprove.h"
 #include "coordinator.h"
 #include "log.h"
 #include "notice.h"
@@ -152,6 +153,18 @@ static void gather_next(struct gather *g)
 	}
 }
 
+/* Of what was just written: those that advertise other routes than before. */
+static void approve_routes(const struct gather *g)
+{
+	uint64_t nodes[BATCH_MAX];
+	size_t count = 0;
+
+	LIST_EACH(&g->writing, w, struct waiting, link)
+		if (w->report.has_routes && w->report.route_count && count < BATCH_MAX)
+			nodes[count++] = w->report.node;
+	autoapprove_nodes(g->reports->c, g->tailnet, nodes, count);
+}
+
 static void on_committed(void *context, enum err e, struct tx *tx, const struct diag *why)
 {
 	struct gather *g = context;
@@ -163,6 +176,8 @@ static void on_committed(void *context, enum err e, struct tx *tx, const struct 
 		log_warning(TAILNET(g->tailnet), "client reports not written", F_ERR(e), F_TEXT("reason", why->text));
 	else if (tx_generation(tx))
 		notice_ring(g->reports->c->bus, g->tailnet, tx_generation(tx));
+	if (!e)
+		approve_routes(g);
 	answer_all(g->reports, &g->writing, e);
 	gather_next(g);
 }

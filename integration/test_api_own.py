@@ -151,11 +151,16 @@ ASKED = [
     ("GET", OWN + "/settings", "settings:read"),
     ("PATCH", OWN + "/settings", "settings"),
     ("GET", OWN + "/audits", "audits:read"),
+    ("GET", OWN + "/policy", "policy:read"),
+    ("POST", "/api/v1/policy/check", "policy:read"),
+    ("POST", OWN + "/policy/rollback", "policy"),
+    ("GET", OWN + "/users", "users:read"),
+    ("PATCH", OWN + "/users/999999999", "users"),
 ]
 
 
 @pytest.mark.parametrize("scope", ["all", "all:read", "nodes", "nodes:read", "users", "users:read", "authkeys", "authkeys:read", "apikeys",
-                                   "apikeys:read", "settings", "settings:read", "audits:read"])
+                                   "apikeys:read", "settings", "settings:read", "audits:read", "policy", "policy:read"])
 def test_a_key_does_what_its_scope_says(tailnet, key, scope):
     text, _ = key(scope)
     for method, path, wanted in ASKED:

@@ -212,7 +212,7 @@ BAD = [
     ("POST", "/apikey/expire", {"prefix": "nonesuch"}, 404),
     ("DELETE", "/apikey/{prefix}?id={apikey}", None, 400),
     ("DELETE", "/apikey/nonesuch", None, 404),
-    ("GET", "/policy", None, 404),
+    ("GET", "/policies", None, 404),
     ("GET", "/nonesuch", None, 404),
     ("GET", "/node/%zz", None, 400),
     ("GET", "/../v1/node", None, 404),

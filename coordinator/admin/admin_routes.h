@@ -9,10 +9,14 @@
 #include "own_ask.h"
 #include "own_attributes.h"
 #include "own_joining.h"
+#include "own_policy.h"
+#include "own_users.h"
 #include "own_whoami.h"
+#include "policy_text.h"
 #include "v1_apikey.h"
 #include "v1_auth.h"
 #include "v1_node.h"
+#include "v1_policy.h"
 #include "v1_preauthkey.h"
 #include "v1_user.h"
 
@@ -52,6 +56,20 @@
 		{METHOD_POST, "/api/v1/apikey", ADMIN_DOORS, guard_apikeys, v1_apikey_create, 0}, \
 		{METHOD_POST, "/api/v1/apikey/expire", ADMIN_DOORS, guard_apikeys, v1_apikey_expire, 0}, \
 		{METHOD_DELETE, "/api/v1/apikey/{prefix}", ADMIN_DOORS, guard_apikeys, v1_apikey_delete, 0}, \
+		{METHOD_GET, "/api/v1/policy", ADMIN_DOORS, guard_policy_read, v1_policy_get, 0}, \
+		{METHOD_PUT, "/api/v1/policy", ADMIN_DOORS, guard_policy, v1_policy_set, POLICY_JSON_MAX}, \
+		{METHOD_POST, "/api/v1/policy/check", ADMIN_DOORS, guard_policy_read, v1_policy_check, POLICY_JSON_MAX}, \
+		{METHOD_GET, "/api/fleetscale/v1/policy", ADMIN_DOORS, guard_policy_read, own_policy_get, 0}, \
+		{METHOD_PUT, "/api/fleetscale/v1/policy", ADMIN_DOORS, guard_policy, own_policy_put, POLICY_BODY_MAX}, \
+		{METHOD_POST, "/api/fleetscale/v1/policy/check", ADMIN_DOORS, guard_policy_read, own_policy_check, POLICY_BODY_MAX}, \
+		{METHOD_POST, "/api/fleetscale/v1/policy/test", ADMIN_DOORS, guard_policy_read, own_policy_test, POLICY_BODY_MAX}, \
+		{METHOD_POST, "/api/fleetscale/v1/policy/preview", ADMIN_DOORS, guard_policy_read, own_policy_preview, POLICY_BODY_MAX}, \
+		{METHOD_POST, "/api/fleetscale/v1/policy/explain", ADMIN_DOORS, guard_policy_read, own_policy_explain, 0}, \
+		{METHOD_POST, "/api/fleetscale/v1/policy/rollback", ADMIN_DOORS, guard_policy, own_policy_rollback, 0}, \
+		{METHOD_GET, "/api/fleetscale/v1/policy/history", ADMIN_DOORS, guard_policy_read, own_policy_history, 0}, \
+		{METHOD_GET, "/api/fleetscale/v1/policy/history/{version}", ADMIN_DOORS, guard_policy_read, own_policy_version, 0}, \
+		{METHOD_GET, "/api/fleetscale/v1/users", ADMIN_DOORS, guard_users_read, own_users_list, 0}, \
+		{METHOD_PATCH, "/api/fleetscale/v1/users/{id}", ADMIN_DOORS, guard_users, own_users_update, 0}, \
 		{METHOD_GET, "/api/fleetscale/v1/tailnets", ADMIN_DOORS, guard_operator_read, own_tailnets_list, 0}, \
 		{METHOD_POST, "/api/fleetscale/v1/tailnets", ADMIN_DOORS, guard_operator, own_tailnets_create, 0}, \
 		{METHOD_GET, "/api/fleetscale/v1/tailnets/{name}", ADMIN_DOORS, guard_operator_read, own_tailnets_get, 0}, \

@@ -256,6 +256,16 @@ void guard_settings_read(struct exchange *x)
 	guard(x, SCOPE_SETTINGS, false);
 }
 
+void guard_policy(struct exchange *x)
+{
+	guard(x, SCOPE_POLICY, true);
+}
+
+void guard_policy_read(struct exchange *x)
+{
+	guard(x, SCOPE_POLICY, false);
+}
+
 void guard_audits_read(struct exchange *x)
 {
 	guard(x, SCOPE_AUDITS, false);

@@ -32,6 +32,8 @@ void guard_apikeys(struct exchange *x);
 void guard_apikeys_read(struct exchange *x);
 void guard_settings(struct exchange *x);
 void guard_settings_read(struct exchange *x);
+void guard_policy(struct exchange *x);
+void guard_policy_read(struct exchange *x);
 void guard_audits_read(struct exchange *x);
 /* The operator's key or the socket alone, no tailnet is looked up; 404 for others. */
 void guard_operator(struct exchange *x);

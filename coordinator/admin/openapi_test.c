@@ -54,6 +54,8 @@ static const char *scope_of(const struct route *route)
 		{guard_apikeys_read, "apikeys:read"},
 		{guard_settings, "settings"},
 		{guard_settings_read, "settings:read"},
+		{guard_policy, "policy"},
+		{guard_policy_read, "policy:read"},
 		{guard_audits_read, "audits:read"},
 		{guard_operator, "operator"},
 		{guard_operator_read, "operator:read"},

@@ -23,7 +23,7 @@ struct asked_settings {
 	struct field_count lifetime;
 	struct bytes notice;
 	struct field_objects resolvers, split, records;
-	struct field_texts search, exit_filtered;
+	struct field_texts search, exit_filtered, domains;
 };
 
 static void resolver_table(void *item, struct field fields[static FIELD_MEMBERS_MAX])
@@ -70,6 +70,7 @@ static bool settings_ask(struct exchange *x, struct asked_settings *a, const cha
 				 {"randomClientPort", FIELD_FLAG, &a->random_client_port},
 				 {"clientLogs", FIELD_FLAG, &a->client_logs},
 				 {"notice", FIELD_TEXT, &a->notice},
+				 {"domains", FIELD_TEXTS, &a->domains},
 				 {"dns", FIELD_OBJECT, dns},
 				 {0}};
 
@@ -167,6 +168,8 @@ static enum err settings_apply(const struct tailnet_change *change, struct tailn
 	set_flag(&s->client_logs, &a->client_logs);
 	if (a->notice.at)
 		s->notice = a->notice;
+	if (a->domains.present)
+		t->domains = a->domains.list, t->domain_count = a->domains.count;
 	return set_dns(change->x->arena, &s->dns, a, why);
 }
 
@@ -243,6 +246,7 @@ static void settings_show(struct jsonw *w, const struct tailnets_whole *whole)
 	jsonw_bool(w, "randomClientPort", s->random_client_port);
 	jsonw_bool(w, "clientLogs", s->client_logs);
 	jsonw_text(w, "notice", s->notice);
+	texts_write(w, "domains", whole->tailnet.domains, whole->tailnet.domain_count);
 	dns_write(w, &s->dns);
 	jsonw_object_end(w);
 }

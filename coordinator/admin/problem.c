@@ -88,23 +88,27 @@ static void audit_refusal(struct exchange *x, unsigned status, const char *messa
 	buffer_clear(&out);
 }
 
-void problem_reply(struct exchange *x, unsigned status, const char *detail, const char *message, const char *location)
+enum { PROBLEM_MAX = 1 << 20 };
+
+static void reply_causes(struct exchange *x, unsigned status, const char *detail, const char *message, const struct problem_cause *causes, size_t count)
 {
 	struct buffer out;
 	struct jsonw w;
 
-	buffer_init(&out, 64 << 10);
+	buffer_init(&out, PROBLEM_MAX);
 	jsonw_start(&w, &out);
 	jsonw_object(&w, NULL);
 	jsonw_string(&w, "title", reason_phrase(status));
 	jsonw_uint(&w, "status", status);
 	jsonw_string(&w, "detail", detail);
 	jsonw_array(&w, "errors");
-	jsonw_object(&w, NULL);
-	jsonw_string(&w, "message", message);
-	if (location)
-		jsonw_string(&w, "location", location);
-	jsonw_object_end(&w);
+	for (size_t i = 0; i < count; i++) {
+		jsonw_object(&w, NULL);
+		jsonw_string(&w, "message", causes[i].message);
+		if (causes[i].location)
+			jsonw_string(&w, "location", causes[i].location);
+		jsonw_object_end(&w);
+	}
 	jsonw_array_end(&w);
 	jsonw_string(&w, "message", message);
 	jsonw_object_end(&w);
@@ -114,6 +118,16 @@ void problem_reply(struct exchange *x, unsigned status, const char *detail, cons
 		buffer_reset(&out);
 	exchange_reply(x, status, "application/problem+json", buffer_bytes(&out));
 	buffer_clear(&out);
+}
+
+void problem_reply(struct exchange *x, unsigned status, const char *detail, const char *message, const char *location)
+{
+	reply_causes(x, status, detail, message, &(struct problem_cause){message, location}, 1);
+}
+
+void problem_reply_causes(struct exchange *x, const char *detail, const char *message, const struct problem_cause *causes, size_t count)
+{
+	reply_causes(x, 400, detail, message, causes, count);
 }
 
 void problem_reply_err(struct exchange *x, enum err e, const char *detail, const struct diag *why)

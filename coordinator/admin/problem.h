@@ -10,6 +10,11 @@
 void problem_reply(struct exchange *x, unsigned status, const char *detail, const char *message, const char *location);
 /* The same with the status that an error code has on these doors. why may be NULL. */
 void problem_reply_err(struct exchange *x, enum err e, const char *detail, const struct diag *why);
+/* 400 with one sentence and several causes, each with its place. */
+struct problem_cause {
+	const char *message, *location;
+};
+void problem_reply_causes(struct exchange *x, const char *detail, const char *message, const struct problem_cause *causes, size_t count);
 void admin_reply(struct exchange *x, struct bytes json);     /* 200 */
 void admin_reply_empty(struct exchange *x, unsigned status); /* without a body: 304 */
 /* What every answer of these doors carries, whatever it is; before the reply. */

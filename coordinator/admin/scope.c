@@ -1,9 +1,9 @@
 #include "scope.h"
 
 static const char *const names[SCOPE_COUNT][2] = {
-	[SCOPE_NODES] = {"nodes:read", "nodes"},          [SCOPE_USERS] = {"users:read", "users"},          [SCOPE_AUTHKEYS] = {"authkeys:read", "authkeys"},
-	[SCOPE_APIKEYS] = {"apikeys:read", "apikeys"},    [SCOPE_SETTINGS] = {"settings:read", "settings"}, [SCOPE_AUDITS] = {"audits:read", NULL},
-	[SCOPE_OPERATOR] = {"operator:read", "operator"},
+	[SCOPE_NODES] = {"nodes:read", "nodes"},       [SCOPE_USERS] = {"users:read", "users"},          [SCOPE_AUTHKEYS] = {"authkeys:read", "authkeys"},
+	[SCOPE_APIKEYS] = {"apikeys:read", "apikeys"}, [SCOPE_SETTINGS] = {"settings:read", "settings"}, [SCOPE_POLICY] = {"policy:read", "policy"},
+	[SCOPE_AUDITS] = {"audits:read", NULL},        [SCOPE_OPERATOR] = {"operator:read", "operator"},
 };
 
 enum { EVERY = (1u << SCOPE_COUNT) - 1 };

@@ -12,6 +12,7 @@ enum scope {
 	SCOPE_AUTHKEYS, /* auth keys */
 	SCOPE_APIKEYS,  /* API keys */
 	SCOPE_SETTINGS, /* settings of the tailnet */
+	SCOPE_POLICY,   /* the policy of the tailnet */
 	SCOPE_AUDITS,   /* audits; there is only audits:read */
 	SCOPE_OPERATOR, /* tailnets, relays, keys and audits of the installation: operator keys alone */
 	SCOPE_COUNT

@@ -32,6 +32,8 @@ static void test_allowed(void **state)
 		{"nodes", SCOPE_USERS, false, false},        {"users:read nodes", SCOPE_USERS, true, false},
 		{"all:read users", SCOPE_USERS, true, true}, {"all:read users", SCOPE_SETTINGS, true, false},
 		{"audits:read", SCOPE_AUDITS, true, false},  {"operator:read", SCOPE_OPERATOR, true, false},
+		{"policy", SCOPE_POLICY, true, true},        {"policy:read", SCOPE_POLICY, true, false},
+		{"settings", SCOPE_POLICY, false, false},
 	};
 
 	(void)state;

@@ -25,7 +25,7 @@ static bool is_header_text(const char *text)
 }
 
 /* Header lines; false: told. */
-static bool add_headers(struct ctl *c, const struct ctl_where *w, bool has_body, struct curl_slist **headers)
+static bool add_headers(struct ctl *c, const struct ctl_where *w, const char *type, struct curl_slist **headers)
 {
 	if (!w->socket && !w->key) {
 		ctl_misuse(c, "%s wants an API key: set FLEETSCALE_API_KEY or FLEETSCALE_API_KEY_FILE, or add a profile with `fleetscale profiles add`",
@@ -36,8 +36,8 @@ static bool add_headers(struct ctl *c, const struct ctl_where *w, bool has_body,
 		ctl_misuse(c, "the API key and the tailnet's name are single lines");
 		return false;
 	}
-	*headers = curl_slist_append(*headers, "Accept: application/json");
-	*headers = curl_slist_append(*headers, has_body ? "Content-Type: application/json" : "Content-Type:");
+	*headers = curl_slist_append(*headers, "Accept: application/json, application/hujson");
+	*headers = curl_slist_append(*headers, arena_format(c->arena, "Content-Type:%s", type));
 	if (w->key)
 		*headers = curl_slist_append(*headers, arena_format(c->arena, "Authorization: Bearer %s", w->key));
 	if (w->tailnet)
@@ -137,54 +137,83 @@ static void unanswered(struct ctl *c, CURL *curl, const struct ctl_where *server
 		 reason);
 }
 
-static const json_t *judge(struct ctl *c, const struct ctl_where *server, long status, struct buffer *out)
-{
-	const json_t *answer = ctl_keep(c, json_loadb((const char *)out->at, out->len, 0, NULL));
+/* One exchange: what goes out, and the bytes that came when it was done. */
+struct talk {
+	const char *method, *path, *body, *type; /* type: " application/json", "" without a body */
+	struct buffer out;
+	const struct ctl_where *server;
+	long status;
+};
 
-	if (status >= 200 && status < 300 && json_is_object(answer))
-		return answer;
-	refused(c, server, status, answer);
-	return NULL;
+static bool is_done(const struct talk *t)
+{
+	return t->status >= 200 && t->status < 300;
 }
 
-static const json_t *exchange(struct ctl *c, CURL *curl, const struct ctl_where *server, const char *method, const char *path, const char *body)
+/* False: told. What was refused is not: the status says so. */
+static bool exchange(struct ctl *c, CURL *curl, struct talk *t)
 {
 	char error[CURL_ERROR_SIZE] = "";
 	struct curl_slist *headers = NULL;
-	const json_t *answer = NULL;
-	struct buffer out;
-	long status = 0;
-	CURLcode code;
+	CURLcode code = CURLE_FAILED_INIT;
 
-	buffer_init(&out, ANSWER_MAX);
-	if (add_headers(c, server, body != NULL, &headers)) {
-		set_where(c, curl, server, path);
-		code = run(curl, method, body, headers, &out, error);
-		curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+	if (add_headers(c, t->server, t->type, &headers)) {
+		set_where(c, curl, t->server, t->path);
+		code = run(curl, t->method, t->body, headers, &t->out, error);
+		curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &t->status);
 		if (code)
-			unanswered(c, curl, server, *error ? error : curl_easy_strerror(code));
-		else
-			answer = judge(c, server, status, &out);
+			unanswered(c, curl, t->server, *error ? error : curl_easy_strerror(code));
 	}
 	curl_slist_free_all(headers);
-	buffer_clear(&out);
-	return answer;
+	return code == CURLE_OK;
+}
+
+static bool talk(struct ctl *c, struct talk *t)
+{
+	CURL *curl = curl_easy_init();
+	bool came = false;
+
+	buffer_init(&t->out, ANSWER_MAX);
+	t->server = ctl_where(c);
+	if (!curl)
+		ctl_fail(c, "libcurl does not start");
+	else if (t->server)
+		came = exchange(c, curl, t);
+	curl_easy_cleanup(curl);
+	return came;
 }
 
 const json_t *ctl_call(struct ctl *c, const char *method, const char *path, json_t *body)
 {
 	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-	CURL *curl = curl_easy_init();
+	struct talk t = {.method = method, .path = path, .body = text, .type = text ? " application/json" : ""};
 	const json_t *answer = NULL;
-	const struct ctl_where *server = ctl_where(c);
 
-	if (!curl)
-		ctl_fail(c, "libcurl does not start");
-	else if (server)
-		answer = exchange(c, curl, server, method, path, text);
-	curl_easy_cleanup(curl);
+	if (talk(c, &t)) {
+		answer = ctl_keep(c, json_loadb((const char *)t.out.at, t.out.len, 0, NULL));
+		if (!is_done(&t) || !json_is_object(answer)) {
+			refused(c, t.server, t.status, answer);
+			answer = NULL;
+		}
+	}
+	buffer_clear(&t.out);
 	json_decref(body);
 	free(text);
+	return answer;
+}
+
+struct bytes ctl_call_text(struct ctl *c, const char *method, const char *path, const char *body)
+{
+	struct talk t = {.method = method, .path = path, .body = body, .type = body ? " application/hujson" : ""};
+	struct bytes answer = BYTES_NONE;
+
+	if (talk(c, &t)) {
+		if (is_done(&t))
+			answer = arena_copy(c->arena, t.out.len ? buffer_bytes(&t.out) : BYTES(""));
+		else
+			refused(c, t.server, t.status, ctl_keep(c, json_loadb((const char *)t.out.at, t.out.len, 0, NULL)));
+	}
+	buffer_clear(&t.out);
 	return answer;
 }
 

@@ -11,6 +11,8 @@ enum { CTL_PAGE = 500 }; /* of lists in pages */
 
 /* `body` may be NULL and is taken over. The answer is the run's; NULL: told, the status is set. */
 const json_t *ctl_call(struct ctl *c, const char *method, const char *path, json_t *body);
+/* The same with texts that are no JSON: `body` (may be NULL) goes as application/hujson; the answer's bytes are the run's. at == NULL: told. */
+struct bytes ctl_call_text(struct ctl *c, const char *method, const char *path, const char *body);
 /* A path with each %s percent-encoded; the run's. */
 const char *ctl_path(struct ctl *c, const char *format, ...);
 /* A list of our own API, followed to its end or until there are `most` (0: all); the run's. NULL: told. */

@@ -68,6 +68,7 @@ static const struct ctl_column columns[] = {
 	{"Random client port", "randomClientPort", ctl_text_yes, 0, 0},
 	{"Client logs", "clientLogs", ctl_text_yes, 0, 0},
 	{"Notice", "notice", NULL, 0, 0},
+	{"E-mail domains", "domains", ctl_text_list, 0, 0},
 	{"MagicDNS", "dns.magicDns", ctl_text_yes, 0, 0},
 	{"Override local DNS", "dns.overrideLocalDns", ctl_text_yes, 0, 0},
 	{"Resolvers", "dns.resolvers", text_resolvers, 0, 0},
@@ -93,6 +94,7 @@ static const struct ctl_flag set_flags[] = {
 	{"random-client-port", 0, false, CTL_SWITCH, NULL, NULL, "clients take a random UDP port"},
 	{"client-logs", 0, false, CTL_SWITCH, NULL, NULL, "clients may send their logs to their maker"},
 	{"notice", 0, false, CTL_TEXT, "TEXT", NULL, "a notice that clients show; \"\" for none"},
+	{"domains", 0, false, CTL_LIST, "DOMAINS", NULL, "e-mail domains whose users the policy may name as a whole; \"\": none"},
 	{"magic-dns", 0, false, CTL_SWITCH, NULL, NULL, "nodes are found by name"},
 	{"override-local-dns", 0, false, CTL_SWITCH, NULL, NULL, "the resolvers answer for all names"},
 	{"resolvers", 0, false, CTL_LIST, "ADDRESSES", NULL, "1.1.1.1,https://dns.example/dns-query; +exit behind one: also with an exit node; \"\": none"},
@@ -241,6 +243,8 @@ static void settings_set(struct ctl *c)
 	put_dns(c, dns);
 	if (lifetime >= 0)
 		json_object_set_new(body, "keyLifetimeSeconds", json_integer(lifetime / 1000));
+	if (ctl_flags_given(&c->flags, "domains"))
+		json_object_set_new(body, "domains", ctl_flags_list(&c->flags, "domains"));
 	if (ctl_flags_given(&c->flags, "notice"))
 		json_object_set_new(body, "notice", json_string(ctl_flags_text(&c->flags, "notice")));
 	if (json_object_size(dns))

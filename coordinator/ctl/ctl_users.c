@@ -134,10 +134,42 @@ static void users_rename(struct ctl *c)
 		ctl_show_one(c, json_object_get(ctl_call(c, "POST", ctl_path(c, "/api/v1/user/%s/rename/%s", ctl_user_id(user), name), NULL), "user"), columns);
 }
 
+static const struct ctl_column place_columns[] = {
+	{"ID", "id", NULL, 0, 0}, {"Username", "name", NULL, 12, 0}, {"Role", "role", NULL, 0, 0}, {"Groups", "groups", ctl_text_list, 12, 1}, {0},
+};
+
+static const struct ctl_flag role_flags[] = {
+	{"groups", 'g', false, CTL_LIST, "GROUPS", NULL, "outer groups (group:ops,group:dev), these and no others; \"\": none"},
+	{0},
+};
+
+static void users_role(struct ctl *c)
+{
+	const json_t *user;
+	json_t *body;
+
+	if (!c->args[1] && !ctl_flags_given(&c->flags, "groups")) {
+		ctl_misuse(c, "which role? See `fleetscale users role --help`");
+		return;
+	}
+	user = ctl_user_find(c, c->args[0]);
+	if (!user)
+		return;
+	body = json_object();
+	if (c->args[1])
+		json_object_set_new(body, "role", json_string(c->args[1]));
+	if (ctl_flags_given(&c->flags, "groups"))
+		json_object_set_new(body, "groups", ctl_flags_list(&c->flags, "groups"));
+	ctl_show_one(c, json_object_get(ctl_call(c, "PATCH", ctl_path(c, "/api/fleetscale/v1/users/%s", ctl_user_id(user)), body), "user"), place_columns);
+}
+
 static const struct ctl_verb verbs[] = {
 	{"create", "c new", "NAME", 1, 1, "Make a user", create_flags, users_create},
 	{"list", "ls show", NULL, 0, 0, "Show the users", list_flags, users_list},
 	{"rename", "mv", "[USER]", 0, 1, "Give a user another name", rename_flags, users_rename},
+	{"role", NULL, "USER [ROLE]", 1, 2,
+	 "Give a user a role (owner, admin, network-admin, it-admin, billing-admin, auditor, member); a new owner makes an admin of the one before", role_flags,
+	 users_role},
 	{"destroy", "delete", "[USER]", 0, 1, "Remove a user that has no nodes, with the user's auth keys", one_flags, users_destroy},
 	{0},
 };

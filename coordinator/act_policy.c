@@ -1,0 +1,107 @@
+#include "act_policy.h"
+
+#include "autoapprove.h"
+
+struct put {
+	struct coordinator *c;
+	struct actor actor;
+	struct arena *arena;
+	struct policy_write write;
+	struct policy_written written;
+	const struct census *census;
+	unsigned from, row; /* statements */
+	act_policy_fn on_done;
+	void *context;
+};
+
+static void end(struct put *p, enum err e, const struct diag *why)
+{
+	p->on_done(p->context, e, &p->written, why);
+}
+
+static void on_put(void *context, enum err e, struct tx *tx, const struct diag *why)
+{
+	struct put *p = context;
+	struct policy_row *rows;
+
+	if (!e && policies_read(tx, p->row, p->arena, &rows)) {
+		p->written.row = rows[0];
+		p->written.row.text = p->write.text;
+	}
+	end(p, e, why);
+}
+
+/* Nodes before all else, by id, as all who take many. */
+static void approve_routes(struct put *p, struct tx *tx, const struct trial *t)
+{
+	for (size_t i = 0; i < p->census->node_count; i++)
+		p->written.approved_nodes += autoapprove_add(tx, t, &p->census->nodes[i]);
+}
+
+static void commit(struct put *p, const struct trial *t)
+{
+	struct tx *tx = tx_begin(p->c->pg, p->actor.tailnet, TX_WRITE);
+	struct policy_row row = {.text = p->write.text, .note = p->write.note};
+	const struct policy_row *present = p->census->policy;
+
+	row.author = bytes_text(p->actor.credential ? arena_format(p->arena, "%s %s", p->actor.name, p->actor.credential) : p->actor.name);
+	act_audit(tx, &p->actor, "policy.update", 0, NULL);
+	approve_routes(p, tx, t);
+	policies_put(tx, &row, p->write.holds ? (int64_t)(present ? present->version : 0) : POLICY_ANY_VERSION);
+	p->row = policies_history(tx, 0, 1);
+	act_commit(p->c, tx, on_put, p);
+}
+
+static void on_census(void *context, enum err e, const struct census *census)
+{
+	struct put *p = context;
+	struct trial trial = {0};
+	struct diag why = {0};
+
+	if (!e && p->write.holds && !p->write.holds(p->context, census->policy))
+		e = diag_set(&why, ERR_CONFLICT, "the policy was changed since: read it again");
+	if (!e) {
+		p->census = census;
+		e = trial_run(&trial, p->arena, census, p->write.text, &why);
+		p->written.tests = trial.tests;
+	}
+	if (e)
+		end(p, e, &why);
+	else
+		commit(p, &trial);
+	trial_end(&trial);
+}
+
+static void on_version(void *context, enum err e, struct tx *tx, const struct diag *why)
+{
+	struct put *p = context;
+	struct policy_row *rows;
+	struct diag gone = {0};
+
+	if (!e && !policies_read(tx, p->from, p->arena, &rows)) {
+		e = diag_set(&gone, ERR_NOT_FOUND, "there is no such version of the policy");
+		why = &gone;
+	}
+	if (e) {
+		end(p, e, why);
+		return;
+	}
+	p->write.text = rows[0].text;
+	census_take(p->c->pg, p->actor.tailnet, p->arena, on_census, p);
+}
+
+void act_policy_put(struct coordinator *c, const struct actor *actor, const struct policy_write *write, struct arena *arena, act_policy_fn on_done,
+		    void *context)
+{
+	struct put *p = ARENA_NEW(arena, struct put);
+	struct tx *tx;
+
+	*p = (struct put){.c = c, .actor = *actor, .arena = arena, .write = *write, .on_done = on_done, .context = context};
+	if (!write->from) {
+		census_take(c->pg, actor->tailnet, arena, on_census, p);
+		return;
+	}
+	tx = tx_begin(c->pg, actor->tailnet, TX_READ);
+	p->from = policies_get(tx, write->from);
+	tx_run(tx, on_version, p);
+}

@@ -1,0 +1,70 @@
+#include "policy_text.h"
+
+#include "guard.h"
+
+enum { CAUSES_MAX = 80, SENTENCE_SHOWN_MAX = 1000 };
+
+static const char *place_text(struct exchange *x, unsigned line, unsigned column)
+{
+	return line ? arena_format(x->arena, "line %u, column %u", line, column) : NULL;
+}
+
+static const char *sentence_of(struct exchange *x, struct bytes user, struct bytes error)
+{
+	return arena_format(x->arena, "%.*s: %.*s", BYTES_ARG(bytes_take(user, SENTENCE_SHOWN_MAX)), BYTES_ARG(bytes_take(error, SENTENCE_SHOWN_MAX)));
+}
+
+void policy_text_refuse(struct exchange *x, enum err e, const char *detail, const struct diag *why, const struct selftest *tests)
+{
+	struct problem_cause *causes;
+	size_t count = 0;
+
+	if (e != ERR_MALFORMED || !why || !*why->text) {
+		problem_reply_err(x, e, detail, why);
+		return;
+	}
+	causes = ARENA_ARRAY(x->arena, struct problem_cause, CAUSES_MAX + 1);
+	causes[count++] = (struct problem_cause){why->text, place_text(x, why->line, why->column)};
+	for (size_t i = 0; tests && i < tests->failure_count; i++) {
+		const struct selftest_failure *f = &tests->failures[i];
+
+		for (size_t k = 0; k < f->error_count && count <= CAUSES_MAX; k++)
+			causes[count++] = (struct problem_cause){sentence_of(x, f->user, f->errors[k]), place_text(x, f->at.line, f->at.column)};
+	}
+	problem_reply_causes(x, detail, why->text, causes, count);
+}
+
+bool policy_text_given(struct exchange *x, const char *detail)
+{
+	if (x->body.len)
+		return true;
+	problem_reply(x, 400, detail, "the body is the policy, and it is empty", "body");
+	return false;
+}
+
+static void on_census(void *context, enum err e, const struct census *census)
+{
+	struct policy_trial *p = context;
+	struct trial trial = {0};
+	struct diag why = {0};
+	struct bytes text;
+
+	if (e) {
+		problem_reply_err(p->x, e, p->detail, NULL);
+		return;
+	}
+	text = !p->stored ? p->text : census->policy ? census->policy->text : BYTES("{}");
+	e = p->tested ? trial_run(&trial, p->x->arena, census, text, &why) : trial_compile(&trial, p->x->arena, census, text, &why);
+	if (e)
+		policy_text_refuse(p->x, e, p->detail, &why, &trial.tests);
+	else
+		p->on_tried(p, census, &trial);
+	trial_end(&trial);
+}
+
+void policy_trial_run(struct policy_trial *p)
+{
+	struct coordinator *c = p->x->program;
+
+	census_take(c->pg, asker_of(p->x)->tailnet.id, p->x->arena, on_census, p);
+}

@@ -1,0 +1,151 @@
+#include "autoapprove.h"
+
+#include "act.h"
+#include "approve.h"
+#include "log.h"
+#include "nodes.h"
+#include "tailnets.h"
+#include "users.h"
+
+enum { OPEN_MAX = 64 };
+
+static bool is_approved(const struct node *node, struct prefix route)
+{
+	for (size_t i = 0; i < node->approved_count; i++)
+		if (!prefix_compare(node->routes_approved[i], route))
+			return true;
+	return false;
+}
+
+bool autoapprove_add(struct tx *tx, const struct trial *trial, const struct node *node)
+{
+	struct prefix *routes;
+	size_t count = 0;
+
+	if (!node->approved || !node->advertised_count || (!trial->document->route_approver_count && !trial->document->exit_approvers.count))
+		return false;
+	routes = ARENA_ARRAY(tx_arena(tx), struct prefix, node->advertised_count);
+	for (size_t i = 0; i < node->advertised_count; i++)
+		if (!is_approved(node, node->routes_advertised[i]) && approve_route(trial->document, &trial->roll, node, node->routes_advertised[i]))
+			routes[count++] = node->routes_advertised[i];
+	if (count)
+		nodes_add_routes(tx, node->id, routes, count);
+	return count > 0;
+}
+
+/* --- of nodes that advertise ----------------------------------------------------------------------------------------------------------------------------- */
+
+struct approval {
+	struct coordinator *c;
+	struct arena *arena;
+	uint64_t tailnet;
+	struct node *nodes;
+	size_t node_count;
+	struct census census;
+	unsigned rows, users; /* statements */
+};
+
+static void end(struct approval *a, enum err e)
+{
+	struct arena *arena = a->arena;
+
+	if (e && e != ERR_CANCELED)
+		log_warning(TAILNET(a->tailnet), "routes are not approved by the policy", F_ERR(e));
+	if (e != ERR_CANCELED)
+		a->c->approvals_open--;
+	arena_free(&arena);
+}
+
+static void on_approved(void *context, enum err e, struct tx *tx, const struct diag *why)
+{
+	(void)tx, (void)why;
+	end(context, e);
+}
+
+/* A policy that cannot be read any more (a domain that left the tailnet, say) approves nothing. */
+static void approve(struct approval *a, const struct census *census)
+{
+	struct trial trial;
+	struct tx *tx = tx_begin(a->c->pg, a->tailnet, TX_WRITE);
+	bool any = false;
+
+	trial_call_roll(&trial, a->arena, census);
+	if (!document_read(a->arena, census->policy->text, &trial.around, &trial.document, NULL))
+		for (size_t i = 0; i < a->node_count; i++)
+			any |= autoapprove_add(tx, &trial, &a->nodes[i]);
+	if (any) {
+		act_commit(a->c, tx, on_approved, a);
+	} else {
+		tx_abandon(tx);
+		end(a, ERR_NONE);
+	}
+}
+
+static void on_users(void *context, enum err e, struct tx *tx, const struct diag *why)
+{
+	struct approval *a = context;
+	struct tailnet *tailnets;
+
+	(void)why;
+	if (e || !tailnets_read(tx, a->rows, a->arena, &tailnets)) {
+		end(a, e);
+		return;
+	}
+	a->census.tailnet = tailnets[0];
+	a->census.user_count = users_read(tx, a->users, a->arena, &a->census.users);
+	approve(a, &a->census);
+}
+
+static void on_policy(void *context, enum err e, struct tx *tx, const struct diag *why)
+{
+	struct approval *a = context;
+	struct tx *next;
+
+	(void)why;
+	if (e || !policies_read(tx, a->rows, a->arena, &a->census.policy)) {
+		end(a, e);
+		return;
+	}
+	next = tx_begin(a->c->pg, a->tailnet, TX_READ);
+	a->rows = tailnets_get(next);
+	a->users = users_list(next);
+	tx_run(next, on_users, a);
+}
+
+static void on_nodes(void *context, enum err e, struct tx *tx, const struct diag *why)
+{
+	struct approval *a = context;
+	struct tx *next;
+
+	(void)why;
+	if (!e)
+		a->node_count = nodes_read(tx, a->rows, a->arena, &a->nodes);
+	if (!a->node_count) {
+		end(a, e);
+		return;
+	}
+	next = tx_begin(a->c->pg, a->tailnet, TX_READ);
+	a->rows = policies_newest(next);
+	tx_run(next, on_policy, a);
+}
+
+void autoapprove_nodes(struct coordinator *c, uint64_t tailnet, const uint64_t *nodes, size_t count)
+{
+	struct arena *arena;
+	struct approval *a;
+	struct tx *tx;
+
+	if (!count)
+		return;
+	if (c->approvals_open >= OPEN_MAX) {
+		log_warning(TAILNET(tailnet), "routes are not approved by the policy", F_TEXT("why", "too many at once"));
+		return;
+	}
+	c->approvals_open++;
+	arena = arena_new();
+	a = ARENA_NEW(arena, struct approval);
+	*a = (struct approval){.c = c, .arena = arena, .tailnet = tailnet};
+	tx = tx_begin(c->pg, tailnet, TX_READ);
+	a->rows = nodes_advertising(tx, nodes, count);
+	tx_run(tx, on_nodes, a);
+}

@@ -1,0 +1,100 @@
+#include "trial.h"
+
+#include "nodefacts.h"
+#include "table.h"
+
+static void call_users(struct trial *t, const struct census *census)
+{
+	struct roll_user *users = ARENA_ARRAY(t->arena, struct roll_user, census->user_count);
+	size_t most = 0;
+
+	for (size_t i = 0; i < census->user_count; i++) {
+		const struct user *u = &census->users[i];
+
+		users[i] = (struct roll_user){u, u->roles, u->groups, u->group_count};
+		most += u->group_count;
+	}
+	t->roll.users = users;
+	t->roll.user_count = census->user_count;
+
+	struct table *seen = table_new();
+	struct bytes *groups = ARENA_ARRAY(t->arena, struct bytes, most);
+
+	for (size_t i = 0; i < census->user_count; i++)
+		for (size_t k = 0; k < census->users[i].group_count; k++) {
+			struct bytes name = census->users[i].groups[k];
+
+			if (table_find(seen, name))
+				continue;
+			table_put(seen, name, t);
+			groups[t->around.group_count++] = name;
+		}
+	t->around.groups = groups;
+	table_free(&seen);
+}
+
+static void call_nodes(struct trial *t, const struct census *census)
+{
+	struct roll_node *nodes = ARENA_ARRAY(t->arena, struct roll_node, census->node_count);
+	struct roll_fact *told = ARENA_ARRAY(t->arena, struct roll_fact, census->fact_count);
+	size_t at = 0;
+
+	for (size_t i = 0; i < census->fact_count; i++)
+		told[i] = (struct roll_fact){census->facts[i].key, census->facts[i].value};
+	/* Both are sorted by node. */
+	for (size_t i = 0; i < census->node_count; i++) {
+		const struct node *n = &census->nodes[i];
+		struct roll_fact *facts;
+		size_t first;
+
+		while (at < census->fact_count && census->facts[at].node < n->id)
+			at++;
+		for (first = at; at < census->fact_count && census->facts[at].node == n->id;)
+			at++;
+		if (!n->approved)
+			continue;
+		nodes[i].fact_count = nodefacts_of(t->arena, n->hostinfo, told + first, at - first, &facts);
+		nodes[i].facts = facts;
+		nodes[i].node = n;
+	}
+	t->roll.nodes = nodes;
+	t->roll.node_count = census->node_count;
+}
+
+void trial_call_roll(struct trial *trial, struct arena *arena, const struct census *census)
+{
+	*trial = (struct trial){.arena = arena};
+	call_users(trial, census);
+	call_nodes(trial, census);
+	trial->roll.domains = trial->around.domains = census->tailnet.domains;
+	trial->roll.domain_count = trial->around.domain_count = census->tailnet.domain_count;
+}
+
+enum err trial_compile(struct trial *trial, struct arena *arena, const struct census *census, struct bytes text, struct diag *why)
+{
+	enum err e;
+
+	trial_call_roll(trial, arena, census);
+	if (text.len > DOCUMENT_MAX)
+		return diag_set(why, ERR_TOO_BIG, "a policy has at most %d bytes", DOCUMENT_MAX);
+	e = document_read(arena, text, &trial->around, &trial->document, why);
+	/* What the service answers with 500. */
+	if (e == ERR_BUG || e == ERR_NOT_FOUND)
+		e = ERR_MALFORMED;
+	if (!e)
+		trial->policy = policy_compile(trial->document, &trial->roll);
+	return e;
+}
+
+enum err trial_run(struct trial *trial, struct arena *arena, const struct census *census, struct bytes text, struct diag *why)
+{
+	enum err e = trial_compile(trial, arena, census, text, why);
+
+	return e ? e : selftest_run(trial->policy, arena, &trial->tests, why);
+}
+
+void trial_end(struct trial *trial)
+{
+	if (trial->policy)
+		policy_free(&trial->policy);
+}

@@ -1,0 +1,275 @@
+"""The policy through its APIs and the command: kept as it was written, refused with sentence and place, versions, roles, scopes."""
+
+import concurrent.futures
+import json
+
+import pytest
+from actors.asking import ask
+from actors.audits import audited
+from actors.cli import over_socket
+from actors.routing import until
+
+OWN = "/api/fleetscale/v1"
+POLICY = OWN + "/policy"
+V1 = "/api/v1/policy"
+SOON = "2100-01-01T00:00:00Z"
+OPEN = """// Who may reach what: é
+{
+\t/* all, for now */
+\t"grants": [{"src": ["*"], "dst": ["*"], "ip": ["*"]},],
+}
+"""
+CLOSED = '{"acls": []}'
+UNKNOWN_TAG = '{\n  "acls": [\n    {"action": "accept", "src": ["tag:none"], "dst": ["*:*"]}\n  ]\n}\n'
+
+
+@pytest.fixture
+def go(tailnet):
+    def go(method, path, body=None, **more):
+        return ask(tailnet.cluster, method, path, body, tailnet=tailnet.name, **more)
+    return go
+
+
+@pytest.fixture
+def put(go):
+    def put(text, query="", expect=200, **more):
+        answer = go("PUT", POLICY + query, raw=text.encode(), **more)
+        assert answer.status == expect, answer.text
+        return answer
+    return put
+
+
+def users(go):
+    return {u["name"]: u for u in go("GET", OWN + "/users").json["users"]}
+
+
+# --- the text
+
+
+def test_it_is_kept_as_it_was_written(go, put):
+    none = go("GET", POLICY)
+    assert none.status == 404 and none.headers["ETag"] == '"0"' and "no policy" in none.said[0]
+    made = put(OPEN, "?note=the%20first")
+    shown = made.json["policy"]
+    assert (shown["version"], shown["note"], shown["size"]) == ("1", "the first", len(OPEN.encode())) and shown["author"].startswith("operator ")
+    read = go("GET", POLICY, coordinator=1)
+    assert read.text == OPEN and read.headers["ETag"] == made.headers["ETag"] and read.headers["Content-Type"] == "application/hujson"
+    same = go("GET", POLICY, If_None_Match=read.headers["ETag"])
+    assert same.status == 304 and same.text == ""
+    line = audited(lambda: go("GET", OWN + "/audits").json["audits"], lambda a: a["action"] == "policy.update")
+    assert line["after"]["version"] == 1 and line["after"]["note"] == "the first"
+
+
+def test_the_old_api(go):
+    none = go("GET", V1)
+    assert none.status == 500 and none.said == ["acl policy not found"]
+    made = go("PUT", V1, {"policy": OPEN})
+    assert made.status == 200 and made.json["policy"] == OPEN, made.text
+    assert go("GET", V1, coordinator=1).json == made.json
+    assert go("POST", V1 + "/check", {"policy": CLOSED}).json == {}
+    bad = go("POST", V1 + "/check", {"policy": UNKNOWN_TAG})
+    assert bad.status == 400 and bad.said == ['src=tag not found: "tag:none"']
+    assert go("PUT", V1, {"policy": UNKNOWN_TAG}).status == 400
+    assert go("GET", V1).json["policy"] == OPEN
+    assert go("PUT", V1, {"policy": 7}).status == 422
+
+
+@pytest.mark.parametrize("text,sentence,line", [
+    (UNKNOWN_TAG, 'src=tag not found: "tag:none"', 3),
+    ('{"grants": [\n{"src": ["*"], "dst": ["*"]}]}', "ip and app can not both be empty", 2),
+    ('{"acls": [\n\n}', None, 3),
+    ('{"acls": [], "acls": []}', None, 1),
+])
+def test_a_refusal_has_sentence_and_place(go, put, text, sentence, line):
+    put(CLOSED)
+    put("", expect=400)
+    for answer in (put(text, expect=400), go("POST", POLICY + "/check", raw=text.encode())):
+        assert answer.status == 400 and (sentence is None or answer.said == [sentence]), answer.text
+        assert answer.json["errors"][0]["location"].startswith(f"line {line}, column "), answer.text
+    assert go("GET", POLICY).text == CLOSED and len(go("GET", POLICY + "/history").json["versions"]) == 1
+
+
+def test_failed_tests_refuse(go, put, tailnet):
+    tailnet.raw("pc")
+    address = go("GET", OWN + "/nodes").json["nodes"][0]["ipAddresses"][0]
+    put(CLOSED)
+    text = json.dumps({"acls": [], "tests": [{"src": address, "accept": [f"{address}:22"]}, {"src": address, "deny": [f"{address}:23"]}]})
+    answer = put(text, expect=400)
+    assert answer.json["message"] == "test(s) failed" and len(answer.said) == 2 and address in answer.said[1], answer.text
+    told = go("POST", POLICY + "/test", raw=text.encode()).json
+    assert (told["passed"], told["testsRun"], told["testsFailed"]) == (False, 2, 1) and told["failures"][0]["src"] == address
+    assert go("POST", POLICY + "/test").json == {"passed": True, "testsRun": 0, "testsFailed": 0, "failures": []}, "of the policy in force"
+    assert go("GET", POLICY).text == CLOSED
+
+
+def test_what_is_too_big_is_refused_before_it_is_read(go, put):
+    most = 10 << 20
+    text = CLOSED + "/" * 2
+    text += "x" * (most - len(text))
+    put(text)
+    assert go("GET", POLICY).text == text
+    put(text + "x", expect=413)
+    assert go("PUT", V1, {"policy": text + "x"}).status == 413
+    deep = go("POST", POLICY + "/check", raw=b"[" * 100000)
+    assert deep.status == 400, deep.text
+    assert go("GET", POLICY).text == text
+
+
+# --- versions
+
+
+def test_who_changes_what_another_changed_is_refused(go, put):
+    first = put(CLOSED, If_Match='"0"').headers["ETag"]
+    put(OPEN, expect=412, If_Match='"0"')
+    second = put(OPEN, If_Match=first).headers["ETag"]
+    refused = put(CLOSED, expect=412, If_Match=first)
+    assert refused.json["errors"][0]["location"] == "header.If-Match"
+    assert go("GET", POLICY).headers["ETag"] == second
+    put(CLOSED, If_Match="*")
+
+
+def test_of_many_at_once_one_wins(put, go):
+    tag = put(CLOSED).headers["ETag"]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda i: go("PUT", POLICY, raw=(CLOSED + f" // {i}").encode(), coordinator=i % 2, If_Match=tag).status, range(8)))
+    assert sorted(answers) == [200] + [412] * 7
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda i: go("PUT", POLICY, raw=(CLOSED + f" // {i}").encode(), coordinator=i % 2).status, range(8)))
+    assert answers == [200] * 8, "without a condition each is a version"
+    assert go("GET", POLICY + "/history").json["versions"][0]["version"] == "10"
+
+
+def test_history_and_rollback(go, put):
+    for text in (CLOSED, OPEN, CLOSED + " "):
+        put(text)
+    page = go("GET", POLICY + "/history?limit=2").json
+    assert [v["version"] for v in page["versions"]] == ["3", "2"]
+    rest = go("GET", POLICY + "/history?limit=2&cursor=" + page["nextCursor"]).json
+    assert [v["version"] for v in rest["versions"]] == ["1"] and rest["nextCursor"] is None
+    assert go("GET", POLICY + "/history/2").text == OPEN
+    back = go("POST", POLICY + "/rollback", {"version": "2"}, coordinator=1)
+    assert back.status == 200 and back.json["policy"]["version"] == "4" and back.json["policy"]["note"] == "as version 2", back.text
+    assert go("GET", POLICY).text == OPEN
+    assert go("POST", POLICY + "/rollback", {"version": "99"}).status == 404
+    assert go("POST", POLICY + "/rollback", {}).status == 400
+    assert go("GET", POLICY + "/history/99").status == 404 and go("GET", POLICY + "/history/x").status == 400
+
+
+def test_another_tailnet_has_its_own(go, put, tailnet, tailnets):
+    other = tailnets("other")
+    put(OPEN)
+    key = tailnet.cluster.api("POST", OWN + "/keys", {"scopes": ["policy"], "expiration": SOON}, other.name)["apiKey"]
+    assert ask(tailnet.cluster, "GET", POLICY, key=key).status == 404
+    assert ask(tailnet.cluster, "GET", POLICY, key=key, tailnet=tailnet.name).said == ["tailnet not found"]
+    assert ask(tailnet.cluster, "GET", POLICY + "/history/1", key=key).status == 404
+    assert ask(tailnet.cluster, "PUT", POLICY, key=key, raw=CLOSED.encode()).status == 200
+    assert go("GET", POLICY).text == OPEN
+
+
+# --- what it means
+
+
+def test_explain_and_preview(go, put, tailnet):
+    key = tailnet.authkey(reusable=True)
+    for name in ("pc", "box"):
+        tailnet.raw(name, authkey=key)
+    nodes = {n["givenName"]: n for n in go("GET", OWN + "/nodes").json["nodes"]}
+
+    def explain(**more):
+        answer = go("POST", POLICY + "/explain", {"src": "pc", "dst": "box", "port": 22, **more})
+        assert answer.status == 200, answer.text
+        return answer.json
+    nothing = explain()
+    assert nothing["allowed"] and nothing["rules"][0]["line"] == 0 and nothing["decidedBy"]["name"] == "box"
+    text = json.dumps({"acls": [{"action": "accept", "src": [nodes["pc"]["ipAddresses"][0]], "dst": [nodes["box"]["ipAddresses"][0] + ":22"]}]})
+    seen = go("POST", POLICY + "/preview", raw=text.encode()).json
+    assert seen["openedCount"] == 0 and seen["closedCount"] > 0
+    put("{\n" + text[1:])
+    assert explain()["rules"] == [{"line": 2, "column": explain()["rules"][0]["column"], "kind": "acl", "bySubnetRoute": False}]
+    assert not explain(port=23)["allowed"] and not explain(src="box", dst="pc")["allowed"]
+    assert not explain(proto="sctp")["allowed"]
+    opens = go("POST", POLICY + "/preview", raw=OPEN.encode()).json
+    assert opens["openedCount"] > 0 and opens["closedCount"] == 0 and {o["src"]["name"] for o in opens["opened"]} == {"pc", "box"}
+    assert go("POST", POLICY + "/explain", {"src": "nobody", "dst": "box"}).status == 404
+    assert go("POST", POLICY + "/explain", {"src": "pc", "dst": "box", "proto": "x"}).status == 400
+
+
+def test_routes_are_approved_by_it(go, put, tailnet):
+    tailnet.raw("router", Hostinfo={"OS": "linux", "Hostname": "router", "RoutableIPs": ["10.7.0.0/16", "10.8.0.0/16"]})
+    text = json.dumps({"acls": [], "autoApprovers": {"routes": {"10.7.0.0/16": ["autogroup:member"]}}})
+    assert put(text).json["nodesApproved"] == 1
+    assert go("GET", OWN + "/nodes", coordinator=1).json["nodes"][0]["approvedRoutes"] == ["10.7.0.0/16"]
+    assert put(text).json["nodesApproved"] == 0, "what it stands for is not told again"
+
+
+def test_routes_are_approved_when_a_node_comes(go, put, tailnet):
+    put(json.dumps({"acls": [], "autoApprovers": {"routes": {"10.7.0.0/16": ["autogroup:member"]}}}))
+    tailnet.raw("router", Hostinfo={"OS": "linux", "Hostname": "router", "RoutableIPs": ["10.7.1.0/24", "10.8.0.0/16"]})
+    until(lambda: go("GET", OWN + "/nodes", coordinator=1).json["nodes"][0]["approvedRoutes"] == ["10.7.1.0/24"], 15, "the route is approved")
+    number = go("GET", OWN + "/nodes").json["nodes"][0]["id"]
+    assert go("POST", f"/api/v1/node/{number}/approve_routes", {"routes": []}).status == 200
+    assert go("GET", OWN + "/nodes").json["nodes"][0]["approvedRoutes"] == [], "an administrator's word stands"
+
+
+# --- users and domains
+
+
+def test_roles_and_groups(go, tailnet):
+    for name in ("ann", "bob"):
+        assert go("POST", "/api/v1/user", {"name": name}).status == 200
+    people = users(go)
+    assert people["ann"]["role"] == "member" and people["ann"]["groups"] == []
+
+    def place(name, **members):
+        return go("PATCH", f"{OWN}/users/{people[name]['id']}", members)
+    assert place("ann", role="owner", groups=["group:ops"]).json["user"]["groups"] == ["group:ops"]
+    assert place("bob", role="owner").json["user"]["role"] == "owner"
+    assert users(go)["ann"]["role"] == "admin", "there is one owner"
+    assert place("ann", groups=[]).json["user"]["groups"] == []
+    assert place("ann", role="king").status == 400 and place("ann", groups=["ops"]).status == 400
+    assert go("PATCH", f"{OWN}/users/999999999", {"role": "admin"}).status == 404
+    line = audited(lambda: go("GET", OWN + "/audits").json["audits"], lambda a: a["action"] == "user.update" and "role" in (a["after"] or {}))
+    assert line["after"]["role"] in ("owner", "admin")
+
+
+def test_a_policy_names_domains_and_outer_groups(go, put):
+    text = json.dumps({"grants": [{"src": ["user:*@example.com"], "dst": ["*"], "ip": ["*"]}]})
+    put(text, expect=400)
+    changed = go("PATCH", OWN + "/settings", {"domains": ["example.com"]})
+    assert changed.status == 200 and changed.json["settings"]["domains"] == ["example.com"], changed.text
+    put(text)
+    assert go("PATCH", OWN + "/settings", {"domains": ["Not A Domain"]}).status == 400
+    text = json.dumps({"grants": [{"src": ["group:outer"], "dst": ["*"], "ip": ["*"]}]})
+    put(text, expect=400)
+    go("POST", "/api/v1/user", {"name": "ann"})
+    go("PATCH", f"{OWN}/users/{users(go)['ann']['id']}", {"groups": ["group:outer"]})
+    put(text)
+
+
+# --- the command
+
+
+def test_the_command(tailnet, traces, tmp_path):
+    cli = over_socket(tailnet.cluster, traces, tailnet.name, 1)
+    first, second = tmp_path / "first.hujson", tmp_path / "second.hujson"
+    first.write_text(OPEN)
+    second.write_text(OPEN.replace("for now", "for ever"))
+    assert "no policy" in cli.say("policy", "get", expect=1)["error"]
+    assert cli.run("policy", "set", "-f", str(first), "-n", "so it begins").stdout == "Policy updated.\n"
+    assert cli.run("policy", "get").stdout == OPEN
+    assert cli.run("policy", "check", str(second)).stdout == "Policy is valid\n"
+    diff = cli.run("policy", "diff", str(second)).stdout
+    assert "-\t/* all, for now */\n+\t/* all, for ever */\n" in diff
+    cli.say("policy", "put", str(second))
+    assert [(v["version"], v["note"]) for v in cli.say("policy", "history")] == [("2", ""), ("1", "so it begins")]
+    assert cli.run("policy", "diff", "--from", "1", "--to", "2").stdout == diff
+    assert cli.run("policy", "rollback", "1").stdout
+    assert cli.run("policy", "get").stdout == OPEN and cli.run("policy", "get", "--version", "2").stdout == second.read_text()
+    bad = tmp_path / "bad.hujson"
+    bad.write_text(UNKNOWN_TAG)
+    assert 'src=tag not found: "tag:none"' in cli.say("policy", "set", "-f", str(bad), expect=1)["error"]
+    assert cli.run("policy", "test").stdout == "0 tests passed.\n"
+    assert cli.say("policy", "preview", str(first))["openedCount"] == 0
+    cli.say("users", "create", "ann")
+    assert cli.say("users", "role", "ann", "it-admin", "-g", "group:a,group:b")["groups"] == ["group:a", "group:b"]
+    assert "role is one of" in cli.say("users", "role", "ann", "king", expect=1)["error"]
