@@ -24,6 +24,8 @@ struct sshrules {
 };
 
 struct sshrules sshrules_of(struct policy *policy, struct arena *arena, uint32_t slot);
+/* Whether one rule lets that source address in under that login. */
+bool sshrule_applies(const struct sshrule *rule, struct ip source, struct bytes login);
 /* How the destination's client would judge: the first rule for that source address that maps the login (18.4). NULL: refused. */
 const struct sshrule *sshrules_judge(const struct sshrules *rules, struct ip source, struct bytes login);
 
