@@ -375,7 +375,8 @@ static enum err check_utf8(struct reader *r)
 
 enum err hujson_parse(struct arena *arena, struct bytes source, struct json *root, struct diag *why)
 {
-	struct reader start = {arena, source.at, source.at + source.len, source.at, 1, 0, why}, r = start;
+	const uint8_t *first = source.len ? source.at : (const uint8_t *)""; /* no pointer may be moved from NULL, not even by nothing */
+	struct reader start = {arena, first, first + source.len, first, 1, 0, why}, r = start;
 	*root = (struct json){0};
 	enum err e = check_utf8(&r);
 	if (e)
