@@ -20,6 +20,7 @@ PROBES = ((6, 22), (6, 80), (6, 8050), (17, 53), (17, 65535), (132, 443), (1, 0)
 class Maker:
     def __init__(self, seed):
         self.r = random.Random(seed)
+        self.steering = self.chance(0.25)  # many routers with via, few rules beside it
 
     def chance(self, p):
         return self.r.random() < p
@@ -34,12 +35,12 @@ class Maker:
         numbers = r.sample(range(1, 40), 14) if self.chance(0.5) else list(range(1, 15))
         order = r.sample(range(14), 14)
         for i in range(r.randint(2, 14)):
-            tagged = self.chance(0.5)
-            tags = sorted(set(self.some(TAGS, 1, 3))) if tagged else []
+            tagged = self.chance(0.6 if self.steering else 0.5)
+            tags = sorted(set(self.some(TAGS[2:] if self.steering else TAGS, 1, 3))) if tagged else []
             routable = []
-            if self.chance(0.45):
-                routable += sorted(set(self.some(ROUTES, 1, 3)))
-            if self.chance(0.25):
+            if self.chance(0.7 if self.steering else 0.45):
+                routable += sorted(set(self.some(ROUTES[:4] if self.steering else ROUTES, 1, 3)))
+            if self.chance(0.4 if self.steering else 0.25):
                 routable += list(EXITS) if self.chance(0.8) else [r.choice(EXITS)]
             approved = [x for x in routable if self.chance(0.8)]
             nodes[f"n{i:02}"] = {
@@ -109,9 +110,9 @@ class Maker:
         if self.chance(0.12):
             out["src"] = self.self_src()
             out["dst"].insert(self.r.randint(0, len(out["dst"])), "autogroup:self")
-        elif self.chance(0.4):
-            out["via"] = sorted(set(self.some(TAGS, 1, 2)))
-            out["dst"] = [self.r.choice([*PREFIXES[:14], "net", "deep", "autogroup:internet", "*"])
+        elif self.chance(0.8 if self.steering else 0.4):
+            out["via"] = sorted(set(self.some(TAGS[2:] if self.steering else TAGS, 1, 2)))
+            out["dst"] = [self.r.choice([*PREFIXES[:14], *ROUTES[:4], "net", "deep", *["autogroup:internet"] * 4, "*"])
                           for _ in range(self.r.randint(1, 2))]
         if self.chance(0.35):
             out["app"] = {name: [{"n": self.r.randint(0, 9)}] for name in set(self.some(APPS, 1, 2))}
@@ -172,8 +173,8 @@ class Maker:
                        "ipset:more": ["ipset:some", "host:web", "remove 10.44.0.0/14", "fd00:1::/63"]},
             "tagOwners": {t: self.some(["odin@example.com", "group:dev", "tag:a", "autogroup:admin"], 0, 2) for t in TAGS}}
         if self.chance(0.75):
-            out["acls"] = [self.acl() for _ in range(r.randint(0, 4))]
-        if self.chance(0.75):
+            out["acls"] = [self.acl() for _ in range(r.randint(0, 1 if self.steering else 4))]
+        if self.steering or self.chance(0.75):
             out["grants"] = [self.grant() for _ in range(r.randint(0, 4))]
         if self.chance(0.4):
             out["ssh"] = [self.ssh() for _ in range(r.randint(1, 3))]
