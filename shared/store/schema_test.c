@@ -174,10 +174,10 @@ static const struct {
 	bool writable; /* by coordinators: UPDATE */
 	bool fixed;    /* no UPDATE, but DELETE */
 } tables[] = {
-	{"tailnets", "id", true, true},         {"generations", "tailnet_id", true, true},     {"cursors", "tailnet_id", false, true},
-	{"users", "tailnet_id", true, true},    {"nodes", "tailnet_id", true, true},           {"authkeys", "tailnet_id", false, true},
-	{"apikeys", "tailnet_id", false, true}, {"logins", "tailnet_id", false, true},         {"journal", "tailnet_id", true, false},
-	{"audits", "tailnet_id", false, false}, {"policies", "tailnet_id", true, false, true}, {"user_groups", "tailnet_id", true, false, true},
+	{"tailnets", "id", true, true, false},         {"generations", "tailnet_id", true, true, false}, {"cursors", "tailnet_id", false, true, false},
+	{"users", "tailnet_id", true, true, false},    {"nodes", "tailnet_id", true, true, false},       {"authkeys", "tailnet_id", false, true, false},
+	{"apikeys", "tailnet_id", false, true, false}, {"logins", "tailnet_id", false, true, false},     {"journal", "tailnet_id", true, false, false},
+	{"audits", "tailnet_id", false, false, false}, {"policies", "tailnet_id", true, false, true},    {"user_groups", "tailnet_id", true, false, true},
 };
 
 static void no_tailnet_sees_or_touches_another(void **state)
