@@ -6,7 +6,7 @@
 #include "nodejson.h"
 #include "secret.h"
 
-enum { PER_SEGMENT = 12 }; /* most variants of a segment: a few views times forms times encodings */
+enum { PER_SEGMENT = 32 }; /* most variants of a segment: a few views times forms times encodings */
 
 struct chunk_cache {
 	struct chunk **first; /* by segment, newest first */
@@ -75,7 +75,7 @@ enum err chunk_write(const struct snapshot *s, struct chunk_key key, bool last, 
 		uint32_t slot = first + (uint32_t)__builtin_ctzll(left);
 		uint64_t owner = node_wire_user(s->seats[slot].node);
 		if (key.kind == CHUNK_PEERS)
-			nodejson_peer(&w, NULL, s, slot, key.form);
+			nodejson_peer(&w, NULL, s, key.view, slot, key.form);
 		else if (is_first_of_owner(s, first, key.mask & (lowest - 1), owner))
 			nodejson_profile(&w, s, owner);
 		wrote = true;
@@ -92,7 +92,7 @@ static bool is_current(const struct chunk *chunk, const struct snapshot *s)
 
 static bool key_equals(const struct chunk_key *a, const struct chunk_key *b)
 {
-	return a->kind == b->kind && a->segment == b->segment && a->mask == b->mask && a->form == b->form && a->zstd == b->zstd;
+	return a->kind == b->kind && a->segment == b->segment && a->mask == b->mask && a->form == b->form && a->shown == b->shown && a->zstd == b->zstd;
 }
 
 static void reach(struct chunk_cache *c, uint32_t segments)
@@ -154,6 +154,7 @@ const struct chunk *chunk_get(struct chunk_cache *c, const struct snapshot *s, s
 	uint8_t hash[32];
 	chunk = x_zalloc(sizeof *chunk);
 	chunk->key = key;
+	chunk->key.view = NULL;
 	chunk->version = s->version;
 	chunk->body = body;
 	hash_bytes(body_bytes(body), hash);

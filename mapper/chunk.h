@@ -4,17 +4,19 @@
 #ifndef CHUNK_H
 #define CHUNK_H
 
+#include "class.h"
 #include "linkframe.h"
-#include "snapshot.h"
 
 enum chunk_kind { CHUNK_PEERS, CHUNK_PROFILES };
 
 struct chunk_key {
 	enum chunk_kind kind;
 	uint32_t segment;
-	uint64_t mask; /* slots of the segment that are shown */
-	unsigned form; /* nodejson_form; 0 for profiles */
+	uint64_t mask;  /* slots of the segment that are shown */
+	unsigned form;  /* nodejson_form; 0 for profiles */
+	uint64_t shown; /* view_form; 0 for profiles */
 	bool zstd;
+	const struct view *view; /* by which it is made; not part of what is compared */
 };
 
 struct chunk {

@@ -13,8 +13,9 @@
 static struct chunk_key key_of(const struct madeup *m, enum chunk_kind kind, uint32_t segment, bool zstd)
 {
 	return (struct chunk_key){.kind = kind,
+				  .view = m->views.everybody,
 				  .segment = segment,
-				  .mask = bitset_word(&m->views.of[VIEW_EVERYBODY].row, segment),
+				  .mask = bitset_word(&m->views.everybody->row, segment),
 				  .form = kind == CHUNK_PEERS ? CAPVER_HOME_DERP : 0,
 				  .zstd = zstd};
 }

@@ -18,7 +18,7 @@ static void rows_of_the_past_are_exact(void **state)
 	(void)state;
 	srand(1);
 	madeup_new(&m, NODES, 4096);
-	const struct view *view = &m.views.of[VIEW_EVERYBODY];
+	const struct view *view = m.views.everybody;
 	bitset_init(&row);
 	for (size_t v = 0; v < COUNT_OF(then); v++)
 		bitset_init(&then[v]);
@@ -47,7 +47,7 @@ static void history_ends(void **state)
 	struct bitset row;
 	(void)state;
 	madeup_new(&m, NODES, 64);
-	const struct view *view = &m.views.of[VIEW_EVERYBODY];
+	const struct view *view = m.views.everybody;
 	bitset_init(&row);
 	for (int i = 0; i < 200; i++) {
 		m.rows[0].approved = !m.rows[0].approved;
@@ -69,12 +69,137 @@ static void only_approved_nodes_see_and_are_seen(void **state)
 	madeup_new(&m, 3, 64);
 	m.rows[1].approved = false;
 	madeup_hand_over(&m, 1, 1, CHANGE_NODE_APPROVAL);
-	assert_int_equal(view_of(&m.views, m.snapshot, madeup_slot(&m, 0))->kind, VIEW_EVERYBODY);
-	assert_int_equal(view_of(&m.views, m.snapshot, madeup_slot(&m, 1))->kind, VIEW_NOBODY);
-	assert_int_equal(view_of(&m.views, m.snapshot, 77)->kind, VIEW_NOBODY);
-	assert_false(bitset_has(&m.views.of[VIEW_EVERYBODY].row, madeup_slot(&m, 1)));
-	assert_int_equal(bitset_population(&m.views.of[VIEW_EVERYBODY].row), 2);
-	assert_int_equal(bitset_population(&m.views.of[VIEW_NOBODY].row), 0);
+	assert_ptr_equal(view_of(&m.views, m.snapshot, madeup_slot(&m, 0)), m.views.everybody);
+	assert_ptr_equal(view_of(&m.views, m.snapshot, madeup_slot(&m, 1)), m.views.nobody);
+	assert_ptr_equal(view_of(&m.views, m.snapshot, 77), m.views.nobody);
+	assert_false(bitset_has(&m.views.everybody->row, madeup_slot(&m, 1)));
+	assert_int_equal(bitset_population(&m.views.everybody->row), 2);
+	assert_int_equal(bitset_population(&m.views.nobody->row), 0);
+	madeup_free(&m);
+}
+
+#define RULE(src, dst) "{\"action\": \"accept\", \"src\": [\"" src "\"], \"dst\": [\"" dst "\"]}"
+#define USER(n) "user" #n "@made-up.example"
+
+static struct view *view_of_row(struct madeup *m, size_t row)
+{
+	return view_of(&m->views, m->snapshot, madeup_slot(m, row));
+}
+
+/* Row n belongs to user n; each user has one node. */
+static void a_view_is_what_a_sight_holds(void **state)
+{
+	struct madeup m;
+	(void)state;
+	madeup_new(&m, 40, 64);
+	madeup_policy(&m, "{\"acls\": [" RULE(USER(0), USER(1) ":*") "]}");
+	assert_int_equal(m.views.rules->state, RULES_COMPILED);
+	assert_true(bitset_has(&view_of_row(&m, 0)->row, madeup_slot(&m, 1)));
+	assert_true(bitset_has(&view_of_row(&m, 1)->row, madeup_slot(&m, 0)));
+	assert_false(bitset_has(&view_of_row(&m, 0)->row, madeup_slot(&m, 2)));
+	assert_false(bitset_has(&view_of_row(&m, 2)->row, madeup_slot(&m, 0)));
+	m.rows[0].approved = false;
+	madeup_hand_over(&m, 0, 1, CHANGE_NODE_APPROVAL);
+	assert_ptr_equal(view_of_row(&m, 0), m.views.nobody);
+	assert_false(bitset_has(&view_of_row(&m, 1)->row, madeup_slot(&m, 0)));
+	madeup_free(&m);
+}
+
+static void a_view_goes_on_with_its_nodes(void **state)
+{
+	struct madeup m;
+	struct bitset row;
+	(void)state;
+	bitset_init(&row);
+	madeup_new(&m, 40, 64);
+	madeup_policy(&m, "{\"acls\": [" RULE(USER(0), USER(1) ":*") "]}");
+	struct view *view = view_of_row(&m, 0);
+	uint64_t before = m.snapshot->version;
+	madeup_policy(&m, "{\"acls\": [" RULE(USER(0), USER(1) ":*") ", " RULE(USER(0), USER(2) ":22") "]}");
+	assert_ptr_equal(view_of_row(&m, 0), view);
+	assert_true(bitset_has(&view->row, madeup_slot(&m, 2)));
+	assert_int_equal(view_at(view, before, &row), ERR_NONE);
+	assert_true(bitset_has(&row, madeup_slot(&m, 1)));
+	assert_false(bitset_has(&row, madeup_slot(&m, 2)));
+	bitset_clear(&row);
+	madeup_free(&m);
+}
+
+/* The same row, and yet not the same view of it. */
+static void other_routes_are_another_view(void **state)
+{
+	static struct prefix route = {.ip = {.family = IP_V4, .byte = {10, 1}}, .bits = 16};
+	struct madeup m;
+	struct bitset slots;
+	(void)state;
+	bitset_init(&slots);
+	madeup_new(&m, 3, 64);
+	m.rows[2].routes_advertised = m.rows[2].routes_approved = m.rows[2].routes_primary = &route;
+	m.rows[2].advertised_count = m.rows[2].approved_count = m.rows[2].primary_count = 1;
+	madeup_hand_over(&m, 2, 1, CHANGE_NODE_ROUTES);
+	uint32_t router = madeup_slot(&m, 2);
+	madeup_policy(&m, "{\"acls\": [" RULE(USER(0), USER(2) ":*") ", " RULE(USER(1), USER(2) ":*") ", " RULE(USER(0), "10.1.0.0/16:*") "]}");
+	struct view *view = view_of_row(&m, 0);
+	uint64_t before = m.snapshot->version;
+	assert_non_null(view_router(view, router));
+	assert_null(view_router(view_of_row(&m, 1), router));
+	assert_int_not_equal(view_form(view, 0, 7), view_form(view_of_row(&m, 1), 0, 7));
+	assert_int_not_equal(view_form(view, 0, 7), view_form(view, 0, 3));
+	madeup_policy(&m, "{\"acls\": [" RULE(USER(0), USER(2) ":*") ", " RULE(USER(1), USER(2) ":*") "]}");
+	assert_int_equal(view_reshown(view, before, view_of_row(&m, 0), m.snapshot, &slots), ERR_NONE);
+	assert_true(bitset_has(&slots, router));
+	assert_int_equal(bitset_population(&slots), 1);
+	bitset_clear(&slots);
+	madeup_free(&m);
+}
+
+static void an_unreadable_policy_closes_everything(void **state)
+{
+	struct madeup m;
+	(void)state;
+	madeup_new(&m, 10, 64);
+	madeup_policy(&m, "{\"rules\": []}");
+	assert_int_equal(m.views.rules->state, RULES_CLOSED);
+	for (size_t i = 0; i < 10; i++)
+		assert_ptr_equal(view_of_row(&m, i), m.views.nobody);
+	madeup_policy(&m, "{}");
+	assert_int_equal(m.views.rules->state, RULES_COMPILED);
+	assert_int_equal(bitset_population(&view_of_row(&m, 3)->row), 10);
+	madeup_free(&m);
+}
+
+static void a_view_ends_with_its_last_stream(void **state)
+{
+	struct madeup m;
+	(void)state;
+	madeup_new(&m, 10, 64);
+	madeup_policy(&m, "{}");
+	struct view *view = view_of_row(&m, 0);
+	assert_int_equal(m.views.count, 1);
+	view->holders++;
+	madeup_policy(&m, "{\"rules\": []}");
+	assert_int_equal(m.views.count, 1);
+	view->holders--;
+	views_tidy(&m.views);
+	assert_int_equal(m.views.count, 0);
+	madeup_free(&m);
+}
+
+static void rows_alone_are_no_reason_to_compile(void **state)
+{
+	struct madeup m;
+	(void)state;
+	madeup_new(&m, 10, 64);
+	madeup_policy(&m, "{}");
+	uint64_t serial = m.views.rules->serial;
+	madeup_move(&m, 3);
+	madeup_hand_over(&m, 3, 1, CHANGE_NODE_ENDPOINTS);
+	m.rows[3].home_relay++;
+	madeup_hand_over(&m, 3, 1, CHANGE_NODE_RELAY);
+	assert_int_equal(m.views.rules->serial, serial);
+	m.rows[3].user = m.users[9].id;
+	madeup_hand_over(&m, 3, 1, CHANGE_NODE_OWNER);
+	assert_int_equal(m.views.rules->serial, serial + 1);
 	madeup_free(&m);
 }
 
@@ -84,6 +209,12 @@ int main(void)
 		cmocka_unit_test(rows_of_the_past_are_exact),
 		cmocka_unit_test(history_ends),
 		cmocka_unit_test(only_approved_nodes_see_and_are_seen),
+		cmocka_unit_test(a_view_is_what_a_sight_holds),
+		cmocka_unit_test(a_view_goes_on_with_its_nodes),
+		cmocka_unit_test(other_routes_are_another_view),
+		cmocka_unit_test(an_unreadable_policy_closes_everything),
+		cmocka_unit_test(a_view_ends_with_its_last_stream),
+		cmocka_unit_test(rows_alone_are_no_reason_to_compile),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

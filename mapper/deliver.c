@@ -21,6 +21,7 @@ void deliver_clear(struct deliver *d)
 	for (size_t i = 0; i < d->group_room; i++)
 		free(d->groups[i].streams);
 	free(d->groups);
+	free(d->index);
 	free(d->gates);
 	free(d->gate_pieces);
 }
@@ -69,20 +70,47 @@ static void deliver_farewell(struct deliver *d, struct gate *gate, const struct 
 
 /* ---- deltas ---- */
 
+static size_t hash_of(const struct view *told, uint64_t version, struct class class)
+{
+	uint64_t hash = (uintptr_t)told * UINT64_C(0x9e3779b97f4a7c15) ^ (uintptr_t) class.view;
+	hash = (hash ^ version) * UINT64_C(0x9e3779b97f4a7c15) ^ ((uint64_t) class.band << 1 | class.zstd);
+	hash *= UINT64_C(0x9e3779b97f4a7c15);
+	return (size_t)(hash >> 32);
+}
+
+/* The place of a group with these marks, or the empty one where it belongs. */
+static uint32_t *index_at(struct deliver *d, const struct view *told, uint64_t version, struct class class)
+{
+	size_t mask = d->index_room - 1;
+	for (size_t i = hash_of(told, version, class) & mask;; i = (i + 1) & mask) {
+		const struct delivery *group = d->index[i] ? &d->groups[d->index[i] - 1] : NULL;
+		if (!group || (group->version == version && group->told == told && class_equal(group->class, class)))
+			return &d->index[i];
+	}
+}
+
+static void groups_grow(struct deliver *d)
+{
+	size_t room = d->group_room ? d->group_room * 2 : 8;
+	d->groups = x_realloc(d->groups, room * sizeof *d->groups);
+	memset(d->groups + d->group_room, 0, (room - d->group_room) * sizeof *d->groups);
+	d->group_room = room;
+	d->index_room = room * 2;
+	free(d->index);
+	d->index = x_zalloc(d->index_room * sizeof *d->index);
+	for (size_t i = 0; i < d->group_count; i++)
+		*index_at(d, d->groups[i].told, d->groups[i].version, d->groups[i].class) = (uint32_t)i + 1;
+}
+
 static struct delivery *group_for(struct deliver *d, const struct stream *stream, struct class class)
 {
-	for (size_t i = d->group_count; i--;) {
-		struct delivery *group = &d->groups[i];
-		if (group->version == stream->version && group->told == stream->class.view && class_equal(group->class, class))
-			return group;
-	}
-	if (d->group_count == d->group_room) {
-		size_t room = d->group_room ? d->group_room * 2 : 8;
-		d->groups = x_realloc(d->groups, room * sizeof *d->groups);
-		memset(d->groups + d->group_room, 0, (room - d->group_room) * sizeof *d->groups);
-		d->group_room = room;
-	}
+	if (d->group_count == d->group_room)
+		groups_grow(d);
+	uint32_t *at = index_at(d, stream->class.view, stream->version, class);
+	if (*at)
+		return &d->groups[*at - 1];
 	struct delivery *group = &d->groups[d->group_count++];
+	*at = (uint32_t)d->group_count;
 	group->told = stream->class.view;
 	group->version = stream->version;
 	group->class = class;
@@ -105,6 +133,12 @@ static void end_group(struct delivery *group, enum link_end reason)
 		stream_end(group->streams[i], reason);
 }
 
+/* Whether it must have a body of its own. */
+static bool is_mover(const struct deliver *d, const struct delivery *group, const struct stream *stream)
+{
+	return delta_moved(&d->delta, stream->slot) || rules_moved(group->class.view->rules, stream->slot, group->version);
+}
+
 /* To those who did not move themselves: one body. */
 static enum err tell_bystanders(struct deliver *d, struct gate *gate, const struct snapshot *s, struct delivery *group)
 {
@@ -115,7 +149,7 @@ static enum err tell_bystanders(struct deliver *d, struct gate *gate, const stru
 		d->gates = x_realloc(d->gates, d->gate_room * sizeof(struct gate_stream *));
 	}
 	for (size_t i = 0; i < group->count; i++)
-		if (!delta_moved(&d->delta, group->streams[i]->slot))
+		if (!is_mover(d, group, group->streams[i]))
 			d->gates[count++] = group->streams[i]->gate;
 	if (!count)
 		return ERR_NONE;
@@ -148,7 +182,7 @@ static void deliver_group(struct deliver *d, struct gate *gate, const struct sna
 	enum err e = render_start(&d->render, s, &d->delta, group->class);
 	e = e ? e : tell_bystanders(d, gate, s, group);
 	for (size_t i = 0; i < group->count && !e; i++)
-		if (delta_moved(&d->delta, group->streams[i]->slot))
+		if (is_mover(d, group, group->streams[i]))
 			e = tell_mover(d, gate, s, group->streams[i]);
 	if (e) {
 		log_error(TAILNET(s->id), "delta not rendered", F_ERR(e));
@@ -207,6 +241,8 @@ struct delivered deliver_tick(struct deliver *d, struct gate *gate, const struct
 	struct delivered done = {0};
 	uint64_t began = clock_mono_us();
 	d->group_count = 0;
+	if (d->index)
+		memset(d->index, 0, d->index_room * sizeof *d->index);
 	LIST_EACH(streams, stream, struct stream, link) {
 		if (stream->ended || stream->slot == SLOT_NONE)
 			continue;
@@ -217,6 +253,7 @@ struct delivered deliver_tick(struct deliver *d, struct gate *gate, const struct
 		if (stream->version == s->version || (stream->version && !deltas) || !has_room(stream, &done))
 			continue;
 		struct class class = stream_class(stream, views, s);
+		rules_look(views->rules, s, stream->slot);
 		if (stream->version)
 			group_add(group_for(d, stream, class), stream);
 		else if (clock_mono_us() - began < DELIVER_FIRST_US)

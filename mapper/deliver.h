@@ -10,7 +10,7 @@
 
 /* Streams that were told the same and are to be told the same. */
 struct delivery {
-	const struct view *told;
+	struct view *told;
 	uint64_t version;
 	struct class class;
 	struct stream **streams;
@@ -23,6 +23,8 @@ struct deliver {
 	struct delta delta;
 	struct delivery *groups;
 	size_t group_count, group_room;
+	uint32_t *index; /* groups by hash: number + 1; room is a power of two, at least twice the groups */
+	size_t index_room;
 	struct gate_stream **gates;
 	struct gate_piece *gate_pieces;
 	size_t gate_room, gate_piece_room;

@@ -19,6 +19,7 @@ void delta_clear(struct delta *d)
 	free(d->gone);
 	free(d->facets);
 	bitset_clear(&d->moved);
+	bitset_clear(&d->reshown);
 	bitset_clear(&d->was);
 	delta_init(d);
 }
@@ -46,19 +47,26 @@ static void start(struct delta *d, const struct snapshot *s)
 	d->peer_count = d->gone_count = 0;
 	for (size_t i = 0; i < d->moved.count; i++)
 		d->moved.words[i] = 0;
+	for (size_t i = 0; i < d->reshown.count; i++)
+		d->reshown.words[i] = 0;
 	if (d->facet_room < s->seat_count) {
 		d->facet_room = s->seat_room;
 		d->facets = x_realloc(d->facets, d->facet_room * sizeof *d->facets);
 	}
 }
 
+static void add_moved(struct delta *d, uint32_t slot)
+{
+	if (bitset_has(&d->moved, slot))
+		return;
+	bitset_add(&d->moved, slot);
+	d->facets[slot] = 0;
+}
+
 static void gather(struct delta *d, const struct snapshot *s, uint64_t version)
 {
 	RING_EACH(&s->ring, entry, version) {
-		if (!bitset_has(&d->moved, entry->slot)) {
-			bitset_add(&d->moved, entry->slot);
-			d->facets[entry->slot] = 0;
-		}
+		add_moved(d, entry->slot);
 		d->facets[entry->slot] |= (uint16_t)entry->facets;
 	}
 }
@@ -66,7 +74,8 @@ static void gather(struct delta *d, const struct snapshot *s, uint64_t version)
 static void judge(struct delta *d, const struct snapshot *s, const struct view *now, uint32_t slot)
 {
 	bool was = bitset_has(&d->was, slot), is = bitset_has(&now->row, slot);
-	unsigned facets = delta_facets(d, slot) & OF_PEER;
+	add_moved(d, slot);
+	unsigned facets = (delta_facets(d, slot) & OF_PEER) | (bitset_has(&d->reshown, slot) ? FACET_PEER : 0);
 	if (was && !is)
 		delta_remove(d, slot, s->seats[slot].id);
 	else if (is && !was)
@@ -83,14 +92,16 @@ enum err delta_compute(struct delta *d, const struct snapshot *s, const struct v
 	if (e)
 		return e;
 	start(d, s);
+	d->since = version;
+	if ((e = view_reshown(told, version, now, s, &d->reshown)))
+		return e;
 	if (version)
 		gather(d, s, version);
 	for (uint32_t word = 0; word < snapshot_segments(s); word++) {
-		uint64_t look = (bitset_word(&d->was, word) ^ bitset_word(&now->row, word)) | bitset_word(&d->moved, word);
+		uint64_t look = (bitset_word(&d->was, word) ^ bitset_word(&now->row, word)) | bitset_word(&d->moved, word) | bitset_word(&d->reshown, word);
 		for (; look; look &= look - 1)
 			judge(d, s, now, word * 64 + (uint32_t)__builtin_ctzll(look));
 	}
-	d->sections = (!version || told != now ? SECTION_FILTER : 0) | (s->settings_moved > version ? SECTION_SETTINGS : 0) |
-		      (s->relays_moved > version ? SECTION_RELAYS : 0);
+	d->sections = (s->settings_moved > version ? SECTION_SETTINGS : 0) | (s->relays_moved > version ? SECTION_RELAYS : 0);
 	return ERR_NONE;
 }

@@ -26,10 +26,12 @@ struct delta {
 	size_t peer_count, gone_count;
 	size_t peer_room, gone_room;
 	unsigned sections;   /* enum section: moved as a whole */
-	struct bitset moved; /* slots of which anything moved, visible or not: who stands here needs a look of its own */
+	struct bitset moved; /* slots of which anything moved, visible or not, or is said: who stands here needs a look of its own */
 	uint16_t *facets;    /* of moved slots; what else lies in it means nothing */
 	size_t facet_room;
-	struct bitset was; /* scratch */
+	uint64_t since;        /* version told; 0: nothing */
+	struct bitset reshown; /* visible as before, but with other routes or addresses */
+	struct bitset was;     /* scratch */
 };
 
 void delta_init(struct delta *d);

@@ -4,7 +4,7 @@
 
 static void compute(struct delta *d, const struct madeup *m, uint64_t version)
 {
-	const struct view *view = &m->views.of[VIEW_EVERYBODY];
+	const struct view *view = m->views.everybody;
 	if (delta_compute(d, m->snapshot, view, version, view))
 		__builtin_trap();
 }
@@ -36,11 +36,58 @@ static void price_size(struct price *p, size_t nodes)
 	delta_clear(&d);
 }
 
+/* Five groups of ten users, each open to itself and to nobody else; user 0 goes to and fro between the first two. */
+static const char *some_policy(struct madeup *m, bool moved)
+{
+	char *groups = arena_text(m->arena, BYTES("")), *rules = groups;
+	for (unsigned group = 0; group < MADEUP_USERS / 10; group++) {
+		const char *comma = group ? "," : "";
+		char *users = arena_text(m->arena, BYTES(""));
+		for (unsigned user = 0; user < MADEUP_USERS; user++)
+			if ((user ? user / 10 : moved) == group)
+				users = arena_format(m->arena, "%s%s\"user%u@made-up.example\"", users, *users ? "," : "", user);
+		groups = arena_format(m->arena, "%s%s\"group:g%u\":[%s]", groups, comma, group, users);
+		rules = arena_format(m->arena, "%s%s{\"action\":\"accept\",\"src\":[\"group:g%u\"],\"dst\":[\"group:g%u:22\"]}", rules, comma, group, group);
+	}
+	return arena_format(m->arena, "{\"groups\":{%s},\"acls\":[%s]}", groups, rules);
+}
+
+static void price_edit(struct price *p, size_t nodes)
+{
+	struct madeup m;
+	struct delta d;
+	bool moved = false;
+	delta_init(&d);
+	madeup_new(&m, nodes, 65536);
+	const char *texts[] = {some_policy(&m, false), some_policy(&m, true)};
+	madeup_policy(&m, texts[0]);
+	if (m.views.rules->state != RULES_COMPILED)
+		__builtin_trap();
+	PRICE(p, "a group edited: read, compile, views", nodes, 200, 0, (moved = !moved, madeup_policy(&m, texts[moved])));
+	uint64_t before = m.snapshot->version;
+	uint32_t slot = madeup_slot(&m, 1);
+	struct view *told = view_of(&m.views, m.snapshot, slot);
+	madeup_policy(&m, texts[!moved]);
+	struct view *now = view_of(&m.views, m.snapshot, slot);
+	PRICE(p, "a group edited: compute", nodes, 100000, 0, {
+		if (delta_compute(&d, m.snapshot, told, before, now))
+			__builtin_trap();
+	});
+	PRICE(p, "a group edited: looks at all nodes", nodes, 1, 0, {
+		for (size_t i = 0; i < nodes; i++)
+			rules_look(m.views.rules, m.snapshot, madeup_slot(&m, i));
+	});
+	madeup_free(&m);
+	delta_clear(&d);
+}
+
 int main(void)
 {
 	struct price p = {.bench = "delta"};
 	for (size_t nodes = 100; nodes <= 10000; nodes *= 10)
 		price_size(&p, nodes);
+	for (size_t nodes = 100; nodes <= 10000; nodes *= 10)
+		price_edit(&p, nodes);
 	price_print(&p);
 	return 0;
 }

@@ -32,9 +32,16 @@ static int close_desk(void **state)
 	return 0;
 }
 
-static void compute(struct desk *k, enum view_kind told, uint64_t version, enum view_kind now)
+enum whose { NOBODY, EVERYBODY };
+
+static struct view *view(struct desk *k, enum whose whose)
 {
-	assert_int_equal(delta_compute(&k->d, k->m.snapshot, &k->m.views.of[told], version, &k->m.views.of[now]), ERR_NONE);
+	return whose == EVERYBODY ? k->m.views.everybody : k->m.views.nobody;
+}
+
+static void compute(struct desk *k, enum whose told, uint64_t version, enum whose now)
+{
+	assert_int_equal(delta_compute(&k->d, k->m.snapshot, view(k, told), version, view(k, now)), ERR_NONE);
 }
 
 static bool says_nothing(const struct delta *d)
@@ -44,7 +51,7 @@ static bool says_nothing(const struct delta *d)
 
 static void since(struct desk *k)
 {
-	compute(k, VIEW_EVERYBODY, k->before, VIEW_EVERYBODY);
+	compute(k, EVERYBODY, k->before, EVERYBODY);
 }
 
 static void nothing_moved_nothing_said(void **state)
@@ -57,7 +64,7 @@ static void nothing_moved_nothing_said(void **state)
 static void version_zero_is_the_full_map(void **state)
 {
 	struct desk *k = *state;
-	compute(k, VIEW_EVERYBODY, 0, VIEW_EVERYBODY);
+	compute(k, EVERYBODY, 0, EVERYBODY);
 	assert_int_equal(k->d.peer_count, 150);
 	for (size_t i = 0; i < 150; i++)
 		assert_true(k->d.peers[i].added && k->d.peers[i].whole);
@@ -116,10 +123,10 @@ static void removed_by_its_id(void **state)
 static void another_view_is_row_against_row(void **state)
 {
 	struct desk *k = *state;
-	compute(k, VIEW_NOBODY, k->before, VIEW_EVERYBODY);
+	compute(k, NOBODY, k->before, EVERYBODY);
 	assert_int_equal(k->d.peer_count, 150);
-	assert_int_equal(k->d.sections, SECTION_FILTER);
-	compute(k, VIEW_EVERYBODY, k->before, VIEW_NOBODY);
+	assert_int_equal(k->d.sections, 0);
+	compute(k, EVERYBODY, k->before, NOBODY);
 	assert_int_equal(k->d.gone_count, 150);
 	assert_int_equal(k->d.peer_count, 0);
 }
@@ -137,6 +144,29 @@ static void not_seen_not_said(void **state)
 	assert_true(delta_moved(&k->d, madeup_slot(&k->m, 3)));
 }
 
+/* Nothing of the router itself moved. */
+static void other_routes_of_a_peer_tell_it_whole(void **state)
+{
+	static struct prefix route = {.ip = {.family = IP_V4, .byte = {10, 1}}, .bits = 16};
+	struct desk *k = *state;
+	struct node *router = &k->m.rows[2];
+	router->routes_advertised = router->routes_approved = router->routes_primary = &route;
+	router->advertised_count = router->approved_count = router->primary_count = 1;
+	madeup_hand_over(&k->m, 2, 1, CHANGE_NODE_ROUTES);
+	madeup_policy(
+		&k->m,
+		"{\"acls\": [{\"action\": \"accept\", \"src\": [\"user0@made-up.example\"], \"dst\": [\"user2@made-up.example:*\", \"10.1.0.0/16:*\"]}]}");
+	struct view *told = view_of(&k->m.views, k->m.snapshot, madeup_slot(&k->m, 0));
+	k->before = k->m.snapshot->version;
+	madeup_policy(&k->m, "{\"acls\": [{\"action\": \"accept\", \"src\": [\"user0@made-up.example\"], \"dst\": [\"user2@made-up.example:*\"]}]}");
+	struct view *now = view_of(&k->m.views, k->m.snapshot, madeup_slot(&k->m, 0));
+	assert_int_equal(delta_compute(&k->d, k->m.snapshot, told, k->before, now), ERR_NONE);
+	assert_int_equal(k->d.peer_count, 1);
+	assert_int_equal(k->d.peers[0].slot, madeup_slot(&k->m, 2));
+	assert_true(k->d.peers[0].whole && !k->d.peers[0].added);
+	assert_int_equal(k->d.gone_count, 0);
+}
+
 static void no_history_no_delta(void **state)
 {
 	struct desk *k = *state;
@@ -149,9 +179,9 @@ static void no_history_no_delta(void **state)
 		madeup_move(&m, 1);
 		madeup_hand_over(&m, 1, 1, CHANGE_NODE_ENDPOINTS);
 	}
-	const struct view *view = &m.views.of[VIEW_EVERYBODY];
-	assert_int_equal(delta_compute(&d, m.snapshot, view, 1, view), ERR_NO_HISTORY);
-	assert_int_equal(delta_compute(&d, m.snapshot, view, m.snapshot->version - 60, view), ERR_NONE);
+	const struct view *everybody = m.views.everybody;
+	assert_int_equal(delta_compute(&d, m.snapshot, everybody, 1, everybody), ERR_NO_HISTORY);
+	assert_int_equal(delta_compute(&d, m.snapshot, everybody, m.snapshot->version - 60, everybody), ERR_NONE);
 	assert_int_equal(d.peer_count, 1);
 	delta_clear(&d);
 	madeup_free(&m);
@@ -170,6 +200,7 @@ int main(void)
 		WITH_DESK(removed_by_its_id),
 		WITH_DESK(another_view_is_row_against_row),
 		WITH_DESK(not_seen_not_said),
+		WITH_DESK(other_routes_of_a_peer_tell_it_whole),
 		WITH_DESK(no_history_no_delta),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -77,6 +77,7 @@ static enum err add_private(struct fullmap *f, bool zstd)
 /* Everything of the first frame but users and peers; a new stream knows nothing, so what may be absent elsewhere may not be here. */
 static void write_head(struct jsonw *w, const struct snapshot *s, struct class class, uint32_t slot, struct wall now)
 {
+	struct rules *rules = class.view->rules;
 	unsigned features = capver_band_features(class.band);
 	jsonw_time(w, "ControlTime", now);
 	/* The client obeys for the whole life of its process. */
@@ -85,9 +86,10 @@ static void write_head(struct jsonw *w, const struct snapshot *s, struct class c
 		jsonw_bool(w, "DisableLogTail", true);
 		jsonw_object_end(w);
 	}
-	nodejson_self(w, "Node", s, slot, features);
-	sections_write(w, s, SECTIONS_ALL, class.view, features);
-	jsonw_raw(w, "SSHPolicy", BYTES("{\"rules\":null}"));
+	nodejson_self(w, "Node", s, rules, slot, features);
+	sections_write(w, s, SECTIONS_ALL, features);
+	rules_write_filter(rules, w, s, slot);
+	rules_write_ssh(rules, w, s, slot);
 	jsonw_bool(w, "CollectServices", false);
 	messages_write(w, s->seats[slot].messages, s->notice, !(features & CAPVER_DISPLAY_MESSAGES), true);
 	if (!(features & CAPVER_AUTO_UPDATE_CAP))
@@ -103,7 +105,8 @@ static uint64_t mask_of(const struct class *class, uint32_t segment, uint32_t vi
 static struct chunk_key key_of(enum chunk_kind kind, uint32_t segment, uint64_t mask, struct class class)
 {
 	unsigned form = kind == CHUNK_PEERS ? nodejson_form(capver_band_features(class.band)) : 0;
-	return (struct chunk_key){.kind = kind, .segment = segment, .mask = mask, .form = form, .zstd = class.zstd};
+	uint64_t shown = kind == CHUNK_PEERS ? view_form(class.view, segment, mask) : 0;
+	return (struct chunk_key){.kind = kind, .segment = segment, .mask = mask, .form = form, .shown = shown, .zstd = class.zstd, .view = class.view};
 }
 
 /* Which segment ends the list of peers, privately and without a last comma: the viewer's own, else any that shows somebody. */

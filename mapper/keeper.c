@@ -51,6 +51,7 @@ void keeper_free(struct keeper **keeper)
 	presence_unfollow(k->in->presence, k->tailnet);
 	metric_add(metric_keepers, -1);
 	metric_add(metric_nodes, -(int64_t)k->nodes_counted);
+	metric_add(metric_policies_unreadable, -k->closed);
 	list_remove(&k->link);
 	chunk_cache_free(&k->chunks);
 	views_clear(&k->views);
@@ -214,12 +215,28 @@ void keeper_touch(struct keeper *k)
 	tick_within(k, wait > least ? wait : least);
 }
 
+/* A newer release may have written what this one does not understand. What it allows is not known, so nothing is. */
+static void look_at_policy(struct keeper *k)
+{
+	const struct rules *rules = k->views.rules;
+	bool closed = rules->state == RULES_CLOSED;
+	if (closed == k->closed)
+		return;
+	k->closed = closed;
+	metric_add(metric_policies_unreadable, closed ? 1 : -1);
+	if (closed)
+		log_error(TAILNET(k->tailnet), "policy cannot be read: nobody sees anybody", F_TEXT("why", rules->why.text));
+	else
+		log_info(TAILNET(k->tailnet), "policy can be read again");
+}
+
 static struct delivered deliver(struct keeper *k, bool deltas)
 {
 	snapshot_expire(k->snapshot, clock_wall());
 	k->newcomers = admit_streams(k);
 	snapshot_close(k->snapshot);
 	views_follow(&k->views, k->snapshot);
+	look_at_policy(k);
 	metric_add(metric_nodes, (int64_t)k->snapshot->node_count - k->nodes_counted);
 	k->nodes_counted = k->snapshot->node_count;
 	return deliver_tick(&k->in->deliver, k->in->gate, k->snapshot, &k->views, k->chunks, &k->streams, deltas, clock_wall());
@@ -424,4 +441,5 @@ void keeper_housekeep(struct keeper *k, struct mono now)
 	}
 	if (now.ms - k->asked_since.ms >= CHUNKS_IDLE_MS && chunk_cache_size(k->chunks))
 		chunk_cache_forget(k->chunks);
+	views_tidy(&k->views);
 }

@@ -42,6 +42,7 @@ struct keeper {
 	int64_t tick_due_ms;   /* when `tick` is set */
 	int64_t deltas_due_ms; /* no deltas before (gather.h) */
 	uint32_t nodes_counted;
+	bool closed; /* its policy cannot be read */
 };
 
 struct keeper *keeper_new(struct intake *in, uint64_t tailnet);

@@ -208,6 +208,45 @@ static void doubt_ends_with_the_grace(void **state)
 	assert_true(json_is_false(json_object_get(patch, "Online")));
 }
 
+/* The filter moves in the frame in which the peers do. */
+static void a_policy_moves_peers_and_filter_at_once(void **state)
+{
+	struct house *h = *state;
+	subscribe(h, 0);
+	wait_frames(h, 0, 1);
+	assert_int_equal(json_array_size(json_object_get(json_object_get(frame(h, 0, 0), "PacketFilters"), "base")), 1);
+	outside.policy = "{\"acls\": []}";
+	write_line(CHANGE_POLICY, 0);
+	ring_bell();
+	wait_frames(h, 0, 2);
+	json_t *told = frame(h, 0, 1);
+	assert_int_equal(json_integer_value(json_array_get(json_object_get(told, "PeersRemoved"), 0)), 1001);
+	json_t *base = json_object_get(json_object_get(told, "PacketFilters"), "base");
+	assert_true(json_is_array(base) && !json_array_size(base));
+	assert_null(json_object_get(told, "SSHPolicy"));
+	outside.policy = "{\"acls\": [{\"action\": \"accept\", \"src\": [\"*\"], \"dst\": [\"*:22\"]}]}";
+	write_line(CHANGE_POLICY, 0);
+	ring_bell();
+	wait_frames(h, 0, 3);
+	assert_int_equal(json_array_size(json_object_get(frame(h, 0, 2), "PeersChanged")), 1);
+	assert_int_equal(json_array_size(json_object_get(json_object_get(frame(h, 0, 2), "PacketFilters"), "base")), 1);
+}
+
+static void an_unreadable_policy_shows_nobody(void **state)
+{
+	struct house *h = *state;
+	outside.policy = "{\"acls\": [{\"action\": \"of a newer release\"}]}";
+	subscribe(h, 0);
+	wait_frames(h, 0, 1);
+	assert_int_equal(json_array_size(json_object_get(frame(h, 0, 0), "Peers")), 0);
+	assert_int_equal(json_array_size(json_object_get(json_object_get(frame(h, 0, 0), "PacketFilters"), "base")), 0);
+	outside.policy = "{}";
+	write_line(CHANGE_POLICY, 0);
+	ring_bell();
+	wait_frames(h, 0, 2);
+	assert_int_equal(json_array_size(json_object_get(frame(h, 0, 1), "PeersChanged")), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -223,6 +262,8 @@ int main(void)
 		WITH_HOUSE(nobody_is_offline_while_presence_cannot_tell),
 		WITH_HOUSE(a_young_process_doubts),
 		WITH_HOUSE(doubt_ends_with_the_grace),
+		WITH_HOUSE(a_policy_moves_peers_and_filter_at_once),
+		WITH_HOUSE(an_unreadable_policy_shows_nobody),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,9 +19,9 @@ static void write_name(struct jsonw *w, struct bytes label, struct bytes domain)
 	jsonw_text(w, "Name", bytes_of(name, len < NAME_MAX_LEN ? (size_t)len : NAME_MAX_LEN - 1));
 }
 
-static void write_own_addresses(struct jsonw *w, const struct node *n)
+static void write_own_addresses(struct jsonw *w, const struct node *n, bool ip4)
 {
-	if (n->ip4.family)
+	if (n->ip4.family && ip4)
 		jsonw_prefix(w, NULL, ip_prefix(n->ip4));
 	if (n->ip6.family)
 		jsonw_prefix(w, NULL, ip_prefix(n->ip6));
@@ -35,12 +35,18 @@ static void write_prefixes(struct jsonw *w, const char *name, const struct prefi
 	jsonw_array_end(w);
 }
 
-/* Of a peer: the subnet routes that it is the primary router of, and exit routes. Of the node itself: all that it serves, elected or not. */
-static size_t routes_shown(const struct node *n, bool self, struct prefix out[static NODE_ROUTES_MAX])
+/* What is shown of a node's addresses and routes. */
+struct reach {
+	bool ip4;
+	const struct prefix *routes, *primary;
+	size_t count, primary_count;
+	struct prefix room[NODE_ROUTES_MAX], primary_room[NODE_ROUTES_MAX];
+};
+
+/* Without a policy: the subnet routes that it is the primary router of, and exit routes. */
+static size_t open_routes(const struct node *n, struct prefix out[static NODE_ROUTES_MAX])
 {
 	size_t count = n->approved_count <= NODE_ROUTES_MAX ? route_served(n, out) : 0, kept = 0;
-	if (self)
-		return count;
 	for (size_t i = 0; i < count; i++)
 		if (route_is_exit(out[i]))
 			out[kept++] = out[i];
@@ -49,22 +55,57 @@ static size_t routes_shown(const struct node *n, bool self, struct prefix out[st
 	return kept;
 }
 
-static void write_addresses(struct jsonw *w, const struct node *n, bool self, bool expired, unsigned features)
+static size_t subnets_of(const struct prefix *routes, size_t count, struct prefix out[static NODE_ROUTES_MAX])
 {
-	struct prefix shown[NODE_ROUTES_MAX];
-	size_t count = expired || !n->approved_count ? 0 : routes_shown(n, self, shown);
+	size_t kept = 0;
+	for (size_t i = 0; i < count && kept < NODE_ROUTES_MAX; i++)
+		if (!route_is_exit(routes[i]))
+			out[kept++] = routes[i];
+	return kept;
+}
+
+static void reach_as_peer(struct reach *r, const struct node *n, const struct view *view, uint32_t slot)
+{
+	const struct sight_router *router = view->open ? NULL : view_router(view, slot);
+	r->ip4 = view_shows_ip4(view, slot);
+	r->count = r->primary_count = 0;
+	if (view->open && n->approved_count) {
+		r->count = open_routes(n, r->room);
+		r->routes = r->room;
+		r->primary = n->routes_primary;
+		r->primary_count = r->count ? n->primary_count : 0;
+	} else if (router) {
+		r->routes = router->routes;
+		r->count = router->count;
+		r->primary = r->primary_room;
+		r->primary_count = subnets_of(router->routes, router->count, r->primary_room);
+	}
+}
+
+/* All that it serves, elected or not. */
+static void reach_as_self(struct reach *r, const struct node *n, const struct rules *rules, uint32_t slot)
+{
+	r->ip4 = !bitset_has(&rules->no_ip4, slot);
+	r->count = n->approved_count && n->approved_count <= NODE_ROUTES_MAX ? route_served(n, r->room) : 0;
+	r->routes = r->room;
+	r->primary = n->routes_primary;
+	r->primary_count = r->count ? n->primary_count : 0;
+}
+
+static void write_addresses(struct jsonw *w, const struct node *n, const struct reach *reach, unsigned features)
+{
 	jsonw_array(w, "Addresses");
-	write_own_addresses(w, n);
+	write_own_addresses(w, n, reach->ip4);
 	jsonw_array_end(w);
-	if (!count && features & CAPVER_OMIT_ALLOWED_IPS)
+	if (!reach->count && features & CAPVER_OMIT_ALLOWED_IPS)
 		return;
 	jsonw_array(w, "AllowedIPs");
-	write_own_addresses(w, n);
-	for (size_t i = 0; i < count; i++)
-		jsonw_prefix(w, NULL, shown[i]);
+	write_own_addresses(w, n, reach->ip4);
+	for (size_t i = 0; i < reach->count; i++)
+		jsonw_prefix(w, NULL, reach->routes[i]);
 	jsonw_array_end(w);
-	if (count && n->primary_count)
-		write_prefixes(w, "PrimaryRoutes", n->routes_primary, n->primary_count);
+	if (reach->primary_count)
+		write_prefixes(w, "PrimaryRoutes", reach->primary, reach->primary_count);
 }
 
 static void write_endpoints(struct jsonw *w, const struct node *n, bool expired)
@@ -117,9 +158,9 @@ static void write_identity(struct jsonw *w, const struct node *n, struct bytes d
 }
 
 /* What a peer and the node itself are told alike. */
-static void write_common(struct jsonw *w, const struct snapshot *s, const struct node *n, bool self, bool expired, unsigned features)
+static void write_common(struct jsonw *w, const struct snapshot *s, const struct node *n, const struct reach *reach, unsigned features)
 {
-	write_addresses(w, n, self, expired, features);
+	write_addresses(w, n, reach, features);
 	jsonw_raw(w, "Hostinfo", n->hostinfo);
 	if (!wall_is_zero(n->created))
 		jsonw_time(w, "Created", n->created);
@@ -144,22 +185,24 @@ static void write_presence(struct jsonw *w, const struct seat *seat)
 }
 
 /* With the routes of both families: clients offer no other. */
-static bool is_exit_node(const struct node *n)
+static bool shows_exit_node(const struct reach *reach)
 {
-	struct prefix served[NODE_ROUTES_MAX];
-	size_t count = n->approved_count && n->approved_count <= NODE_ROUTES_MAX ? route_served(n, served) : 0;
 	bool v4 = false, v6 = false;
-	for (size_t i = 0; i < count; i++) {
-		v4 = v4 || (route_is_exit(served[i]) && served[i].ip.family == IP_V4);
-		v6 = v6 || (route_is_exit(served[i]) && served[i].ip.family == IP_V6);
+	for (size_t i = 0; i < reach->count; i++) {
+		v4 = v4 || (route_is_exit(reach->routes[i]) && reach->routes[i].ip.family == IP_V4);
+		v6 = v6 || (route_is_exit(reach->routes[i]) && reach->routes[i].ip.family == IP_V6);
 	}
 	return v4 && v6;
 }
 
-void nodejson_peer(struct jsonw *w, const char *name, const struct snapshot *s, uint32_t slot, unsigned features)
+void nodejson_peer(struct jsonw *w, const char *name, const struct snapshot *s, const struct view *view, uint32_t slot, unsigned features)
 {
 	const struct seat *seat = &s->seats[slot];
 	const struct node *n = seat->node;
+	struct reach reach;
+	reach_as_peer(&reach, n, view, slot);
+	if (seat->expired)
+		reach.count = reach.primary_count = 0;
 	jsonw_object(w, name);
 	write_identity(w, n, s->domain);
 	if (!wall_is_zero(n->expiry))
@@ -170,48 +213,57 @@ void nodejson_peer(struct jsonw *w, const char *name, const struct snapshot *s, 
 	write_endpoints(w, n, seat->expired);
 	if (!seat->expired)
 		write_relay(w, n, features);
-	write_common(w, s, n, false, seat->expired, features);
-	if (!seat->expired && is_exit_node(n))
+	write_common(w, s, n, &reach, features);
+	if (shows_exit_node(&reach))
 		jsonw_raw(w, "CapMap", BYTES("{\"suggest-exit-node\":[]}"));
 	write_presence(w, seat);
 	jsonw_object_end(w);
 }
 
-/* What a node may and shall do, as its tailnet's settings say. */
-static void write_capabilities(struct jsonw *w, const struct snapshot *s)
+/* What a node may and shall do, as its tailnet's settings and its policy say. */
+static void write_capabilities(struct jsonw *w, const struct snapshot *s, struct rules *rules, uint32_t slot)
 {
+	/* Those that the settings give, whatever the policy says of them. */
+	const char *has[7] = {"default-auto-update"};
+	size_t count = 1;
 	const struct features *f = &s->features;
 	jsonw_object(w, "CapMap");
-	if (f->file_sharing)
-		jsonw_raw(w, "https://tailscale.com/cap/file-sharing", BYTES("[]"));
-	if (f->ssh)
-		jsonw_raw(w, "https://tailscale.com/cap/ssh", BYTES("[]"));
+	if (f->file_sharing) {
+		jsonw_raw(w, has[count++] = "https://tailscale.com/cap/file-sharing", BYTES("[]"));
+	}
+	if (f->ssh) {
+		jsonw_raw(w, has[count++] = "https://tailscale.com/cap/ssh", BYTES("[]"));
+	}
 	jsonw_raw(w, "default-auto-update", f->auto_update ? BYTES("[true]") : BYTES("[false]"));
-	if (f->random_client_port)
-		jsonw_raw(w, "randomize-client-port", BYTES("[]"));
+	if (f->random_client_port) {
+		jsonw_raw(w, has[count++] = "randomize-client-port", BYTES("[]"));
+	}
 	if (f->key_lifetime_ms) {
-		jsonw_array(w, "tailnet.maxKeyDuration");
+		jsonw_array(w, has[count++] = "tailnet.maxKeyDuration");
 		jsonw_int(w, NULL, f->key_lifetime_ms / 1000);
 		jsonw_array_end(w);
 	}
 	if (s->display_name.len) {
-		jsonw_array(w, "tailnet-display-name");
+		jsonw_array(w, has[count++] = "tailnet-display-name");
 		jsonw_text(w, NULL, s->display_name);
 		jsonw_array_end(w);
 	}
+	rules_write_caps(rules, w, s, slot, has);
 	jsonw_object_end(w);
 }
 
-void nodejson_self(struct jsonw *w, const char *name, const struct snapshot *s, uint32_t slot, unsigned features)
+void nodejson_self(struct jsonw *w, const char *name, const struct snapshot *s, struct rules *rules, uint32_t slot, unsigned features)
 {
 	const struct node *n = s->seats[slot].node;
+	struct reach reach;
+	reach_as_self(&reach, n, rules, slot);
 	jsonw_object(w, name);
 	write_identity(w, n, s->domain);
 	if (!wall_is_zero(n->expiry))
 		jsonw_time(w, "KeyExpiry", n->expiry);
 	write_relay(w, n, features);
-	write_common(w, s, n, true, false, features);
-	write_capabilities(w, s);
+	write_common(w, s, n, &reach, features);
+	write_capabilities(w, s, rules, slot);
 	if (features & CAPVER_STABLE_TAILNET)
 		jsonw_uint_text(w, "StableTailnetID", s->id);
 	jsonw_object_end(w);
@@ -223,7 +275,7 @@ void nodejson_farewell(struct jsonw *w, const char *name, const struct node *n, 
 	write_identity(w, n, domain);
 	jsonw_time(w, "KeyExpiry", (struct wall){1000000000}); /* a second after 1970: the zero time would mean never */
 	jsonw_array(w, "Addresses");
-	write_own_addresses(w, n);
+	write_own_addresses(w, n, true);
 	jsonw_array_end(w);
 	jsonw_bool(w, "MachineAuthorized", true);
 	jsonw_object_end(w);

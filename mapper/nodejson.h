@@ -1,15 +1,15 @@
 /* One node as map responses say it: whole for a peer, whole for itself, as a patch; and the profile of an owner. Pure.
- * Not whole messages (render.h) and not who may see it (class.h).
+ * Not whole messages (render.h) and not who may see it: class.h, which tells too what a view shows of it.
  * Appends through the caller's writer; nothing is owned. Source: docs/protocol/map.md (tailscale tailcfg Node, PeerChange, UserProfile). */
 #ifndef NODEJSON_H
 #define NODEJSON_H
 
+#include "class.h"
 #include "jsonw.h"
-#include "snapshot.h"
 
 /* `features`: what the reader's band understands (enum capver_feature). The slot holds a node. */
-void nodejson_peer(struct jsonw *w, const char *name, const struct snapshot *s, uint32_t slot, unsigned features);
-void nodejson_self(struct jsonw *w, const char *name, const struct snapshot *s, uint32_t slot, unsigned features);
+void nodejson_peer(struct jsonw *w, const char *name, const struct snapshot *s, const struct view *view, uint32_t slot, unsigned features);
+void nodejson_self(struct jsonw *w, const char *name, const struct snapshot *s, struct rules *rules, uint32_t slot, unsigned features);
 /* Of the features, those that make a peer's text differ: readers with equal ones share chunks. */
 unsigned nodejson_form(unsigned features);
 /* The facets that a patch can say; nothing is written when none of them shows. */

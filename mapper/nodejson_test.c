@@ -30,9 +30,9 @@ static const char *write(struct madeup *m, enum written what, unsigned arg, bool
 	buffer_init(&out, sizeof text - 1);
 	jsonw_start(&w, &out);
 	if (what == PEER)
-		nodejson_peer(&w, NULL, m->snapshot, slot, arg);
+		nodejson_peer(&w, NULL, m->snapshot, m->views.everybody, slot, arg);
 	else if (what == SELF)
-		nodejson_self(&w, NULL, m->snapshot, slot, arg);
+		nodejson_self(&w, NULL, m->snapshot, m->views.rules, slot, arg);
 	else if (what == PATCH)
 		nodejson_patch(&w, m->snapshot, slot, arg);
 	else

@@ -75,6 +75,12 @@ static bool same_routes(const struct node *a, const struct node *b)
 	       same_prefixes(a->routes_primary, a->primary_count, b->routes_primary, b->primary_count);
 }
 
+bool noderow_same_roll(const struct node *a, const struct node *b)
+{
+	return a->approved == b->approved && a->user == b->user && same_tags(a, b) && same_routes(a, b) && ip_equal(a->ip4, b->ip4) &&
+	       ip_equal(a->ip6, b->ip6) && a->created.ns == b->created.ns;
+}
+
 /* What only the whole peer can say, and what the node itself is told too. */
 static bool same_identity(const struct node *a, const struct node *b)
 {

@@ -89,7 +89,7 @@ static enum err write_entries(struct render *r)
 		if (peer->whole) {
 			size_t at = r->changed.text.len;
 			jsonw_start(&w, &r->changed.text);
-			nodejson_peer(&w, NULL, r->snapshot, peer->slot, features);
+			nodejson_peer(&w, NULL, r->snapshot, r->class.view, peer->slot, features);
 			e = jsonw_end(&w);
 			e = e ? e : list_take(&r->changed, peer->slot, at);
 		}
@@ -269,21 +269,26 @@ static enum err add_profiles(struct render *r, uint32_t viewer, bool self)
 	return e ? e : buffer_add_byte(&r->text, ']');
 }
 
-static enum err add_head(struct render *r, uint32_t viewer, unsigned private)
+static enum err add_head(struct render *r, uint32_t viewer, unsigned private, unsigned own)
 {
+	struct rules *rules = r->class.view->rules;
 	unsigned features = capver_band_features(r->class.band);
 	const struct snapshot *s = r->snapshot;
 	struct jsonw w;
 	jsonw_start(&w, &r->text);
 	jsonw_object(&w, NULL);
 	if (private & FACET_SELF) {
-		nodejson_self(&w, "Node", s, viewer, features);
+		nodejson_self(&w, "Node", s, rules, viewer, features);
 		if (!(features & CAPVER_AUTO_UPDATE_CAP))
 			jsonw_bool(&w, "DefaultAutoUpdate", s->features.auto_update);
 	}
 	if (private & FACET_MESSAGES)
 		messages_write(&w, s->seats[viewer].messages, s->notice, !(features & CAPVER_DISPLAY_MESSAGES), false);
-	sections_write(&w, s, r->delta->sections, r->class.view, features);
+	sections_write(&w, s, r->delta->sections, features);
+	if (own & OWN_FILTER)
+		rules_write_filter(rules, &w, s, viewer);
+	if (own & OWN_SSH)
+		rules_write_ssh(rules, &w, s, viewer);
 	return jsonw_end(&w);
 }
 
@@ -301,13 +306,15 @@ static bool says_nothing(const struct render *r, uint32_t viewer, unsigned priva
 enum err render_body(struct render *r, uint32_t viewer, struct bytes *body)
 {
 	/* What only the node itself is told. */
-	unsigned private = viewer != SLOT_NONE && snapshot_node(r->snapshot, viewer) ? delta_facets(r->delta, viewer) & (FACET_SELF | FACET_MESSAGES) : 0;
+	bool known = viewer != SLOT_NONE && snapshot_node(r->snapshot, viewer);
+	unsigned own = known ? rules_moved(r->class.view->rules, viewer, r->delta->since) : 0;
+	unsigned private = known ? (delta_facets(r->delta, viewer) & (FACET_SELF | FACET_MESSAGES)) | (own & OWN_CAPS ? FACET_SELF : 0) : 0;
 	*body = BYTES_NONE;
-	if (says_nothing(r, viewer, private))
+	if (!own && says_nothing(r, viewer, private))
 		return ERR_NONE;
 	buffer_reset(&r->text);
 	buffer_reset(&r->packed);
-	enum err e = add_head(r, viewer, private);
+	enum err e = add_head(r, viewer, private, own);
 	e = e ? e : add_removed(r, viewer);
 	e = e ? e : add_list(r, &r->changed, viewer);
 	e = e ? e : add_list(r, &r->patches, viewer);

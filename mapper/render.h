@@ -45,7 +45,7 @@ void render_clear(struct render *r);
 
 /* The delta of a class; it and the snapshot stay the caller's and must not change until the last body was made. */
 MUST_USE enum err render_start(struct render *r, const struct snapshot *s, const struct delta *d, struct class class);
-/* `viewer` is left out, and told of itself when it moved; SLOT_NONE for those who did not move. Valid until the next call; empty: nothing to say. */
+/* `viewer` is left out, and told of itself when it or its rules moved (rules_look comes before); SLOT_NONE for those who did not. Valid until the next call; empty: nothing to say. */
 MUST_USE enum err render_body(struct render *r, uint32_t viewer, struct bytes *body);
 /* To a node whose row is gone, before its stream ends. */
 MUST_USE enum err render_farewell(struct render *r, const struct snapshot *s, const struct node *ghost, bool zstd, struct bytes *body);

@@ -67,7 +67,7 @@ static void price_size(struct price *p, size_t nodes)
 	render_init(&k.render);
 	fullmap_init(&k.fullmap);
 	k.chunks = chunk_cache_new();
-	k.class = (struct class){.view = &k.m.views.of[VIEW_EVERYBODY], .band = (uint16_t)capver_band(142), .zstd = true};
+	k.class = (struct class){.view = k.m.views.everybody, .band = (uint16_t)capver_band(142), .zstd = true};
 	PRICE(p, "full map, chunks cold", nodes, 20, k.bytes, (chunk_cache_forget(k.chunks), full(&k, 0)));
 	PRICE(p, "full map, chunks warm (bytes per peer)", nodes, 2000, (double)k.bytes / (double)(nodes - 1), (full(&k, row), row = (row + 1) % nodes));
 	PRICE(p, "full map, private part", nodes, 1, k.own_bytes, full(&k, 0));

@@ -48,6 +48,7 @@ void snapshot_free(struct snapshot **snapshot)
 	for (uint32_t i = 0; i < s->seat_count; i++) {
 		free(s->seats[i].node);
 		free(s->seats[i].ghost);
+		free(s->seats[i].facts);
 	}
 	free_users(s);
 	table_free(&s->slots);
@@ -58,6 +59,8 @@ void snapshot_free(struct snapshot **snapshot)
 	free((void *)s->notice.at);
 	body_drop(&s->dns[0]);
 	body_drop(&s->dns[1]);
+	body_drop(&s->policy);
+	free(s->domains);
 	free(s->seats);
 	free(s->segments);
 	free(s->empty);
@@ -83,6 +86,15 @@ static void mark(struct snapshot *s, uint32_t slot, unsigned facets)
 	/* Before the first version nobody was told anything. */
 	if (s->version)
 		ring_push(&s->ring, version, slot, facets);
+}
+
+/* Something that a policy sees moves in the version to come; `around`: the policy itself, or what is around it. */
+static void mark_roll(struct snapshot *s, bool around)
+{
+	s->roll_moved = s->version + 1;
+	if (around)
+		s->policy_moved = s->version + 1;
+	s->pending = true;
 }
 
 static uint32_t slot_take(struct snapshot *s)
@@ -181,6 +193,9 @@ static void remove_node(struct snapshot *s, uint32_t slot)
 	seat->gone = s->version + 1;
 	s->resting[s->resting_count++] = slot;
 	s->node_count--;
+	free(seat->facts);
+	seat->facts = NULL;
+	mark_roll(s, false);
 	mark(s, slot, change_facets(CHANGE_NODE_ADDED));
 }
 
@@ -191,7 +206,18 @@ static bool is_presentable(const struct snapshot *s, const struct node *row)
 	return row->tailnet == s->id && row->id && hostname_check(row->label, &why) == ERR_NONE;
 }
 
-static void put_node(struct snapshot *s, const struct node *row, struct wall now)
+/* What rules may ask of it. Whether that may have moved. */
+static bool put_facts(struct seat *seat, const struct node *row, uint64_t hostinfo_hash, const struct attribute_fact *attributes, size_t count)
+{
+	struct seatfacts *old = seat->facts;
+	seat->facts = seatfacts_read(old, row->hostinfo, hostinfo_hash, attributes, count);
+	if (old == seat->facts)
+		return false;
+	free(old);
+	return true;
+}
+
+static void put_node(struct snapshot *s, const struct node *row, const struct attribute_fact *attributes, size_t attribute_count, struct wall now)
 {
 	if (!is_presentable(s, row)) {
 		uint32_t stood = snapshot_find(s, row->id);
@@ -204,9 +230,13 @@ static void put_node(struct snapshot *s, const struct node *row, struct wall now
 	struct node *old = seat->node;
 	uint64_t hash = hash_of(row->hostinfo);
 	struct node *node = row_of(row, old, hash == seat->hostinfo_hash);
+	bool asked = put_facts(seat, row, hash, attributes, attribute_count);
+	if (!old || asked || !noderow_same_roll(old, node))
+		mark_roll(s, false);
 	bool expired = node_is_expired(node, now);
 	unsigned facets = old ? noderow_facets(old, seat->expired, node, expired, seat->online) : change_facets(CHANGE_NODE_ADDED);
 	s->node_count += !old;
+	s->replaced++;
 	free(old);
 	seat->node = node;
 	seat->hostinfo_hash = hash;
@@ -216,23 +246,71 @@ static void put_node(struct snapshot *s, const struct node *row, struct wall now
 		mark(s, slot, facets);
 }
 
-static void put_user(struct snapshot *s, const struct user *user)
+static struct profile *profile_of(const struct user *user)
 {
-	struct bytes login = user_login_name(user);
-	struct profile *old = table_find_number(s->users, user->id);
-	struct bytes display = user->display_name.len ? user->display_name : user->name;
-	if (old && bytes_equal(old->login_name, login) && bytes_equal(old->display_name, display) && bytes_equal(old->picture_url, user->picture_url))
-		return;
-	struct profile *profile = x_alloc(sizeof *profile + login.len + display.len + user->picture_url.len);
-	uint8_t *at = (uint8_t *)(profile + 1);
+	struct bytes login = user_login_name(user), display = user->display_name.len ? user->display_name : user->name;
+	size_t size = sizeof(struct profile) + user->group_count * sizeof *user->groups + login.len + display.len + user->picture_url.len + user->name.len +
+		      user->email.len;
+	for (size_t i = 0; i < user->group_count; i++)
+		size += user->groups[i].len;
+	struct profile *profile = x_alloc(size);
+	struct bytes *groups = (struct bytes *)(profile + 1);
+	uint8_t *at = (uint8_t *)(groups + user->group_count);
 	*profile = (struct profile){.id = user->id};
 	profile->login_name = noderow_text(&at, login);
 	profile->display_name = noderow_text(&at, display);
 	profile->picture_url = noderow_text(&at, user->picture_url);
-	free(table_put_number(s->users, user->id, profile));
-	for (uint32_t i = 0; old && i < s->seat_count; i++)
+	profile->user = (struct user){.id = user->id, .tailnet = user->tailnet, .roles = user->roles, .groups = groups, .group_count = user->group_count};
+	profile->user.name = noderow_text(&at, user->name);
+	profile->user.email = noderow_text(&at, user->email);
+	for (size_t i = 0; i < user->group_count; i++)
+		groups[i] = noderow_text(&at, user->groups[i]);
+	return profile;
+}
+
+static bool same_groups(const struct user *a, const struct user *b)
+{
+	if (a->group_count != b->group_count)
+		return false;
+	for (size_t i = 0; i < a->group_count; i++)
+		if (!bytes_equal(a->groups[i], b->groups[i]))
+			return false;
+	return true;
+}
+
+static bool same_profile(const struct profile *a, const struct profile *b)
+{
+	return bytes_equal(a->login_name, b->login_name) && bytes_equal(a->display_name, b->display_name) && bytes_equal(a->picture_url, b->picture_url);
+}
+
+static bool same_user(const struct user *a, const struct user *b)
+{
+	return bytes_equal(a->name, b->name) && bytes_equal(a->email, b->email) && a->roles == b->roles;
+}
+
+static void put_user(struct snapshot *s, const struct user *user)
+{
+	struct profile *profile = profile_of(user), *old = table_find_number(s->users, user->id);
+	bool grouped = old ? same_groups(&old->user, &profile->user) : !profile->user.group_count, shown = old && same_profile(old, profile);
+	if (old && grouped && shown && same_user(&old->user, &profile->user)) {
+		free(profile);
+		return;
+	}
+	table_put_number(s->users, user->id, profile);
+	mark_roll(s, !grouped);
+	for (uint32_t i = 0; old && !shown && i < s->seat_count; i++)
 		if (s->seats[i].node && node_wire_user(s->seats[i].node) == user->id)
 			mark(s, i, FACET_PROFILE | FACET_SELF);
+	free(old);
+}
+
+static void remove_user(struct snapshot *s, uint64_t id)
+{
+	struct profile *profile = table_remove_number(s->users, id);
+	if (!profile)
+		return;
+	mark_roll(s, profile->user.group_count);
+	free(profile);
 }
 
 static bool set_text(struct bytes *at, struct bytes text)
@@ -282,6 +360,25 @@ static bool set_features(struct snapshot *s, const struct tailnet *tailnet, cons
 	       was.random_client_port != settings->random_client_port || was.key_lifetime_ms != tailnet->key_lifetime_ms;
 }
 
+static void set_domains(struct snapshot *s, const struct tailnet *tailnet)
+{
+	bool same = s->domain_count == tailnet->domain_count;
+	size_t size = tailnet->domain_count * sizeof *s->domains;
+	for (size_t i = 0; i < tailnet->domain_count; i++) {
+		same = same && bytes_equal(s->domains[i], tailnet->domains[i]);
+		size += tailnet->domains[i].len;
+	}
+	if (same)
+		return;
+	free(s->domains);
+	s->domains = x_alloc(size);
+	s->domain_count = tailnet->domain_count;
+	uint8_t *at = (uint8_t *)(s->domains + s->domain_count);
+	for (size_t i = 0; i < s->domain_count; i++)
+		s->domains[i] = noderow_text(&at, tailnet->domains[i]);
+	mark_roll(s, true);
+}
+
 /* The domain is part of every name; who is suspended is seen by nobody. */
 static unsigned set_tailnet(struct snapshot *s, const struct tailnet *tailnet, const struct settings *settings)
 {
@@ -293,8 +390,11 @@ static unsigned set_tailnet(struct snapshot *s, const struct tailnet *tailnet, c
 		facets |= FACET_SELF;
 	if (set_features(s, tailnet, settings))
 		facets |= FACET_SELF;
-	if (s->suspended != tailnet->suspended)
+	if (s->suspended != tailnet->suspended) {
 		facets |= FACET_VISIBLE | FACET_SELF;
+		mark_roll(s, false);
+	}
+	set_domains(s, tailnet);
 	s->suspended = tailnet->suspended;
 	if (set_text(&s->notice, settings->notice) && s->notice.len)
 		facets |= FACET_MESSAGES;
@@ -315,24 +415,65 @@ static void put_tailnet(struct snapshot *s, const struct tailnet *tailnet, const
 	}
 }
 
+static void put_policy(struct snapshot *s, const struct policy_row *policy)
+{
+	if (!policy && !s->policy)
+		return;
+	if (policy && s->policy && bytes_equal(policy->text, body_bytes(s->policy)))
+		return;
+	body_drop(&s->policy);
+	s->policy = policy ? body_new(policy->text) : NULL;
+	mark_roll(s, true);
+}
+
 static int by_id(const void *a, const void *b)
 {
 	const struct node *x = a, *y = b;
 	return (x->id > y->id) - (x->id < y->id);
 }
 
+static bool has_user(const struct user *users, size_t count, uint64_t id)
+{
+	for (size_t i = 0; i < count; i++)
+		if (users[i].id == id)
+			return true;
+	return false;
+}
+
+static int by_user(const void *a, const void *b)
+{
+	const struct user *x = a, *y = b;
+	return (x->id > y->id) - (x->id < y->id);
+}
+
+static void load_users(struct snapshot *s, const struct census *census)
+{
+	struct bytes key;
+	struct profile *profile;
+	for (size_t i = 0; i < census->user_count; i++)
+		put_user(s, &census->users[i]);
+	TABLE_EACH(s->users, key, profile) {
+		struct user wanted = {.id = profile->id};
+		if (!(census->user_count && bsearch(&wanted, census->users, census->user_count, sizeof wanted, by_user)))
+			remove_user(s, wanted.id);
+	}
+}
+
 void snapshot_load(struct snapshot *s, const struct census *census, struct wall now)
 {
 	put_tailnet(s, &census->tailnet, &census->settings, now);
-	for (size_t i = 0; i < census->user_count; i++)
-		put_user(s, &census->users[i]);
+	load_users(s, census);
 	for (uint32_t i = 0; i < s->seat_count; i++) {
 		struct node wanted = {.id = s->seats[i].id};
 		if (s->seats[i].node && !(census->node_count && bsearch(&wanted, census->nodes, census->node_count, sizeof wanted, by_id)))
 			remove_node(s, i);
 	}
-	for (size_t i = 0; i < census->node_count; i++)
-		put_node(s, &census->nodes[i], now);
+	for (size_t i = 0; i < census->node_count; i++) {
+		const struct attribute_fact *facts;
+		size_t count = seatfacts_find(census->facts, census->fact_count, census->nodes[i].id, &facts);
+		put_node(s, &census->nodes[i], facts, count, now);
+	}
+	put_policy(s, census->policy);
 	s->pending = s->pending || !s->version;
 }
 
@@ -346,9 +487,16 @@ void snapshot_apply(struct snapshot *s, const struct journal_read *read, struct 
 		uint32_t slot = read->lines[i].kind == CHANGE_NODE_REMOVED ? snapshot_find(s, read->lines[i].subject) : (uint32_t)SLOT_NONE;
 		if (slot != SLOT_NONE)
 			remove_node(s, slot);
+		if (read->lines[i].kind == CHANGE_USER && !has_user(read->users, read->user_count, read->lines[i].subject))
+			remove_user(s, read->lines[i].subject);
 	}
-	for (size_t i = 0; i < read->node_count; i++)
-		put_node(s, &read->nodes[i], now);
+	for (size_t i = 0; i < read->node_count; i++) {
+		const struct attribute_fact *facts;
+		size_t count = seatfacts_find(read->facts, read->fact_count, read->nodes[i].id, &facts);
+		put_node(s, &read->nodes[i], facts, count, now);
+	}
+	if (read->policy)
+		put_policy(s, read->policy);
 }
 
 void snapshot_remove_all(struct snapshot *s)

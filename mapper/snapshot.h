@@ -12,6 +12,7 @@
 #include "change.h"
 #include "journal.h"
 #include "ring.h"
+#include "seatfacts.h"
 
 enum { SLOT_NONE = UINT32_MAX, SEGMENT_SLOTS = 64 };
 
@@ -26,11 +27,13 @@ struct seat {
 	bool online, expired;
 	uint16_t messages; /* enum message, ored: what its own client is told to show */
 	bool doubtful;     /* online only because nothing contrary is known yet (keeper) */
+	struct seatfacts *facts;
 };
 
 struct profile {
 	uint64_t id;
 	struct bytes login_name, display_name, picture_url;
+	struct user user; /* name, email, roles and outer groups */
 };
 
 /* Versions at which something of the 64 slots of a segment moved last. */
@@ -58,7 +61,13 @@ struct snapshot {
 	struct body *dns[2];                   /* DNSConfig as JSON text: for readers that do not know UseWithExitNode, and for those that do */
 	struct body *relays;                   /* DERPMap as JSON text; NULL before the first reading */
 	uint64_t settings_moved, relays_moved; /* versions */
-	struct wall next_due;                  /* when time alone moves a node next: its key expires, or soon will; WALL_ZERO: never */
+	struct body *policy;                   /* its text; NULL: none */
+	struct bytes *domains;                 /* one block */
+	size_t domain_count;
+	uint64_t replaced;     /* counts rows that took the place of others: who borrows rows looks here */
+	uint64_t policy_moved; /* version: text, domains, outer groups */
+	uint64_t roll_moved;   /* version: anything that a policy sees */
+	struct wall next_due;  /* when time alone moves a node next: its key expires, or soon will; WALL_ZERO: never */
 	struct ring ring;
 	uint32_t *empty, *resting; /* slots */
 	uint32_t empty_count, resting_count;

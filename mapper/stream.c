@@ -19,6 +19,8 @@ void stream_free(struct stream **stream)
 {
 	if (!*stream)
 		return;
+	if ((*stream)->class.view)
+		(*stream)->class.view->holders--;
 	list_remove(&(*stream)->link);
 	(*stream)->gate->user = NULL;
 	free(*stream);
@@ -35,8 +37,12 @@ void stream_end(struct stream *s, enum link_end reason)
 
 void stream_told(struct stream *s, struct class class, uint64_t version)
 {
-	if (class.view != s->class.view)
+	if (class.view != s->class.view) {
 		s->view_since = version;
+		class.view->holders++;
+		if (s->class.view)
+			s->class.view->holders--;
+	}
 	s->class = class;
 	s->version = version;
 }

@@ -10,7 +10,7 @@ struct census {
 	uint64_t generation, stamp;
 	struct tailnet tailnet;
 	struct settings settings;
-	struct user *users;
+	struct user *users; /* by id */
 	size_t user_count;
 	struct node *nodes; /* by id */
 	size_t node_count;

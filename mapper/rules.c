@@ -1,0 +1,351 @@
+#include "rules.h"
+
+#include <stdlib.h>
+
+#include "attrs.h"
+#include "filterjson.h"
+#include "secret.h"
+#include "sshjson.h"
+#include "table.h"
+
+/* A filter of ten thousand rules is a few megabytes. */
+enum { TEXT_MAX = 64 << 20, LOOKS_OF_AN_ARENA = 1 << 20, HASH_NOTHING = 0, HASH_OPEN = 1 };
+
+struct rules *rules_new(size_t history)
+{
+	struct rules *r = x_zalloc(sizeof *r);
+	r->history = history;
+	r->document_arena = arena_new();
+	r->roll_arena = arena_new();
+	r->scratch = arena_new();
+	buffer_init(&r->text, TEXT_MAX);
+	bitset_init(&r->no_ip4);
+	return r;
+}
+
+void rules_free(struct rules **rules)
+{
+	struct rules *r = *rules;
+	*rules = NULL;
+	if (!r)
+		return;
+	policy_free(&r->policy);
+	arena_free(&r->document_arena);
+	arena_free(&r->roll_arena);
+	arena_free(&r->scratch);
+	body_drop(&r->source);
+	buffer_clear(&r->text);
+	bitset_clear(&r->no_ip4);
+	moves_clear(&r->flips);
+	free(r->sources);
+	free(r->own);
+	free(r);
+}
+
+/* ---- following ---- */
+
+static int by_id(const void *a, const void *b)
+{
+	const struct roll_user *x = a, *y = b;
+	return (x->user->id > y->user->id) - (x->user->id < y->user->id);
+}
+
+static void call_users(struct rules *r, const struct snapshot *s)
+{
+	struct roll_user *users = ARENA_ARRAY(r->roll_arena, struct roll_user, table_count(s->users) + 1);
+	struct bytes key;
+	struct profile *profile;
+	r->roll.user_count = 0;
+	TABLE_EACH(s->users, key, profile)
+		users[r->roll.user_count++] = (struct roll_user){&profile->user, profile->user.roles, profile->user.groups, profile->user.group_count};
+	if (r->roll.user_count > 1)
+		qsort(users, r->roll.user_count, sizeof *users, by_id);
+	r->roll.users = users;
+}
+
+static void call_nodes(struct rules *r, const struct snapshot *s)
+{
+	struct roll_node *nodes = (struct roll_node *)r->roll.nodes;
+	for (uint32_t slot = 0; slot < r->roll.node_count; slot++) {
+		const struct seat *seat = &s->seats[slot];
+		if (snapshot_admits(s, seat->node))
+			nodes[slot] = (struct roll_node){seat->node, seat->facts->list, seat->facts->count};
+	}
+}
+
+static void call_roll(struct rules *r, const struct snapshot *s)
+{
+	arena_reset(r->roll_arena);
+	r->roll = (struct roll){.node_count = s->seat_count, .domains = s->domains, .domain_count = s->domain_count};
+	r->roll.nodes = ARENA_ARRAY(r->roll_arena, struct roll_node, s->seat_count + 1);
+	call_users(r, s);
+	call_nodes(r, s);
+}
+
+/* Groups of users from outside: rules may name them. */
+static size_t outer_groups(struct rules *r, const struct snapshot *s, struct bytes **out)
+{
+	struct bytes key;
+	struct profile *profile;
+	struct table *seen = table_new();
+	size_t most = 0, count = 0;
+	TABLE_EACH(s->users, key, profile)
+		most += profile->user.group_count;
+	*out = ARENA_ARRAY(r->document_arena, struct bytes, most + 1);
+	TABLE_EACH(s->users, key, profile)
+		for (size_t i = 0; i < profile->user.group_count; i++)
+			if (!table_put(seen, profile->user.groups[i], seen))
+				(*out)[count++] = arena_copy(r->document_arena, profile->user.groups[i]);
+	table_free(&seen);
+	return count;
+}
+
+static void read_document(struct rules *r, const struct snapshot *s)
+{
+	arena_reset(r->document_arena);
+	body_drop(&r->source);
+	r->document = NULL;
+	r->read = s->policy_moved;
+	r->why = (struct diag){0};
+	r->state = RULES_OPEN;
+	if (!s->policy)
+		return;
+	r->source = body_take(s->policy);
+	struct bytes *groups, *domains = ARENA_ARRAY(r->document_arena, struct bytes, s->domain_count + 1);
+	for (size_t i = 0; i < s->domain_count; i++)
+		domains[i] = arena_copy(r->document_arena, s->domains[i]);
+	size_t group_count = outer_groups(r, s, &groups);
+	struct surroundings around = {.domains = domains, .domain_count = s->domain_count, .groups = groups, .group_count = group_count};
+	enum err e = document_read(r->document_arena, body_bytes(r->source), &around, &r->document, &r->why);
+	r->state = e ? RULES_CLOSED : RULES_COMPILED;
+}
+
+/* Whether some node may have no IPv4 address. */
+static bool names_no_ip4(const struct document *document)
+{
+	if (document->disable_ipv4)
+		return true;
+	for (size_t i = 0; i < document->node_attr_count; i++)
+		for (size_t j = 0; j < document->node_attrs[i].attr_count; j++)
+			if (bytes_equal_text(document->node_attrs[i].attrs[j], "disable-ipv4"))
+				return true;
+	return false;
+}
+
+static void look_at_ip4(struct rules *r, const struct snapshot *s)
+{
+	bool any = r->state == RULES_COMPILED && names_no_ip4(r->document);
+	if (!any && !bitset_any(&r->no_ip4))
+		return;
+	for (uint32_t slot = 0; slot < s->seat_count; slot++) {
+		bool was = bitset_has(&r->no_ip4, slot), is = any && r->roll.nodes[slot].node && attrs_of(r->policy, r->scratch, slot, false).disable_ipv4;
+		if (arena_size(r->scratch) > LOOKS_OF_AN_ARENA)
+			arena_reset(r->scratch);
+		if (was == is)
+			continue;
+		if (is)
+			bitset_add(&r->no_ip4, slot);
+		else
+			bitset_remove(&r->no_ip4, slot);
+		moves_push(&r->flips, r->history, s->version, slot);
+	}
+	arena_reset(r->scratch);
+}
+
+bool rules_follow(struct rules *r, const struct snapshot *s)
+{
+	if (r->serial && s->roll_moved <= r->followed) {
+		/* The same nodes, but perhaps other rows. */
+		if (r->state == RULES_COMPILED && r->replaced != s->replaced)
+			call_nodes(r, s);
+		r->replaced = s->replaced;
+		return false;
+	}
+	policy_free(&r->policy);
+	free(r->sources);
+	r->sources = NULL;
+	if (!r->serial || s->policy_moved > r->read)
+		read_document(r, s);
+	if (r->state == RULES_COMPILED) {
+		call_roll(r, s);
+		r->policy = policy_compile(r->document, &r->roll);
+		r->source_count = r->policy->source_count;
+		r->sources = x_zalloc((r->source_count + 1) * sizeof *r->sources);
+	}
+	r->followed = s->roll_moved;
+	r->replaced = s->replaced;
+	r->serial++;
+	look_at_ip4(r, s);
+	return true;
+}
+
+/* ---- what a node alone is told ---- */
+
+static struct own *own_at(struct rules *r, const struct snapshot *s, uint32_t slot)
+{
+	if (slot >= r->own_room) {
+		r->own = x_realloc(r->own, s->seat_room * sizeof *r->own);
+		memset(r->own + r->own_room, 0, (s->seat_room - r->own_room) * sizeof *r->own);
+		r->own_room = s->seat_room;
+	}
+	return &r->own[slot];
+}
+
+/* Whether the policy is asked about the node. */
+static bool is_ruled(const struct rules *r, const struct snapshot *s, uint32_t slot)
+{
+	return r->state == RULES_COMPILED && slot < r->roll.node_count && r->roll.nodes[slot].node && snapshot_admits(s, snapshot_node(s, slot));
+}
+
+/* Or nobody needs to be asked. */
+static bool is_open(const struct rules *r, const struct snapshot *s, uint32_t slot)
+{
+	return r->state == RULES_OPEN && snapshot_admits(s, snapshot_node(s, slot));
+}
+
+static struct sshrules ssh_of(struct rules *r, const struct snapshot *s, uint32_t slot)
+{
+	return is_ruled(r, s, slot) && r->document->ssh_count ? sshrules_of(r->policy, r->scratch, slot) : (struct sshrules){0};
+}
+
+static uint64_t digest(struct buffer *text)
+{
+	uint8_t hash[32];
+	hash_bytes(buffer_bytes(text), hash);
+	return get_be64(hash);
+}
+
+/* Sources are long and few: each is hashed once. */
+static void write_digest(struct rules *r, struct jsonw *w, const struct filter *filter)
+{
+	for (size_t i = 0; i < filter->count; i++) {
+		const struct source *source = filter->rules[i].source;
+		uint64_t *at = source->number < r->source_count ? &r->sources[source->number] : NULL;
+		uint64_t made = at ? *at : 0;
+		if (!made) {
+			struct buffer text;
+			struct jsonw names;
+			buffer_init(&text, TEXT_MAX);
+			jsonw_start(&names, &text);
+			filterjson_source(&names, source);
+			made = digest(&text) | 1;
+			buffer_clear(&text);
+			if (at)
+				*at = made;
+		}
+		jsonw_uint(w, NULL, made);
+		filterjson_rest(w, &filter->rules[i]);
+	}
+}
+
+/* One of OWN_PARTS as text to be compared; nothing when there is nothing to tell. */
+static void write_part(struct rules *r, struct jsonw *w, const struct snapshot *s, uint32_t slot, enum own_part part)
+{
+	struct filter filter;
+	struct sshrules ssh;
+	struct attrs attrs;
+	switch (part) {
+	case OWN_FILTER:
+		filter = filter_of(r->policy, r->scratch, slot);
+		write_digest(r, w, &filter);
+		break;
+	case OWN_SSH:
+		ssh = ssh_of(r, s, slot);
+		if (ssh.count)
+			sshjson_write(w, NULL, r->policy, &ssh);
+		break;
+	default:
+		attrs = attrs_of(r->policy, r->scratch, slot, false);
+		if (bitset_has(&r->no_ip4, slot))
+			jsonw_null(w, NULL);
+		for (size_t i = 0; i < attrs.count; i++) {
+			jsonw_text(w, NULL, attrs.list[i].name);
+			jsonw_text(w, NULL, attrs.list[i].values);
+		}
+	}
+	arena_reset(r->scratch);
+}
+
+static uint64_t part_hash(struct rules *r, const struct snapshot *s, uint32_t slot, enum own_part part, uint64_t before)
+{
+	struct jsonw w;
+	if (!is_ruled(r, s, slot))
+		return part == OWN_FILTER && is_open(r, s, slot) ? HASH_OPEN : HASH_NOTHING;
+	buffer_reset(&r->text);
+	jsonw_start(&w, &r->text);
+	write_part(r, &w, s, slot, part);
+	/* Past all caps: whatever it was, it moved. */
+	if (jsonw_end(&w))
+		return before + 1;
+	return r->text.len ? digest(&r->text) : HASH_NOTHING;
+}
+
+void rules_look(struct rules *r, const struct snapshot *s, uint32_t slot)
+{
+	struct own *own = own_at(r, s, slot);
+	if (own->looked == r->serial)
+		return;
+	own->looked = r->serial;
+	for (unsigned i = 0; i < OWN_PARTS; i++) {
+		uint64_t hash = part_hash(r, s, slot, (enum own_part)(1U << i), own->hash[i]);
+		if (hash != own->hash[i])
+			own->moved[i] = s->version;
+		own->hash[i] = hash;
+	}
+}
+
+unsigned rules_moved(const struct rules *r, uint32_t slot, uint64_t version)
+{
+	unsigned parts = 0;
+	for (size_t i = 0; slot < r->own_room && i < OWN_PARTS; i++)
+		if (r->own[slot].moved[i] > version)
+			parts |= 1U << i;
+	return parts;
+}
+
+/* The empty list blocks all; an absent one would keep the old rules. */
+void rules_write_filter(struct rules *r, struct jsonw *w, const struct snapshot *s, uint32_t slot)
+{
+	jsonw_object(w, "PacketFilters");
+	jsonw_array(w, "base");
+	if (is_open(r, s, slot))
+		jsonw_raw(w, NULL, BYTES("{\"SrcIPs\":[\"*\"],\"DstPorts\":[{\"IP\":\"*\",\"Ports\":{\"First\":0,\"Last\":65535}}]}"));
+	if (is_ruled(r, s, slot)) {
+		struct filter filter = filter_of(r->policy, r->scratch, slot);
+		for (size_t i = 0; i < filter.count; i++)
+			filterjson_rule(w, &filter.rules[i]);
+		arena_reset(r->scratch);
+	}
+	jsonw_array_end(w);
+	jsonw_object_end(w);
+}
+
+void rules_write_ssh(struct rules *r, struct jsonw *w, const struct snapshot *s, uint32_t slot)
+{
+	struct sshrules rules = ssh_of(r, s, slot);
+	sshjson_write(w, "SSHPolicy", r->policy, &rules);
+	arena_reset(r->scratch);
+}
+
+static bool is_among(struct bytes name, const char *const *names)
+{
+	for (; names && *names; names++)
+		if (bytes_equal_text(name, *names))
+			return true;
+	return false;
+}
+
+void rules_write_caps(struct rules *r, struct jsonw *w, const struct snapshot *s, uint32_t slot, const char *const *has)
+{
+	if (!is_ruled(r, s, slot))
+		return;
+	struct attrs attrs = attrs_of(r->policy, r->scratch, slot, false);
+	for (size_t i = 0; i < attrs.count; i++) {
+		const struct attr *attr = &attrs.list[i];
+		if (is_among(attr->name, has))
+			continue;
+		jsonw_key(w, attr->name);
+		jsonw_raw(w, NULL, attr->values.len ? attr->values : BYTES("null"));
+	}
+	arena_reset(r->scratch);
+}

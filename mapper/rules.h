@@ -1,0 +1,66 @@
+/* A tailnet's policy as its maps follow it: the document read once per text, compiled once per version in which something that it sees moved; and what each node
+ * alone is told because of it: packet filter, SSH rules, capabilities, and when each of these moved last.
+ * Not who sees whom and its history (class.h) and not when (keeper.h). Pure.
+ * Owns document and policy; borrows the snapshot's rows: rules_follow before anything is asked after they changed. */
+#ifndef RULES_H
+#define RULES_H
+
+#include "jsonw.h"
+#include "moves.h"
+#include "policy.h"
+#include "snapshot.h"
+
+enum rules_state {
+	RULES_OPEN,     /* no policy: everything passes between all approved nodes */
+	RULES_COMPILED, /* `policy` */
+	RULES_CLOSED    /* there is one that cannot be read: nothing passes, nobody sees anybody */
+};
+
+/* What a node alone is told. */
+enum own_part { OWN_FILTER = 1 << 0, OWN_SSH = 1 << 1, OWN_CAPS = 1 << 2, OWN_ALL = (1 << 3) - 1 };
+
+enum { OWN_PARTS = 3 };
+
+struct own {
+	uint64_t looked;                            /* serial of the rules when it was looked at last; 0: never */
+	uint64_t hash[OWN_PARTS], moved[OWN_PARTS]; /* versions */
+};
+
+struct rules {
+	enum rules_state state;
+	uint64_t serial;     /* counts compiles */
+	uint64_t followed;   /* roll_moved of the snapshot that it stands for */
+	uint64_t replaced;   /* of the snapshot: as the roll has its rows */
+	uint64_t read;       /* policy_moved of the snapshot that the document stands for */
+	struct diag why;     /* of RULES_CLOSED */
+	struct body *source; /* text of the document */
+	struct arena *document_arena, *roll_arena, *scratch;
+	struct document *document;
+	struct policy *policy;
+	struct roll roll;
+	size_t source_count;
+	uint64_t *sources;  /* digests of the policy's sources; 0: not made yet */
+	struct buffer text; /* scratch */
+	struct own *own;    /* by slot */
+	uint32_t own_room;
+	struct bitset no_ip4; /* slots of nodes without IPv4 (attribute disable-ipv4) */
+	struct moves flips;   /* when a slot entered or left it */
+	size_t history;
+};
+
+struct rules *rules_new(size_t history);
+void rules_free(struct rules **rules);
+/* Brings them to the snapshot's present state. True: compiled anew, which never happens between two versions. */
+bool rules_follow(struct rules *r, const struct snapshot *s);
+
+/* The parts of a node that moved after `version`, after a look at them as of the present version; enum own_part, ored. */
+void rules_look(struct rules *r, const struct snapshot *s, uint32_t slot);
+unsigned rules_moved(const struct rules *r, uint32_t slot, uint64_t version);
+
+/* Members of a map message, or of a node. The slot holds a node. */
+void rules_write_filter(struct rules *r, struct jsonw *w, const struct snapshot *s, uint32_t slot);
+void rules_write_ssh(struct rules *r, struct jsonw *w, const struct snapshot *s, uint32_t slot);
+/* Into an open object: capabilities of the policy but those named in `has`, a list that ends in NULL. */
+void rules_write_caps(struct rules *r, struct jsonw *w, const struct snapshot *s, uint32_t slot, const char *const *has);
+
+#endif
