@@ -60,10 +60,12 @@ struct alias alias_classify(const struct reading *r, struct bytes text, struct p
 	} else if (bytes_starts(text, "user:*@")) {
 		alias.kind = ALIAS_DOMAIN;
 		alias.text = bytes_skip(text, sizeof "user:*@" - 1);
+	} else if (bytes_starts(text, "group:") && table_find(r->groups, text)) {
+		named(&alias, r->groups, ALIAS_GROUP); /* those of sign-in providers may hold an @ */
 	} else if (text.len && memchr(text.at, '@', text.len)) {
 		alias.kind = ALIAS_USER;
 	} else if (bytes_starts(text, "group:")) {
-		named(&alias, r->groups, ALIAS_GROUP);
+		alias.kind = ALIAS_UNKNOWN;
 	} else if (bytes_starts(text, "tag:")) {
 		named(&alias, r->tags, ALIAS_TAG);
 	} else if (bytes_starts(text, "autogroup:")) {
@@ -78,40 +80,17 @@ struct alias alias_classify(const struct reading *r, struct bytes text, struct p
 
 enum err domain_check(struct reading *r, struct bytes domain, struct place at, const char *before)
 {
-	for (size_t i = 0; i < r->around->domain_count; i++)
-		if (bytes_equal(domain, r->around->domains[i]))
-			return ERR_NONE;
+	if (table_find(r->domains, domain))
+		return ERR_NONE;
 	return refuse_at(r, at, "%s%.*s is not associated with this Tailnet and cannot be used in user:*@<domain> expressions", before,
-			 BYTES_ARG(bytes_take(domain, 200)));
-}
-
-/* The value as Go's %q writes it, cut to what a sentence can hold. */
-static const char *quoted(struct reading *r, struct bytes text)
-{
-	char *out = arena_alloc(r->arena, 4 * 200 + 3);
-	size_t at = 0;
-	out[at++] = '"';
-	text = bytes_take(text, 200);
-	for (size_t i = 0; i < text.len; i++) {
-		static const char hex[] = "0123456789abcdef";
-		uint8_t c = text.at[i];
-		const char *escape = c == '\n' ? "\\n" : c == '\t' ? "\\t" : c == '\r' ? "\\r" : NULL;
-		if (c == '"' || c == '\\')
-			out[at++] = '\\', out[at++] = (char)c;
-		else if (escape)
-			out[at++] = escape[0], out[at++] = escape[1];
-		else if (c < 0x20 || c == 0x7f)
-			out[at++] = '\\', out[at++] = 'x', out[at++] = hex[c >> 4], out[at++] = hex[c & 15];
-		else
-			out[at++] = (char)c;
-	}
-	out[at++] = '"';
-	return out;
+			 BYTES_ARG(quote_cut(domain, QUOTE_MAX)));
 }
 
 static enum err refuse_unknown(struct reading *r, const struct alias *alias, enum alias_spot spot)
 {
 	const char *text = quoted(r, alias->text);
+	if (bytes_starts(alias->text, "tag:") && spot == AT_OWNER)
+		return refuse_at(r, alias->at, "tag %s references undefined tag %s", quoted(r, r->owned), text);
 	if (bytes_starts(alias->text, "tag:")) {
 		const char *side = spot == AT_ACL_SRC || spot == AT_GRANT_SRC ? "src=" : "";
 		if (spot == AT_ACL_DST)
@@ -156,7 +135,7 @@ static bool is_legal(enum alias_kind kind, enum alias_spot spot)
 		[AT_APPROVER] = people,
 		[AT_OWNER] = people & ~(1U << ALIAS_TAGGED),
 		[AT_IPSET] = people | 1U << ALIAS_HOST | 1U << ALIAS_PREFIX | 1U << ALIAS_IPSET,
-		[AT_RECORDER] = people | 1U << ALIAS_HOST | 1U << ALIAS_PREFIX,
+		[AT_RECORDER] = 1U << ALIAS_TAG | 1U << ALIAS_PREFIX,
 		[AT_TEST] = ~0U,
 	};
 	return legal[spot] >> kind & 1;

@@ -2,17 +2,26 @@
 #include "reading.h"
 
 /* Numbers the members of one object; its values are read later, when all names are known. */
-static enum err index_members(struct reading *r, const struct json *object, const char *name, struct table *table, uint32_t *count)
+static uint32_t index_members(const struct json *object, struct table *table)
 {
-	*count = 0;
-	if (!object)
-		return ERR_NONE;
+	if (!object || object->kind != JSON_OBJECT)
+		return 0;
+	for (size_t i = 0; i < object->count; i++) {
+		struct bytes key = alias_trim(object->members[i].name);
+		if (!table_find(table, key))
+			table_put(table, key, (void *)(uintptr_t)(i + 1));
+	}
+	return (uint32_t)object->count;
+}
+
+enum err read_names(struct reading *r, const struct json *object, const char *name, const struct table *table)
+{
 	if (object->kind != JSON_OBJECT)
 		return refuse_at(r, object->at, "%s: an object is wanted", name);
 	for (size_t i = 0; i < object->count; i++) {
 		struct bytes key = alias_trim(object->members[i].name);
-		if (table_put(table, key, (void *)(uintptr_t)(++*count)))
-			return refuse_at(r, object->members[i].at, "duplicate field: \"%.*s\"", BYTES_ARG(bytes_take(key, 200)));
+		if ((uintptr_t)table_find(table, key) != i + 1)
+			return refuse_at(r, object->members[i].at, "duplicate field: %s", quoted(r, key));
 	}
 	return read_room(r, object);
 }
@@ -34,24 +43,21 @@ static void index_outer(struct reading *r, uint32_t defined)
 	doc->group_count = count;
 }
 
-enum err names_index(struct reading *r, const struct json *groups, const struct json *owners, const struct json *hosts, const struct json *ipsets,
-		     const struct json *postures)
+void names_index(struct reading *r, const struct json *groups, const struct json *owners, const struct json *hosts, const struct json *ipsets,
+		 const struct json *postures)
 {
 	struct document *doc = r->doc;
-	uint32_t defined, tags, host, ipset, posture;
-	enum err e = index_members(r, groups, "groups", r->groups, &defined);
-	if (e || (e = index_members(r, owners, "tagOwners", r->tags, &tags)) || (e = index_members(r, hosts, "hosts", r->hosts, &host)) ||
-	    (e = index_members(r, ipsets, "ipsets", r->ipsets, &ipset)) || (e = index_members(r, postures, "postures", r->postures, &posture)))
-		return e;
-	index_outer(r, defined);
-	doc->tags = ARENA_ARRAY(r->arena, struct tag, tags);
-	doc->hosts = ARENA_ARRAY(r->arena, struct host, host);
-	doc->ipsets = ARENA_ARRAY(r->arena, struct ipset, ipset);
-	doc->postures = ARENA_ARRAY(r->arena, struct posture, posture);
-	doc->tag_count = tags, doc->host_count = host, doc->ipset_count = ipset, doc->posture_count = posture;
-	for (uint32_t i = 0; i < tags; i++)
-		doc->tags[i].name = alias_trim(owners->members[i].name);
-	return ERR_NONE;
+	index_outer(r, index_members(groups, r->groups));
+	doc->tag_count = index_members(owners, r->tags);
+	doc->host_count = index_members(hosts, r->hosts);
+	doc->ipset_count = index_members(ipsets, r->ipsets);
+	doc->posture_count = index_members(postures, r->postures);
+	doc->tags = ARENA_ARRAY(r->arena, struct tag, doc->tag_count);
+	doc->hosts = ARENA_ARRAY(r->arena, struct host, doc->host_count);
+	doc->ipsets = ARENA_ARRAY(r->arena, struct ipset, doc->ipset_count);
+	doc->postures = ARENA_ARRAY(r->arena, struct posture, doc->posture_count);
+	for (size_t i = 0; i < doc->host_count; i++) /* tests ask how wide a host is, wherever hosts stand */
+		(void)!prefix_parse(alias_trim(hosts->members[i].value.text), &doc->hosts[i].prefix);
 }
 
 static enum err group_read(struct reading *r, const struct json_member *member, struct group *group, const struct json **nested)
@@ -60,7 +66,7 @@ static enum err group_read(struct reading *r, const struct json_member *member, 
 	group->at = member->at;
 	*nested = NULL;
 	if (!bytes_starts(group->name, "group:") || group->name.len == 6)
-		return refuse_at(r, member->at, "groups[\"%.*s\"]: group names are written group:NAME", BYTES_ARG(bytes_take(group->name, 200)));
+		return refuse_at(r, member->at, "groups[%s]: group names are written group:NAME", quoted(r, group->name));
 	if (member->value.kind == JSON_NULL)
 		return ERR_NONE;
 	enum err e = read_list_of(r, &member->value, "groups", JSON_STRING);
@@ -75,8 +81,7 @@ static enum err group_read(struct reading *r, const struct json_member *member, 
 			return ERR_NONE;
 		}
 		if (!text.len || !memchr(text.at, '@', text.len) || bytes_starts(text, "user:*@"))
-			return refuse_at(r, item->at, "groups[\"%.*s\"]: \"%.*s\": group members must be users", BYTES_ARG(bytes_take(group->name, 200)),
-					 BYTES_ARG(bytes_take(text, 200)));
+			return refuse_at(r, item->at, "groups[%s]: %s: group members must be users", quoted(r, group->name), quoted(r, text));
 		group->users.list[group->users.count++] = (struct alias){.kind = ALIAS_USER, .text = text, .at = item->at};
 	}
 	return ERR_NONE;
@@ -85,21 +90,19 @@ static enum err group_read(struct reading *r, const struct json_member *member, 
 /* Of nested groups the one with the greatest name is told. */
 enum err groups_read(struct reading *r, const struct json *value)
 {
+	enum err e = read_names(r, value, "groups", r->groups);
 	const struct group *worst = NULL;
 	const struct json *inner = NULL;
-	for (size_t i = 0; value && i < value->count; i++) {
+	for (size_t i = 0; !e && i < value->count; i++) {
 		const struct json *nested;
 		struct group *group = &r->doc->groups[i];
-		enum err e = group_read(r, &value->members[i], group, &nested);
-		if (e)
-			return e;
+		e = group_read(r, &value->members[i], group, &nested);
 		if (nested && (!worst || bytes_compare(group->name, worst->name) > 0))
 			worst = group, inner = nested;
 	}
-	if (worst)
-		return refuse_at(r, inner->at, "groups[\"%.*s\"]: \"%.*s\": group members cannot be recursive", BYTES_ARG(bytes_take(worst->name, 200)),
-				 BYTES_ARG(bytes_take(alias_trim(inner->text), 200)));
-	return ERR_NONE;
+	if (!e && worst)
+		return refuse_at(r, inner->at, "groups[%s]: %s: group members cannot be recursive", quoted(r, worst->name), quoted(r, alias_trim(inner->text)));
+	return e;
 }
 
 static bool is_letter(uint8_t c)
@@ -123,53 +126,41 @@ static const char *tag_fault(struct bytes tag)
 	return NULL;
 }
 
-static enum err check_owner_tags(struct reading *r, const struct tag *tag, const struct json *list)
-{
-	for (size_t i = 0; list->kind == JSON_LIST && i < list->count; i++) {
-		struct bytes text = list->items[i].kind == JSON_STRING ? alias_trim(list->items[i].text) : BYTES_NONE;
-		if (bytes_starts(text, "tag:") && !table_find(r->tags, text))
-			return refuse_at(r, list->items[i].at, "tag \"%.*s\" references undefined tag \"%.*s\"", BYTES_ARG(bytes_take(tag->name, 200)),
-					 BYTES_ARG(bytes_take(text, 200)));
-	}
-	return ERR_NONE;
-}
-
 enum err owners_read(struct reading *r, const struct json *value)
 {
-	for (size_t i = 0; value && i < value->count; i++) {
+	enum err e = read_names(r, value, "tagOwners", r->tags);
+	for (size_t i = 0; !e && i < value->count; i++) {
 		const struct json_member *member = &value->members[i];
 		struct tag *tag = &r->doc->tags[i];
-		const char *fault = tag_fault(tag->name);
-		enum err e;
+		const char *fault;
+		tag->name = r->owned = alias_trim(member->name);
 		tag->at = member->at;
-		if (fault)
-			return refuse_at(r, member->at, "tagOwners[\"%.*s\"]: %s", BYTES_ARG(bytes_take(tag->name, 200)), fault);
-		if (member->value.kind != JSON_NULL &&
-		    ((e = check_owner_tags(r, tag, &member->value)) || (e = aliases_read(r, &member->value, "tagOwners", AT_OWNER, &tag->owners))))
-			return e;
+		if ((fault = tag_fault(tag->name)))
+			return refuse_at(r, member->at, "tagOwners[%s]: %s", quoted(r, tag->name), fault);
+		if (member->value.kind != JSON_NULL)
+			e = aliases_read(r, &member->value, "tagOwners", AT_OWNER, &tag->owners);
 	}
-	return ERR_NONE;
+	return e;
 }
 
 enum err hosts_read(struct reading *r, const struct json *value)
 {
-	for (size_t i = 0; value && i < value->count; i++) {
+	enum err e = read_names(r, value, "hosts", r->hosts);
+	for (size_t i = 0; !e && i < value->count; i++) {
 		const struct json_member *member = &value->members[i];
 		struct host *host = &r->doc->hosts[i];
 		struct bytes text;
-		enum err e = read_text(r, &member->value, "hosts", &text);
 		host->name = alias_trim(member->name);
 		host->at = member->at;
-		if (e)
+		if ((e = read_text(r, &member->value, "hosts", &text)))
 			return e;
 		if (!host->name.len || memchr(host->name.at, '@', host->name.len) || memchr(host->name.at, ':', host->name.len))
-			return refuse_at(r, member->at, "hosts[\"%.*s\"]: a host name has no @ and no colon", BYTES_ARG(bytes_take(host->name, 200)));
+			return refuse_at(r, member->at, "hosts[%s]: a host name has no @ and no colon", quoted(r, host->name));
 		if (prefix_parse(text, &host->prefix))
-			return refuse_at(r, member->value.at, "hosts[\"%.*s\"]: \"%.*s\": invalid address", BYTES_ARG(bytes_take(host->name, 200)),
-					 BYTES_ARG(bytes_take(text, 200)));
+			return refuse_at(r, member->value.at, "hosts[%s]: %s: invalid address", quoted(r, host->name), quoted(r, text));
 		host->prefix = prefix_masked(host->prefix);
 	}
-	return ERR_NONE;
+	return e;
 }
 
 /* "add X", "remove X", "X"; hosts may be written host:NAME. */
@@ -179,15 +170,15 @@ static enum err ipset_entry_read(struct reading *r, const struct json *item, str
 	entry->remove = bytes_starts(text, "remove ");
 	if (entry->remove || bytes_starts(text, "add "))
 		text = alias_trim(bytes_skip(text, entry->remove ? 7 : 4));
-	if (bytes_starts(text, "host:"))
-		text = bytes_skip(text, 5);
-	return alias_read(r, text, item->at, AT_IPSET, &entry->alias);
+	bool host = bytes_starts(text, "host:");
+	enum err e = alias_read(r, host ? bytes_skip(text, 5) : text, item->at, AT_IPSET, &entry->alias);
+	return e || !host || entry->alias.kind == ALIAS_HOST ? e : refuse_at(r, item->at, "%s: no such host", quoted(r, text));
 }
 
 enum { UNSEEN, OPEN, CLOSED };
 
-/* Walks from set `from` along its entries without recursion; a set that is still open and met again closes a circle. */
-static bool has_circle(const struct document *doc, struct arena *arena)
+/* Walks from set `from` along its entries without recursion; a set that is still open and met again closes a circle. NULL: there is none. */
+static const struct ipset *find_circle(const struct document *doc, struct arena *arena)
 {
 	uint8_t *state = arena_alloc(arena, doc->ipset_count + 1);
 	uint32_t *stack = ARENA_ARRAY(arena, uint32_t, doc->ipset_count + 1);
@@ -210,34 +201,38 @@ static bool has_circle(const struct document *doc, struct arena *arena)
 			if (alias->kind != ALIAS_IPSET || state[alias->index] == CLOSED)
 				continue;
 			if (state[alias->index] == OPEN)
-				return true;
+				return &doc->ipsets[alias->index];
 			state[alias->index] = OPEN;
 			stack[depth++] = alias->index;
 		}
 	}
-	return false;
+	return NULL;
+}
+
+static enum err ipset_read(struct reading *r, const struct json_member *member, struct ipset *set)
+{
+	set->name = alias_trim(member->name);
+	set->at = member->at;
+	if (!bytes_starts(set->name, "ipset:") || set->name.len == 6)
+		return refuse_at(r, member->at, "ipsets[%s]: names of sets are written ipset:NAME", quoted(r, set->name));
+	if (member->value.kind == JSON_NULL)
+		return ERR_NONE;
+	enum err e = read_list_of(r, &member->value, "ipsets", JSON_STRING);
+	if (e)
+		return e;
+	set->entries = ARENA_ARRAY(r->arena, struct ipset_entry, member->value.count);
+	for (size_t i = 0; !e && i < member->value.count; i++)
+		e = ipset_entry_read(r, &member->value.items[i], &set->entries[set->entry_count++]);
+	return e;
 }
 
 enum err ipsets_read(struct reading *r, const struct json *value)
 {
-	for (size_t i = 0; value && i < value->count; i++) {
-		const struct json_member *member = &value->members[i];
-		struct ipset *set = &r->doc->ipsets[i];
-		set->name = alias_trim(member->name);
-		set->at = member->at;
-		if (!bytes_starts(set->name, "ipset:") || set->name.len == 6)
-			return refuse_at(r, member->at, "ipsets[\"%.*s\"]: names of sets are written ipset:NAME", BYTES_ARG(bytes_take(set->name, 200)));
-		if (member->value.kind == JSON_NULL)
-			continue;
-		enum err e = read_list_of(r, &member->value, "ipsets", JSON_STRING);
-		if (e)
-			return e;
-		set->entries = ARENA_ARRAY(r->arena, struct ipset_entry, member->value.count);
-		for (size_t k = 0; k < member->value.count; k++)
-			if ((e = ipset_entry_read(r, &member->value.items[k], &set->entries[set->entry_count++])))
-				return e;
-	}
-	if (value && has_circle(r->doc, r->arena))
-		return refuse_at(r, value->at, "ipsets contain each other in a circle");
-	return ERR_NONE;
+	enum err e = read_names(r, value, "ipsets", r->ipsets);
+	for (size_t i = 0; !e && i < value->count; i++)
+		e = ipset_read(r, &value->members[i], &r->doc->ipsets[i]);
+	if (e)
+		return e;
+	const struct ipset *circle = find_circle(r->doc, r->arena);
+	return circle ? refuse_at(r, circle->at, "ipsets[%s]: the set contains itself", quoted(r, circle->name)) : ERR_NONE;
 }

@@ -72,43 +72,39 @@ static enum err posture_read(struct reading *r, const struct json_member *member
 	if (e)
 		return e;
 	if (!bytes_starts(posture->name, "posture:") || posture->name.len == 8)
-		return refuse_at(r, member->at, "postures[\"%.*s\"]: names of postures are written posture:NAME", BYTES_ARG(bytes_take(posture->name, 200)));
+		return refuse_at(r, member->at, "postures[%s]: names of postures are written posture:NAME", quoted(r, posture->name));
 	posture->claims = ARENA_ARRAY(r->arena, struct posture_claim, member->value.count);
 	for (size_t i = 0; i < member->value.count; i++) {
 		const struct json *item = &member->value.items[i];
 		if (!claim_parse(r, item->text, &posture->claims[posture->claim_count++]))
 			return refuse_at(r, item->at,
-					 "postures[\"%.*s\"]: \"%.*s\" is not a condition: ATTRIBUTE, then ==, !=, <, <=, >, >=, IN, NOT IN, IS SET or NOT SET",
-					 BYTES_ARG(bytes_take(posture->name, 100)), BYTES_ARG(bytes_take(item->text, 200)));
+					 "postures[%s]: %s is not a condition: ATTRIBUTE, then ==, !=, <, <=, >, >=, IN, NOT IN, IS SET or NOT SET",
+					 quoted(r, posture->name), quoted(r, item->text));
 	}
 	return ERR_NONE;
 }
 
 enum err postures_read(struct reading *r, const struct json *value)
 {
-	for (size_t i = 0; value && i < value->count; i++) {
-		if (value->members[i].value.kind != JSON_LIST)
-			return refuse_at(r, value->members[i].at, "postures: a list of conditions is wanted");
-		enum err e = posture_read(r, &value->members[i], &r->doc->postures[i]);
-		if (e)
-			return e;
-	}
-	return ERR_NONE;
+	enum err e = read_names(r, value, "postures", r->postures);
+	for (size_t i = 0; !e && i < value->count; i++)
+		e = posture_read(r, &value->members[i], &r->doc->postures[i]);
+	return e;
 }
 
-enum err posture_names_read(struct reading *r, const struct json *list, uint32_t **out, size_t *count)
+enum err posture_names_read(struct reading *r, const struct json *list, const char *name, uint32_t **out, size_t *count)
 {
-	enum err e = read_list_of(r, list, "srcPosture", JSON_STRING);
+	enum err e = read_list_of(r, list, name, JSON_STRING);
 	*out = NULL;
 	*count = 0;
 	if (e || !list)
 		return e;
 	*out = ARENA_ARRAY(r->arena, uint32_t, list->count);
 	for (size_t i = 0; i < list->count; i++) {
-		struct bytes name = alias_trim(list->items[i].text);
-		uintptr_t number = (uintptr_t)table_find(r->postures, name);
+		struct bytes text = alias_trim(list->items[i].text);
+		uintptr_t number = (uintptr_t)table_find(r->postures, text);
 		if (!number)
-			return refuse_at(r, list->items[i].at, "posture not found: \"%.*s\"", BYTES_ARG(bytes_take(name, 200)));
+			return refuse_at(r, list->items[i].at, "posture not found: %s", quoted(r, text));
 		(*out)[(*count)++] = (uint32_t)(number - 1);
 	}
 	return ERR_NONE;
@@ -132,7 +128,7 @@ static enum err approvers_of(struct reading *r, const struct json *object, const
 			if (!bytes_starts(key, "svc:") || key.len == 4)
 				return refuse_at(r, member->at, "autoApprovers: services are written svc:NAME");
 		} else if (prefix_parse(key, &approver->prefix)) {
-			return refuse_at(r, member->at, "\"%.*s\": invalid prefix", BYTES_ARG(bytes_take(key, 200)));
+			return refuse_at(r, member->at, "%s: invalid prefix", quoted(r, key));
 		}
 		approver->prefix = prefix_masked(approver->prefix);
 		if (member->value.kind != JSON_NULL && (e = aliases_read(r, &member->value, "autoApprovers", AT_APPROVER, &approver->who)))
@@ -147,8 +143,6 @@ enum err approvers_read(struct reading *r, const struct json *value)
 	const struct json *in[3];
 	struct document *doc = r->doc;
 	enum err e;
-	if (!value)
-		return ERR_NONE;
 	if ((e = read_fields(r, value, names, 3, false, in)) || (e = approvers_of(r, in[0], "routes", &doc->route_approvers, &doc->route_approver_count)) ||
 	    (e = aliases_read(r, in[1], "exitNode", AT_APPROVER, &doc->exit_approvers)))
 		return e;
@@ -166,11 +160,11 @@ static enum err pools_read(struct reading *r, const struct json *list, struct no
 		struct bytes text = alias_trim(list->items[i].text);
 		struct prefix *pool = &attr->pools[attr->pool_count++];
 		if (prefix_parse(text, pool))
-			return refuse_at(r, list->items[i].at, "IPPool(%.*s): invalid prefix", BYTES_ARG(bytes_take(text, 200)));
+			return refuse_at(r, list->items[i].at, "IPPool(%.*s): invalid prefix", BYTES_ARG(quote_cut(text, QUOTE_MAX)));
 		*pool = prefix_masked(*pool);
 		for (size_t k = 0; k < sizeof reserved / sizeof *reserved; k++)
 			if (prefix_overlaps(*pool, reserved[k]))
-				return refuse_at(r, list->items[i].at, "IPPool(%.*s): network within reserved range", BYTES_ARG(bytes_take(text, 200)));
+				return refuse_at(r, list->items[i].at, "IPPool(%.*s): network within reserved range", BYTES_ARG(quote_cut(text, QUOTE_MAX)));
 	}
 	return ERR_NONE;
 }
@@ -189,12 +183,12 @@ static enum err attr_read(struct reading *r, const struct json *value, struct no
 		for (size_t i = 0; i < in[1]->count; i++)
 			attr->attrs[attr->attr_count++] = in[1]->items[i].text;
 	}
-	return app_read(r, in[3], &attr->app, &attr->app_count);
+	return app_read(r, in[3], false, &attr->app, &attr->app_count);
 }
 
 enum err attrs_read(struct reading *r, const struct json *value)
 {
-	enum err e = read_list_of(r, value, "nodeAttrs", JSON_OBJECT);
+	enum err e = read_rules(r, value, "nodeAttrs");
 	if (e || !value)
 		return e;
 	r->doc->node_attrs = ARENA_ARRAY(r->arena, struct node_attr, value->count);

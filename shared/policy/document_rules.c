@@ -40,23 +40,22 @@ static struct bytes without_brackets(struct reading *r, struct bytes text)
 
 static enum err refuse_dst(struct reading *r, const struct json *item, struct bytes ports, const char *fault)
 {
-	struct bytes dst = bytes_take(item->text, 150);
 	if (bytes_starts(bytes_text(fault), "invalid port list"))
-		return refuse_at(r, item->at, "dst=\"%.*s\": %s", BYTES_ARG(dst), fault);
-	return refuse_at(r, item->at, "dst=\"%.*s\": port range \"%.*s\": %s", BYTES_ARG(dst), BYTES_ARG(bytes_take(ports, 150)), fault);
+		return refuse_at(r, item->at, "dst=%s: %s", quoted(r, item->text), fault);
+	return refuse_at(r, item->at, "dst=%s: port range %s: %s", quoted(r, item->text), quoted(r, ports), fault);
 }
 
 static enum err acl_dst_read(struct reading *r, const struct json *item, const struct rule *rule, struct bytes proto, struct target *target)
 {
 	struct bytes text = alias_trim(item->text), name, ports;
 	if (!split_last(text, &name, &ports))
-		return refuse_at(r, item->at, "dst=\"%.*s\": hostport must contain a colon (\":\")", BYTES_ARG(bytes_take(item->text, 200)));
+		return refuse_at(r, item->at, "dst=%s: hostport must contain a colon (\":\")", quoted(r, item->text));
 	ports = alias_trim(ports);
 	const char *fault = ports_parse(r->arena, ports, true, &target->ports, &target->port_count);
 	if (fault)
 		return refuse_dst(r, item, ports, fault);
 	if (!proto_has_ports(rule->passes[0].proto) && !bytes_equal_text(ports, "*"))
-		return refuse_at(r, item->at, "protocol does not support specific ports: \"%.*s\", only \"*\" is allowed", BYTES_ARG(bytes_take(proto, 200)));
+		return refuse_at(r, item->at, "protocol does not support specific ports: %s, only \"*\" is allowed", quoted(r, proto));
 	return alias_read(r, without_brackets(r, alias_trim(name)), item->at, AT_ACL_DST, &target->alias);
 }
 
@@ -123,12 +122,14 @@ static enum err acl_dsts_read(struct reading *r, const struct json *list, struct
 	for (size_t i = 0; !e && i < list->count; i++) {
 		if ((e = acl_dst_read(r, &list->items[i], rule, proto, &all[i])))
 			break;
-		uintptr_t known = (uintptr_t)table_find(seen, all[i].alias.text);
+		struct bytes name, ports;
+		split_last(alias_trim(list->items[i].text), &name, &ports);
+		uintptr_t known = (uintptr_t)table_find(seen, alias_trim(name));
 		number[i] = known ? known - 1 : rule->dst_count;
 		if (known)
 			continue;
 		rule->dst[rule->dst_count++].alias = all[i].alias;
-		table_put(seen, all[i].alias.text, (void *)(uintptr_t)rule->dst_count);
+		table_put(seen, alias_trim(name), (void *)(uintptr_t)rule->dst_count);
 	}
 	table_free(&seen);
 	if (e)
@@ -140,7 +141,11 @@ static enum err acl_dsts_read(struct reading *r, const struct json *list, struct
 
 static enum err postures_of(struct reading *r, const struct json *list, struct rule *rule)
 {
-	return posture_names_read(r, list ? list : r->default_postures, &rule->postures, &rule->posture_count);
+	if (list)
+		return posture_names_read(r, list, "srcPosture", &rule->postures, &rule->posture_count);
+	rule->postures = r->default_postures;
+	rule->posture_count = r->default_posture_count;
+	return ERR_NONE;
 }
 
 static enum err acl_read(struct reading *r, const struct json *value, struct rule *rule)
@@ -153,9 +158,9 @@ static enum err acl_read(struct reading *r, const struct json *value, struct rul
 	if (e || (e = read_text(r, in[0], "action", &action)) || (e = read_text(r, in[3], "proto", &proto)))
 		return e;
 	if (!bytes_equal_text(action, "accept"))
-		return refuse_at(r, in[0] ? in[0]->at : value->at, "action=\"%.*s\" is not supported", BYTES_ARG(bytes_take(action, 200)));
+		return refuse_at(r, in[0] ? in[0]->at : value->at, "action=%s is not supported", quoted(r, action));
 	if (!proto_parse(proto, &rule->passes[0].proto))
-		return refuse_at(r, in[3]->at, "proto name \"%.*s\" not known; use protocol number 0-255", BYTES_ARG(bytes_take(proto, 200)));
+		return refuse_at(r, in[3]->at, "proto name %s not known; use protocol number 0-255", quoted(r, proto));
 	if ((in[1] && in[5]) || (in[2] && in[6]))
 		return refuse_at(r, value->at, "src and users, or dst and ports, say the same: one of them");
 	if ((e = aliases_read(r, in[1] ? in[1] : in[5], "src", AT_ACL_SRC, &rule->src)) || (e = acl_dsts_read(r, in[2] ? in[2] : in[6], rule, proto)) ||
@@ -164,21 +169,31 @@ static enum err acl_read(struct reading *r, const struct json *value, struct rul
 	return check_self(r, rule);
 }
 
-enum err acls_read(struct reading *r, const struct json *value, struct rule *out)
+static enum err check_count(struct reading *r, const struct json *list)
 {
-	enum err e = ERR_NONE;
-	for (size_t i = 0; !e && value && i < value->count; i++)
-		e = acl_read(r, &value->items[i], &out[i]);
+	if (r->doc->rule_count <= DOCUMENT_RULES_MAX)
+		return ERR_NONE;
+	(void)refuse_at(r, list->at, "more than %d rules", DOCUMENT_RULES_MAX);
+	return ERR_TOO_BIG;
+}
+
+enum err acls_read(struct reading *r, const struct json *value)
+{
+	enum err e = read_rules(r, value, "acls");
+	if (!e)
+		e = check_count(r, value);
+	for (size_t i = 0; !e && i < value->count; i++)
+		e = acl_read(r, &value->items[i], &r->doc->rules[r->grant_count + i]);
 	return e;
 }
 
-static enum err check_capability(struct reading *r, const struct json_member *member)
+static enum err check_capability(struct reading *r, const struct json_member *member, bool granted)
 {
 	static const char *const ours[] = {"drive", "relay", "webui", "kubernetes", "tsidp", "secrets"};
 	struct bytes path, domain = bytes_split(member->name, '/', &path);
 	if (!domain.len || !path.at || !path.len || memchr(domain.at, ':', domain.len))
 		return refuse_at(r, member->at, "capability name must have the form {domain}/{path}");
-	if (!bytes_equal_text(domain, "tailscale.com"))
+	if (!granted || !bytes_equal_text(domain, "tailscale.com"))
 		return ERR_NONE;
 	for (size_t i = 0; bytes_starts(path, "cap/") && i < sizeof ours / sizeof *ours; i++)
 		if (bytes_equal_text(bytes_skip(path, 4), ours[i]))
@@ -186,7 +201,7 @@ static enum err check_capability(struct reading *r, const struct json_member *me
 	return refuse_at(r, member->at, "capability name must not be in the tailscale.com domain");
 }
 
-enum err app_read(struct reading *r, const struct json *value, struct capability **app, size_t *count)
+enum err app_read(struct reading *r, const struct json *value, bool granted, struct capability **app, size_t *count)
 {
 	if (!value)
 		return ERR_NONE;
@@ -195,7 +210,7 @@ enum err app_read(struct reading *r, const struct json *value, struct capability
 	*app = ARENA_ARRAY(r->arena, struct capability, value->count);
 	for (size_t i = 0; i < value->count; i++) {
 		const struct json_member *member = &value->members[i];
-		enum err e = check_capability(r, member);
+		enum err e = check_capability(r, member, granted);
 		if (e)
 			return e;
 		if (member->value.kind != JSON_LIST && member->value.kind != JSON_NULL)
@@ -222,11 +237,11 @@ static enum err ip_entry_read(struct reading *r, const struct json *item, struct
 		if (!name.len)
 			return refuse_at(r, item->at, "empty protocol");
 		if (!bytes_equal_text(name, "*") && !proto_parse(name, &entry->proto))
-			return refuse_at(r, item->at, "proto name \"%.*s\" not known; use protocol number 0-255", BYTES_ARG(bytes_take(name, 200)));
+			return refuse_at(r, item->at, "proto name %s not known; use protocol number 0-255", quoted(r, name));
 	}
 	const char *fault = ports_parse(r->arena, ports, false, &range, &count);
 	if (fault)
-		return refuse_at(r, item->at, "port range \"%.*s\": %s", BYTES_ARG(bytes_take(ports, 200)), fault);
+		return refuse_at(r, item->at, "port range %s: %s", quoted(r, ports), fault);
 	entry->range = *range;
 	return ERR_NONE;
 }
@@ -276,7 +291,7 @@ static enum err vias_read(struct reading *r, const struct json *list, struct rul
 		if (!bytes_starts(text, "tag:"))
 			return refuse_at(r, list->items[i].at, "via can only be a tag");
 		if (!number)
-			return refuse_at(r, list->items[i].at, "tag \"%.*s\" not found", BYTES_ARG(bytes_take(text, 200)));
+			return refuse_at(r, list->items[i].at, "tag %s not found", quoted(r, text));
 		rule->via[rule->via_count++] = (uint32_t)(number - 1);
 	}
 	return ERR_NONE;
@@ -306,17 +321,19 @@ static enum err grant_read(struct reading *r, const struct json *value, struct r
 		return e;
 	if (!(in[2] && in[2]->count) && !(in[3] && in[3]->count))
 		return refuse_at(r, value->at, "ip and app can not both be empty");
-	if ((e = ips_read(r, in[2], rule)) || (e = app_read(r, in[3], &rule->app, &rule->app_count)) ||
+	if ((e = ips_read(r, in[2], rule)) || (e = app_read(r, in[3], true, &rule->app, &rule->app_count)) ||
 	    (e = aliases_read(r, in[0], "src", AT_GRANT_SRC, &rule->src)) || (e = grant_dsts_read(r, in[1], rule)) || (e = check_self(r, rule)) ||
 	    (e = vias_read(r, in[4], rule)))
 		return e;
 	return postures_of(r, in[5], rule);
 }
 
-enum err grants_read(struct reading *r, const struct json *value, struct rule *out)
+enum err grants_read(struct reading *r, const struct json *value)
 {
-	enum err e = ERR_NONE;
-	for (size_t i = 0; !e && value && i < value->count; i++)
-		e = grant_read(r, &value->items[i], &out[i]);
+	enum err e = read_rules(r, value, "grants");
+	if (!e)
+		e = check_count(r, value);
+	for (size_t i = 0; !e && i < value->count; i++)
+		e = grant_read(r, &value->items[i], &r->doc->rules[i]);
 	return e;
 }

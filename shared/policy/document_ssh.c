@@ -93,7 +93,7 @@ static enum err period_read(struct reading *r, const struct json *value, struct 
 		return ERR_NONE;
 	}
 	if (!parse_duration(text, &ns))
-		return refuse_at(r, value->at, "time: invalid duration \"%.*s\"", BYTES_ARG(bytes_take(text, 200)));
+		return refuse_at(r, value->at, "time: invalid duration %s", quoted(r, text));
 	if (ns < 0)
 		return refuse_at(r, value->at, "checkPeriod %s must be a positive duration", duration_text(r, ns));
 	if (ns > (double)CHECK_PERIOD_MAX_MS * NS_PER_MS)
@@ -107,7 +107,7 @@ static enum err user_read(struct reading *r, const struct json *item, struct ssh
 	struct bytes text = alias_trim(item->text);
 	*user = (struct ssh_user){SSH_USER_NAME, text};
 	if (!text.len || bytes_equal_text(text, "*"))
-		return refuse_at(r, item->at, "user \"%.*s\" is not valid", BYTES_ARG(text));
+		return refuse_at(r, item->at, "user %s is not valid", quoted(r, text));
 	if (bytes_equal_text(text, "root"))
 		user->kind = SSH_USER_ROOT;
 	else if (bytes_equal_text(text, "autogroup:nonroot"))
@@ -161,9 +161,9 @@ static enum err check_pairs(struct reading *r, const struct ssh_rule *rule)
 		const struct alias *dst = &rule->dst.list[i];
 		bool people = dst->kind == ALIAS_USER || dst->kind == ALIAS_MEMBER || dst->kind == ALIAS_SELF;
 		if (tagged && people)
-			return refuse_at(r, dst->at, "tagged sources cannot be used with dst \"%.*s\"", BYTES_ARG(bytes_take(dst->text, 200)));
+			return refuse_at(r, dst->at, "tagged sources cannot be used with dst %s", quoted(r, dst->text));
 		if (dst->kind == ALIAS_USER && rule->src.count && (other || !bytes_equal(rule->src.list[0].text, dst->text)))
-			return refuse_at(r, dst->at, "dst \"%.*s\": a user can only be reached by the same user", BYTES_ARG(bytes_take(dst->text, 200)));
+			return refuse_at(r, dst->at, "dst %s: a user can only be reached by the same user", quoted(r, dst->text));
 	}
 	return ERR_NONE;
 }
@@ -178,7 +178,7 @@ static enum err action_read(struct reading *r, const struct json *value, struct 
 		return refuse_at(r, value ? value->at : at, "action must be specified");
 	rule->check = bytes_equal_text(action, "check");
 	if (!rule->check && !bytes_equal_text(action, "accept"))
-		return refuse_at(r, value->at, "\"%.*s\" is not a valid action", BYTES_ARG(bytes_take(action, 200)));
+		return refuse_at(r, value->at, "%s is not a valid action", quoted(r, action));
 	return ERR_NONE;
 }
 
@@ -198,7 +198,7 @@ static enum err rule_read(struct reading *r, const struct json *value, struct ss
 
 enum err ssh_read(struct reading *r, const struct json *value)
 {
-	enum err e = read_list_of(r, value, "ssh", JSON_OBJECT);
+	enum err e = read_rules(r, value, "ssh");
 	if (e || !value)
 		return e;
 	r->doc->ssh = ARENA_ARRAY(r->arena, struct ssh_rule, value->count);

@@ -62,10 +62,10 @@ static enum err read_targets(struct reading *r, const struct test *test, const s
 
 static enum err test_read(struct reading *r, const struct json *value, struct test *test)
 {
-	static const char *const names[] = {"src", "proto", "accept", "deny", "user", "allow", "srcPostureAttrs"};
-	const struct json *in[7];
+	static const char *const names[] = {"src", "proto", "accept", "deny", "user", "allow"};
+	const struct json *in[6];
 	struct bytes proto;
-	enum err e = read_fields(r, value, names, 7, false, in);
+	enum err e = read_fields(r, value, names, 6, false, in);
 	*test = (struct test){.at = value->at, .proto = PROTO_ABSENT};
 	if (e || (e = read_text(r, in[1], "proto", &proto)))
 		return e;
@@ -82,7 +82,7 @@ static enum err test_read(struct reading *r, const struct json *value, struct te
 
 enum err tests_read(struct reading *r, const struct json *value)
 {
-	enum err e = read_list_of(r, value, "tests", JSON_OBJECT);
+	enum err e = read_rules(r, value, "tests");
 	if (e || !value)
 		return e;
 	r->doc->tests = ARENA_ARRAY(r->arena, struct test, value->count);
@@ -96,9 +96,9 @@ static enum err check_ssh_dst(struct reading *r, const struct alias *dst)
 {
 	const struct prefix *host = dst->kind == ALIAS_HOST ? &r->doc->hosts[dst->index].prefix : dst->kind == ALIAS_PREFIX ? &dst->prefix : NULL;
 	if (dst->kind == ALIAS_UNKNOWN && bytes_starts(dst->text, "tag:"))
-		return refuse_at(r, dst->at, "SSH tests dst contains unknown tag \"%.*s\"", BYTES_ARG(bytes_take(dst->text, 200)));
+		return refuse_at(r, dst->at, "SSH tests dst contains unknown tag %s", quoted(r, dst->text));
 	if (dst->kind == ALIAS_INTERNET || (host && host->bits != ip_bits(host->ip)))
-		return refuse_at(r, dst->at, "SSH tests dst contains disallowed element \"%.*s\"", BYTES_ARG(bytes_take(dst->text, 200)));
+		return refuse_at(r, dst->at, "SSH tests dst contains disallowed element %s", quoted(r, dst->text));
 	return ERR_NONE;
 }
 
@@ -156,7 +156,7 @@ static enum err ssh_test_read(struct reading *r, const struct json *value, struc
 
 enum err ssh_tests_read(struct reading *r, const struct json *value)
 {
-	enum err e = read_list_of(r, value, "sshTests", JSON_OBJECT);
+	enum err e = read_rules(r, value, "sshTests");
 	if (e || !value)
 		return e;
 	r->doc->ssh_tests = ARENA_ARRAY(r->arena, struct ssh_test, value->count);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "buffer.h"
+#include "quote.h"
 #include "table.h"
 
 struct reader {
@@ -307,7 +308,7 @@ static enum err check_unique(struct reader *r, const struct json *object)
 		const struct json_member *member = &object->members[i];
 		if (!table_put(names, member->name, (void *)(uintptr_t)member))
 			continue;
-		e = diag_set(r->why, ERR_MALFORMED, "duplicate field: \"%.*s\"", BYTES_ARG(bytes_take(member->name, 200)));
+		e = diag_set(r->why, ERR_MALFORMED, "duplicate field: %s", quote(r->arena, member->name));
 		if (r->why)
 			r->why->line = member->at.line, r->why->column = member->at.column;
 	}

@@ -10,6 +10,8 @@ enum err refuse_at(struct reading *r, struct place at, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(r->why->text, sizeof r->why->text, format, args);
 	va_end(args);
+	struct bytes text = bytes_text(r->why->text);
+	r->why->text[quote_cut(text, text.len).len] = 0; /* the cap may have cut inside a character */
 	r->why->line = at.line;
 	r->why->column = at.column;
 	return ERR_MALFORMED;
@@ -30,7 +32,7 @@ enum err read_fields(struct reading *r, const struct json *object, const char *c
 		while (i < count && !bytes_equal_nocase(member->name, names[i]))
 			i++;
 		if (i == count)
-			return refuse_at(r, member->at, "unknown field: \"%.*s\"", BYTES_ARG(bytes_take(member->name, 200)));
+			return refuse_at(r, member->at, "unknown field: %s", quoted(r, member->name));
 		if (seen >> i & 1)
 			return refuse_at(r, member->at, "duplicate field: \"%s\"", names[i]);
 		seen |= (uint64_t)1 << i;
@@ -65,6 +67,14 @@ enum err read_list_of(struct reading *r, const struct json *value, const char *n
 		if (value->items[i].kind != item)
 			return refuse_at(r, value->items[i].at, "%s: %s is wanted, not %s", name, kind_text(item), kind_text(value->items[i].kind));
 	return read_room(r, value);
+}
+
+enum err read_rules(struct reading *r, const struct json *value, const char *name)
+{
+	if (!value || value->kind != JSON_LIST || value->count <= DOCUMENT_RULES_MAX)
+		return read_list_of(r, value, name, JSON_OBJECT);
+	(void)refuse_at(r, value->at, "%s: more than %d entries", name, DOCUMENT_RULES_MAX);
+	return ERR_TOO_BIG;
 }
 
 enum err read_bool(struct reading *r, const struct json *value, const char *name, bool *out)

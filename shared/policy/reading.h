@@ -6,6 +6,7 @@
 
 #include "document.h"
 #include "hujson.h"
+#include "quote.h"
 #include "table.h"
 
 enum { CHECK_PERIOD_MAX_MS = 168 * 3600 * 1000 };
@@ -16,8 +17,12 @@ struct reading {
 	struct document *doc;
 	struct diag *why;
 	struct table *groups, *tags, *hosts, *ipsets, *postures; /* name -> number + 1 */
-	size_t entries;                                          /* of all lists so far */
-	const struct json *default_postures;
+	struct table *domains;
+	struct bytes owned; /* the tag whose owners are read */
+	size_t entries;     /* of all lists so far */
+	size_t grant_count;
+	uint32_t *default_postures;
+	size_t default_posture_count;
 };
 
 /* Where an alias stands: what is legal there, and how a refusal is worded. */
@@ -38,6 +43,10 @@ enum alias_spot {
 
 /* A refusal with its place. */
 enum err refuse_at(struct reading *r, struct place at, const char *format, ...) PRINTF(3, 4);
+static inline const char *quoted(struct reading *r, struct bytes text)
+{
+	return quote(r->arena, text);
+}
 
 /* Members of an object by name, without regard to case: out[i] is the value of names[i], NULL when absent or null. Others are refused, as is one that is there
  * twice; with `remarks` those that begin with # are passed over. */
@@ -46,6 +55,8 @@ MUST_USE enum err read_fields(struct reading *r, const struct json *object, cons
 MUST_USE enum err read_list_of(struct reading *r, const struct json *value, const char *name, enum json_kind item);
 MUST_USE enum err read_bool(struct reading *r, const struct json *value, const char *name, bool *out);
 MUST_USE enum err read_text(struct reading *r, const struct json *value, const char *name, struct bytes *out); /* trimmed */
+/* A list of objects, at most DOCUMENT_RULES_MAX. */
+MUST_USE enum err read_rules(struct reading *r, const struct json *value, const char *name);
 /* Numbers of a list that is to be gathered: past the cap of all lists ERR_TOO_BIG. */
 MUST_USE enum err read_room(struct reading *r, const struct json *list);
 
@@ -65,8 +76,11 @@ bool proto_has_ports(int proto); /* TCP, UDP, SCTP, or absent */
 /* The part before the last colon, and what follows. False: there is none. */
 bool split_last(struct bytes text, struct bytes *before, struct bytes *after);
 
-MUST_USE enum err names_index(struct reading *r, const struct json *groups, const struct json *owners, const struct json *hosts, const struct json *ipsets,
-			      const struct json *postures);
+/* Numbers all names of the file and of the surroundings. Raises nothing: faults are told when their part is read. */
+void names_index(struct reading *r, const struct json *groups, const struct json *owners, const struct json *hosts, const struct json *ipsets,
+		 const struct json *postures);
+/* An object whose names, trimmed, are those that the table has. */
+MUST_USE enum err read_names(struct reading *r, const struct json *object, const char *name, const struct table *table);
 MUST_USE enum err groups_read(struct reading *r, const struct json *value);
 MUST_USE enum err owners_read(struct reading *r, const struct json *value);
 MUST_USE enum err hosts_read(struct reading *r, const struct json *value);
@@ -74,14 +88,14 @@ MUST_USE enum err ipsets_read(struct reading *r, const struct json *value);
 MUST_USE enum err postures_read(struct reading *r, const struct json *value);
 MUST_USE enum err approvers_read(struct reading *r, const struct json *value);
 MUST_USE enum err attrs_read(struct reading *r, const struct json *value);
-/* Both fill doc->rules from the place that `at` says. */
-MUST_USE enum err grants_read(struct reading *r, const struct json *value, struct rule *out);
-MUST_USE enum err acls_read(struct reading *r, const struct json *value, struct rule *out);
-MUST_USE enum err app_read(struct reading *r, const struct json *value, struct capability **app, size_t *count);
+MUST_USE enum err grants_read(struct reading *r, const struct json *value);
+MUST_USE enum err acls_read(struct reading *r, const struct json *value);
+/* `granted`: names that the service keeps for itself are refused. */
+MUST_USE enum err app_read(struct reading *r, const struct json *value, bool granted, struct capability **app, size_t *count);
 MUST_USE enum err ssh_read(struct reading *r, const struct json *value);
 MUST_USE enum err tests_read(struct reading *r, const struct json *value);
 MUST_USE enum err ssh_tests_read(struct reading *r, const struct json *value);
 /* Names of postures as numbers. */
-MUST_USE enum err posture_names_read(struct reading *r, const struct json *list, uint32_t **out, size_t *count);
+MUST_USE enum err posture_names_read(struct reading *r, const struct json *list, const char *name, uint32_t **out, size_t *count);
 
 #endif
