@@ -13,7 +13,7 @@
 enum {
 	DOCUMENT_MAX = 10 << 20,        /* bytes of a policy file */
 	DOCUMENT_RULES_MAX = 100000,    /* of acls and grants together; so are ssh rules, nodeAttrs, tests */
-	DOCUMENT_ALIASES_MAX = 4000000, /* entries of all lists together */
+	DOCUMENT_ALIASES_MAX = 1000000, /* entries of all lists together */
 };
 
 enum alias_kind {

@@ -151,6 +151,7 @@ enum err approvers_read(struct reading *r, const struct json *value)
 
 static enum err pools_read(struct reading *r, const struct json *list, struct node_attr *attr)
 {
+	static const struct prefix tailnets = {{IP_V4, {100, 64}}, 10};
 	static const struct prefix reserved[] = {{{IP_V4, {100, 100, 0, 0}}, 24}, {{IP_V4, {100, 100, 100, 0}}, 24}, {{IP_V4, {100, 115, 92, 0}}, 23}};
 	enum err e = read_list_of(r, list, "ipPool", JSON_STRING);
 	if (e || !list)
@@ -165,6 +166,8 @@ static enum err pools_read(struct reading *r, const struct json *list, struct no
 		for (size_t k = 0; k < sizeof reserved / sizeof *reserved; k++)
 			if (prefix_overlaps(*pool, reserved[k]))
 				return refuse_at(r, list->items[i].at, "IPPool(%.*s): network within reserved range", BYTES_ARG(quote_cut(text, QUOTE_MAX)));
+		if (pool->bits < tailnets.bits || !prefix_has(tailnets, pool->ip))
+			return refuse_at(r, list->items[i].at, "IPPool(%.*s): network is not inside 100.64.0.0/10", BYTES_ARG(quote_cut(text, QUOTE_MAX)));
 	}
 	return ERR_NONE;
 }

@@ -2,45 +2,54 @@
 #include "reading.h"
 
 enum { NS_PER_MS = 1000000 };
+#define NS_PER_S (1000 * (uint64_t)NS_PER_MS)
+#define NS_MAX ((uint64_t)1 << 63)
 
 static const struct {
 	const char *name;
-	double ns;
-} units[] = {{"ns", 1}, {"us", 1e3}, {"\xc2\xb5s", 1e3}, {"\xce\xbcs", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}};
+	uint64_t ns;
+} units[] = {{"ns", 1},         {"us", 1000},    {"\xc2\xb5s", 1000},  {"\xce\xbcs", 1000},
+	     {"ms", NS_PER_MS}, {"s", NS_PER_S}, {"m", 60 * NS_PER_S}, {"h", 3600 * NS_PER_S}};
 
-/* A number with an optional fraction and its unit; false at the end or at a fault. */
-static bool take_part(struct bytes *text, double *ns)
+static bool is_digit(uint8_t c)
 {
-	double value = 0, scale = 1;
+	return c >= '0' && c <= '9';
+}
+
+/* A number with an optional fraction and its unit, added to *ns; false at a fault. Digits of a fraction past the eighteenth are dropped. */
+static bool take_part(struct bytes *text, uint64_t *ns)
+{
+	uint64_t whole = 0, fraction = 0;
+	double scale = 1;
 	size_t digits = 0, at = 0, unit = 0;
-	bool fraction = false;
-	for (; at < text->len && ((text->at[at] >= '0' && text->at[at] <= '9') || (text->at[at] == '.' && !fraction)); at++) {
-		if (text->at[at] == '.') {
-			fraction = true;
-			continue;
-		}
-		digits++;
-		value = value * 10 + (text->at[at] - '0');
-		scale *= fraction ? 10 : 1;
-	}
+	for (; at < text->len && is_digit(text->at[at]); at++, digits++)
+		if (whole > NS_MAX / 10 || (whole = whole * 10 + (text->at[at] - '0')) > NS_MAX)
+			return false;
+	if (at < text->len && text->at[at] == '.')
+		for (at++; at < text->len && is_digit(text->at[at]); at++, digits++)
+			if (scale < 1e18)
+				fraction = fraction * 10 + (text->at[at] - '0'), scale *= 10;
 	struct bytes rest = bytes_skip(*text, at);
-	while (unit < rest.len && rest.at[unit] != '.' && !(rest.at[unit] >= '0' && rest.at[unit] <= '9'))
+	while (unit < rest.len && rest.at[unit] != '.' && !is_digit(rest.at[unit]))
 		unit++;
-	for (size_t i = 0; digits && i < sizeof units / sizeof *units; i++)
+	for (size_t i = 0; digits && i < COUNT_OF(units); i++)
 		if (bytes_equal_text(bytes_take(rest, unit), units[i].name)) {
-			*ns += value / scale * units[i].ns;
+			if (whole > NS_MAX / units[i].ns)
+				return false;
+			whole = whole * units[i].ns + (uint64_t)((double)fraction * ((double)units[i].ns / scale));
+			*ns += whole;
 			*text = bytes_skip(rest, unit);
-			return true;
+			return whole <= NS_MAX && *ns <= NS_MAX;
 		}
 	return false;
 }
 
 /* Go's notation. False: not a duration. */
-static bool parse_duration(struct bytes text, double *ns)
+static bool parse_duration(struct bytes text, uint64_t *ns, bool *negative)
 {
-	bool negative = text.len && *text.at == '-';
+	*negative = bytes_starts(text, "-");
 	*ns = 0;
-	if (text.len && (*text.at == '-' || *text.at == '+'))
+	if (*negative || bytes_starts(text, "+"))
 		text = bytes_skip(text, 1);
 	if (bytes_equal_text(text, "0"))
 		return true;
@@ -49,39 +58,44 @@ static bool parse_duration(struct bytes text, double *ns)
 	while (text.len)
 		if (!take_part(&text, ns))
 			return false;
-	if (*ns > 9.2e18)
-		return false;
-	if (negative)
-		*ns = -*ns;
-	return true;
+	return *ns < NS_MAX || *negative;
+}
+
+/* "1.5" of 1500 in units of 1000. */
+static const char *decimal(struct reading *r, uint64_t value, uint64_t unit)
+{
+	char *text = arena_format(r->arena, "%llu.%09llu", (unsigned long long)(value / unit), (unsigned long long)(value % unit * (NS_PER_S / unit)));
+	size_t len = strlen(text);
+	while (text[len - 1] == '0')
+		len--;
+	text[text[len - 1] == '.' ? len - 1 : len] = 0;
+	return text;
 }
 
 /* As Go prints it: 200h0m0s, 1m30s, 1.5s, 10ms. */
-static const char *duration_text(struct reading *r, double ns)
+static const char *duration_text(struct reading *r, uint64_t ns, bool negative)
 {
-	const char *sign = ns < 0 ? "-" : "";
-	double size = ns < 0 ? -ns : ns;
-	if (size < 1)
-		return "0s";
-	if (size < 1e3)
-		return arena_format(r->arena, "%s%.0fns", sign, size);
-	if (size < 1e6)
-		return arena_format(r->arena, "%s%.6g\xc2\xb5s", sign, size / 1e3);
-	if (size < 1e9)
-		return arena_format(r->arena, "%s%.9gms", sign, size / 1e6);
-	uint64_t whole = (uint64_t)(size / 1e9);
-	double seconds = size / 1e9 - (double)(whole / 60 * 60);
-	if (whole < 60)
-		return arena_format(r->arena, "%s%.12gs", sign, seconds);
-	if (whole < 3600)
-		return arena_format(r->arena, "%s%um%.12gs", sign, (unsigned)(whole / 60), seconds);
-	return arena_format(r->arena, "%s%lluh%um%.12gs", sign, (unsigned long long)(whole / 3600), (unsigned)(whole / 60 % 60), seconds);
+	const char *sign = negative ? "-" : "";
+	uint64_t minutes = ns / (60 * NS_PER_S);
+	if (ns < 1000)
+		return arena_format(r->arena, "%s%u%s", sign, (unsigned)ns, ns ? "ns" : "s");
+	if (ns < NS_PER_MS)
+		return arena_format(r->arena, "%s%s\xc2\xb5s", sign, decimal(r, ns, 1000));
+	if (ns < NS_PER_S)
+		return arena_format(r->arena, "%s%sms", sign, decimal(r, ns, NS_PER_MS));
+	const char *seconds = decimal(r, ns % (60 * NS_PER_S), NS_PER_S);
+	if (!minutes)
+		return arena_format(r->arena, "%s%ss", sign, seconds);
+	if (minutes < 60)
+		return arena_format(r->arena, "%s%um%ss", sign, (unsigned)minutes, seconds);
+	return arena_format(r->arena, "%s%uh%um%ss", sign, (unsigned)(minutes / 60), (unsigned)(minutes % 60), seconds);
 }
 
 static enum err period_read(struct reading *r, const struct json *value, struct ssh_rule *rule)
 {
 	struct bytes text;
-	double ns;
+	uint64_t ns;
+	bool negative;
 	enum err e = read_text(r, value, "checkPeriod", &text);
 	rule->check_period_ms = SSH_CHECK_DEFAULT_MS;
 	if (e || !value)
@@ -92,13 +106,13 @@ static enum err period_read(struct reading *r, const struct json *value, struct 
 		rule->check_period_ms = SSH_CHECK_ALWAYS;
 		return ERR_NONE;
 	}
-	if (!parse_duration(text, &ns))
+	if (!parse_duration(text, &ns, &negative))
 		return refuse_at(r, value->at, "time: invalid duration %s", quoted(r, text));
-	if (ns < 0)
-		return refuse_at(r, value->at, "checkPeriod %s must be a positive duration", duration_text(r, ns));
-	if (ns > (double)CHECK_PERIOD_MAX_MS * NS_PER_MS)
-		return refuse_at(r, value->at, "checkPeriod %s is above the max (168h)", duration_text(r, ns));
-	rule->check_period_ms = (int64_t)(ns / NS_PER_MS);
+	if (negative && ns)
+		return refuse_at(r, value->at, "checkPeriod %s must be a positive duration", duration_text(r, ns, true));
+	if (ns > (uint64_t)CHECK_PERIOD_MAX_MS * NS_PER_MS)
+		return refuse_at(r, value->at, "checkPeriod %s is above the max (168h)", duration_text(r, ns, false));
+	rule->check_period_ms = (int64_t)((ns + NS_PER_MS - 1) / NS_PER_MS);
 	return ERR_NONE;
 }
 

@@ -11,7 +11,7 @@
 struct reader {
 	struct arena *arena;
 	const uint8_t *at, *end, *line_start;
-	unsigned line, depth;
+	unsigned line, depth, values;
 	struct diag *why;
 };
 
@@ -343,6 +343,10 @@ static enum err read_value(struct reader *r, struct json *value)
 		return refuse(r, "ends in the middle of a value");
 	if (++r->depth > HUJSON_DEPTH_MAX)
 		return refuse(r, "nested too deep");
+	if (++r->values > HUJSON_VALUES_MAX) {
+		(void)refuse(r, "too many values");
+		return ERR_TOO_BIG;
+	}
 	if (*r->at == '{')
 		e = read_object(r, value);
 	else if (*r->at == '[')
@@ -377,7 +381,7 @@ static enum err check_utf8(struct reader *r)
 enum err hujson_parse(struct arena *arena, struct bytes source, struct json *root, struct diag *why)
 {
 	const uint8_t *first = source.len ? source.at : (const uint8_t *)""; /* no pointer may be moved from NULL, not even by nothing */
-	struct reader start = {arena, first, first + source.len, first, 1, 0, why}, r = start;
+	struct reader start = {arena, first, first + source.len, first, .line = 1, .why = why}, r = start;
 	*root = (struct json){0};
 	enum err e = check_utf8(&r);
 	if (e)

@@ -8,7 +8,10 @@
 #include "err.h"
 #include "place.h"
 
-enum { HUJSON_DEPTH_MAX = 64 };
+enum {
+	HUJSON_DEPTH_MAX = 64,
+	HUJSON_VALUES_MAX = 2000000, /* some 300 MB of tree at most; a file of 10 MB that means something has fewer */
+};
 
 enum json_kind { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_LIST, JSON_OBJECT };
 
@@ -32,7 +35,8 @@ struct json_member {
 };
 
 /* ERR_MALFORMED with line and column of the first fault: bad UTF-8, duplicate member names, deeper than HUJSON_DEPTH_MAX,
- * lone surrogates, anything after the value. An empty source (or one of comments alone) is ERR_NOT_FOUND. Time and memory grow linearly. */
+ * lone surrogates, anything after the value. More than HUJSON_VALUES_MAX values: ERR_TOO_BIG.
+ * An empty source (or one of comments alone) is ERR_NOT_FOUND. Time and memory grow linearly. */
 MUST_USE enum err hujson_parse(struct arena *arena, struct bytes source, struct json *root, struct diag *why);
 /* NULL when absent or null. */
 const struct json *hujson_find(const struct json *object, const char *name);
