@@ -1,5 +1,7 @@
 #include "answer.h"
 
+#include <string.h>
+
 #include "answer_filter.h"
 #include "approve.h"
 #include "attrs.h"
@@ -163,18 +165,28 @@ static json_t *verdicts_json(const struct asking *a, const json_t *questions)
 	json_t *answers = json_array();
 	for (size_t i = 0; i < json_array_size(questions); i++) {
 		const json_t *one = json_array_get(questions, i), *proto = json_object_get(one, "proto");
+		json_int_t port = json_integer_value(json_object_get(one, "port")),
+			   number = proto && !json_is_null(proto) ? json_integer_value(proto) : PROTO_ABSENT;
 		const char *from = json_string_value(json_object_get(one, "src")), *to = json_string_value(json_object_get(one, "dst"));
-		struct explain_question question = {.proto = json_is_integer(proto) ? (int)json_integer_value(proto) : PROTO_ABSENT,
-						    .port = (uint16_t)json_integer_value(json_object_get(one, "port"))};
-		bool good = from && to && !ip_parse(bytes_text(from), &question.source) && !ip_parse(bytes_text(to), &question.destination);
+		struct explain_question question = {.proto = (int)number, .port = (uint16_t)port};
+		bool good = from && to && port >= 0 && port <= UINT16_MAX && number >= PROTO_ABSENT && number <= 255 &&
+			    !ip_parse(bytes_text(from), &question.source) && !ip_parse(bytes_text(to), &question.destination);
 		json_array_append_new(answers, good ? json_boolean(explain_ask(a->policy, a->arena, &question).allowed) : json_null());
 	}
 	return answers;
 }
 
+json_t *answer_text(const char *why)
+{
+	json_t *out = NULL;
+	for (size_t len = strlen(why); !out; len--)
+		out = json_stringn(why, len);
+	return out;
+}
+
 static json_t *refusal(enum err e, const char *why)
 {
-	return json_pack("{s:i, s:s, s:n}", "status", e == ERR_BUG ? 500 : 400, "error", why, "expect");
+	return json_pack("{s:i, s:o, s:n}", "status", e == ERR_BUG ? 500 : 400, "error", answer_text(why), "expect");
 }
 
 static json_t *compiled_answer(struct asking *a, const struct document *document)

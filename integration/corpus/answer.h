@@ -7,6 +7,9 @@
 #include "cases.h"
 
 /* {"status", "error", "approved_routes": {node: [...]}, "expect": {node: {...}} or null, "answers": [...] when the case has "questions"} */
+/* "answers": true, false, or null where the question is none. */
 json_t *answer_of(struct arena *arena, const struct recorded *recorded);
+/* As much of the text from its beginning as is UTF-8. */
+json_t *answer_text(const char *text);
 
 #endif

@@ -14,6 +14,8 @@ static enum err read_prefixes(struct arena *arena, const json_t *list, struct pr
 {
 	*count = 0;
 	*out = ARENA_ARRAY(arena, struct prefix, json_array_size(list));
+	if (list && !json_is_array(list) && !json_is_null(list))
+		return diag_set(why, ERR_MALFORMED, "routes are a list");
 	for (size_t i = 0; i < json_array_size(list); i++)
 		if (prefix_parse(text_of(json_array_get(list, i)), &(*out)[(*count)++]))
 			return diag_set(why, ERR_MALFORMED, "routes are prefixes");

@@ -15,10 +15,42 @@ struct comparing {
 static bool asserts(const struct comparing *c, const char *what)
 {
 	const json_t *list = json_object_get(c->recorded, "asserts");
-	for (size_t i = 0; i < json_array_size(list); i++)
-		if (!strcmp(json_string_value(json_array_get(list, i)), what))
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *word = json_string_value(json_array_get(list, i));
+		if (word && !strcmp(word, what))
 			return true;
+	}
 	return false;
+}
+
+/* Whether everything that the case asserts can be compared, so that no misspelt case passes. */
+static bool is_comparable(const struct comparing *c)
+{
+	static const char *const words[] = {"status", "error", "approved_routes", "packet_filter", "peers", "allowed_ips", "self", "ssh_rules", "cap_map"};
+	const size_t of_nodes = 3;
+	bool nodes = false;
+	const json_t *list = json_object_get(c->recorded, "asserts"), *expect = json_object_get(c->recorded, "expect");
+	const char *how = json_string_value(json_object_get(c->recorded, "packet_filter_compare")), *fault = NULL;
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *word = json_string_value(json_array_get(list, i));
+		size_t k = 0;
+		while (word && k < sizeof words / sizeof *words && strcmp(word, words[k]))
+			k++;
+		nodes |= k >= of_nodes;
+		if (!word || k == sizeof words / sizeof *words)
+			fault = "asserts names what is not known";
+	}
+	if (!json_is_array(list) || !json_array_size(list))
+		fault = "asserts is a list with something in it";
+	else if (!json_is_integer(json_object_get(c->recorded, "status")))
+		fault = "status is a number";
+	else if (asserts(c, "packet_filter") && (!how || (strcmp(how, "exact") && strcmp(how, "sets"))))
+		fault = "packet_filter_compare is exact or sets";
+	else if (nodes && json_integer_value(json_object_get(c->recorded, "status")) == 200 && (!json_is_object(expect) || !json_object_size(expect)))
+		fault = "expect is an object with nodes when the policy is accepted";
+	if (fault)
+		snprintf(c->difference, DIFFERENCE_MAX, "not a case: %s", fault);
+	return !fault;
 }
 
 static bool differs(struct comparing *c, const char *what, const json_t *expected, const json_t *got)
@@ -63,6 +95,18 @@ static bool same_or_empty(const json_t *a, const json_t *b)
 	return (is_empty(a) && is_empty(b)) || (a && b && json_equal(a, b));
 }
 
+static bool same_status(struct comparing *c, const json_t *answer)
+{
+	const json_t *status = json_object_get(c->recorded, "status"), *got = json_object_get(answer, "status");
+	if (json_equal(status, got))
+		return true;
+	json_t *a = json_pack("[O, O?]", status, json_object_get(c->recorded, "error")), *b = json_pack("[O?, O?]", got, json_object_get(answer, "error"));
+	differs(c, "status", a, b);
+	json_decref(a);
+	json_decref(b);
+	return false;
+}
+
 /* "first-last", a prefix, an address, or everything. */
 static bool parse_source(const char *text, struct span out[2], size_t *count)
 {
@@ -87,9 +131,11 @@ static bool union_of(struct arena *arena, const json_t *list, struct spans *out)
 {
 	struct span *spans = ARENA_ARRAY(arena, struct span, 2 * json_array_size(list) + 1);
 	size_t count = 0, more;
-	for (size_t i = 0; i < json_array_size(list); i++, count += more)
-		if (!parse_source(json_string_value(json_array_get(list, i)), spans + count, &more))
+	for (size_t i = 0; i < json_array_size(list); i++, count += more) {
+		const char *text = json_string_value(json_array_get(list, i));
+		if (!text || !parse_source(text, spans + count, &more))
 			return false;
+	}
 	*out = spans_of(spans, count);
 	return true;
 }
@@ -270,14 +316,14 @@ static bool same_approvals(struct comparing *c, const json_t *answer)
 bool compare_case(const json_t *recorded, const json_t *answer, char difference[static DIFFERENCE_MAX])
 {
 	struct comparing c = {.recorded = recorded, .difference = difference, .node = ""};
-	const json_t *status = json_object_get(recorded, "status"), *error = json_object_get(recorded, "error");
+	const json_t *error = json_object_get(recorded, "error");
 	const char *name;
 	json_t *expected;
-	if (!json_equal(status, json_object_get(answer, "status")))
-		return differs(&c, "status", error && json_is_string(error) ? error : status, json_object_get(answer, "error"));
+	if (!is_comparable(&c) || !same_status(&c, answer))
+		return false;
 	if (asserts(&c, "error") && !json_equal(error, json_object_get(answer, "error")))
 		return differs(&c, "error", error, json_object_get(answer, "error"));
-	if (json_integer_value(status) != 200)
+	if (json_integer_value(json_object_get(recorded, "status")) != 200)
 		return true;
 	if (asserts(&c, "approved_routes") && !same_approvals(&c, answer))
 		return false;

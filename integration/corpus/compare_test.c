@@ -134,8 +134,43 @@ static void what_is_no_case_is_refused(void **state)
 	}
 }
 
+static const struct {
+	const char *path, *value;
+} blind[] = {
+	{"asserts", "-"},
+	{"asserts", "[]"},
+	{"asserts", "\"peers\""},
+	{"asserts|3", "\"packet-filter\""},
+	{"asserts|3", "7"},
+	{"status", "-"},
+	{"status", "\"200\""},
+	{"expect", "null"},
+	{"expect", "{}"},
+	{"packet_filter_compare", "-"},
+	{"packet_filter_compare", "\"loose\""},
+};
+
+static void what_cannot_be_compared_fails(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof blind / sizeof *blind; i++) {
+		struct arena *arena = arena_new();
+		json_t *recorded = made(), *answer = answered(arena, recorded);
+		char difference[DIFFERENCE_MAX];
+		json_object_set(recorded, "expect", json_object_get(answer, "expect"));
+		put(recorded, blind[i].path, blind[i].value);
+		if (compare_case(recorded, answer, difference))
+			fail_msg("passed: %s = %s", blind[i].path, blind[i].value);
+		assert_int_equal(strncmp(difference, "not a case: ", 12), 0);
+		json_decref(answer);
+		json_decref(recorded);
+		arena_free(&arena);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(each_change_is_a_difference), cmocka_unit_test(what_is_no_case_is_refused)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(each_change_is_a_difference), cmocka_unit_test(what_cannot_be_compared_fails),
+					   cmocka_unit_test(what_is_no_case_is_refused)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

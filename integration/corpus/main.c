@@ -50,22 +50,35 @@ static const char *short_name(const char *path)
 	return before ? before : path;
 }
 
+/* One line, whatever is in it. */
+static void tell(const char *path, char *difference)
+{
+	const char *name = short_name(path);
+	for (char *at = difference; *at; at++)
+		if ((unsigned char)*at < ' ')
+			*at = ' ';
+	printf("%.*s: %s\n", (int)(strlen(name) - (is_case(name) ? 5 : 0)), name, difference);
+}
+
 static int run_folder(char *folder)
 {
-	char *paths[] = {folder, NULL};
+	char *paths[] = {folder, NULL}, difference[DIFFERENCE_MAX];
 	size_t passed = 0, failed = 0;
-	FTS *fts = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, by_name);
+	FTS *fts = fts_open(paths, FTS_LOGICAL | FTS_NOCHDIR, by_name);
 	for (FTSENT *entry; fts && (entry = fts_read(fts));) {
-		char difference[DIFFERENCE_MAX];
-		if (entry->fts_info != FTS_F || !is_case(entry->fts_path))
+		bool unread = entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR || entry->fts_info == FTS_NS;
+		if (unread && !entry->fts_level)
+			break;
+		if (!unread && ((entry->fts_info != FTS_F && entry->fts_info != FTS_SLNONE) || !is_case(entry->fts_path)))
 			continue;
-		if (passes(entry->fts_path, difference)) {
+		if (!unread && passes(entry->fts_path, difference)) {
 			passed++;
 			continue;
 		}
 		failed++;
-		const char *name = short_name(entry->fts_path);
-		printf("%.*s: %s\n", (int)(strlen(name) - 5), name, difference);
+		if (unread)
+			snprintf(difference, sizeof difference, "%s", strerror(entry->fts_errno));
+		tell(entry->fts_path, difference);
 	}
 	if (fts)
 		fts_close(fts);
@@ -84,9 +97,9 @@ static json_t *answer_line(const char *line, struct arena *arena)
 	struct recorded recorded;
 	json_t *json = json_loads(line, 0, &fault), *answer;
 	if (!json)
-		return json_pack("{s:s}", "fault", fault.text);
+		return json_pack("{s:o}", "fault", answer_text(fault.text));
 	if (recorded_read(arena, json, &recorded, &why))
-		answer = json_pack("{s:s}", "fault", why.text);
+		answer = json_pack("{s:o}", "fault", answer_text(why.text));
 	else
 		answer = answer_of(arena, &recorded);
 	json_decref(json);
