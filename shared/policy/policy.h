@@ -55,6 +55,7 @@ struct unit {
 
 struct sights;
 struct attr_classes;
+struct ssh_plan;
 struct resolver;
 
 struct policy {
@@ -71,6 +72,7 @@ struct policy {
 	struct bitset tagged;              /* slots of tagged nodes */
 	struct sights *sights;             /* visible.h: NULL until the first is asked for; in the arena */
 	struct attr_classes *attr_classes; /* attrs.h: likewise */
+	struct ssh_plan *ssh_plan;         /* sshplan.h: likewise */
 	struct resolver *resolver;         /* resolve.h */
 };
 

@@ -23,6 +23,9 @@ struct sshrules {
 	size_t count;
 };
 
+/* Principals of all rules of one node; from the rule on that would lead past them the rest is left out, and so refused. */
+enum { SSHRULE_PRINCIPALS_MAX = 1 << 20 };
+
 struct sshrules sshrules_of(struct policy *policy, struct arena *arena, uint32_t slot);
 /* Whether one rule lets that source address in under that login. */
 bool sshrule_applies(const struct sshrule *rule, struct ip source, struct bytes login);
