@@ -247,8 +247,10 @@ class Evaluator:
     # --- 14
 
     def sees(self, a, b):
-        if any(self.connects(r, x, y) for r in self.lists[a.name] + self.lists[b.name] for x, y in ((a, b), (b, a))):
-            return True
+        """A rule of via leads to the router that has it alone."""
+        for x, y in ((a, b), (b, a)):
+            if any(self.connects(r, x, y) for r in self.lists[y.name] + [r for r in self.lists[x.name] if not r.via]):
+                return True
         return any(self.via_meets(grant, x, y) for grant in self.doc.grants if grant["via"] for x, y in ((a, b), (b, a)))
 
     @staticmethod

@@ -8,10 +8,10 @@ USERS = (("odin", "example.com", ["owner", "admin"]), ("thor", "example.org", ["
          ("loki", "example.net", []))
 TAGS = ("tag:a", "tag:b", "tag:c", "tag:r", "tag:x")
 ROUTES = ("10.0.0.0/8", "10.33.0.0/16", "10.33.1.0/24", "10.44.0.0/16", "192.168.1.0/24", "172.16.0.0/12", "172.16.5.0/24",
-          "fd00:1::/64", "fd00:1::/48", "fd00:2::/64")
+          "fd00:1::/64", "fd00:1::/48", "fd00:2::/64", "8.8.8.0/24")
 EXITS = ("0.0.0.0/0", "::/0")
 PREFIXES = (*ROUTES, "10.33.1.7", "192.168.0.0/16", "192.168.1.0/25", "8.8.8.8", "8.8.8.0/24", "2001:db8::/32", "fd00:1::5",
-            "100.64.0.0/10", "100.64.0.0/29", "127.0.0.1", "10.33.7.7/16", "fd7a:115c:a1e0::/48")
+            "100.64.0.0/10", "100.64.0.0/29", "8.8.0.0/16", "127.0.0.1", "10.33.7.7/16", "fd7a:115c:a1e0::/48")
 APPS = ("tailscale.com/cap/drive", "tailscale.com/cap/relay", "example.com/cap/some", "tailscale.com/cap/webui")
 PORTS = ("*", "22", "80", "443", "1-65535", "80-443", "53", "8000-8100")
 PROBES = ((6, 22), (6, 80), (6, 8050), (17, 53), (17, 65535), (132, 443), (1, 0), (58, 0), (47, 0), (51, 0))
@@ -34,12 +34,13 @@ class Maker:
         r, nodes = self.r, {}
         numbers = r.sample(range(1, 40), 14) if self.chance(0.5) else list(range(1, 15))
         order = r.sample(range(14), 14)
+        routes = [*(ROUTES[:4] if self.steering else ROUTES), *(["100.64.0.0/28"] if self.chance(0.04) else [])]
         for i in range(r.randint(2, 14)):
             tagged = self.chance(0.6 if self.steering else 0.5)
             tags = sorted(set(self.some(TAGS[2:] if self.steering else TAGS, 1, 3))) if tagged else []
             routable = []
             if self.chance(0.7 if self.steering else 0.45):
-                routable += sorted(set(self.some(ROUTES[:4] if self.steering else ROUTES, 1, 3)))
+                routable += sorted(set(self.some(routes, 1, 3)))
             if self.chance(0.4 if self.steering else 0.25):
                 routable += list(EXITS) if self.chance(0.8) else [r.choice(EXITS)]
             approved = [x for x in routable if self.chance(0.8)]
@@ -89,7 +90,11 @@ class Maker:
                 return "*"
             return ",".join(self.some([p for p in PORTS if p != "*"], 1, 2)) if self.chance(0.6) else "*"
 
-        dst = [f"{self.dst()}:{ports()}" for _ in range(self.r.randint(1, 3))]
+        def target():
+            alias = self.dst()
+            return f"[{alias}]" if alias.count(":") > 1 and "/" not in alias and self.chance(0.5) else alias
+
+        dst = [f"{target()}:{ports()}" for _ in range(self.r.randint(1, 3))]
         src = self.src()
         if self.chance(0.12):
             dst.insert(self.r.randint(0, len(dst)), f"autogroup:self:{ports()}")
@@ -97,7 +102,21 @@ class Maker:
         if self.chance(0.03):
             dst.append(f"{self.r.choice(EXITS)}:{ports()}")
         out = {"action": "accept", "src": src, "dst": dst}
-        return dict(out, proto=proto) if proto else out
+        if proto:
+            out["proto"] = proto
+        return self.spelled(out)
+
+    def spelled(self, rule):
+        """The same rule in another spelling."""
+        if self.chance(0.1):
+            rule["src"] = [f" {a}\t" for a in rule["src"]]
+        if "action" in rule and self.chance(0.05):
+            rule["#note"] = ["nothing"]
+        if self.chance(0.05):
+            rule = {{"src": "Src", "dst": "DST", "action": "Action"}.get(k, k): v for k, v in rule.items()}
+        elif "action" in rule and self.chance(0.05):
+            rule = {{"src": "users", "dst": "ports"}.get(k, k): v for k, v in rule.items()}
+        return rule
 
     def ips(self):
         return self.some(["*", "*", "22", "80-443", "tcp:22", "tcp:80", "tcp:*", "udp:53", "icmp:*", "gre:*", "*:443", "sctp:443"],
@@ -121,7 +140,7 @@ class Maker:
                 out["src"] = ["*"]
         if "app" not in out or self.chance(0.5):
             out["ip"] = self.ips()
-        return out
+        return self.spelled(out)
 
     def ssh(self):
         out = {"action": self.r.choice(["accept", "accept", "check"])}
@@ -151,9 +170,11 @@ class Maker:
                                                      "disable-ipv4"], 1, 2)}
 
     def test(self):
-        place = self.r.choice(["tag:a", "odin@example.com", "web", "100.64.0.3", "tag:b"])
-        out = {"src": self.r.choice(["tag:a", "odin@example.com", "group:dev", "autogroup:member", "web"]),
-               self.r.choice(["accept", "deny"]): [f"{place}:{self.r.choice([22, 80, 443])}"]}
+        places = ["tag:a", "odin@example.com", "web", "100.64.0.3", "tag:b", "10.33.1.7", "autogroup:tagged", "fd00:1::5", "group:dev"]
+        src = self.r.choice(["tag:a", "odin@example.com", "group:dev", "autogroup:member", "web", "100.64.0.2", "10.33.1.9", "*"])
+        if src == "odin@example.com":
+            places.append("autogroup:self")
+        out = {"src": src, self.r.choice(["accept", "deny", "deny"]): [f"{self.r.choice(places)}:{self.r.choice([22, 80, 443])}"]}
         return dict(out, proto=self.r.choice(["tcp", "udp"])) if self.chance(0.4) else out
 
     def ssh_test(self):
@@ -168,7 +189,7 @@ class Maker:
         out = {
             "groups": {"group:dev": ["thor@example.org", "odin@example.com"], "group:ops": self.some(
                 ["odin@example.com", "freya@example.com", "loki@example.net", "nobody@example.com"], 1, 3), "group:empty": []},
-            "hosts": {"web": r.choice(list(self.nodes.values()))["ipv4"], "net": r.choice(ROUTES), "deep": "10.33.1.0/28"},
+            "hosts": {"web": r.choice(list(self.nodes.values()))["ipv4"], "net": r.choice(ROUTES), "deep": "10.33.1.3/28"},
             "ipsets": {"ipset:some": ["10.0.0.0/8", "remove 10.33.0.0/16", "add 10.33.1.0/24"],
                        "ipset:more": ["ipset:some", "host:web", "remove 10.44.0.0/14", "fd00:1::/63"]},
             "tagOwners": {t: self.some(["odin@example.com", "group:dev", "tag:a", "autogroup:admin"], 0, 2) for t in TAGS}}
@@ -189,6 +210,8 @@ class Maker:
         if self.chance(0.06):
             out["sshTests"] = [self.ssh_test()]
         if self.chance(0.06):
+            out[r.choice(["randomizeClientPort", "disableIPv4"])] = self.chance(0.7)
+        while self.chance(0.06):
             self.spoil(out)
         keys = list(out)
         r.shuffle(keys)
@@ -199,6 +222,14 @@ class Maker:
         accept = {"action": "accept", "src": ["tag:a"], "dst": ["tag:b:22"]}
         grant = {"src": ["tag:a"], "dst": ["tag:b"], "ip": ["22"]}
         ssh = {"action": "accept", "src": ["tag:a"], "dst": ["tag:b"], "users": ["root"]}
+        if self.chance(0.25):
+            key, member, value = self.r.choice([
+                ("groups", "group:nested", ["group:dev"]), ("tagOwners", "tag:9", []), ("tagOwners", "tag:", []),
+                ("tagOwners", "tag:a_b", []), ("tagOwners", "tag:lost", ["tag:none"]), ("hosts", "bad", "10.0.0.0/33"),
+                ("ipsets", "ipset:loop", ["ipset:loop"]), ("ipsets", "ipset:lost", ["ipset:none"]), ("unheard", "of", 1)])
+            out.setdefault(key, {})[member] = value
+            out.pop("tests", None), out.pop("sshTests", None)
+            return
         key, entry = self.r.choice([
             ("acls", dict(accept, src=["tag:none"])), ("acls", dict(accept, dst=["tag:none:22"])),
             ("acls", dict(accept, action="deny")), ("acls", dict(accept, dst=["tag:b:0-100"])),
