@@ -194,7 +194,7 @@ class Evaluator:
         if alias == SELF:
             return []
         if alias == "*":
-            parts = [(spans.range_text(s), [s]) for s in spans.WILDCARD]
+            parts = [(str(n), [spans.span(n)]) for n in spans.prefixes(spans.WILDCARD)]
         else:
             parts = self.parts(alias)
         return [(text, one) for text, one in parts if spans.overlaps(one, node.subnet_spans)]
