@@ -20,7 +20,12 @@ struct selftest {
 	size_t ran;
 };
 
-/* ERR_MALFORMED: a test failed ("test(s) failed") or an sshTest's dst is refused (its own sentence, in `why`); `result` tells what failed. */
+/* Sentences of one run: after so many nothing more is tested. */
+enum { SELFTEST_TOLD_MAX = 1000 };
+
+/* Work grows with the distinct sources of tests times those of rules, and with assertions times the rules whose source overlaps theirs. Past a hundred million
+ * comparisons, which are a few seconds, ERR_TOO_BIG.
+ * ERR_MALFORMED: a test failed ("test(s) failed", at the place of the first); `result` tells what failed. */
 MUST_USE enum err selftest_run(struct policy *policy, struct arena *arena, struct selftest *result, struct diag *why);
 
 #endif

@@ -1,5 +1,6 @@
 #include "selftest.h"
 
+#include "buffer.h"
 #include "smallnet.h"
 
 static const char rules[] =
@@ -113,8 +114,151 @@ static void ssh_tests_pass_or_fail(void **state)
 	}
 }
 
+/* Rules of their own for one test: sources that several rules cover together, protocols, via, self. */
+static const struct {
+	const char *policy, *test;
+	bool passes;
+} own[] = {
+	{"'acls': [{'action': 'accept', 'src': ['odin@example.com'], 'dst': ['tag:server:22']},"
+	 "{'action': 'accept', 'src': ['freya@example.com', 'thor@example.org'], 'dst': ['tag:server:*']}]",
+	 "'src': 'autogroup:member', 'accept': ['tag:server:22']", true},
+	{"'acls': [{'action': 'accept', 'src': ['odin@example.com'], 'dst': ['tag:server:22']},"
+	 "{'action': 'accept', 'src': ['thor@example.org'], 'dst': ['tag:server:*']}]",
+	 "'src': 'autogroup:member', 'accept': ['tag:server:22']", false},
+	{"'acls': [{'action': 'accept', 'src': ['10.33.0.0/17'], 'dst': ['tag:server:22']},"
+	 "{'action': 'accept', 'src': ['10.33.128.0/17'], 'dst': ['tag:server:22']}]",
+	 "'src': '10.33.0.0/16', 'accept': ['tag:server:22']", true},
+	{"'acls': [{'action': 'accept', 'src': ['10.33.0.0/17', '10.33.129.0/24'], 'dst': ['tag:server:22']}]",
+	 "'src': '10.33.0.0/16', 'accept': ['tag:server:22']", false},
+	{"'acls': [{'action': 'accept', 'src': ['*'], 'dst': ['*:*']}]", "'src': '*', 'accept': ['tag:server:22', '8.8.8.8:53', 'thor@example.org:1']", true},
+	{"'acls': [{'action': 'accept', 'src': ['autogroup:danger-all'], 'dst': ['tag:server:22']}]",
+	 "'src': '8.8.8.8', 'accept': ['tag:server:22'], 'deny': ['tag:server:23']", true},
+	{"'acls': []", "'src': '*', 'deny': ['tag:server:22']", true},
+	{"", "'src': '*', 'accept': ['tag:server:22']", true},
+	{"'acls': [{'action': 'accept', 'proto': 'icmp', 'src': ['*'], 'dst': ['tag:server:*']}]", "'src': 'tag:client', 'accept': ['tag:server:22']", true},
+	{"'acls': [{'action': 'accept', 'proto': 'icmp', 'src': ['*'], 'dst': ['tag:server:*']}]",
+	 "'src': 'tag:client', 'proto': 'tcp', 'accept': ['tag:server:22']", false},
+	{"'acls': [{'action': 'accept', 'proto': '47', 'src': ['*'], 'dst': ['tag:server:*']}]", "'src': 'tag:client', 'deny': ['tag:server:22']", true},
+	{"'acls': [{'action': 'accept', 'src': ['*'], 'dst': ['tag:server:22']}]", "'src': 'tag:client', 'proto': '132', 'accept': ['tag:server:22']", true},
+	{"'acls': [{'action': 'accept', 'src': ['tag:client'], 'dst': ['100.64.0.4:22']}]", "'src': 'tag:client', 'accept': ['tag:server:22']", true},
+	{"'acls': [{'action': 'accept', 'src': ['100.64.0.5'], 'dst': ['tag:server:22']}]", "'src': 'tag:client', 'accept': ['tag:server:22']", false},
+	{"'grants': [{'src': ['tag:client'], 'dst': ['tag:server'], 'app': {'example.com/cap': []}, 'ip': []}]",
+	 "'src': 'tag:client', 'deny': ['tag:server:22']", true},
+	{"'grants': [{'src': ['tag:client'], 'dst': ['10.33.0.0/16'], 'ip': ['22'], 'via': ['tag:router']}]",
+	 "'src': 'tag:client', 'accept': ['10.33.0.1:22'], 'deny': ['10.34.0.1:22']", true},
+	{"'grants': [{'src': ['tag:client'], 'dst': ['10.33.0.0/16'], 'ip': ['22'], 'via': ['tag:server']}]", "'src': 'tag:client', 'deny': ['10.33.0.1:22']",
+	 true},
+	{"'acls': [{'action': 'accept', 'src': ['*'], 'dst': ['autogroup:self:22']}]",
+	 "'src': 'odin@example.com', 'accept': ['autogroup:self:22', '100.64.0.1:22'], 'deny': ['100.64.0.2:22', 'freya@example.com:22']", true},
+	{"'acls': [{'action': 'accept', 'src': ['*'], 'dst': ['*:*']}]", "'src': 'tag:client', 'accept': ['autogroup:self:22']", false},
+};
+
+static void whole_sources_find_rules(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(own); i++) {
+		struct smallnet net;
+		struct selftest result = {0};
+		struct diag why;
+		smallnet_init(&net);
+		char *text = arena_format(net.arena, "{" SMALLNET_TAGS "%s%s, \"tests\": [{%s}]}", *own[i].policy ? ", " : "", own[i].policy, own[i].test);
+		for (char *at = text; *at; at++)
+			*at = *at == '\'' ? '"' : *at;
+		enum err e = outcome(&net, text, &result, &why);
+		if (e != (own[i].passes ? ERR_NONE : ERR_MALFORMED))
+			fail_msg("%s with %s: %s", own[i].test, own[i].policy, why.text);
+		smallnet_clear(&net);
+	}
+}
+
+/* odin, freya and thor have neighbouring addresses: who is in the middle is asked too. */
+static void every_source_of_an_ssh_test_is_asked(void **state)
+{
+	(void)state;
+	struct smallnet net;
+	struct selftest result = {0};
+	struct diag why;
+	smallnet_init(&net);
+	const char *text = "{" SMALLNET_TAGS ", \"ssh\": [{\"action\": \"accept\", \"src\": [\"odin@example.com\", \"thor@example.org\"],"
+			   "\"dst\": [\"tag:server\"], \"users\": [\"root\"]}], \"sshTests\": ["
+			   "{\"src\": \"autogroup:member\", \"dst\": [\"tag:server\"], \"accept\": [\"root\"]},"
+			   "{\"src\": \"odin@example.com\", \"dst\": [\"tag:server\"], \"accept\": [\"root\"]},"
+			   "{\"src\": \"autogroup:member\", \"dst\": [\"tag:server\"], \"deny\": [\"root\", \"web\"]}]}";
+	assert_int_equal(outcome(&net, text, &result, &why), ERR_MALFORMED);
+	assert_int_equal(result.ran, 3);
+	assert_int_equal(result.failure_count, 2);
+	assert_int_equal(result.failures[0].error_count, 1);
+	assert_true(bytes_equal_text(result.failures[0].errors[0], "accept \"root\": is refused"));
+	assert_int_equal(result.failures[1].error_count, 1);
+	assert_true(bytes_equal_text(result.failures[1].errors[0], "deny \"root\": is let in"));
+	assert_true(bytes_equal_text(result.failures[1].user, "autogroup:member"));
+	smallnet_clear(&net);
+}
+
+static void sentences_are_capped(void **state)
+{
+	(void)state;
+	struct smallnet net;
+	struct buffer text;
+	struct selftest result = {0};
+	struct diag why;
+	smallnet_init(&net);
+	buffer_init(&text, DOCUMENT_MAX);
+	assert_int_equal(buffer_add(&text, BYTES("{\"acls\": [], \"tests\": [{\"src\": \"*\", \"accept\": [\"*:1\"")), ERR_NONE);
+	for (size_t i = 0; i < 3 * SELFTEST_TOLD_MAX; i++)
+		assert_int_equal(buffer_add(&text, BYTES(",\"*:1\"")), ERR_NONE);
+	assert_int_equal(buffer_add(&text, BYTES("]}, {\"src\": \"*\"}]}")), ERR_NONE);
+	assert_int_equal(outcome(&net, arena_text(net.arena, buffer_bytes(&text)), &result, &why), ERR_MALFORMED);
+	assert_int_equal(result.ran, 1);
+	assert_int_equal(result.failure_count, 1);
+	assert_int_equal(result.failures[0].error_count, SELFTEST_TOLD_MAX);
+	buffer_clear(&text);
+	smallnet_clear(&net);
+}
+
+/* Rules and tests, each of a source of its own. */
+static enum err many(struct smallnet *net, size_t rule_count, size_t test_count, struct selftest *result, struct diag *why)
+{
+	struct buffer text;
+	buffer_init(&text, DOCUMENT_MAX);
+	assert_int_equal(buffer_add(&text, BYTES("{\"acls\": [")), ERR_NONE);
+	for (size_t i = 0; i < rule_count; i++)
+		assert_int_equal(
+			buffer_add(&text, bytes_text(arena_format(net->arena, "%s{\"action\":\"accept\",\"src\":[\"10.%zu.%zu.%zu\"],\"dst\":[\"*:1\"]}",
+								  i ? "," : "", i >> 16, i >> 8 & 255, i & 255))),
+			ERR_NONE);
+	assert_int_equal(buffer_add(&text, BYTES("], \"tests\": [")), ERR_NONE);
+	for (size_t i = 0; i < test_count; i++)
+		assert_int_equal(buffer_add(&text, bytes_text(arena_format(net->arena, "%s{\"src\":\"10.%zu.%zu.%zu\",\"accept\":[\"1.1.1.1:1\"]}",
+									   i ? "," : "", i >> 16, i >> 8 & 255, i & 255))),
+				 ERR_NONE);
+	assert_int_equal(buffer_add(&text, BYTES("]}")), ERR_NONE);
+	enum err e = outcome(net, arena_text(net->arena, buffer_bytes(&text)), result, why);
+	buffer_clear(&text);
+	return e;
+}
+
+static void many_tests_are_bounded(void **state)
+{
+	(void)state;
+	struct smallnet net;
+	struct selftest result = {0};
+	struct diag why;
+	smallnet_init(&net);
+	assert_int_equal(many(&net, 1000, 1000, &result, &why), ERR_NONE);
+	assert_int_equal(result.ran, 1000);
+	assert_int_equal(many(&net, 60000, 60000, &result, &why), ERR_TOO_BIG);
+	assert_non_null(strstr(why.text, "take too long"));
+	assert_int_equal(result.failure_count, 0);
+	smallnet_clear(&net);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(tests_pass_or_fail), cmocka_unit_test(ssh_tests_pass_or_fail)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(tests_pass_or_fail),       cmocka_unit_test(ssh_tests_pass_or_fail),
+		cmocka_unit_test(whole_sources_find_rules), cmocka_unit_test(every_source_of_an_ssh_test_is_asked),
+		cmocka_unit_test(sentences_are_capped),     cmocka_unit_test(many_tests_are_bounded),
+	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -131,7 +131,7 @@ struct sshrules sshrules_of(struct policy *policy, struct arena *arena, uint32_t
 	return a.out;
 }
 
-static bool maps(const struct sshrule *rule, struct bytes login)
+bool sshrule_maps(const struct sshrule *rule, struct bytes login)
 {
 	const struct sshrule_user *found = NULL;
 	for (size_t i = 0; i < rule->user_count; i++) {
@@ -148,7 +148,7 @@ bool sshrule_applies(const struct sshrule *rule, struct ip source, struct bytes 
 {
 	for (size_t i = 0; i < rule->principal_count; i++)
 		if (ip_equal(rule->principals[i], source))
-			return maps(rule, login);
+			return sshrule_maps(rule, login);
 	return false;
 }
 

@@ -27,6 +27,8 @@ struct sshrules {
 enum { SSHRULE_PRINCIPALS_MAX = 1 << 20 };
 
 struct sshrules sshrules_of(struct policy *policy, struct arena *arena, uint32_t slot);
+/* Whether the rule has a local user for that login. */
+bool sshrule_maps(const struct sshrule *rule, struct bytes login);
 /* Whether one rule lets that source address in under that login. */
 bool sshrule_applies(const struct sshrule *rule, struct ip source, struct bytes login);
 /* How the destination's client would judge: the first rule for that source address that maps the login (18.4). NULL: refused. */
