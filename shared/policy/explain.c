@@ -99,11 +99,19 @@ static bool is_kept(struct arena *arena, const struct policy *policy, const stru
 	return overlaps_route(arena, node, spans);
 }
 
+/* A grant with via is served for what overlaps a route of the router, and for the Internet by exit nodes. */
+static bool is_steered(struct arena *arena, const struct policy *policy, const struct unit_dst *dst, uint32_t router)
+{
+	if (dst->meaning->internet)
+		return bitset_has(&policy->exits, router);
+	return overlaps_route(arena, policy->roll->nodes[router].node, dst->meaning->any ? spans_wildcard() : dst->meaning->spans);
+}
+
 static bool holds(const struct policy *policy, const struct unit *unit, const struct unit_dst *dst, struct ip ip)
 {
 	if (unit->self_of != UINT32_MAX) {
 		uint32_t slot = holder(policy->roll, ip);
-		return slot != UINT32_MAX && bitset_has(&unit->nodes, slot);
+		return slot != UINT32_MAX && reach_is_mine(policy, unit, slot);
 	}
 	if (dst->meaning->any)
 		return !unit->via || spans_has(spans_wildcard(), ip);
@@ -115,15 +123,16 @@ static bool allows(struct policy *policy, struct arena *arena, const struct unit
 	bool bound = unit->via || unit->self_of != UINT32_MAX;
 	if (unit->app || unit->companion || !unit->dst_count)
 		return false;
-	if (bound && (router == UINT32_MAX || !bitset_has(&unit->nodes, router)))
+	if (bound && (router == UINT32_MAX || !bitset_has(&unit->nodes, router) || !reach_is_mine(policy, unit, router)))
 		return false;
 	if (!unit->source->everything && !spans_has(unit->source->spans, question->source))
 		return false;
 	int proto = question->proto == PROTO_ABSENT ? PROTO_TCP : question->proto;
 	for (size_t i = 0; i < unit->dst_count; i++) {
 		const struct unit_dst *dst = &unit->dst[i];
-		if (dst->port_count && passes(unit, dst, proto, question->port) && holds(policy, unit, dst, question->destination) &&
-		    (bound || router == UINT32_MAX || is_kept(arena, policy, dst, router)))
+		if (!dst->port_count || !passes(unit, dst, proto, question->port) || !holds(policy, unit, dst, question->destination))
+			continue;
+		if (unit->via ? is_steered(arena, policy, dst, router) : bound || router == UINT32_MAX || is_kept(arena, policy, dst, router))
 			return true;
 	}
 	return false;

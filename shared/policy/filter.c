@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "narrow.h"
+#include "reach.h"
 
 /* An entry of DstPorts on its way into the rule of its group. */
 struct entry {
@@ -197,7 +198,7 @@ static struct filter filter_make(struct policy *policy, struct arena *arena, uin
 	uint32_t *units = x_alloc((policy->unit_count + 1) * sizeof *units);
 	size_t count = 0;
 	for (size_t i = 0; i < policy->unit_count; i++)
-		if (applies(&policy->units[i], column, i, &f.narrow))
+		if (applies(&policy->units[i], column, i, &f.narrow) && reach_is_mine(policy, &policy->units[i], slot))
 			units[count++] = (uint32_t)i;
 	for (size_t i = 0; i < count; i++)
 		add_unit(&f, &policy->units[units[i]]);

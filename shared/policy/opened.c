@@ -230,7 +230,8 @@ static bool reaches(const struct openers *o, const struct unit *unit, const stru
 {
 	const struct node *node = o->now->roll->nodes[to].node;
 	if (unit->self_of != UINT32_MAX)
-		return ip_equal(piece.first, piece.last) && (ip_equal(piece.first, node->ip4) || ip_equal(piece.first, node->ip6));
+		return reach_is_mine(o->now, unit, to) && ip_equal(piece.first, piece.last) &&
+		       (ip_equal(piece.first, node->ip4) || ip_equal(piece.first, node->ip6));
 	if (dst->meaning->any)
 		return !unit->via || spans_covers(spans_wildcard(), piece);
 	return spans_covers(dst->meaning->internet ? spans_internet() : dst->meaning->spans, piece);
@@ -344,6 +345,8 @@ static void compare_dst(struct openers *o, const struct part *part, const struct
 	const struct way_router *router = part->unit->self_of == UINT32_MAX ? ways_router(o->ways, to) : NULL;
 	struct ip own[] = {node->ip4, node->ip6};
 	struct spans spans = meaning->internet ? spans_internet() : meaning->spans;
+	if (!reach_is_mine(o->now, part->unit, to))
+		return;
 	for (size_t i = 0; i < COUNT_OF(own); i++)
 		if (own[i].family != IP_NONE && (meaning->any || part->unit->self_of != UINT32_MAX || spans_has(spans, own[i])))
 			compare_piece(o, part, dst, to, span_of(ip_prefix(own[i])));

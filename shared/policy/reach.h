@@ -21,4 +21,11 @@ static inline bool reach_every_port(const struct unit_dst *dst)
 	return false;
 }
 
+/* A unit of autogroup:self is a rule of its user's nodes alone, also where a router's route overlaps their addresses. */
+static inline bool reach_is_mine(const struct policy *policy, const struct unit *unit, uint32_t slot)
+{
+	const struct node *node = policy->roll->nodes[slot].node;
+	return unit->self_of == UINT32_MAX || (node && !node_is_tagged(node) && node->user == policy->roll->users[unit->self_of].user->id);
+}
+
 #endif

@@ -4,20 +4,37 @@
 
 #include "route.h"
 
-/* Subnet routes that overlap a destination; exit routes only for autogroup:internet. */
-static void find_steered(struct sight_grant *grant, const struct ways *ways, const struct unit *units, size_t count)
+/* Routes that the destinations of the grant overlap; `internet`: of autogroup:internet alone, or of all others. */
+static bool find_overlapping(struct sight_grant *grant, const struct ways *ways, const struct unit *units, size_t count, bool internet)
 {
-	bool internet = false;
+	bool some = false;
 	for (size_t i = 0; i < count; i++) {
 		for (size_t k = 0; units[i].via && !units[i].companion && k < units[i].dst_count; k++) {
 			const struct meaning *meaning = units[i].dst[k].meaning;
-			ways_overlapping(ways, meaning->internet ? spans_internet() : meaning->any ? spans_wildcard() : meaning->spans, &grant->steers);
-			internet |= meaning->internet;
+			if (meaning->internet != internet)
+				continue;
+			ways_overlapping(ways, internet ? spans_internet() : meaning->any ? spans_wildcard() : meaning->spans, &grant->steers);
+			some = true;
 		}
 	}
+	return some;
+}
+
+static void drop(struct sight_grant *grant, const struct ways *ways, bool exits)
+{
 	for (size_t way = 0; way < ways->count; way++)
-		if (!internet && route_is_exit(ways->list[way]))
+		if (route_is_exit(ways->list[way]) == exits)
 			bitset_remove(&grant->steers, way);
+}
+
+/* Subnet routes that overlap a destination other than the Internet; exit routes for the Internet alone. */
+static void find_steered(struct sight_grant *grant, const struct ways *ways, const struct unit *units, size_t count)
+{
+	bool internet = find_overlapping(grant, ways, units, count, true);
+	drop(grant, ways, false);
+	find_overlapping(grant, ways, units, count, false);
+	if (!internet)
+		drop(grant, ways, true);
 }
 
 static bool was_first(const struct policy *policy, uint32_t a, uint32_t b)

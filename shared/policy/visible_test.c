@@ -292,7 +292,8 @@ static bool steered(const struct world *w, size_t viewer, size_t peer, struct pr
 		const struct unit *unit = &w->units[i];
 		bool matches = false, first = true;
 		for (size_t k = 0; k < unit->dst_count; k++)
-			matches |= route_is_exit(route) ? unit->dst[k].meaning->internet : spans_overlap(unit->dst[k].meaning->spans, span_of(route));
+			matches |= unit->dst[k].meaning->internet ? route_is_exit(route)
+								  : !route_is_exit(route) && spans_overlap(unit->dst[k].meaning->spans, span_of(route));
 		if (!unit->via || !bitset_has(&unit->source->own, viewer) || !matches)
 			continue;
 		held = true;
