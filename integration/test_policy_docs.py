@@ -10,6 +10,7 @@ from conftest import BUILD
 
 PAGE = (Path(__file__).resolve().parent.parent / "docs/policy.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```hujson\n(.*?)```", PAGE, re.S)
+REFUSED = re.findall(r"^\| `(\{.*\})` \| `(.*)` \|$", PAGE, re.M)
 NODES = {"laptop": {"user": "ann", "ipv4": "100.64.0.1", "ipv6": "fd7a:115c:a1e0::1"},
          "phone": {"user": "bob", "ipv4": "100.64.0.2", "ipv6": "fd7a:115c:a1e0::2"},
          "web": {"tags": ["tag:web"], "ipv4": "100.64.0.3", "ipv6": "fd7a:115c:a1e0::3"},
@@ -37,3 +38,10 @@ def test_policy_docs_tests_can_fail():
     changed, = answers([text.replace("tag:web:443\"]}]", "tag:web:80\"]}]", 1)])
     assert (changed["status"], changed["error"]) == (400, "test(s) failed")
     assert len(EXAMPLES) >= 8
+
+
+def test_policy_docs_refusals():
+    """The table of refusals says what is answered."""
+    assert len(REFUSED) >= 10
+    said = [(policy, answer["error"]) for (policy, _), answer in zip(REFUSED, answers([policy for policy, _ in REFUSED]), strict=True)]
+    assert said == REFUSED
