@@ -181,15 +181,38 @@ static bool port_fits(struct run *run, const struct unit_dst *dst, uint16_t port
 	return false;
 }
 
-/* autogroup:self: the unit's nodes are meant. */
-static bool is_of_nodes(struct run *run, const struct bitset *nodes, struct spans target)
+/* autogroup:self: the nodes of the unit's user are meant. */
+static bool is_mine(struct run *run, const struct unit *unit, struct spans target)
 {
-	BITSET_EACH(nodes, slot) {
+	BITSET_EACH(&unit->nodes, slot) {
 		const struct node *node = node_at(run, slot);
 		run->work++;
+		if (!reach_is_mine(run->policy, unit, (uint32_t)slot))
+			continue;
 		if (spans_has(target, node->ip4) || spans_has(target, node->ip6))
 			return true;
 	}
+	return false;
+}
+
+static bool serves(struct run *run, const struct node *node, struct spans spans)
+{
+	bool found = false;
+	struct prefix *routes = x_alloc((node->approved_count + 1) * sizeof *routes);
+	size_t count = roll_subnet_routes(node, routes);
+	run->work += node->advertised_count * (node->approved_count + 1);
+	for (size_t i = 0; !found && i < count; i++)
+		found = spans_overlap(spans, span_of(routes[i]));
+	free(routes);
+	return found;
+}
+
+/* A destination of a grant with via is there where one of its routers has a route to it, the Internet where one is an exit node. */
+static bool is_steered(struct run *run, const struct unit *unit, const struct unit_dst *dst)
+{
+	BITSET_EACH(&unit->nodes, slot)
+		if (dst->meaning->internet ? bitset_has(&run->policy->exits, slot) : serves(run, node_at(run, slot), dst->meaning->spans))
+			return true;
 	return false;
 }
 
@@ -203,7 +226,7 @@ static bool opens(struct run *run, const struct unit *unit, int proto, uint16_t 
 			continue;
 		if (dst->meaning->any && !unit->via)
 			return true;
-		if (dst->meaning->self ? is_of_nodes(run, &unit->nodes, target) : overlap(run, target, dst->meaning->spans))
+		if (dst->meaning->self ? is_mine(run, unit, target) : overlap(run, target, dst->meaning->spans) && (!unit->via || is_steered(run, unit, dst)))
 			return true;
 	}
 	return false;

@@ -146,6 +146,12 @@ static const struct {
 	 "'src': 'tag:client', 'deny': ['tag:server:22']", true},
 	{"'grants': [{'src': ['tag:client'], 'dst': ['10.33.0.0/16'], 'ip': ['22'], 'via': ['tag:router']}]",
 	 "'src': 'tag:client', 'accept': ['10.33.0.1:22'], 'deny': ['10.34.0.1:22']", true},
+	{"'grants': [{'src': ['tag:client'], 'dst': ['10.33.0.0/16', '10.34.0.0/16'], 'ip': ['22'], 'via': ['tag:router']}]",
+	 "'src': 'tag:client', 'accept': ['10.33.0.1:22'], 'deny': ['10.34.0.1:22']", true},
+	{"'grants': [{'src': ['tag:client'], 'dst': ['autogroup:internet'], 'ip': ['22'], 'via': ['tag:exit']}]",
+	 "'src': 'tag:client', 'accept': ['8.8.8.8:22'], 'deny': ['10.34.0.1:22']", true},
+	{"'grants': [{'src': ['tag:client'], 'dst': ['autogroup:internet'], 'ip': ['22'], 'via': ['tag:router']}]",
+	 "'src': 'tag:client', 'deny': ['8.8.8.8:22']", true},
 	{"'grants': [{'src': ['tag:client'], 'dst': ['10.33.0.0/16'], 'ip': ['22'], 'via': ['tag:server']}]", "'src': 'tag:client', 'deny': ['10.33.0.1:22']",
 	 true},
 	{"'acls': [{'action': 'accept', 'src': ['*'], 'dst': ['autogroup:self:22']}]",
@@ -169,6 +175,23 @@ static void whole_sources_find_rules(void **state)
 			fail_msg("%s with %s: %s", own[i].test, own[i].policy, why.text);
 		smallnet_clear(&net);
 	}
+}
+
+/* A router whose route holds somebody's address is not one of his nodes. */
+static void self_is_not_the_router(void **state)
+{
+	(void)state;
+	struct smallnet net;
+	struct selftest result = {0};
+	struct diag why;
+	smallnet_init(&net);
+	net.route = (struct prefix){smallnet_ip("100.64.0.0"), 30};
+	assert_int_equal(outcome(&net,
+				 "{\"acls\": [{\"action\": \"accept\", \"src\": [\"*\"], \"dst\": [\"autogroup:self:22\"]}], \"tests\": ["
+				 "{\"src\": \"odin@example.com\", \"accept\": [\"100.64.0.1:22\"], \"deny\": [\"100.64.0.6:22\"]}]}",
+				 &result, &why),
+			 ERR_NONE);
+	smallnet_clear(&net);
 }
 
 /* odin, freya and thor have neighbouring addresses: who is in the middle is asked too. */
@@ -256,9 +279,13 @@ static void many_tests_are_bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(tests_pass_or_fail),       cmocka_unit_test(ssh_tests_pass_or_fail),
-		cmocka_unit_test(whole_sources_find_rules), cmocka_unit_test(every_source_of_an_ssh_test_is_asked),
-		cmocka_unit_test(sentences_are_capped),     cmocka_unit_test(many_tests_are_bounded),
+		cmocka_unit_test(tests_pass_or_fail),
+		cmocka_unit_test(ssh_tests_pass_or_fail),
+		cmocka_unit_test(whole_sources_find_rules),
+		cmocka_unit_test(self_is_not_the_router),
+		cmocka_unit_test(every_source_of_an_ssh_test_is_asked),
+		cmocka_unit_test(sentences_are_capped),
+		cmocka_unit_test(many_tests_are_bounded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
