@@ -150,7 +150,8 @@ class Document:
             raw = hujson.read(text)
         except hujson.BadText as e:
             raise Refused(str(e), exact=False) from e
-        self.top = fields(raw, KEYS, "policy")
+        spelled = {k.lower(): k for k in KEYS}
+        self.top = fields({k: v for k, v in raw.items() if k.lower() in spelled} if isinstance(raw, dict) else raw, KEYS, "policy")
         self.groups = {k: [m.strip(" \t") for m in v or []] for k, v in self.top.get("groups", {}).items()}
         self.hosts = {k: v.strip(" \t") for k, v in self.top.get("hosts", {}).items()}
         self.ipsets = self.top.get("ipsets", {})
@@ -160,8 +161,11 @@ class Document:
         checks = {"groups": self.check_groups, "hosts": self.check_hosts, "tagOwners": self.check_tag_owners,
                   "autoApprovers": self.check_approvers, "acls": self.check_acls, "grants": self.check_grants,
                   "ssh": self.check_ssh, "nodeAttrs": self.check_attrs, "ipsets": self.check_ipsets}
-        for key in self.top:
-            if key in checks:
+        for name in raw:  # of several faults the first in the file is told
+            key = spelled.get(name.lower())
+            if not key:
+                raise Refused(f"unknown field: {quote(name)}")
+            if key in checks and key in self.top:
                 checks[key]()
 
     @property
