@@ -24,6 +24,7 @@ static void routes_are_approved(void **state)
 		{"'routes': {'192.168.0.0/16': ['tag:router']}", ROUTER, "192.168.1.0/24", true},
 		{"'routes': {'192.168.0.0/16': ['tag:router']}", ROUTER, "192.168.0.0/16", true},
 		{"'routes': {'192.168.0.0/16': ['tag:router']}", ROUTER, "192.0.0.0/8", false},
+		{"'routes': {'10.0.0.0/16': ['tag:router']}", ROUTER, "10.0.0.0/8", false},
 		{"'routes': {'192.168.0.0/16': ['tag:router']}", ROUTER, "10.0.0.0/24", false},
 		{"'routes': {'192.168.0.0/16': ['tag:router']}", SERVER, "192.168.1.0/24", false},
 		{"'routes': {'10.0.0.0/8': ['tag:exit'], '10.33.0.0/16': ['tag:router']}", ROUTER, "10.33.0.0/16", true},

@@ -181,20 +181,6 @@ static bool port_fits(struct run *run, const struct unit_dst *dst, uint16_t port
 	return false;
 }
 
-/* autogroup:self: the nodes of the unit's user are meant. */
-static bool is_mine(struct run *run, const struct unit *unit, struct spans target)
-{
-	BITSET_EACH(&unit->nodes, slot) {
-		const struct node *node = node_at(run, slot);
-		run->work++;
-		if (!reach_is_mine(run->policy, unit, (uint32_t)slot))
-			continue;
-		if (spans_has(target, node->ip4) || spans_has(target, node->ip6))
-			return true;
-	}
-	return false;
-}
-
 static bool serves(struct run *run, const struct node *node, struct spans spans)
 {
 	bool found = false;
@@ -226,7 +212,7 @@ static bool opens(struct run *run, const struct unit *unit, int proto, uint16_t 
 			continue;
 		if (dst->meaning->any && !unit->via)
 			return true;
-		if (dst->meaning->self ? is_mine(run, unit, target) : overlap(run, target, dst->meaning->spans) && (!unit->via || is_steered(run, unit, dst)))
+		if (overlap(run, target, dst->meaning->spans) && (!unit->via || is_steered(run, unit, dst)))
 			return true;
 	}
 	return false;
