@@ -14,7 +14,7 @@ import pytest
 from conftest import BUILD
 from oracle import compare, evaluator, generate, shrink
 
-USUAL = 400
+USUAL = 300
 BATCH = 50
 REPORTS = 3  # so many differing seeds are shrunk
 
