@@ -99,12 +99,30 @@ static bool is_kept(struct arena *arena, const struct policy *policy, const stru
 	return overlaps_route(arena, node, spans);
 }
 
-/* A grant with via is served for what overlaps a route of the router, and for the Internet by exit nodes. */
-static bool is_steered(struct arena *arena, const struct policy *policy, const struct unit_dst *dst, uint32_t router)
+/* The one prefix of the set, as a filter writes it, that holds the address; false: none. */
+static bool prefix_around(struct spans set, struct ip ip, struct prefix *found)
 {
+	for (size_t i = 0; i < set.count; i++) {
+		struct prefix prefixes[256];
+		if (ip_compare(ip, set.list[i].first) < 0 || ip_compare(ip, set.list[i].last) > 0 || ip.family != set.list[i].first.family)
+			continue;
+		for (size_t k = span_prefixes(set.list[i], prefixes); k > 0; k--)
+			if (prefix_has(*found = prefixes[k - 1], ip))
+				return true;
+	}
+	return false;
+}
+
+/* A grant with via is served, prefix by prefix, for what overlaps a route of the router, and for the Internet by exit nodes. */
+static bool is_steered(struct arena *arena, const struct policy *policy, const struct unit_dst *dst, uint32_t router, struct ip ip)
+{
+	struct prefix around;
 	if (dst->meaning->internet)
 		return bitset_has(&policy->exits, router);
-	return overlaps_route(arena, policy->roll->nodes[router].node, dst->meaning->any ? spans_wildcard() : dst->meaning->spans);
+	if (!prefix_around(dst->meaning->any ? spans_wildcard() : dst->meaning->spans, ip, &around))
+		return false;
+	struct span span = span_of(around);
+	return overlaps_route(arena, policy->roll->nodes[router].node, (struct spans){&span, 1});
 }
 
 static bool holds(const struct policy *policy, const struct unit *unit, const struct unit_dst *dst, struct ip ip)
@@ -132,7 +150,8 @@ static bool allows(struct policy *policy, struct arena *arena, const struct unit
 		const struct unit_dst *dst = &unit->dst[i];
 		if (!dst->port_count || !passes(unit, dst, proto, question->port) || !holds(policy, unit, dst, question->destination))
 			continue;
-		if (unit->via ? is_steered(arena, policy, dst, router) : bound || router == UINT32_MAX || is_kept(arena, policy, dst, router))
+		if (unit->via ? is_steered(arena, policy, dst, router, question->destination)
+			      : bound || router == UINT32_MAX || is_kept(arena, policy, dst, router))
 			return true;
 	}
 	return false;

@@ -137,6 +137,20 @@ static void via_takes_the_router_of_the_grant(void **state)
 	end(&a);
 }
 
+static void via_opens_prefix_by_prefix(void **state)
+{
+	(void)state;
+	struct asked a;
+	smallnet_init(&a.net);
+	a.net.route = (struct prefix){smallnet_ip("100.64.0.0"), 28};
+	a.policy = smallnet_policy(&a.net, "{" SMALLNET_TAGS
+					   ", \"grants\": [{\"src\": [\"tag:client\"], \"dst\": [\"*\"], \"ip\": [\"22\"], \"via\": [\"tag:router\"]}]}");
+	assert_true(ask(&a, CLIENT, "100.64.0.6", 6, 22));
+	assert_false(ask(&a, CLIENT, "fd7a:115c:a1e0::6", 6, 22));
+	assert_false(ask(&a, CLIENT, "100.64.0.4", 6, 22));
+	end(&a);
+}
+
 struct change {
 	struct smallnet net;
 	struct policy *old, *now;
@@ -263,6 +277,7 @@ int main(void)
 		cmocka_unit_test(no_rules_at_all_allow_everything),
 		cmocka_unit_test(self_is_for_the_owner_alone),
 		cmocka_unit_test(via_takes_the_router_of_the_grant),
+		cmocka_unit_test(via_opens_prefix_by_prefix),
 		cmocka_unit_test(an_added_port_is_told),
 		cmocka_unit_test(ports_are_of_their_destination),
 		cmocka_unit_test(a_wider_protocol_is_told),
