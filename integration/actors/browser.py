@@ -5,8 +5,10 @@ import os
 import tempfile
 
 from selenium import webdriver
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.support.ui import WebDriverWait
 
 CHROMIUM, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
 
@@ -73,7 +75,9 @@ class Browser:
         return self.driver.find_element("tag name", "body").text
 
     def at(self, element):
-        return self.driver.find_element("id", element).text
+        """Its text, also while the page is being loaded anew."""
+        return WebDriverWait(self.driver, 10, 0.1, [NoSuchElementException, StaleElementReferenceException]).until(
+            lambda driver: (driver.find_element("id", element).text,))[0]
 
     def run(self, script):
         return self.driver.execute_script(script)
