@@ -69,7 +69,7 @@ static void bot_register(struct bot *b)
 		 "\"0001-01-01T00:00:00Z\","
 		 "\"Followup\":\"\",\"Hostinfo\":{\"OS\":\"linux\",\"Hostname\":\"%s\",\"BackendLogID\":\"%064x\",\"GoArch\":\"amd64\"},"
 		 "\"NodeKeySignature\":null}",
-		 b->target->capver, node, 0, 0, b->target->auth_key, b->name, b->number);
+		 b->target->capver, node, 0, 0, b->target->auth_keys[b->number % b->target->auth_key_count], b->name, b->number);
 	b->state = BOT_REGISTERING;
 	b->register_stream = bot_post(b, "/machine/register", json);
 }

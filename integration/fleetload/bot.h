@@ -33,7 +33,8 @@ struct bot_target {
 	size_t server_count;
 	struct public_key server_key;
 	uint16_t capver;
-	const char *auth_key;
+	const char *const *auth_keys; /* bot i has number i modulo their count */
+	size_t auth_key_count;
 	enum bot_goal goal;
 	uint64_t seed;
 	const struct bot_events *events;

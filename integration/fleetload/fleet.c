@@ -67,7 +67,7 @@ static const struct bot_events fleet_events = {on_served, on_frame, on_reported,
 
 void fleet_init(struct fleet *f, const struct bot_target *target, unsigned count, unsigned models)
 {
-	*f = (struct fleet){.target = *target, .loop = target->loop, .count = count, .models = models < count ? models : count};
+	*f = (struct fleet){.target = *target, .loop = target->loop, .count = count, .models = models < count ? models : count, .hidden_key = -1};
 	f->target.events = &fleet_events;
 	f->target.context = f;
 	f->bots = x_zalloc(count * sizeof *f->bots);
@@ -153,12 +153,35 @@ bool fleet_quiet(struct fleet *f, int64_t quiet_ms, int64_t most_ms)
 	}
 }
 
+static bool hidden(const struct fleet *f, unsigned number)
+{
+	return f->hidden_key >= 0 && number % f->target.auth_key_count == (unsigned)f->hidden_key;
+}
+
+static bool sees(const struct fleet *f, unsigned viewer, unsigned peer)
+{
+	return viewer != peer && f->bots[peer].registered && !hidden(f, viewer) && !hidden(f, peer);
+}
+
+bool fleet_counts_agree(const struct fleet *f)
+{
+	for (unsigned i = 0; i < f->models; i++) {
+		size_t count = 0;
+
+		for (unsigned peer = 0; peer < f->count; peer++)
+			count += sees(f, i, peer);
+		if (bit_has(f->served_bits, i) && model_peers(f->model[i]) != count)
+			return false;
+	}
+	return true;
+}
+
 static size_t truths_but(const struct fleet *f, unsigned self, struct peer_truth *truth)
 {
 	size_t count = 0;
 
 	for (unsigned i = 0; i < f->count; i++)
-		if (i != self && f->bots[i].registered)
+		if (sees(f, self, i))
 			truth[count++] =
 				(struct peer_truth){.node_key = f->bots[i].node_public, .endpoint = f->bots[i].endpoint, .online = bit_has(f->served_bits, i)};
 	return count;

@@ -18,6 +18,7 @@ struct fleet {
 	struct reader reader;
 	struct ledger *ledger;
 	uint64_t *served_bits;
+	int hidden_key; /* bots of that auth key see nobody and nobody sees them; -1: all see all */
 	unsigned served, failed;
 	char why_failed[128];
 	uint64_t frames;      /* without keep-alives and first frames */
@@ -35,6 +36,8 @@ void fleet_turn(struct fleet *f, int64_t wait_ms);
 void fleet_rest(struct fleet *f, int64_t ms);
 /* Until `quiet_ms` have passed without a frame and all reports are answered. False: not within most_ms. */
 bool fleet_quiet(struct fleet *f, int64_t quiet_ms, int64_t most_ms);
+/* Every model client has as many peers as it should. */
+bool fleet_counts_agree(const struct fleet *f);
 /* Model clients against the truth: how many peers differ, in all of them; strangers are peers that are none of ours. */
 size_t fleet_compare(struct fleet *f, size_t *strangers, char why[static 128]);
 uint64_t fleet_wire_bytes(const struct fleet *f);

@@ -7,8 +7,8 @@ void ledger_init(struct ledger *l, uint32_t base, unsigned receivers, size_t mos
 	*l = (struct ledger){.room = most_events, .base = base, .receivers = receivers};
 	l->facts = x_zalloc(most_events * sizeof *l->facts);
 	for (unsigned kind = 0; kind < COUNT_OF(l->newest); kind++) {
-		l->newest[kind] = x_alloc(receivers * sizeof *l->newest[kind]);
-		for (unsigned i = 0; i < receivers; i++)
+		l->newest[kind] = x_alloc((receivers + 1) * sizeof *l->newest[kind]);
+		for (unsigned i = 0; i <= receivers; i++)
 			l->newest[kind][i] = -1;
 	}
 }
@@ -20,8 +20,8 @@ void ledger_clear(struct ledger *l)
 		free(l->facts[i].seen);
 	}
 	free(l->facts);
-	free(l->newest[0]);
-	free(l->newest[1]);
+	for (unsigned kind = 0; kind < COUNT_OF(l->newest); kind++)
+		free(l->newest[kind]);
 	*l = (struct ledger){0};
 }
 
@@ -30,12 +30,13 @@ uint32_t ledger_inject(struct ledger *l, enum token_kind kind, unsigned mover, u
 	size_t bytes = ledger_words(l) * sizeof *expected;
 	struct fact *fact = &l->facts[l->count];
 
-	if (l->count == l->room || mover >= l->receivers)
+	if (l->count == l->room || mover > l->receivers)
 		abort();
 	*fact = (struct fact){.kind = kind, .mover = mover, .intended_us = intended_us, .newer = -1};
 	fact->expected = x_dup(expected, bytes);
 	fact->seen = x_zalloc(bytes);
-	bit_clear(fact->expected, mover);
+	if (mover < l->receivers)
+		bit_clear(fact->expected, mover);
 	if (l->newest[kind][mover] >= 0)
 		l->facts[l->newest[kind][mover]].newer = (int64_t)l->count;
 	l->newest[kind][mover] = (int64_t)l->count;
@@ -66,7 +67,7 @@ void ledger_see(struct ledger *l, struct token token, unsigned receiver, uint64_
 		return;
 	}
 	if (bit_has(fact->seen, receiver)) {
-		/* Who joined comes whole once more when it has told its disco key. */
+		/* Who joined comes whole once more when it has told its disco key; one filter names its port for each address. */
 		l->duplicate += token.kind == TOKEN_MOVE;
 		return;
 	}

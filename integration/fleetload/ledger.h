@@ -20,8 +20,8 @@ struct ledger {
 	size_t count, room;
 	uint32_t base;
 	unsigned receivers;
-	int64_t *newest[2]; /* by kind and mover: index of its last event, or -1 */
-	size_t settled;     /* all before it are settled */
+	int64_t *newest[TOKEN_KINDS]; /* by kind and mover: index of its last event, or -1 */
+	size_t settled;               /* all before it are settled */
 	uint64_t delivered, duplicate, reordered, leaked, stale;
 	struct stats latency;
 };
@@ -33,7 +33,7 @@ struct outcome {
 
 void ledger_init(struct ledger *l, uint32_t base, unsigned receivers, size_t most_events);
 void ledger_clear(struct ledger *l);
-/* The event's number. `expected` has a bit per receiver; the mover's own is left out. Aborts past most_events. */
+/* The event's number. `expected` has a bit per receiver; the mover's own is left out. Mover `receivers`: none of them. Aborts past most_events. */
 uint32_t ledger_inject(struct ledger *l, enum token_kind kind, unsigned mover, uint64_t intended_us, const uint64_t *expected);
 void ledger_see(struct ledger *l, struct token token, unsigned receiver, uint64_t now_us);
 /* Everybody has heard each event or a newer one. */

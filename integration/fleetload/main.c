@@ -11,12 +11,12 @@
 #include "scenario.h"
 #include "text.h"
 
-enum { SERVERS_MOST = 16, NODES_MOST = 20000, ANSWER_MAX = 8192, CAPVER = 142, FLOOR_CONNECTIONS = 4000, FLOOR_ROUNDS = 10 };
+enum { SERVERS_MOST = 16, AUTH_KEYS_MOST = 16, NODES_MOST = 20000, ANSWER_MAX = 8192, CAPVER = 142, FLOOR_CONNECTIONS = 4000, FLOOR_ROUNDS = 10 };
 
 static const char usage_text[] =
 	"usage: fleetload --calibrate\n"
-	"       fleetload --server HOST:PORT [--server ...] --auth-key KEY [--other-auth-key KEY] [--state up.json] [--nodes N] [--models N]\n"
-	"                 [--window N] [--joins N] [--seconds N] [--seed N] S1|M|S2|J|R|all ...\n";
+	"       fleetload --server HOST:PORT [--server ...] --auth-key KEY [--auth-key ...] [--other-auth-key KEY] [--state up.json] [--nodes N] [--models N]\n"
+	"                 [--window N] [--joins N] [--seconds N] [--seed N] [--set-policy PROGRAM] S1|M|S2|J|S5|R|all ...\n";
 
 static int wrong_use(const char *why)
 {
@@ -61,7 +61,8 @@ static unsigned scenario_named(const char *name)
 	static const struct {
 		const char *name;
 		unsigned what;
-	} names[] = {{"S1", SCENARIO_S1}, {"M", SCENARIO_M}, {"S2", SCENARIO_S2}, {"J", SCENARIO_J}, {"R", SCENARIO_R}, {"all", SCENARIO_ALL}};
+	} names[] = {{"S1", SCENARIO_S1}, {"M", SCENARIO_M}, {"S2", SCENARIO_S2},  {"J", SCENARIO_J},
+		     {"S5", SCENARIO_S5}, {"R", SCENARIO_R}, {"all", SCENARIO_ALL}};
 
 	for (size_t i = 0; i < COUNT_OF(names); i++)
 		if (!strcmp(name, names[i].name))
@@ -80,6 +81,7 @@ static bool read_count(const char *text, uint64_t most, unsigned *value)
 }
 
 static struct endpoint servers[SERVERS_MOST];
+static const char *auth_keys[AUTH_KEYS_MOST];
 
 struct arguments {
 	struct scenario_options options;
@@ -97,8 +99,9 @@ static bool take(struct arguments *a, int option, const char *text)
 	case 's':
 		return o->target.server_count < SERVERS_MOST && !endpoint_parse(bytes_text(text), &servers[o->target.server_count++]);
 	case 'k':
-		o->target.auth_key = text;
-		return text && *text;
+		return *text && o->target.auth_key_count < AUTH_KEYS_MOST && (auth_keys[o->target.auth_key_count++] = text);
+	case 'p':
+		return *(o->set_policy = text);
 	case 'o':
 		o->other_auth_key = text;
 		return text && *text;
@@ -123,12 +126,19 @@ static bool take(struct arguments *a, int option, const char *text)
 
 static bool parse(struct arguments *a, int argc, char **argv)
 {
-	static const struct option options[] = {{"calibrate", no_argument, NULL, 'c'},      {"server", required_argument, NULL, 's'},
-						{"auth-key", required_argument, NULL, 'k'}, {"other-auth-key", required_argument, NULL, 'o'},
-						{"state", required_argument, NULL, 'f'},    {"nodes", required_argument, NULL, 'n'},
-						{"models", required_argument, NULL, 'm'},   {"window", required_argument, NULL, 'w'},
-						{"joins", required_argument, NULL, 'j'},    {"seconds", required_argument, NULL, 't'},
-						{"seed", required_argument, NULL, 'S'},     {0}};
+	static const struct option options[] = {{"calibrate", no_argument, NULL, 'c'},
+						{"server", required_argument, NULL, 's'},
+						{"auth-key", required_argument, NULL, 'k'},
+						{"other-auth-key", required_argument, NULL, 'o'},
+						{"state", required_argument, NULL, 'f'},
+						{"nodes", required_argument, NULL, 'n'},
+						{"models", required_argument, NULL, 'm'},
+						{"window", required_argument, NULL, 'w'},
+						{"joins", required_argument, NULL, 'j'},
+						{"seconds", required_argument, NULL, 't'},
+						{"seed", required_argument, NULL, 'S'},
+						{"set-policy", required_argument, NULL, 'p'},
+						{0}};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
@@ -141,7 +151,7 @@ static bool parse(struct arguments *a, int argc, char **argv)
 			return false;
 		a->options.what |= what;
 	}
-	return a->calibrate || (a->options.what && a->options.target.server_count && a->options.target.auth_key);
+	return a->calibrate || (a->options.what && a->options.target.server_count && a->options.target.auth_key_count);
 }
 
 static void allow_sockets(void)
@@ -156,9 +166,12 @@ static void allow_sockets(void)
 
 int main(int argc, char **argv)
 {
-	struct arguments a = {
-		.options = {
-			.nodes = 100, .models = 10, .window = 256, .joins = 10, .seconds = 10, .target = {.servers = servers, .capver = CAPVER, .seed = 1}}};
+	struct arguments a = {.options = {.nodes = 100,
+					  .models = 10,
+					  .window = 256,
+					  .joins = 10,
+					  .seconds = 10,
+					  .target = {.servers = servers, .auth_keys = auth_keys, .capver = CAPVER, .seed = 1}}};
 	static struct figures figures;
 	bool good = true;
 

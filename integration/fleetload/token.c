@@ -1,8 +1,9 @@
 #include "token.h"
 
 #include <stdio.h>
+#include <string.h>
 
-static const char move_start[] = "\"10.", join_start[] = "\"Name\":\"j";
+static const char move_start[] = "\"10.", join_start[] = "\"Name\":\"j", port_start[] = "\"First\":", port_end[] = "\"Last\":";
 
 struct endpoint token_endpoint(uint32_t event)
 {
@@ -40,6 +41,30 @@ static bool starts_at(struct bytes text, size_t at, const char *prefix)
 	return bytes_starts(bytes_skip(text, at), prefix);
 }
 
+static bool read_policy(struct bytes text, size_t *at, uint32_t *event)
+{
+	uint32_t first, last;
+
+	if (!read_number(text, at, ',', 65535, &first) || !starts_at(text, *at, port_end))
+		return false;
+	*at += sizeof port_end - 1;
+	if (!read_number(text, at, '}', 65535, &last) || first != last || first < TOKEN_POLICY_PORT || first - TOKEN_POLICY_PORT > TOKEN_POLICY_MAX)
+		return false;
+	*event = first - TOKEN_POLICY_PORT;
+	return true;
+}
+
+static bool read_join(struct bytes text, size_t *at, uint32_t *event)
+{
+	return read_number(text, at, '.', TOKEN_EVENT_MAX, event);
+}
+
+static const struct form {
+	const char *start;
+	bool (*read)(struct bytes text, size_t *at, uint32_t *event);
+	enum token_kind kind;
+} forms[] = {{move_start, read_move, TOKEN_MOVE}, {join_start, read_join, TOKEN_JOIN}, {port_start, read_policy, TOKEN_POLICY}};
+
 bool token_next(struct bytes text, size_t *at, struct token *token)
 {
 	const uint8_t *quote;
@@ -48,19 +73,11 @@ bool token_next(struct bytes text, size_t *at, struct token *token)
 		size_t here = (size_t)(quote - text.at);
 
 		*at = here + 1;
-		if (starts_at(text, here, move_start)) {
-			size_t end = here + sizeof move_start - 1;
+		for (size_t i = 0; i < COUNT_OF(forms); i++) {
+			size_t end = here + strlen(forms[i].start);
 
-			if (read_move(text, &end, &token->event)) {
-				token->kind = TOKEN_MOVE;
-				*at = end;
-				return true;
-			}
-		} else if (starts_at(text, here, join_start)) {
-			size_t end = here + sizeof join_start - 1;
-
-			if (read_number(text, &end, '.', TOKEN_EVENT_MAX, &token->event)) {
-				token->kind = TOKEN_JOIN;
+			if (starts_at(text, here, forms[i].start) && forms[i].read(text, &end, &token->event)) {
+				token->kind = forms[i].kind;
 				*at = end;
 				return true;
 			}

@@ -39,6 +39,18 @@ static void test_name_is_found_again(void **state)
 	assert_int_equal(token.event, 43);
 }
 
+static void test_port_is_found_again(void **state)
+{
+	struct token token;
+	size_t at = 0;
+
+	(void)state;
+	assert_true(token_next(BYTES("{\"DstPorts\":[{\"IP\":\"*\",\"Ports\":{\"First\":1000,\"Last\":1000}},{\"Ports\":{\"First\":20007,\"Last\":20007}}]}"),
+			       &at, &token));
+	assert_int_equal(token.kind, TOKEN_POLICY);
+	assert_int_equal(token.event, 7);
+}
+
 static void test_others_are_not(void **state)
 {
 	static const char *const texts[] = {"",
@@ -53,7 +65,11 @@ static void test_others_are_not(void **state)
 					    "\"Name\":\"j\"",
 					    "\"Name\":\"jane.x\"",
 					    "\"Name\":\"j99999999.x\"",
-					    "\"10.99999999999.1.1:7077\""};
+					    "\"10.99999999999.1.1:7077\"",
+					    "\"First\":20007,\"Last\":20008}",
+					    "\"First\":0,\"Last\":0}",
+					    "\"First\":65535,\"Last\":65535}",
+					    "\"First\":20007"};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(texts); i++) {
@@ -67,7 +83,7 @@ static void test_others_are_not(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_endpoint_is_found_again), cmocka_unit_test(test_name_is_found_again),
-					   cmocka_unit_test(test_others_are_not)};
+					   cmocka_unit_test(test_port_is_found_again), cmocka_unit_test(test_others_are_not)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
