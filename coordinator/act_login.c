@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "held.h"
 #include "hostname.h"
 #include "log.h"
 #include "logins.h"
-#include "serve_login.h"
 #include "tailnets.h"
 #include "text.h"
 #include "users.h"
@@ -61,7 +61,7 @@ static void on_answered(void *context, enum err e, struct tx *tx, const struct d
 	size_t count = e || !a->has_row ? 0 : nodes_read(tx, a->row, a->arena, &nodes);
 
 	if (!e) {
-		login_ring(a->c, a->id.hash);
+		held_ring(a->c, a->id.hash);
 		log_info(((struct subject){.kind = "login", .tailnet = a->actor->tailnet, .node = count ? nodes[0].id : 0, .id = a->actor->request}),
 			 a->registers ? "login answered" : "login rejected", F_TEXT("actor", a->actor->name));
 	}

@@ -5,6 +5,7 @@
 #include "ask.h"
 #include "bus_check.h"
 #include "coordinator.h"
+#include "held.h"
 #include "log.h"
 #include "online.h"
 #include "origin.h"
@@ -13,7 +14,6 @@
 #include "reports.h"
 #include "routers.h"
 #include "routes.h"
-#include "serve_login.h"
 #include "serverkeys.h"
 #include "session.h"
 #include "sweep.h"
@@ -152,7 +152,7 @@ static void on_drain(struct worker *w)
 	sweep_free(&c->sweep);
 	routers_free(&c->routers);
 	poll_end_all(c);
-	login_end_all(c);
+	held_end_all(c);
 	LIST_EACH(&c->sessions[SESSION_OPEN], s, struct session, in_state)
 		session_drain(s);
 	coordinator_check_drained(c);

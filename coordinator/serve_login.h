@@ -11,10 +11,6 @@
 
 /* Nobody vouches for this registration: begins a login, or follows up the one that it names. `request` lives in the exchange's arena. */
 void login_serve(struct exchange *x, const struct register_request *request);
-/* Drain: those who wait are sent away with the URL that they came with; they come again, elsewhere. */
-void login_end_all(struct coordinator *c);
-/* This login was answered: tells whoever holds it. */
-void login_ring(struct coordinator *c, const uint8_t hash[static LOGIN_HASH_LEN]);
 /* Where this login can be answered, as the client reaches us. False: neither option nor request says. */
 enum { LOGIN_URL_MAX = 512 };
 bool login_url(const struct exchange *x, const struct login_id *id, char url[static LOGIN_URL_MAX]);

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "held.h"
 #include "log.h"
 #include "logins.h"
 #include "nodes.h"
@@ -476,7 +477,7 @@ static void test_an_answer_waits_for_room(void **state)
 	row = ROW_REFUSED;
 	listening->on_message(listening->context, BYTES("1"));
 	step(HOLD_MS * 2);
-	login_end_all(&c);
+	held_end_all(&c);
 	ready = true;
 	events->on_room(events_context);
 	assert_true(ended);
@@ -496,7 +497,7 @@ static void test_a_drain_sends_away(void **state)
 {
 	(void)state;
 	ask(followup);
-	login_end_all(&c);
+	held_end_all(&c);
 	assert_true(ended);
 	assert_holds("0123456789abcdef01234567");
 	c.draining = true;
@@ -509,7 +510,7 @@ static void test_a_drain_sends_away(void **state)
 static void test_a_ring(void **state)
 {
 	(void)state;
-	login_ring(&c, (uint8_t[LOGIN_HASH_LEN]){1});
+	held_ring(&c, (uint8_t[LOGIN_HASH_LEN]){1});
 	assert_int_equal(published, 1);
 }
 
