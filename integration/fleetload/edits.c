@@ -13,6 +13,7 @@ enum {
 	EDIT_SECONDS = 30,
 	PORT_FIRST = 1000, /* of rules that stay */
 	POLICY_MAX = 1 << 20,
+	CALM_MS = 1100, /* so long a tick may wait for the one before */
 	LOOK_MS = 2
 };
 
@@ -124,9 +125,12 @@ static bool put_in_force(struct run *r, struct bytes text)
 /* One edit of one rule: every filter moves. */
 static bool edit(struct run *r, struct buffer *text, struct ledger *ledger, unsigned rules)
 {
-	uint32_t event = ledger_inject(ledger, TOKEN_POLICY, r->fleet.count, clock_mono_us(), r->fleet.served_bits);
-	int64_t end = clock_mono().ms + SETTLE_MS;
+	int64_t end;
+	uint32_t event;
 
+	fleet_rest(&r->fleet, CALM_MS);
+	end = clock_mono().ms + SETTLE_MS;
+	event = ledger_inject(ledger, TOKEN_POLICY, r->fleet.count, clock_mono_us(), r->fleet.served_bits);
 	write_policy(r, text, rules, event, -1);
 	if (!put_in_force(r, buffer_bytes(text)))
 		return false;
@@ -174,6 +178,7 @@ static void show(struct run *r, struct buffer *text, int hidden, const char *sce
 
 	r->fleet.hidden_key = hidden;
 	write_policy(r, text, 1, 0, hidden);
+	fleet_rest(&r->fleet, CALM_MS);
 	span_open(r, &span);
 	from_us = clock_mono_us();
 	end_us = from_us + SETTLE_MS * 1000;
