@@ -17,11 +17,12 @@ import (
 
 type localClient = tailscale.LocalClient
 
-// dnsManager: 1.64 shows it to nobody, so it is taken from inside.
-func dnsManager(s *tsnet.Server) *dns.Manager {
-	backend := inside[*ipnlocal.LocalBackend](s, "lb")
-	return inside[*tsd.System](backend, "sys").DNSManager.Get()
+// systemOf: 1.64 shows it to nobody, so it is taken from inside.
+func systemOf(s *tsnet.Server) *tsd.System {
+	return inside[*tsd.System](inside[*ipnlocal.LocalBackend](s, "lb"), "sys")
 }
+
+func dnsManager(s *tsnet.Server) *dns.Manager { return systemOf(s).DNSManager.Get() }
 
 func inside[T any](of any, field string) T {
 	return *(*T)(unsafe.Pointer(reflect.ValueOf(of).Elem().FieldByName(field).UnsafeAddr()))
