@@ -13,6 +13,8 @@
 #include "serverkeys.h"
 #include "warnings.h"
 
+#define A(name, text) {.key = name, .value = text, .updated = WALL_ZERO, .expiry = WALL_ZERO}
+
 static uint64_t a_node(void)
 {
 	struct joined in = enroll(join_of(1, "laptop"));
@@ -37,16 +39,16 @@ static void attributes_are_set_kept_and_deleted(void **state)
 	uint64_t id = a_node();
 	(void)state;
 	assert_int_equal(
-		set(tailnet, id, (struct attribute[]){{BYTES("custom:a"), BYTES("1"), WALL_ZERO}, {BYTES("custom:b"), BYTES("\"x, \\\\ {y}\""), WALL_ZERO}}, 2),
+		set(tailnet, id, (struct attribute[]){A(BYTES("custom:a"), BYTES("1")), A(BYTES("custom:b"), BYTES("\"x, \\\\ {y}\""))}, 2),
 		ERR_NONE);
 	assert_string_equal(all_attributes(), "custom:a=1 custom:b=\"x, \\\\ {y}\"");
-	assert_int_equal(set(tailnet, id, (struct attribute[]){{BYTES("custom:a"), BYTES_NONE, WALL_ZERO}, {BYTES("custom:c"), BYTES("true"), WALL_ZERO}}, 2),
+	assert_int_equal(set(tailnet, id, (struct attribute[]){A(BYTES("custom:a"), BYTES_NONE), A(BYTES("custom:c"), BYTES("true"))}, 2),
 			 ERR_NONE);
 	assert_string_equal(all_attributes(), "custom:b=\"x, \\\\ {y}\" custom:c=true");
 	/* What is not there may be deleted; nobody else's node may be named. */
-	assert_int_equal(set(tailnet, id, (struct attribute[]){{BYTES("custom:zz"), BYTES_NONE, WALL_ZERO}}, 1), ERR_NONE);
-	assert_int_equal(set(tailnet, id + 1000, (struct attribute[]){{BYTES("custom:a"), BYTES("1"), WALL_ZERO}}, 1), ERR_NOT_FOUND);
-	assert_int_equal(set(tailnet + 1000, id, (struct attribute[]){{BYTES("custom:a"), BYTES("1"), WALL_ZERO}}, 1), ERR_NOT_FOUND);
+	assert_int_equal(set(tailnet, id, (struct attribute[]){A(BYTES("custom:zz"), BYTES_NONE)}, 1), ERR_NONE);
+	assert_int_equal(set(tailnet, id + 1000, (struct attribute[]){A(BYTES("custom:a"), BYTES("1"))}, 1), ERR_NOT_FOUND);
+	assert_int_equal(set(tailnet + 1000, id, (struct attribute[]){A(BYTES("custom:a"), BYTES("1"))}, 1), ERR_NOT_FOUND);
 	assert_string_equal(all_attributes(), "custom:b=\"x, \\\\ {y}\" custom:c=true");
 }
 
@@ -56,13 +58,13 @@ static void attributes_are_so_many(void **state)
 	struct attribute many[ATTRIBUTES_MAX];
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(many); i++)
-		many[i] = (struct attribute){bytes_text(arena_format(arena, "custom:%zu", i)), BYTES("0"), WALL_ZERO};
+		many[i] = (struct attribute)A(bytes_text(arena_format(arena, "custom:%zu", i)), BYTES("0"));
 	assert_int_equal(set(tailnet, id, many, COUNT_OF(many)), ERR_NONE);
-	assert_int_equal(set(tailnet, id, (struct attribute[]){{BYTES("custom:one-more"), BYTES("1"), WALL_ZERO}}, 1), ERR_EXHAUSTED);
+	assert_int_equal(set(tailnet, id, (struct attribute[]){A(BYTES("custom:one-more"), BYTES("1"))}, 1), ERR_EXHAUSTED);
 	assert_string_equal(fixture_sql(fx, "SELECT count(*) FROM fleetscale.node_attributes"), "64");
 	/* One for another. */
 	assert_int_equal(
-		set(tailnet, id, (struct attribute[]){{BYTES("custom:one-more"), BYTES("1"), WALL_ZERO}, {BYTES("custom:0"), BYTES_NONE, WALL_ZERO}}, 2),
+		set(tailnet, id, (struct attribute[]){A(BYTES("custom:one-more"), BYTES("1")), A(BYTES("custom:0"), BYTES_NONE)}, 2),
 		ERR_NONE);
 }
 
@@ -89,7 +91,7 @@ static void two_updates_at_once_count_together(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		struct attribute many[EACH];
 		for (size_t j = 0; j < EACH; j++)
-			many[j] = (struct attribute){bytes_text(arena_format(arena, "custom:%zu-%zu", i, j)), BYTES("0"), WALL_ZERO};
+			many[j] = (struct attribute)A(bytes_text(arena_format(arena, "custom:%zu-%zu", i, j)), BYTES("0"));
 		struct tx *tx = tx_begin(pools[i], tailnet, TX_WRITE);
 		attributes_set(tx, id, many, EACH);
 		tx_run(tx, on_raced, &raced[i]);
@@ -118,7 +120,7 @@ static void attributes_are_read_in_their_tailnet_alone(void **state)
 {
 	uint64_t id = a_node();
 	(void)state;
-	assert_int_equal(set(tailnet, id, (struct attribute[]){{BYTES("custom:b"), BYTES("true"), WALL_ZERO}, {BYTES("custom:a"), BYTES("1"), WALL_ZERO}}, 2),
+	assert_int_equal(set(tailnet, id, (struct attribute[]){A(BYTES("custom:b"), BYTES("true")), A(BYTES("custom:a"), BYTES("1"))}, 2),
 			 ERR_NONE);
 	struct tx *tx = tx_begin(pg, tailnet, TX_READ);
 	unsigned at = attributes_list(tx, id);

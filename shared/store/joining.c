@@ -81,8 +81,9 @@ static unsigned add_statement(struct tx *tx, const struct enrollment *e)
 	tx_arg_id(tx, e->authkey);
 	tx_arg_bool(tx, e->consume_key);
 	tx_arg_u64(tx, e->register_method);
+	tx_arg_prefixes(tx, e->pools, e->pool_count);
 	return tx_add(tx, "SELECT r.code, r.sentence, r.broken, " ROWS_NODE
-			  " FROM fleetscale.node_enroll($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) r, "
+			  " FROM fleetscale.node_enroll($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) r, "
 			  "LATERAL (SELECT (r.node).*) n");
 }
 
@@ -227,6 +228,14 @@ static struct bytes *copy_texts(struct arena *arena, const struct bytes *from, s
 	return to;
 }
 
+static struct prefix *copy_prefixes(struct arena *arena, const struct prefix *from, size_t count)
+{
+	struct prefix *to = ARENA_ARRAY(arena, struct prefix, count);
+	if (count)
+		memcpy(to, from, count * sizeof *to);
+	return to;
+}
+
 void nodes_enroll(struct pg *pg, uint64_t tailnet, const struct enrollment *e, nodes_changed_fn on_done, void *context)
 {
 	struct arena *arena = arena_new();
@@ -235,11 +244,8 @@ void nodes_enroll(struct pg *pg, uint64_t tailnet, const struct enrollment *e, n
 	join->e.tags = copy_texts(arena, e->tags, e->tag_count);
 	join->e.label = arena_copy(arena, e->label);
 	join->e.hostinfo = arena_copy(arena, e->hostinfo);
-	if (e->route_count) {
-		struct prefix *routes = ARENA_ARRAY(arena, struct prefix, e->route_count);
-		memcpy(routes, e->routes, e->route_count * sizeof *routes);
-		join->e.routes = routes;
-	}
+	join->e.routes = copy_prefixes(arena, e->routes, e->route_count);
+	join->e.pools = copy_prefixes(arena, e->pools, e->pool_count);
 	struct group *group = group_of(pg, pg->join_count < pg->waiting_max ? tailnet : REFUSED);
 	list_append(&group->waiting, &join->link);
 	pg->join_count++;

@@ -115,7 +115,8 @@ void logins_find(struct pg *pg, const uint8_t hash[static LOGIN_HASH_LEN], struc
 unsigned logins_enroll(struct tx *tx, const uint8_t hash[static LOGIN_HASH_LEN], const struct enrollment *e)
 {
 	tx_arg_bytea(tx, bytes_of(hash, LOGIN_HASH_LEN));
-	tx_arg_u64(tx, e->user);
+	tx_arg_id(tx, e->user);
+	tx_arg_texts(tx, e->tags, e->tag_count);
 	tx_arg_bytea(tx, bytes_of(e->machine_key.raw, KEY_LEN));
 	tx_arg_bytea(tx, bytes_of(e->node_key.raw, KEY_LEN));
 	tx_arg_bytea(tx, bytes_of(e->lock_key.raw, KEY_LEN));
@@ -127,7 +128,8 @@ unsigned logins_enroll(struct tx *tx, const uint8_t hash[static LOGIN_HASH_LEN],
 	tx_arg_bool(tx, e->ephemeral);
 	tx_arg_bool(tx, e->approved);
 	tx_arg_u64(tx, e->register_method);
-	return tx_add(tx, "SELECT " ROWS_NODE " FROM fleetscale.login_enroll($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) n");
+	tx_arg_prefixes(tx, e->pools, e->pool_count);
+	return tx_add(tx, "SELECT " ROWS_NODE " FROM fleetscale.login_enroll($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) n");
 }
 
 void logins_take(struct tx *tx, const uint8_t hash[static LOGIN_HASH_LEN], uint64_t node)

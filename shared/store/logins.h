@@ -28,8 +28,8 @@ void logins_find(struct pg *pg, const uint8_t hash[static LOGIN_HASH_LEN], struc
 /* --- answering: one of these per transaction; the first of several transactions wins ------------------------------------------------------------ */
 
 /* Each: ERR_NOT_FOUND for a login that is unknown, has ended or belongs to another tailnet, ERR_CONFLICT for one that was answered. */
-/* The login becomes a new node of enrollment->user (no tags, no key). Its row is the answer, for nodes_read. Refuses as nodes_enroll does; ERR_CONFLICT also when
- * the machine has a node of that user by now. */
+/* The login becomes a new node of enrollment->user, or with its tags (no key). Its row is the answer, for nodes_read. Refuses as nodes_enroll does; ERR_CONFLICT also when
+ * the machine has a node of that user, or one with tags, by now. */
 unsigned logins_enroll(struct tx *tx, const uint8_t hash[static LOGIN_HASH_LEN], const struct enrollment *enrollment);
 /* The login becomes `node`; with nodes_rekey in the same transaction. */
 void logins_take(struct tx *tx, const uint8_t hash[static LOGIN_HASH_LEN], uint64_t node);

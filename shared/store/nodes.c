@@ -250,6 +250,20 @@ unsigned nodes_get(struct tx *tx, uint64_t node)
 	return tx_add(tx, "SELECT " ROWS_NODE " FROM fleetscale.nodes n WHERE n.id = $1");
 }
 
+unsigned nodes_some(struct tx *tx, const uint64_t *nodes, size_t count)
+{
+	tx_arg_u64s(tx, nodes, count);
+	return tx_add(tx, "SELECT " ROWS_NODE " FROM fleetscale.nodes n WHERE n.id = ANY ($1) ORDER BY n.id");
+}
+
+unsigned nodes_tagged(struct tx *tx, const struct bytes *tags, size_t count, unsigned limit)
+{
+	tx_arg_texts(tx, tags, count);
+	tx_arg_u64(tx, limit);
+	return tx_add(tx,
+		      "SELECT " ROWS_NODE " FROM fleetscale.nodes n WHERE n.tailnet_id = fleetscale.current_tailnet() AND n.tags && $1 ORDER BY n.id LIMIT $2");
+}
+
 size_t nodes_read(struct tx *tx, unsigned statement, struct arena *arena, struct node **out)
 {
 	size_t count = tx_rows(tx, statement);
@@ -277,7 +291,7 @@ static void on_due(void *context, enum err e, struct tx *tx, const struct diag *
 	find.on_found(find.context, e, due, count);
 }
 
-static void find_due(struct pg *pg, const char *sql, struct wall time, unsigned limit, nodes_due_fn on_found, void *context)
+void nodes_find_due(struct pg *pg, const char *sql, struct wall time, unsigned limit, nodes_due_fn on_found, void *context)
 {
 	struct tx *tx = tx_begin(pg, 0, TX_LOOKUP);
 	struct find *find = ARENA_NEW(tx_arena(tx), struct find);
@@ -290,10 +304,10 @@ static void find_due(struct pg *pg, const char *sql, struct wall time, unsigned 
 
 void nodes_find_expired(struct pg *pg, struct wall now, unsigned limit, nodes_due_fn on_found, void *context)
 {
-	find_due(pg, "SELECT tailnet_id, id, last_seen FROM fleetscale.nodes_expired($1, $2)", now, limit, on_found, context);
+	nodes_find_due(pg, "SELECT tailnet_id, id, last_seen FROM fleetscale.nodes_expired($1, $2)", now, limit, on_found, context);
 }
 
 void nodes_find_silent(struct pg *pg, struct wall before, unsigned limit, nodes_due_fn on_found, void *context)
 {
-	find_due(pg, "SELECT tailnet_id, id, last_seen FROM fleetscale.nodes_silent($1, $2)", before, limit, on_found, context);
+	nodes_find_due(pg, "SELECT tailnet_id, id, last_seen FROM fleetscale.nodes_silent($1, $2)", before, limit, on_found, context);
 }

@@ -16,6 +16,7 @@ struct nodes_question {
 	struct machine_key machine_key;
 	struct node_key node_key, old_node_key; /* old: zero when none */
 	const struct secret *secret;
+	bool asks_tags; /* known.tagged is wanted */
 };
 
 /* A node with its owner and tailnet. user is NULL for a tagged node. */
@@ -30,6 +31,7 @@ struct nodes_known {
 	struct nodes_place by_node_key, by_old_key, by_owner; /* the same nodes with owner and tailnet; node NULL where absent */
 	struct user *key_user;                                /* owner of known.authkey, or NULL */
 	struct tailnet *key_tailnet;                          /* tailnet of known.authkey, or NULL */
+	uint64_t policy;                                      /* version in force in the key's tailnet; 0: none, or no key */
 	int64_t lifetime_ms;                                  /* for admission_decide: of the key's tailnet, else of the node's; 0 = never */
 };
 typedef void (*nodes_known_fn)(void *context, enum err e, const struct nodes_known *known);
@@ -60,7 +62,9 @@ struct enrollment {
 	const struct prefix *routes; /* advertised */
 	size_t route_count;
 	struct wall expiry;
-	uint64_t authkey; /* 0: none */
+	uint64_t authkey;           /* 0: none */
+	const struct prefix *pools; /* where a new node's IPv4 address comes from, first those first; none: the whole range */
+	size_t pool_count;
 	bool ephemeral, approved;
 	bool consume_key; /* one-shot: fails as a whole with ERR_EXHAUSTED when somebody was quicker or it was revoked meanwhile */
 	bool counted_key; /* good for so many: its row moves with each machine */
@@ -69,7 +73,7 @@ struct enrollment {
 /* `node` is the row as it stands now; borrowed until the answer returns, NULL unless e is ERR_NONE. generation: to ring for. why: a sentence. */
 typedef void (*nodes_changed_fn)(void *context, enum err e, const struct node *node, uint64_t generation, const struct diag *why);
 /* A transaction of its own, shared with others of the same tailnet that come at the same time; each fails alone. `enrollment` is copied.
- * ERR_EXISTS: the node key is in use. ERR_EXHAUSTED: the address range is full, or the key was used up. ERR_NOT_FOUND: tailnet, user or key went meanwhile. */
+ * ERR_EXISTS: the node key is in use. ERR_EXHAUSTED: the address range or the pools are full, or the key was used up. ERR_NOT_FOUND: tailnet, user or key went meanwhile. */
 void nodes_enroll(struct pg *pg, uint64_t tailnet, const struct enrollment *enrollment, nodes_changed_fn on_done, void *context);
 
 /* A known node takes a new node key, and owner, expiry, key from `enrollment`; id, addresses, label, approval, routes approved stay.
@@ -116,11 +120,13 @@ unsigned nodes_polled(struct tx *tx, const uint64_t *nodes, size_t count, struct
 
 /* --- reading ---------------------------------------------------------------------------------------------------------------------------------- */
 
-unsigned nodes_list(struct tx *tx, uint64_t user);                              /* by id; 0: all */
-unsigned nodes_page(struct tx *tx, uint64_t after, unsigned limit);             /* by id, those behind `after` */
-unsigned nodes_of_machine(struct tx *tx, const struct machine_key *machine);    /* by id */
-unsigned nodes_get(struct tx *tx, uint64_t node);                               /* one row or none */
-unsigned nodes_advertising(struct tx *tx, const uint64_t *nodes, size_t count); /* those of them with a route that nobody approved, by id */
+unsigned nodes_list(struct tx *tx, uint64_t user);                                            /* by id; 0: all */
+unsigned nodes_page(struct tx *tx, uint64_t after, unsigned limit);                           /* by id, those behind `after` */
+unsigned nodes_of_machine(struct tx *tx, const struct machine_key *machine);                  /* by id */
+unsigned nodes_get(struct tx *tx, uint64_t node);                                             /* one row or none */
+unsigned nodes_advertising(struct tx *tx, const uint64_t *nodes, size_t count);               /* those of them with a route that nobody approved, by id */
+unsigned nodes_some(struct tx *tx, const uint64_t *nodes, size_t count);                      /* by id */
+unsigned nodes_tagged(struct tx *tx, const struct bytes *tags, size_t count, unsigned limit); /* with any of those tags, by id */
 size_t nodes_read(struct tx *tx, unsigned statement, struct arena *arena, struct node **out);
 
 /* --- what time does (sweep) -------------------------------------------------------------------------------------------------------------------- */
@@ -130,6 +136,8 @@ struct nodes_due {
 	struct wall last_seen;
 };
 typedef void (*nodes_due_fn)(void *context, enum err e, const struct nodes_due *due, size_t count); /* by tailnet; borrowed until the answer returns */
+/* What asks `sql` of a time and a limit. */
+void nodes_find_due(struct pg *pg, const char *sql, struct wall time, unsigned limit, nodes_due_fn on_found, void *context);
 /* Nodes whose expiry passed and was not told yet; over all tailnets, at most `limit`. */
 void nodes_find_expired(struct pg *pg, struct wall now, unsigned limit, nodes_due_fn on_found, void *context);
 /* Marks as told, with a journal line each, those of `nodes` whose expiry has passed by `now` and was not told. */

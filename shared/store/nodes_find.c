@@ -26,7 +26,8 @@ struct register_find {
 	struct arena *arena;
 	struct secret secret;
 	bool has_secret;
-	unsigned nodes, key; /* statements */
+	bool asks_tags;
+	unsigned nodes, key, policy, tagged; /* statements */
 	nodes_known_fn on_known;
 	void *context;
 };
@@ -88,6 +89,21 @@ static void read_nodes(struct tx *tx, const struct register_find *find, struct n
 	k->known.by_owner = k->by_owner.node;
 }
 
+/* Who guessed a prefix but not the secret learns nothing. */
+static void read_policy(struct tx *tx, const struct register_find *find, struct nodes_known *k)
+{
+	enum { NODE = 1 };
+	struct nodes_place tagged = {0};
+	if (!k->known.authkey)
+		return;
+	k->policy = tx_u64(tx, find->policy, 0, 0);
+	if (find->asks_tags && tx_rows(tx, find->tagged))
+		read_place(tx, find->tagged, 0, NODE, find->arena, &tagged);
+	share(&tagged, &k->by_node_key, 1);
+	share(&tagged, &k->by_old_key, 1);
+	k->known.tagged = tagged.node;
+}
+
 static void on_register_found(void *context, enum err e, struct tx *tx, const struct diag *why)
 {
 	const struct register_find *find = context;
@@ -96,6 +112,7 @@ static void on_register_found(void *context, enum err e, struct tx *tx, const st
 	if (k) {
 		read_key(tx, find, k);
 		read_nodes(tx, find, k);
+		read_policy(tx, find, k);
 	}
 	find->on_known(find->context, e, k);
 }
@@ -104,7 +121,7 @@ void nodes_find_for_register(struct pg *pg, const struct nodes_question *q, stru
 {
 	struct tx *tx = tx_begin(pg, 0, TX_LOOKUP);
 	struct register_find *find = ARENA_NEW(tx_arena(tx), struct register_find);
-	*find = (struct register_find){.arena = arena, .has_secret = q->secret != NULL, .on_known = on_known, .context = context};
+	*find = (struct register_find){.arena = arena, .has_secret = q->secret != NULL, .asks_tags = q->asks_tags, .on_known = on_known, .context = context};
 	if (q->secret)
 		find->secret = *q->secret;
 	tx_arg_bytea(tx, bytes_of(q->machine_key.raw, KEY_LEN));
@@ -123,6 +140,14 @@ void nodes_find_for_register(struct pg *pg, const struct nodes_question *q, stru
 		tx_arg_text(tx, bytes_text(q->secret->prefix));
 		find->key = tx_add(tx, "SELECT " ROWS_AUTHKEY ", " ROWS_USER ", " ROWS_TAILNET ", r.unpolled FROM fleetscale.register_key($1) r, "
 				       "LATERAL (SELECT (r.authkey).*) a, LATERAL (SELECT (r.owner).*) u, LATERAL (SELECT (r.tailnet).*) t");
+		tx_arg_text(tx, bytes_text(q->secret->prefix));
+		find->policy = tx_add(tx, "SELECT fleetscale.register_policy($1)");
+	}
+	if (q->secret && q->asks_tags) {
+		tx_arg_bytea(tx, bytes_of(q->machine_key.raw, KEY_LEN));
+		tx_arg_text(tx, bytes_text(q->secret->prefix));
+		find->tagged = tx_add(tx, "SELECT r.what, " PLACE " FROM fleetscale.register_tagged($1, $2) r, LATERAL (SELECT (r.node).*) n, "
+					  "LATERAL (SELECT (r.owner).*) u, LATERAL (SELECT (r.tailnet).*) t");
 	}
 	tx_run(tx, on_register_found, find);
 }

@@ -154,19 +154,18 @@ static enum err take_routes(const json_t *list, struct arena *arena, struct host
 	return ERR_NONE;
 }
 
-static void take_tags(const json_t *list, struct arena *arena, struct hostinfo *h)
+static size_t read_tags(const json_t *list, struct arena *arena, struct bytes **tags)
 {
 	size_t count = json_array_size(list), kept = 0;
-	if (!count)
-		return;
-	h->request_tags = ARENA_ARRAY(arena, struct bytes, count);
+	struct bytes *out = *tags = count ? ARENA_ARRAY(arena, struct bytes, count) : NULL;
 	for (size_t i = 0; i < count; i++)
-		h->request_tags[i] = arena_copy(arena, jsonr_text_of(json_array_get(list, i)));
-	qsort(h->request_tags, count, sizeof *h->request_tags, by_bytes);
+		out[i] = arena_copy(arena, jsonr_text_of(json_array_get(list, i)));
+	if (count)
+		qsort(out, count, sizeof *out, by_bytes);
 	for (size_t i = 0; i < count; i++)
-		if (!kept || !bytes_equal(h->request_tags[kept - 1], h->request_tags[i]))
-			h->request_tags[kept++] = h->request_tags[i];
-	h->request_tag_count = kept;
+		if (!kept || !bytes_equal(out[kept - 1], out[i]))
+			out[kept++] = out[i];
+	return kept;
 }
 
 static enum err take_json(const json_t *object, struct arena *arena, struct hostinfo *h, struct diag *why)
@@ -210,7 +209,7 @@ enum err hostinfo_decode(const json_t *object, struct arena *arena, struct hosti
 	if (e)
 		return e;
 	const json_t *net_info = json_object_get(object, "NetInfo");
-	take_tags(json_object_get(object, "RequestTags"), arena, h);
+	h->request_tag_count = read_tags(json_object_get(object, "RequestTags"), arena, &h->request_tags);
 	h->present = true;
 	h->hostname = copy_text(object, "Hostname", arena);
 	h->os = copy_text(object, "OS", arena);
@@ -357,4 +356,12 @@ struct bytes hostinfo_text(struct bytes json, const char *member, struct arena *
 	struct bytes text = json_is_string(value) ? arena_copy(arena, bytes_of(json_string_value(value), json_string_length(value))) : BYTES_NONE;
 	json_decref(object);
 	return text;
+}
+
+size_t hostinfo_request_tags(struct bytes json, struct arena *arena, struct bytes **tags)
+{
+	json_t *object = json_loadb((const char *)json.at, json.len, 0, NULL);
+	size_t count = read_tags(json_object_get(object, "RequestTags"), arena, tags);
+	json_decref(object);
+	return count;
 }

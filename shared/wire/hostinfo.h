@@ -31,5 +31,7 @@ MUST_USE enum err hostinfo_for_peers(struct bytes json, struct buffer *out);
 MUST_USE enum err hostinfo_merge(struct bytes old_json, struct bytes new_json, struct buffer *out);
 /* A member of a stored text that is a text itself, for people; empty when there is none. */
 struct bytes hostinfo_text(struct bytes json, const char *member, struct arena *arena);
+/* RequestTags of a stored text, sorted, unique. */
+size_t hostinfo_request_tags(struct bytes json, struct arena *arena, struct bytes **tags);
 
 #endif

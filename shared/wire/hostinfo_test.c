@@ -69,6 +69,11 @@ static void decodes(void **state)
 	assert_int_equal(h.request_tag_count, 2);
 	assert_true(bytes_equal_text(h.request_tags[0], "tag:db"));
 	assert_true(bytes_equal_text(h.request_tags[1], "tag:web"));
+	struct bytes *tags;
+	assert_int_equal(hostinfo_request_tags(h.json, arena, &tags), 2);
+	assert_true(bytes_equal_text(tags[0], "tag:db") && bytes_equal_text(tags[1], "tag:web"));
+	assert_int_equal(hostinfo_request_tags(BYTES("{}"), arena, &tags), 0);
+	assert_int_equal(hostinfo_request_tags(BYTES("{\"RequestTags\":[\"tag:a\""), arena, &tags), 0);
 	assert_true(h.has_net_info);
 	assert_int_equal(h.preferred_derp, 900);
 	const char *json = (const char *)arena_text(arena, h.json);
