@@ -27,22 +27,22 @@ static struct policy_task *task_new(struct exchange *x, const char *detail)
 
 /* --- the text -------------------------------------------------------------------------------------------------------------------------------------------- */
 
-enum { TAG_HASH = 8, TAG_MAX = 64 };
+enum { ETAG_HASH = 8, ETAG_MAX = 64 };
 
 /* "VERSION-HASH"; "0" while there is none. After a restore a version can come again with another text. */
-static void tag_of(const struct policy_row *row, char out[static TAG_MAX])
+static void tag_of(const struct policy_row *row, char out[static ETAG_MAX])
 {
-	char hex[2 * TAG_HASH + 1];
+	char hex[2 * ETAG_HASH + 1];
 	uint8_t hash[32];
 
 	if (!row) {
-		snprintf(out, TAG_MAX, "\"0\"");
+		snprintf(out, ETAG_MAX, "\"0\"");
 		return;
 	}
 	hash_bytes(row->text, hash);
-	hex_encode(hex, bytes_of(hash, TAG_HASH));
-	hex[2 * TAG_HASH] = 0;
-	snprintf(out, TAG_MAX, "\"%llu-%s\"", (unsigned long long)row->version, hex);
+	hex_encode(hex, bytes_of(hash, ETAG_HASH));
+	hex[2 * ETAG_HASH] = 0;
+	snprintf(out, ETAG_MAX, "\"%llu-%s\"", (unsigned long long)row->version, hex);
 }
 
 /* One tag of the header's list, or any. */
@@ -61,7 +61,7 @@ static bool names_tag(struct bytes list, const char *tag)
 	return false;
 }
 
-static void add_tag(struct exchange *x, const struct policy_row *row, char tag[static TAG_MAX])
+static void add_tag(struct exchange *x, const struct policy_row *row, char tag[static ETAG_MAX])
 {
 	tag_of(row, tag);
 	exchange_add_header(x, "ETag", bytes_text(tag));
@@ -71,7 +71,7 @@ static void on_text(void *context, enum err e, struct tx *tx, const struct diag 
 {
 	struct policy_task *t = context;
 	struct policy_row *rows;
-	char tag[TAG_MAX];
+	char tag[ETAG_MAX];
 
 	if (e) {
 		problem_reply_err(t->x, e, t->detail, why);
@@ -122,7 +122,7 @@ void own_policy_version(struct exchange *x)
 static bool holds(void *context, const struct policy_row *present)
 {
 	const struct policy_task *t = context;
-	char tag[TAG_MAX];
+	char tag[ETAG_MAX];
 
 	tag_of(present, tag);
 	return names_tag(asker_of(t->x)->if_match, tag);
@@ -143,7 +143,7 @@ static void on_written(void *context, enum err e, const struct policy_written *w
 {
 	struct policy_task *t = context;
 	struct answer answer;
-	char tag[TAG_MAX];
+	char tag[ETAG_MAX];
 
 	if (e == ERR_CONFLICT) {
 		problem_reply(t->x, 412, t->detail, "the policy was changed since: read it again", "header.If-Match");
