@@ -69,6 +69,7 @@ struct coordinator {
 	struct published_keys published;
 	struct reports *reports;
 	unsigned refusals_open;  /* audit lines of refusals that are under way */
+	unsigned checks_open;    /* SSH connections that are judged */
 	unsigned approvals_open; /* of routes by the policy, that are under way */
 	struct asks *asks;
 	struct sweep *sweep; /* first worker only, as the next */
@@ -84,7 +85,8 @@ struct coordinator {
 
 extern const struct option coordinator_option_table[];
 extern struct metric coordinator_metrics[];
-extern const struct metric *const metric_sessions, *const metric_polls, *const metric_handshakes, *const metric_registers, *const metric_frames;
+extern const struct metric *const metric_sessions, *const metric_polls, *const metric_handshakes, *const metric_registers, *const metric_frames,
+																   *const metric_checks;
 
 /* The drain has nothing left to wait for: tell the daemon. */
 static inline void coordinator_check_drained(struct coordinator *c)

@@ -77,7 +77,7 @@ static bool holds(struct bytes b, const char *text)
 /* What strict policies forbid is not in them: scripts, handlers, styles of elements, anything from elsewhere. */
 static void pages_hold_their_own_policy(void **state)
 {
-	const struct bytes pages[] = {page_login, page_missing};
+	const struct bytes pages[] = {page_login, page_check, page_missing};
 	static const char *const never[] = {"<script", "style=\"", " onload", " onclick", "http://", "https://", "src=", "@import", "url(", "<form"};
 
 	(void)state;

@@ -27,7 +27,7 @@ const struct option coordinator_option_table[] = {
 	{"session.idle", OPTION_DURATION, AT(session_idle_ms), "15m", SECONDS(5), DAYS(7), NULL, "A session without an open stream ends after."},
 	{"register.per_minute", OPTION_INT, AT(register_per_minute), "60", 1, 100000, NULL, "Registrations of one machine key, per thread; past it 429."},
 	{"requests.per_minute", OPTION_INT, AT(requests_per_minute), "60", 1, 100000, NULL,
-	 "Identity tokens, attributes, audit lines and warnings of one machine key, per thread; past it 429."},
+	 "Identity tokens, attributes, audit lines, warnings and questions about SSH connections of one machine key, per thread; past it 429."},
 	{"handshakes.per_minute", OPTION_INT, AT(handshakes_per_minute), "12000", 1, 100000000, NULL,
 	 "Handshakes from one address (IPv6: one /64), per thread; past it 429. Behind a proxy that is not in proxies.trusted all clients are one address."},
 	{"refusals.per_minute", OPTION_INT, AT(refusals_per_minute), "120", 1, 100000000, NULL,
@@ -39,7 +39,8 @@ const struct option coordinator_option_table[] = {
 	{"map.first_frame", OPTION_DURATION, AT(first_frame_ms), "100s", SECONDS(1), SECONDS(115), NULL, "A stream without its first map ends after."},
 	{"report.gather", OPTION_DURATION, AT(report_gather_ms), "10ms", 1, SECONDS(5), NULL,
 	 "Client reports are gathered so long before they are written; up to ten times longer while they come in crowds."},
-	{"login.lifetime", OPTION_DURATION, AT(login_lifetime_ms), "15m", SECONDS(1), DAYS(1), NULL, "An interactive login waits so long for an answer."},
+	{"login.lifetime", OPTION_DURATION, AT(login_lifetime_ms), "15m", SECONDS(1), DAYS(1), NULL,
+	 "An interactive login, or a sign-in that an SSH rule asks for, waits so long for an answer."},
 	{"login.hold", OPTION_DURATION, AT(login_hold_ms), "60s", SECONDS(1), MINUTES(10), NULL,
 	 "A client's request that waits for its login is held so long; then it asks again."},
 	{"presence.grace", OPTION_DURATION, AT(presence_grace_ms), "10s", 0, MINUTES(10), NULL, "A node whose stream ended stays online so long."},
@@ -58,15 +59,18 @@ const struct option coordinator_option_table[] = {
 static const char *const handshake_results[] = {"accepted", "refused", NULL};
 static const char *const register_results[] = {"enrolled", "rekeyed", "known", "logout", "expired", "refused", "failed", "login", NULL};
 
+static const char *const check_results[] = {"accepted", "refused", "begun", "failed", NULL};
+
 struct metric coordinator_metrics[] = {
 	{"sessions_open", METRIC_GAUGE, "Noise sessions of clients.", NULL, NULL, 0},
 	{"map_streams_open", METRIC_GAUGE, "Open map streams.", NULL, NULL, 0},
 	{"handshakes_total", METRIC_COUNTER, "Noise handshakes.", "result", handshake_results, 0},
 	{"registrations_total", METRIC_COUNTER, "Answers to /machine/register.", "result", register_results, 0},
 	{"map_frames_total", METRIC_COUNTER, "Frames sent on map streams, without keep-alives.", NULL, NULL, 0},
+	{"ssh_checks_total", METRIC_COUNTER, "Answers to questions about SSH connections.", "result", check_results, 0},
 	{0},
 };
 
 const struct metric *const metric_sessions = &coordinator_metrics[0], *const metric_polls = &coordinator_metrics[1];
 const struct metric *const metric_handshakes = &coordinator_metrics[2], *const metric_registers = &coordinator_metrics[3];
-const struct metric *const metric_frames = &coordinator_metrics[4];
+const struct metric *const metric_frames = &coordinator_metrics[4], *const metric_checks = &coordinator_metrics[5];

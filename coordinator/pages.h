@@ -5,7 +5,7 @@
 
 #include "bytes.h"
 
-extern const struct bytes page_login, page_missing;
+extern const struct bytes page_login, page_check, page_missing;
 extern const struct bytes page_style; /* what stands between <style> and </style> in each of them */
 
 #endif

@@ -10,6 +10,7 @@
 #include "serve_page.h"
 #include "serve_register.h"
 #include "serve_rest.h"
+#include "serve_sshaction.h"
 #include "serve_told.h"
 #include "session.h"
 
@@ -31,6 +32,7 @@ const struct route coordinator_routes[] = {{METHOD_GET, "/key", PUBLIC, NULL, se
 					   {METHOD_GET, "/.well-known/jwks.json", PUBLIC, NULL, serve_jwks, 0},
 					   {METHOD_GET, "/.well-known/openid-configuration", PUBLIC, NULL, serve_configuration, 0},
 					   {METHOD_GET, "/register/{id}", PUBLIC, NULL, serve_login_page, 0},
+					   {METHOD_GET, "/auth/{id}", PUBLIC, NULL, serve_check_page, 0},
 					   {METHOD_GET, "/health", BOTH, NULL, serve_health, 0},
 					   {METHOD_GET, "/version", BOTH, NULL, serve_version, 0},
 					   {METHOD_POST, "/relay/v1/announce", PUBLIC, relayreg_guard, serve_relay_announce, 16 << 10},
@@ -47,7 +49,7 @@ const struct route coordinator_routes[] = {{METHOD_GET, "/key", PUBLIC, NULL, se
 					   {METHOD_POST, "/machine/id-token", NOISE, NULL, serve_idtoken, 0},
 					   {METHOD_POST, "/machine/feature/query", NOISE, NULL, serve_rest, 0},
 					   {METHOD_POST, "/machine/webclient/{*}", NOISE, NULL, serve_rest, 0},
-					   {METHOD_GET, "/machine/ssh/action/{*}", NOISE, NULL, serve_rest, 0},
+					   {METHOD_GET, "/machine/ssh/action/{source}/to/{destination}", NOISE, NULL, serve_sshaction, 0},
 					   {METHOD_GET, "/machine/tka/{*}", NOISE, NULL, serve_rest, 0},
 					   {METHOD_POST, "/machine/tka/{*}", NOISE, NULL, serve_rest, 0},
 					   {METHOD_POST, "/machine/update-health", NOISE, NULL, serve_warning, 0},

@@ -44,11 +44,11 @@ static struct bytes dialled_name(const struct exchange *x)
 	return bytes_of(name, len);
 }
 
-bool login_url(const struct exchange *x, const struct login_id *id, char url[static LOGIN_URL_MAX])
+bool login_url(const struct exchange *x, const char *what, const struct login_id *id, char url[static LOGIN_URL_MAX])
 {
 	struct bytes origin = origin_of(x);
 
-	return origin.len && snprintf(url, LOGIN_URL_MAX, "%.*s/register/%s", BYTES_ARG(origin), id->text) < LOGIN_URL_MAX;
+	return origin.len && snprintf(url, LOGIN_URL_MAX, "%.*s/%s/%s", BYTES_ARG(origin), what, id->text) < LOGIN_URL_MAX;
 }
 
 /* --- one answer, then nothing --------------------------------------------------------------------------------------------------------------------- */
@@ -138,7 +138,7 @@ static void on_begun(void *context, enum err e, const struct diag *why)
 		exchange_add_header(w->held.x, "Retry-After", BYTES("30"));
 		exchange_reply_text(w->held.x, 429, "too many logins wait for an answer; try again later\n");
 		held_over(&w->held);
-	} else if (e || !login_url(w->held.x, &w->id, url)) {
+	} else if (e || !login_url(w->held.x, "register", &w->id, url)) {
 		wait_fail(w, e ? e : ERR_BUG);
 	} else {
 		register_log(w->held.x, w->request, "login begun", "", 0, 0);
@@ -164,7 +164,7 @@ static void wait_begin(struct login_wait *w)
 	};
 
 	login_id_mint(&w->id);
-	if (!login_url(w->held.x, &w->id, url)) {
+	if (!login_url(w->held.x, "register", &w->id, url)) {
 		wait_refuse(w, "this server does not know its own URL: its administrator should set server_url");
 		return;
 	}

@@ -11,8 +11,8 @@
 
 /* Nobody vouches for this registration: begins a login, or follows up the one that it names. `request` lives in the exchange's arena. */
 void login_serve(struct exchange *x, const struct register_request *request);
-/* Where this login can be answered, as the client reaches us. False: neither option nor request says. */
+/* Where it can be answered, as the client reaches us: a login at "register", a check of an SSH rule at "auth". False: neither option nor request says. */
 enum { LOGIN_URL_MAX = 512 };
-bool login_url(const struct exchange *x, const struct login_id *id, char url[static LOGIN_URL_MAX]);
+bool login_url(const struct exchange *x, const char *what, const struct login_id *id, char url[static LOGIN_URL_MAX]);
 
 #endif

@@ -10,6 +10,7 @@
 #include "log.h"
 #include "logins.h"
 #include "pages.h"
+#include "sshchecks.h"
 #include "text.h"
 
 enum { PAGE_MAX = 256 << 10, SHOWN_MAX = 253, TEXT_MAX = 64 };
@@ -145,4 +146,61 @@ void serve_login_page(struct exchange *x)
 		reply_missing(x);
 	else
 		logins_find(c->pg, t->id.hash, x->arena, on_found, t);
+}
+
+/* --- of SSH rules -------------------------------------------------------------------------------------------------------------------------------------- */
+
+static void reply_check(struct page_task *t, const struct sshchecks_found *found)
+{
+	struct arena *arena = t->x->arena;
+	const struct sshcheck *check = &found->check;
+	const struct bytes yes = BYTES("1"), no = BYTES_NONE;
+	bool pending = !check->answered && found->left_ms > 0, expired = !check->answered && !pending;
+	char *ends = arena_alloc(arena, TIME_TEXT_MAX);
+
+	time_format(ends, (struct wall){check->ends.ns / 1000000000 * 1000000000});
+	page_reply(t->x, expired ? 410 : 200, page_check,
+		   (struct html_value[]){
+			   {"id", bytes_text(t->id.text)},
+			   {"source", found->source},
+			   {"owner", found->owner},
+			   {"destination", found->destination},
+			   {"local_user", check->local_user},
+			   {"network", found->network},
+			   {"ends", bytes_text(ends)},
+			   {"ends_text", ends_text(arena, check->ends, found->left_ms)},
+			   {"pending", pending ? yes : no},
+			   {"approved", check->answered && !check->refusal.at ? yes : no},
+			   {"rejected", sshcheck_refused(check) ? check->refusal : no},
+			   {"expired", expired ? yes : no},
+			   {0},
+		   });
+}
+
+static void on_check_found(void *context, enum err e, const struct sshchecks_found *found)
+{
+	struct page_task *t = context;
+
+	if (e) {
+		exchange_add_header(t->x, "Retry-After", BYTES("5"));
+		exchange_reply_text(t->x, 503, "try again in a moment\n");
+	} else if (found) {
+		reply_check(t, found);
+	} else {
+		reply_missing(t->x);
+	}
+}
+
+void serve_check_page(struct exchange *x)
+{
+	struct coordinator *c = x->program;
+	struct page_task *t = ARENA_NEW(x->arena, struct page_task);
+
+	t->x = x;
+	if (!doorstep_credential(x))
+		return;
+	if (login_id_parse(x->params[0], &t->id))
+		reply_missing(x);
+	else
+		sshchecks_find(c->pg, t->id.hash, x->arena, on_check_found, t);
 }

@@ -15,8 +15,6 @@ static const struct answer answers[] = {
 	{"/machine/set-dns", 501, NULL, "this server does not publish DNS records for certificates\n"},
 	{"/machine/feature/query", 501, NULL, "this server does not offer that feature\n"},
 	{"/machine/webclient/{*}", 501, NULL, "this server does not authorise web client sessions\n"},
-	/* Anything but 200 is asked again for half an hour: say no in the way that ends the login. */
-	{"/machine/ssh/action/{*}", 200, "application/json", "{\"message\":\"this server does not offer check mode\\n\",\"reject\":true}"},
 	/* Lock is never announced, so only somebody who types the command comes here. */
 	{"/machine/tka/{*}", 501, NULL, "this server does not offer tailnet lock\n"},
 };

@@ -8,6 +8,7 @@
 #include "logins.h"
 #include "nodes.h"
 #include "online.h"
+#include "sshchecks.h"
 
 enum {
 	BATCH_MAX = 500,    /* nodes per look and transaction: the next look takes the rest */
@@ -15,7 +16,8 @@ enum {
 	PRUNE_EVERY_MS = 60000,
 	JOURNAL_AGE_MS = 24 * 3600 * 1000,
 	JOURNAL_LINES = 100000,
-	LOGINS_KEPT_MS = 3600 * 1000 /* so long their pages tell what became of them */
+	LOGINS_KEPT_MS = 3600 * 1000,       /* so long their pages tell what became of them */
+	SIGNINS_KEPT_MS = 168 * 3600 * 1000 /* no SSH rule remembers longer */
 };
 
 /* Outlives its owner while answers are out: `c` is NULL then. */
@@ -152,6 +154,13 @@ static void on_logins_pruned(void *context, enum err e, uint64_t removed)
 	sweep_answered(context);
 }
 
+static void on_checks_pruned(void *context, enum err e, uint64_t removed)
+{
+	if (!e && removed)
+		log_info(SUBJECT("sshcheck"), "old checks removed", F_UINT("checks", removed));
+	sweep_answered(context);
+}
+
 /* Spread over processes: not all look in the same millisecond. */
 static void set_soon(struct timer *timer, int64_t ms)
 {
@@ -175,9 +184,10 @@ static void on_prune(void *context)
 {
 	struct sweep *s = context;
 
-	s->out += 2;
+	s->out += 3;
 	duty_prune_journal(s->c->pg, JOURNAL_AGE_MS, JOURNAL_LINES, on_pruned, s);
 	logins_prune(s->c->pg, LOGINS_KEPT_MS, on_logins_pruned, s);
+	sshchecks_prune(s->c->pg, LOGINS_KEPT_MS, SIGNINS_KEPT_MS, on_checks_pruned, s);
 	set_soon(&s->prune, PRUNE_EVERY_MS);
 }
 

@@ -61,27 +61,33 @@ static void ssh_rules(void **state)
 	struct bytes env[] = {BYTES("GIT_*")};
 	struct alias recorder = {.kind = ALIAS_PREFIX, .prefix = {{IP_V4, {10, 0, 0, 9}}, 32}};
 	struct ssh_rule check_it = {.check = true}, accept = {.accept_env = env, .accept_env_count = 1};
-	struct ssh_rule recorded = {.recorders = {&recorder, 1}};
-	struct sshrule list[] = {{&check_it, from, 1, users, 2}, {&accept, from, 1, users, 1}, {&recorded, from, 0, users, 0}};
-	struct sshrules rules = {list, 3}, nothing = {0};
+	struct ssh_rule recorded = {.recorders = {&recorder, 1}, .enforce_recorder = true}, alone = {.enforce_recorder = true};
+	struct sshrule list[] = {{&check_it, from, 1, users, 2}, {&accept, from, 1, users, 1}, {&recorded, from, 0, users, 0}, {&alone, from, 0, users, 0}};
+	struct sshrules rules = {list, 4}, nothing = {0};
+	struct arena *arena = arena_new();
 	struct buffer out;
 	struct jsonw w;
 	(void)state;
 	buffer_init(&out, ROOM);
 	jsonw_start(&w, &out);
-	sshjson_write(&w, NULL, NULL, &rules);
+	sshjson_write(&w, NULL, NULL, arena, &rules);
 	assert_int_equal(jsonw_end(&w), ERR_NONE);
-	check(&out, "{\"rules\":[{\"principals\":[{\"nodeIP\":\"100.64.0.1\"}],\"sshUsers\":{\"*\":\"=\",\"root\":\"\"},\"action\":{\"holdAndDelegate\":"
-		    "\"https://unused/machine/ssh/action/$SRC_NODE_ID/to/$DST_NODE_ID?local_user=$LOCAL_USER\"}},"
-		    "{\"principals\":[{\"nodeIP\":\"100.64.0.1\"}],\"sshUsers\":{\"*\":\"=\"},\"action\":{\"accept\":true,\"allowAgentForwarding\":true,"
-		    "\"allowLocalPortForwarding\":true,\"allowRemotePortForwarding\":true},\"acceptEnv\":[\"GIT_*\"]},"
-		    "{\"principals\":[],\"sshUsers\":{},\"action\":{\"accept\":true,\"allowAgentForwarding\":true,\"allowLocalPortForwarding\":true,"
-		    "\"allowRemotePortForwarding\":true,\"recorders\":[\"10.0.0.9:80\"]}}]}");
+	check(&out,
+	      "{\"rules\":[{\"principals\":[{\"nodeIP\":\"100.64.0.1\"}],\"sshUsers\":{\"*\":\"=\",\"root\":\"\"},\"action\":{\"holdAndDelegate\":"
+	      "\"https://unused/machine/ssh/action/$SRC_NODE_ID/to/$DST_NODE_ID?local_user=$LOCAL_USER\"}},"
+	      "{\"principals\":[{\"nodeIP\":\"100.64.0.1\"}],\"sshUsers\":{\"*\":\"=\"},\"action\":{\"accept\":true,\"allowAgentForwarding\":true,"
+	      "\"allowLocalPortForwarding\":true,\"allowRemotePortForwarding\":true},\"acceptEnv\":[\"GIT_*\"]},"
+	      "{\"principals\":[],\"sshUsers\":{},\"action\":{\"accept\":true,\"allowAgentForwarding\":true,\"allowLocalPortForwarding\":true,"
+	      "\"allowRemotePortForwarding\":true,\"recorders\":[\"10.0.0.9:80\"],\"onRecordingFailure\":{\"RejectSessionWithMessage\":\"This session must be "
+	      "recorded, and no recorder "
+	      "answers.\",\"TerminateSessionWithMessage\":\"This session must be recorded, and its recording has ended.\"}}},"
+	      "{\"principals\":[],\"sshUsers\":{},\"action\":{\"message\":\"This session must be recorded, and there is no recorder.\\n\",\"reject\":true}}]}");
 	buffer_reset(&out);
 	jsonw_start(&w, &out);
-	sshjson_write(&w, NULL, NULL, &nothing);
+	sshjson_write(&w, NULL, NULL, NULL, &nothing);
 	check(&out, "{\"rules\":null}");
 	buffer_clear(&out);
+	arena_free(&arena);
 }
 
 int main(void)

@@ -252,7 +252,7 @@ static void write_part(struct rules *r, struct jsonw *w, const struct snapshot *
 	case OWN_SSH:
 		ssh = ssh_of(r, s, slot);
 		if (ssh.count)
-			sshjson_write(w, NULL, r->policy, &ssh);
+			sshjson_write(w, NULL, r->policy, r->scratch, &ssh);
 		break;
 	default:
 		attrs = attrs_of(r->policy, r->scratch, slot, false);
@@ -323,7 +323,7 @@ void rules_write_filter(struct rules *r, struct jsonw *w, const struct snapshot 
 void rules_write_ssh(struct rules *r, struct jsonw *w, const struct snapshot *s, uint32_t slot)
 {
 	struct sshrules rules = ssh_of(r, s, slot);
-	sshjson_write(w, "SSHPolicy", r->policy, &rules);
+	sshjson_write(w, "SSHPolicy", r->policy, r->scratch, &rules);
 	arena_reset(r->scratch);
 }
 

@@ -7,7 +7,7 @@
 #include "jsonw.h"
 #include "sshrule.h"
 
-/* No rules: a policy with null, which lets nobody in. `policy` tells what recorders mean; unused without rules. */
-void sshjson_write(struct jsonw *w, const char *name, struct policy *policy, const struct sshrules *rules);
+/* No rules: a policy with null, which lets nobody in. `policy` tells what recorders mean; unused without rules. `arena`: for the moment. */
+void sshjson_write(struct jsonw *w, const char *name, struct policy *policy, struct arena *arena, const struct sshrules *rules);
 
 #endif

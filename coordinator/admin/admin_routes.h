@@ -81,6 +81,7 @@
 		{METHOD_GET, "/api/fleetscale/v1/authkeys", ADMIN_DOORS, guard_authkeys_read, own_authkeys_list, 0}, \
 		{METHOD_POST, "/api/fleetscale/v1/authkeys", ADMIN_DOORS, guard_authkeys, own_authkeys_create, 0}, \
 		{METHOD_GET, "/api/fleetscale/v1/logins", ADMIN_DOORS, guard_nodes_read, own_logins_list, 0}, \
+		{METHOD_GET, "/api/fleetscale/v1/ssh-checks", ADMIN_DOORS, guard_nodes_read, own_sshchecks_list, 0}, \
 		{METHOD_POST, "/api/fleetscale/v1/nodes/{id}/ping", ADMIN_DOORS, guard_nodes, own_node_ping, 0}, \
 		{METHOD_POST, "/api/fleetscale/v1/nodes/{id}/debug", ADMIN_DOORS, guard_nodes, own_node_debug, 0}, \
 		{METHOD_GET, "/api/fleetscale/v1/nodes/{id}/attributes", ADMIN_DOORS, guard_nodes_read, own_attributes_list, 0}, \

@@ -10,6 +10,7 @@
 #include "logins.h"
 #include "page.h"
 #include "problem.h"
+#include "sshchecks.h"
 #include "users.h"
 #include "v1_node.h"
 #include "v1_user.h"
@@ -211,6 +212,58 @@ void own_logins_list(struct exchange *x)
 	tx = tx_begin(c->pg, asker_of(x)->tailnet.id, TX_READ);
 	t->row = logins_page(tx, t->page.after, page_want(&t->page));
 	tx_run(tx, on_logins, t);
+}
+
+/* --- checks of SSH rules --------------------------------------------------------------------------------------------------------------------------------- */
+
+static void check_write(struct jsonw *w, const struct sshchecks_found *found)
+{
+	jsonw_object(w, NULL);
+	jsonw_uint_text(w, "id", found->check.id);
+	jsonw_uint_text(w, "sourceId", found->check.source);
+	jsonw_text(w, "source", found->source);
+	jsonw_text(w, "owner", found->owner);
+	jsonw_uint_text(w, "destinationId", found->check.destination);
+	jsonw_text(w, "destination", found->destination);
+	jsonw_text(w, "localUser", found->check.local_user);
+	jsonw_time(w, "createdAt", found->check.created);
+	jsonw_time(w, "endsAt", found->check.ends);
+	jsonw_object_end(w);
+}
+
+static void on_checks(void *context, enum err e, struct tx *tx, const struct diag *why)
+{
+	struct joining_task *t = context;
+	struct answer answer;
+	struct sshchecks_found *checks;
+	size_t count, shown;
+
+	if (e) {
+		problem_reply_err(t->x, e, t->detail, why);
+		return;
+	}
+	count = sshchecks_read(tx, t->row, t->x->arena, &checks);
+	shown = page_shown(&t->page, count);
+	answer_start(&answer);
+	jsonw_array(&answer.w, "sshChecks");
+	for (size_t i = 0; i < shown; i++)
+		check_write(&answer.w, &checks[i]);
+	jsonw_array_end(&answer.w);
+	page_write_next(&answer.w, t->x, &t->page, count, shown ? checks[shown - 1].check.id : 0);
+	answer_send(&answer, t->x, t->detail);
+}
+
+void own_sshchecks_list(struct exchange *x)
+{
+	struct coordinator *c = x->program;
+	struct joining_task *t = task_new(x, "listing SSH checks");
+	struct tx *tx;
+
+	if (!page_read(x, &t->page, t->detail))
+		return;
+	tx = tx_begin(c->pg, asker_of(x)->tailnet.id, TX_READ);
+	t->row = sshchecks_page(tx, t->page.after, page_want(&t->page));
+	tx_run(tx, on_checks, t);
 }
 
 /* --- approval ---------------------------------------------------------------------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 #include "v1_auth.h"
 
 #include "act_login.h"
+#include "act_sshcheck.h"
 #include "fields.h"
 #include "guard.h"
 #include "problem.h"
@@ -16,6 +17,7 @@ struct auth_task {
 	struct login_id id;
 	const struct node *made_up;
 	unsigned users;
+	bool approves;
 };
 
 static struct auth_task *task_new(struct exchange *x, const char *detail)
@@ -89,22 +91,38 @@ void v1_node_register(struct exchange *x)
 		task_register(t, exchange_query(x, "user"));
 }
 
-void v1_auth_approve(struct exchange *x)
+/* A check of an SSH rule, or, when there is none of that id, a login. */
+static void on_check(void *context, enum err e, const struct diag *why)
 {
-	struct auth_task *t = task_new(x, "approving login");
+	struct auth_task *t = context;
+	struct coordinator *c = t->x->program;
+
+	if (e == ERR_NOT_FOUND && t->approves)
+		act_login_register(c, &asker_of(t->x)->actor, &t->id, BYTES_NONE, on_done, t);
+	else if (e == ERR_NOT_FOUND)
+		act_login_reject(c, &asker_of(t->x)->actor, &t->id, on_done, t);
+	else
+		on_done(t, e, NULL, why);
+}
+
+static void task_answer(struct exchange *x, const char *detail, bool approves)
+{
+	struct auth_task *t = task_new(x, detail);
 	struct bytes id = {0};
 
+	t->approves = approves;
 	if (fields_read(x, (struct field[]){{"authId", FIELD_TEXT, &id}, {0}}, t->detail) && task_take_id(t, id, "body.authId"))
-		act_login_register(x->program, &asker_of(x)->actor, &t->id, BYTES_NONE, on_done, t);
+		act_sshcheck_answer(x->program, &asker_of(x)->actor, &t->id, approves, on_check, t);
+}
+
+void v1_auth_approve(struct exchange *x)
+{
+	task_answer(x, "approving login", true);
 }
 
 void v1_auth_reject(struct exchange *x)
 {
-	struct auth_task *t = task_new(x, "rejecting login");
-	struct bytes id = {0};
-
-	if (fields_read(x, (struct field[]){{"authId", FIELD_TEXT, &id}, {0}}, t->detail) && task_take_id(t, id, "body.authId"))
-		act_login_reject(x->program, &asker_of(x)->actor, &t->id, on_done, t);
+	task_answer(x, "rejecting login", false);
 }
 
 /* --- made up ----------------------------------------------------------------------------------------------------------------------------------------- */

@@ -23,6 +23,17 @@ static const struct ctl_column login_columns[] = {
 	{0},
 };
 
+static const struct ctl_column check_columns[] = {
+	{"ID", "id", NULL, 0, 0},
+	{"From", "source", NULL, 10, 0},
+	{"Of", "owner", NULL, 10, 1},
+	{"To", "destination", NULL, 10, 0},
+	{"As", "localUser", NULL, 8, 0},
+	{"Begun", "createdAt", ctl_text_time, 0, 2},
+	{"Ends", "endsAt", ctl_text_time, 0, 0},
+	{0},
+};
+
 static const struct ctl_flag register_flags[] = {
 	{"user", 'u', true, CTL_TEXT, "USER", NULL, "who shall own the node (name or id)"},
 	{"auth-id", 0, true, CTL_TEXT, "ID", NULL, "the id that its login page shows"},
@@ -67,11 +78,17 @@ static void auth_list(struct ctl *c)
 	ctl_show_list(c, ctl_call_list(c, "/api/fleetscale/v1/logins", "logins", 0), login_columns);
 }
 
+static void auth_checks(struct ctl *c)
+{
+	ctl_show_list(c, ctl_call_list(c, "/api/fleetscale/v1/ssh-checks", "sshChecks", 0), check_columns);
+}
+
 static const struct ctl_verb verbs[] = {
 	{"list", "ls show", NULL, 0, 0, "Show the logins that wait, of those that this tailnet's login host began", NULL, auth_list},
+	{"checks", NULL, NULL, 0, 0, "Show the sign-ins that SSH rules ask for, and that wait", NULL, auth_checks},
 	{"register", NULL, NULL, 0, 0, "Let the machine of a login in, as a user's node", register_flags, auth_register},
-	{"approve", NULL, "[ID]", 0, 1, "Say yes to a login", answer_flags, auth_approve},
-	{"reject", NULL, "[ID]", 0, 1, "Say no to a login", answer_flags, auth_reject},
+	{"approve", NULL, "[ID]", 0, 1, "Say yes to a login, or to a sign-in that an SSH rule asks for", answer_flags, auth_approve},
+	{"reject", NULL, "[ID]", 0, 1, "Say no to a login, or to a sign-in that an SSH rule asks for", answer_flags, auth_reject},
 	{0},
 };
 

@@ -159,3 +159,29 @@ const struct sshrule *sshrules_judge(const struct sshrules *rules, struct ip sou
 			return &rules->list[i];
 	return NULL;
 }
+
+static size_t add_recorder(struct endpoint *list, size_t count, struct ip ip)
+{
+	if (ip.family != IP_NONE && count < SSHRULE_RECORDERS_MAX)
+		list[count++] = (struct endpoint){.ip = ip, .port = SSHRULE_RECORDER_PORT};
+	return count;
+}
+
+size_t sshrule_recorders(struct policy *policy, struct arena *arena, const struct ssh_rule *rule, struct endpoint **recorders)
+{
+	size_t count = 0;
+	*recorders = rule->recorders.count ? ARENA_ARRAY(arena, struct endpoint, SSHRULE_RECORDERS_MAX) : NULL;
+	for (size_t i = 0; i < rule->recorders.count; i++) {
+		const struct alias *alias = &rule->recorders.list[i];
+		if (alias->kind == ALIAS_PREFIX) {
+			count = add_recorder(*recorders, count, alias->prefix.ip);
+			continue;
+		}
+		const struct meaning *meaning = policy_meaning(policy, alias);
+		BITSET_EACH(&meaning->nodes, slot) {
+			count = add_recorder(*recorders, count, node_at(policy, (uint32_t)slot)->ip4);
+			count = add_recorder(*recorders, count, node_at(policy, (uint32_t)slot)->ip6);
+		}
+	}
+	return count;
+}

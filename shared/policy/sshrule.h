@@ -33,5 +33,8 @@ bool sshrule_maps(const struct sshrule *rule, struct bytes login);
 bool sshrule_applies(const struct sshrule *rule, struct ip source, struct bytes login);
 /* How the destination's client would judge: the first rule for that source address that maps the login (18.4). NULL: refused. */
 const struct sshrule *sshrules_judge(const struct sshrules *rules, struct ip source, struct bytes login);
+/* Where sessions of a rule are recorded: addresses as they stand, and of nodes that carry a recorder's tag IPv4 before IPv6. At most SSHRULE_RECORDERS_MAX. */
+enum { SSHRULE_RECORDERS_MAX = 64, SSHRULE_RECORDER_PORT = 80 };
+size_t sshrule_recorders(struct policy *policy, struct arena *arena, const struct ssh_rule *rule, struct endpoint **recorders);
 
 #endif

@@ -10,10 +10,13 @@
 unsigned users_insert(struct tx *tx,
 		      const struct user *user); /* its row is the answer, for users_read. ERR_EXISTS: the name is taken. ERR_EXHAUSTED: the limit */
 unsigned users_list(struct tx *tx);             /* by id */
-unsigned users_page(struct tx *tx, uint64_t after, unsigned limit);   /* by id, those behind `after` */
-unsigned users_get(struct tx *tx, uint64_t id);                       /* one row or none */
-unsigned users_find(struct tx *tx, struct bytes name);                /* one row or none */
-unsigned users_rename(struct tx *tx, uint64_t id, struct bytes name); /* its row is the answer. ERR_NOT_FOUND, ERR_EXISTS */
+unsigned users_page(struct tx *tx, uint64_t after, unsigned limit);          /* by id, those behind `after` */
+unsigned users_get(struct tx *tx, uint64_t id);                              /* one row or none */
+unsigned users_find(struct tx *tx, struct bytes name);                       /* one row or none */
+unsigned users_rename(struct tx *tx, uint64_t id, struct bytes name);        /* its row is the answer. ERR_NOT_FOUND, ERR_EXISTS */
+unsigned users_of_nodes(struct tx *tx, const uint64_t *nodes, size_t count); /* whose those nodes are, by id */
+unsigned users_groups(struct tx *tx);                                        /* outer groups that any user is in, for users_read_groups */
+size_t users_read_groups(struct tx *tx, unsigned statement, struct arena *arena, struct bytes **out);
 /* Auth keys of the user go too. ERR_NOT_FOUND; ERR_CONFLICT while the user has nodes. */
 unsigned users_delete(struct tx *tx, uint64_t id);
 /* Nothing differs: no journal line. A new owner makes an administrator of the one before. ERR_NOT_FOUND. */
