@@ -79,6 +79,7 @@ func answer(r request) {
 }
 
 func main() {
+	beChild()
 	out.enc = json.NewEncoder(os.Stdout)
 	in := bufio.NewScanner(os.Stdin)
 	in.Buffer(nil, 16<<20)
