@@ -31,11 +31,11 @@ bool alias_is_autogroup(const struct alias *alias)
 
 static void named(struct alias *alias, const struct table *names, enum alias_kind kind)
 {
-	uintptr_t number = (uintptr_t)table_find(names, alias->text);
-	if (!number)
+	uint32_t number = name_find(names, alias->text);
+	if (number == UINT32_MAX)
 		return;
 	alias->kind = kind;
-	alias->index = (uint32_t)(number - 1);
+	alias->index = number;
 }
 
 static void autogroup(struct alias *alias)
@@ -160,6 +160,21 @@ static enum err check_spot(struct reading *r, const struct alias *alias, enum al
 	return refuse_at(r, alias->at, "%s is not legal here", quoted(r, alias->text));
 }
 
+/* A lenient reading knows groups that nothing defines: nobody is in them. */
+static enum err read_unknown(struct reading *r, struct alias *alias, enum alias_spot spot)
+{
+	enum err e = refuse_unknown(r, alias, spot);
+	if (!bytes_starts(alias->text, "group:") || r->groups_unsure || name_is_broken(r->groups, alias->text) || !forgiven(r, &e))
+		return e;
+	if (!r->nobody) {
+		r->doc->groups[r->doc->group_count] = (struct group){.name = BYTES("group:")};
+		r->nobody = (uint32_t)++r->doc->group_count;
+	}
+	alias->kind = ALIAS_GROUP;
+	alias->index = r->nobody - 1;
+	return ERR_NONE;
+}
+
 enum err alias_read(struct reading *r, struct bytes text, struct place at, enum alias_spot spot, struct alias *alias)
 {
 	*alias = alias_classify(r, text, at);
@@ -168,9 +183,18 @@ enum err alias_read(struct reading *r, struct bytes text, struct place at, enum 
 		if (e)
 			return e;
 	}
-	if (alias->kind == ALIAS_UNKNOWN)
-		return refuse_unknown(r, alias, spot);
+	if (alias->kind == ALIAS_UNKNOWN) {
+		enum err e = read_unknown(r, alias, spot);
+		if (e)
+			return e;
+	}
 	return check_spot(r, alias, spot);
+}
+
+/* Lists of which less is less allowed. */
+static bool may_shrink(enum alias_spot spot)
+{
+	return spot == AT_ACL_SRC || spot == AT_GRANT_SRC || spot == AT_GRANT_DST || spot == AT_TARGET || spot == AT_APPROVER || spot == AT_OWNER;
 }
 
 enum err aliases_read(struct reading *r, const struct json *list, const char *name, enum alias_spot spot, struct aliases *out)
@@ -180,8 +204,10 @@ enum err aliases_read(struct reading *r, const struct json *list, const char *na
 	if (e || !list)
 		return e;
 	out->list = ARENA_ARRAY(r->arena, struct alias, list->count);
-	for (size_t i = 0; i < list->count; i++)
-		if ((e = alias_read(r, list->items[i].text, list->items[i].at, spot, &out->list[out->count++])))
-			return e;
-	return ERR_NONE;
+	for (size_t i = 0; !e && i < list->count; i++) {
+		e = alias_read(r, list->items[i].text, list->items[i].at, spot, &out->list[out->count]);
+		if (!may_shrink(spot) || !forgiven(r, &e))
+			out->count++;
+	}
+	return e;
 }

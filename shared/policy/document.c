@@ -5,11 +5,13 @@
 #include "reading.h"
 
 enum top {
+	/* Those that others name come first. */
 	TOP_GROUPS,
 	TOP_HOSTS,
-	TOP_IPSETS,
 	TOP_OWNERS,
+	TOP_IPSETS,
 	TOP_POSTURES,
+	TOP_DEFAULT_POSTURE,
 	TOP_APPROVERS,
 	TOP_GRANTS,
 	TOP_ACLS,
@@ -17,7 +19,6 @@ enum top {
 	TOP_ATTRS,
 	TOP_TESTS,
 	TOP_SSH_TESTS,
-	TOP_DEFAULT_POSTURE,
 	TOP_RANDOMIZE,
 	TOP_NO_IPV4,
 	TOP_ONE_ROUTE,
@@ -57,9 +58,9 @@ static void default_postures_room(struct reading *r, const struct json *list)
 		return;
 	r->default_postures = ARENA_ARRAY(r->arena, uint32_t, list->count);
 	for (size_t i = 0; i < list->count; i++) {
-		uintptr_t number = (uintptr_t)table_find(r->postures, alias_trim(list->items[i].text));
-		if (number)
-			r->default_postures[r->default_posture_count++] = (uint32_t)(number - 1);
+		uint32_t number = name_find(r->postures, alias_trim(list->items[i].text));
+		if (number != UINT32_MAX)
+			r->default_postures[r->default_posture_count++] = number;
 	}
 }
 
@@ -77,14 +78,6 @@ static enum err one_route_read(struct reading *r, const struct json *value)
 	if (e || !text.len || bytes_equal_text(text, "mac-always") || bytes_equal_text(text, "mac-never"))
 		return e;
 	return refuse_at(r, value->at, "OneCGNATRoute is \"\", \"mac-always\" or \"mac-never\"");
-}
-
-static enum err derp_read(struct reading *r, const struct json *value)
-{
-	if (value->kind != JSON_OBJECT)
-		return refuse_at(r, value->at, "derpMap: an object is wanted");
-	r->doc->derp_map = hujson_compact(r->arena, value);
-	return ERR_NONE;
 }
 
 static enum err randomize_read(struct reading *r, const struct json *value)
@@ -147,6 +140,63 @@ static enum err parts_read(struct reading *r, const struct json *root, const str
 	return in[TOP_SSH_TESTS] ? ssh_tests_read(r, in[TOP_SSH_TESTS]) : ERR_NONE;
 }
 
+/* What a member leaves behind that could not be read to its end. */
+static void top_drop(struct reading *r, unsigned top, const struct json *value)
+{
+	struct document *doc = r->doc;
+	struct table *names[] = {
+		[TOP_GROUPS] = r->groups, [TOP_HOSTS] = r->hosts, [TOP_OWNERS] = r->tags, [TOP_IPSETS] = r->ipsets, [TOP_POSTURES] = r->postures};
+	r->groups_unsure |= top == TOP_GROUPS;
+	if (top <= TOP_POSTURES)
+		names_break(names[top], value);
+	else if (top == TOP_DEFAULT_POSTURE)
+		r->default_broken = true;
+	else if (top == TOP_SSH)
+		doc->ssh_count = 0;
+	else if (top == TOP_TESTS)
+		doc->test_count = 0;
+	else if (top == TOP_SSH_TESTS)
+		doc->ssh_test_count = 0;
+	else if (top == TOP_ONE_ROUTE)
+		doc->one_cgnat_route = BYTES_NONE;
+}
+
+/* The lenient reading: names before those that use them. */
+static enum err parts_forgive(struct reading *r, const struct json *root, const struct json *const *in)
+{
+	unsigned seen[TOP_COUNT + 1] = {0};
+	for (size_t m = 0; m < root->count; m++) {
+		const struct json_member *member = &root->members[m];
+		unsigned top = top_of(member->name);
+		enum err e = ERR_NONE;
+		if (top == TOP_COUNT)
+			e = refuse_at(r, member->at, "unknown field: %s", quoted(r, member->name));
+		else if (seen[top]++)
+			e = refuse_at(r, member->at, "duplicate field: %s", quoted(r, member->name));
+		if (!forgiven(r, &e))
+			continue;
+		r->groups_unsure |= top == TOP_COUNT || top == TOP_GROUPS;
+		if (top <= TOP_DEFAULT_POSTURE)
+			top_drop(r, top, &member->value);
+	}
+	for (unsigned top = 0; top < TOP_COUNT; top++) {
+		enum err e = in[top] ? tops[top].read(r, in[top]) : ERR_NONE;
+		if (forgiven(r, &e))
+			top_drop(r, top, in[top]);
+	}
+	if (!r->doc->rules)
+		r->doc->rule_count = 0;
+	return ERR_NONE;
+}
+
+static bool names_unknown(const struct json *root)
+{
+	for (size_t m = 0; m < root->count; m++)
+		if (top_of(root->members[m].name) == TOP_COUNT)
+			return true;
+	return false;
+}
+
 static enum err root_read(struct reading *r, const struct json *root)
 {
 	const struct json *in[TOP_COUNT + 1] = {NULL};
@@ -160,9 +210,9 @@ static enum err root_read(struct reading *r, const struct json *root)
 	names_index(r, in[TOP_GROUPS], in[TOP_OWNERS], in[TOP_HOSTS], in[TOP_IPSETS], in[TOP_POSTURES]);
 	default_postures_room(r, in[TOP_DEFAULT_POSTURE]);
 	rules_room(r, in[TOP_GRANTS], in[TOP_ACLS]);
-	if (!in[TOP_GRANTS] && !in[TOP_ACLS])
+	if (!in[TOP_GRANTS] && !in[TOP_ACLS] && (is_strict(r) || !names_unknown(root)))
 		open_to_all(r);
-	return parts_read(r, root, in);
+	return is_strict(r) ? parts_read(r, root, in) : parts_forgive(r, root, in);
 }
 
 static int by_tag_name(const void *a, const void *b, void *document)
@@ -186,30 +236,49 @@ static uint32_t *sorted(struct reading *r, size_t count, int (*compare)(const vo
 	return order;
 }
 
-enum err document_read(struct arena *arena, struct bytes source, const struct surroundings *around, struct document **document, struct diag *why)
+static enum err read_all(struct reading *r, struct bytes source, struct document **document)
 {
-	static const struct surroundings nothing;
-	struct reading r = {.arena = arena, .around = around ? around : &nothing, .doc = ARENA_NEW(arena, struct document), .why = why};
+	struct table **tables[] = {&r->groups, &r->tags, &r->hosts, &r->ipsets, &r->postures, &r->domains};
 	struct json root;
 	*document = NULL;
 	if (source.len > DOCUMENT_MAX)
-		return diag_set(why, ERR_TOO_BIG, "a policy has at most %d bytes", DOCUMENT_MAX);
-	enum err e = hujson_parse(arena, source, &root, why);
+		return diag_set(r->why, ERR_TOO_BIG, "a policy has at most %d bytes", DOCUMENT_MAX);
+	enum err e = hujson_parse(r->arena, source, &root, r->why);
 	if (e)
 		return e == ERR_NOT_FOUND ? ERR_MALFORMED : e;
-	struct table **tables[] = {&r.groups, &r.tags, &r.hosts, &r.ipsets, &r.postures, &r.domains};
 	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
 		*tables[i] = table_new();
-	r.doc->source = source;
-	e = root_read(&r, &root);
+	r->doc = ARENA_NEW(r->arena, struct document);
+	r->doc->source = source;
+	e = root_read(r, &root);
 	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
 		table_free(tables[i]);
 	if (e)
 		return e;
-	r.doc->tag_order = sorted(&r, r.doc->tag_count, by_tag_name);
-	r.doc->group_order = sorted(&r, r.doc->group_count, by_group_name);
-	*document = r.doc;
+	r->doc->tag_order = sorted(r, r->doc->tag_count, by_tag_name);
+	r->doc->group_order = sorted(r, r->doc->group_count, by_group_name);
+	*document = r->doc;
 	return ERR_NONE;
+}
+
+static const struct surroundings nothing;
+
+enum err document_read(struct arena *arena, struct bytes source, const struct surroundings *around, struct document **document, struct diag *why)
+{
+	struct reading r = {.arena = arena, .around = around ? around : &nothing, .why = why};
+	return read_all(&r, source, document);
+}
+
+enum err document_read_stored(struct arena *arena, struct bytes source, const struct surroundings *around, struct document **document, struct lapses *lapses,
+			      struct diag *why)
+{
+	struct diag told = {0};
+	struct reading r = {.arena = arena, .around = around ? around : &nothing, .why = &told, .lapses = lapses};
+	*lapses = (struct lapses){0};
+	enum err e = read_all(&r, source, document);
+	if (e && why)
+		*why = told;
+	return e;
 }
 
 uint32_t document_find_tag(const struct document *document, struct bytes name)

@@ -7,6 +7,7 @@
 
 #include "addr.h"
 #include "arena.h"
+#include "document_derp.h"
 #include "place.h"
 #include "user.h"
 
@@ -235,8 +236,8 @@ struct document {
 	size_t test_count, ssh_test_count;
 	uint32_t *tag_order, *group_order; /* numbers by name, for document_find_* */
 	bool randomize_client_port, disable_ipv4;
-	struct bytes one_cgnat_route; /* "", "mac-always", "mac-never" */
-	struct bytes derp_map;        /* compact JSON object, or empty */
+	struct bytes one_cgnat_route;    /* "", "mac-always", "mac-never" */
+	const struct derp_section *derp; /* NULL: no derpMap */
 };
 
 /* What is around a document. */
@@ -251,6 +252,23 @@ struct surroundings {
  * ERR_BUG stands for the one refusal that the service answers with status 500 (autogroup:self as nodeAttrs target): callers say 400.
  * Of several faults the first in file order is told. */
 MUST_USE enum err document_read(struct arena *arena, struct bytes source, const struct surroundings *around, struct document **document, struct diag *why);
+
+/* What a lenient reading passed over. */
+struct lapses {
+	size_t count;
+	struct diag first; /* in file order; as document_read would tell it */
+};
+
+/* A text that was accepted once, maybe by another release or with other surroundings. Equal to document_read when that accepts it. Else what is not understood
+ * counts for nothing, and what is left opens nothing that it would not open alone:
+ * - a member of the policy that is unknown or of the wrong kind: as if it were not there, but that the policy is never open to all because of it;
+ * - a name in a list of sources, destinations, targets, approvers or owners: that entry. A group that nothing defines is a group without users;
+ * - any other fault in an entry of acls, grants, nodeAttrs or autoApprovers: that entry;
+ * - a definition (group, host, set, posture, tag): its name, for all that use it, and sets that use a set. Owners of a tag: they alone;
+ * - a fault in defaultSrcPosture: every rule without srcPosture. In ssh: every rule of SSH, for they are read in order. In tests, sshTests: all of them.
+ * Errors are left for what is no HuJSON object, and past the caps of hujson.h and DOCUMENT_MAX. */
+MUST_USE enum err document_read_stored(struct arena *arena, struct bytes source, const struct surroundings *around, struct document **document,
+				       struct lapses *lapses, struct diag *why);
 
 /* UINT32_MAX when absent. */
 uint32_t document_find_tag(const struct document *document, struct bytes name);

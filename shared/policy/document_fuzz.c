@@ -1,7 +1,7 @@
 /* Policy files of any kind: what is accepted keeps the promises of document.h, what is refused says why and where. */
 #include <stdlib.h>
 
-#include "document.h"
+#include "samedocument.h"
 
 static void must(bool holds)
 {
@@ -18,6 +18,11 @@ static void must_be_alias(const struct document *doc, const struct alias *alias)
 	must(alias->kind != ALIAS_IPSET || alias->index < doc->ipset_count);
 	must(alias->kind != ALIAS_PREFIX || (ip_bits(prefix->ip) >= prefix->bits && !prefix_compare(*prefix, prefix_masked(*prefix))));
 	must(alias->kind != ALIAS_USER || memchr(alias->text.at, '@', alias->text.len));
+}
+
+/* Only tests may name other domains: they fail then. */
+static void must_be_ours(const struct alias *alias)
+{
 	must(alias->kind != ALIAS_DOMAIN || bytes_equal_text(alias->text, "example.com"));
 }
 
@@ -25,6 +30,7 @@ static void must_be_known(const struct document *doc, const struct aliases *alia
 {
 	for (size_t i = 0; i < aliases->count; i++) {
 		must_be_alias(doc, &aliases->list[i]);
+		must_be_ours(&aliases->list[i]);
 		must(aliases->list[i].kind != ALIAS_UNKNOWN && aliases->list[i].at.line);
 	}
 }
@@ -35,13 +41,22 @@ static void must_be_ports(const struct port_range *ports, size_t count)
 		must(ports[i].first <= ports[i].last && (ports[i].first || ports[i].last == UINT16_MAX));
 }
 
-static void must_be_rule(const struct document *doc, const struct rule *rule)
+/* What a lenient reading could not understand: it has no source, so it grants nothing. */
+static bool is_dropped(const struct rule *rule)
+{
+	return !rule->src.count && !rule->dst_count && !rule->pass_count && !rule->app_count;
+}
+
+static void must_be_rule(const struct document *doc, const struct rule *rule, bool stored)
 {
 	if (!doc->open)
 		must_be_known(doc, &rule->src);
+	if (stored && is_dropped(rule))
+		return;
 	must(rule->is_grant ? rule->pass_count || rule->app_count : rule->pass_count == 1 && !rule->app_count && !rule->via_count);
 	for (size_t i = 0; i < rule->dst_count; i++) {
 		must_be_alias(doc, &rule->dst[i].alias);
+		must_be_ours(&rule->dst[i].alias);
 		must(rule->is_grant == !rule->dst[i].port_count);
 		must_be_ports(rule->dst[i].ports, rule->dst[i].port_count);
 	}
@@ -57,19 +72,21 @@ static void must_be_rule(const struct document *doc, const struct rule *rule)
 		must(rule->postures[i] < doc->posture_count);
 }
 
-static void must_be_names(const struct document *doc)
+static void must_be_names(const struct document *doc, bool stored)
 {
 	for (size_t i = 0; i < doc->group_count; i++) {
-		must(document_find_group(doc, doc->groups[i].name) == i);
+		must(stored || document_find_group(doc, doc->groups[i].name) == i);
 		must_be_known(doc, &doc->groups[i].users);
 	}
 	for (size_t i = 0; i < doc->tag_count; i++) {
-		must(document_find_tag(doc, doc->tags[i].name) == i);
+		must(stored || document_find_tag(doc, doc->tags[i].name) == i);
 		must_be_known(doc, &doc->tags[i].owners);
 	}
 	for (size_t i = 0; i < doc->ipset_count; i++)
-		for (size_t k = 0; k < doc->ipsets[i].entry_count; k++)
+		for (size_t k = 0; k < doc->ipsets[i].entry_count; k++) {
 			must_be_alias(doc, &doc->ipsets[i].entries[k].alias);
+			must(doc->ipsets[i].entries[k].alias.kind != ALIAS_UNKNOWN);
+		}
 	must_be_known(doc, &doc->exit_approvers);
 	for (size_t i = 0; i < doc->route_approver_count; i++)
 		must_be_known(doc, &doc->route_approvers[i].who);
@@ -94,6 +111,31 @@ static void must_be_tests(const struct document *doc)
 			must(doc->ssh_tests[i].dst[k].kind != ALIAS_UNKNOWN || doc->ssh_tests[i].fault);
 }
 
+static void must_hold(const struct document *doc, bool stored)
+{
+	must_be_names(doc, stored);
+	for (size_t i = 0; i < doc->rule_count; i++)
+		must_be_rule(doc, &doc->rules[i], stored);
+	must_be_tests(doc);
+}
+
+/* The lenient reading: equal to the strict one where that accepts, else it names a fault, and what is left is well formed. */
+static void must_be_lenient(struct arena *arena, struct bytes text, const struct surroundings *around, const struct document *strict)
+{
+	struct document *doc;
+	struct lapses lapses;
+	struct diag why = {0};
+	enum err e = document_read_stored(arena, text, around, &doc, &lapses, &why);
+	if (strict) {
+		must(!e && !lapses.count && same_document(strict, doc));
+	} else if (e) {
+		must(!doc && why.text[0]);
+	} else {
+		must(lapses.count && lapses.first.text[0] && bytes_is_utf8(bytes_text(lapses.first.text)));
+		must_hold(doc, true);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -103,16 +145,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct arena *arena = arena_new();
 	struct document *doc;
 	struct diag why = {0};
-	enum err e = document_read(arena, bytes_of(data, size), &around, &doc, &why);
-	if (e) {
+	if (document_read(arena, bytes_of(data, size), &around, &doc, &why)) {
 		must(!doc && why.text[0] && bytes_is_utf8(bytes_text(why.text)));
 	} else {
 		must(document_find_group(doc, outer) < doc->group_count);
-		must_be_names(doc);
-		for (size_t i = 0; i < doc->rule_count; i++)
-			must_be_rule(doc, &doc->rules[i]);
-		must_be_tests(doc);
+		must_hold(doc, false);
 	}
+	must_be_lenient(arena, bytes_of(data, size), &around, doc);
 	arena_free(&arena);
 	return 0;
 }

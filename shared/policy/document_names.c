@@ -14,14 +14,40 @@ static uint32_t index_members(const struct json *object, struct table *table)
 	return (uint32_t)object->count;
 }
 
-enum err read_names(struct reading *r, const struct json *object, const char *name, const struct table *table)
+void name_break(struct table *names, struct bytes name)
+{
+	table_put(names, name, NAME_BROKEN);
+}
+
+void names_break(struct table *names, const struct json *object)
+{
+	for (size_t i = 0; object->kind == JSON_OBJECT && i < object->count; i++)
+		name_break(names, alias_trim(object->members[i].name));
+}
+
+bool name_is_broken(const struct table *names, struct bytes name)
+{
+	return table_find(names, name) == NAME_BROKEN;
+}
+
+uint32_t name_find(const struct table *names, struct bytes name)
+{
+	uintptr_t number = (uintptr_t)table_find(names, name);
+	return number && number != UINTPTR_MAX ? (uint32_t)(number - 1) : UINT32_MAX;
+}
+
+enum err read_names(struct reading *r, const struct json *object, const char *name, struct table *table)
 {
 	if (object->kind != JSON_OBJECT)
 		return refuse_at(r, object->at, "%s: an object is wanted", name);
 	for (size_t i = 0; i < object->count; i++) {
 		struct bytes key = alias_trim(object->members[i].name);
-		if ((uintptr_t)table_find(table, key) != i + 1)
-			return refuse_at(r, object->members[i].at, "duplicate field: %s", quoted(r, key));
+		if (name_find(table, key) == i || name_is_broken(table, key))
+			continue;
+		enum err e = refuse_at(r, object->members[i].at, "duplicate field: %s", quoted(r, key));
+		if (!forgiven(r, &e))
+			return e;
+		name_break(table, key);
 	}
 	return read_room(r, object);
 }
@@ -34,9 +60,9 @@ static void index_outer(struct reading *r, uint32_t defined)
 	for (size_t i = 0; i < r->around->group_count; i++)
 		if (!table_find(r->groups, r->around->groups[i]))
 			table_put(r->groups, r->around->groups[i], (void *)(uintptr_t)(++count));
-	doc->groups = ARENA_ARRAY(r->arena, struct group, count);
+	doc->groups = ARENA_ARRAY(r->arena, struct group, count + 1); /* one for nobody */
 	for (size_t i = 0; i < r->around->group_count; i++) {
-		size_t number = (size_t)(uintptr_t)table_find(r->groups, r->around->groups[i]) - 1;
+		size_t number = name_find(r->groups, r->around->groups[i]);
 		if (number >= defined)
 			doc->groups[number].name = r->around->groups[i];
 	}
@@ -87,6 +113,17 @@ static enum err group_read(struct reading *r, const struct json_member *member, 
 	return ERR_NONE;
 }
 
+/* Whether the name of that member is worth reading what it stands for. */
+static bool stands(const struct table *names, const struct json_member *member)
+{
+	return !name_is_broken(names, alias_trim(member->name));
+}
+
+static enum err refuse_nested(struct reading *r, const struct group *group, const struct json *inner)
+{
+	return refuse_at(r, inner->at, "groups[%s]: %s: group members cannot be recursive", quoted(r, group->name), quoted(r, alias_trim(inner->text)));
+}
+
 /* Of nested groups the one with the greatest name is told. */
 enum err groups_read(struct reading *r, const struct json *value)
 {
@@ -96,12 +133,19 @@ enum err groups_read(struct reading *r, const struct json *value)
 	for (size_t i = 0; !e && i < value->count; i++) {
 		const struct json *nested;
 		struct group *group = &r->doc->groups[i];
+		if (!stands(r->groups, &value->members[i]))
+			continue;
 		e = group_read(r, &value->members[i], group, &nested);
-		if (nested && (!worst || bytes_compare(group->name, worst->name) > 0))
+		if (nested && !is_strict(r))
+			e = refuse_nested(r, group, nested);
+		if (forgiven(r, &e)) {
+			name_break(r->groups, group->name);
+			group->users = (struct aliases){0};
+		} else if (nested && (!worst || bytes_compare(group->name, worst->name) > 0))
 			worst = group, inner = nested;
 	}
 	if (!e && worst)
-		return refuse_at(r, inner->at, "groups[%s]: %s: group members cannot be recursive", quoted(r, worst->name), quoted(r, alias_trim(inner->text)));
+		return refuse_nested(r, worst, inner);
 	return e;
 }
 
@@ -126,39 +170,60 @@ static const char *tag_fault(struct bytes tag)
 	return NULL;
 }
 
+static enum err tag_read(struct reading *r, const struct json_member *member, struct tag *tag)
+{
+	tag->name = r->owned = alias_trim(member->name);
+	tag->at = member->at;
+	const char *fault = tag_fault(tag->name);
+	if (!fault)
+		return ERR_NONE;
+	return refuse_at(r, member->at, "tagOwners[%s]: %s", quoted(r, tag->name), fault);
+}
+
 enum err owners_read(struct reading *r, const struct json *value)
 {
 	enum err e = read_names(r, value, "tagOwners", r->tags);
 	for (size_t i = 0; !e && i < value->count; i++) {
 		const struct json_member *member = &value->members[i];
 		struct tag *tag = &r->doc->tags[i];
-		const char *fault;
-		tag->name = r->owned = alias_trim(member->name);
-		tag->at = member->at;
-		if ((fault = tag_fault(tag->name)))
-			return refuse_at(r, member->at, "tagOwners[%s]: %s", quoted(r, tag->name), fault);
-		if (member->value.kind != JSON_NULL)
+		if (!stands(r->tags, member))
+			continue;
+		e = tag_read(r, member, tag);
+		if (forgiven(r, &e))
+			name_break(r->tags, tag->name);
+		else if (!e && member->value.kind != JSON_NULL)
 			e = aliases_read(r, &member->value, "tagOwners", AT_OWNER, &tag->owners);
+		if (forgiven(r, &e))
+			tag->owners = (struct aliases){0};
 	}
 	return e;
+}
+
+static enum err host_read(struct reading *r, const struct json_member *member, struct host *host)
+{
+	struct bytes text;
+	host->name = alias_trim(member->name);
+	host->at = member->at;
+	enum err e = read_text(r, &member->value, "hosts", &text);
+	if (e)
+		return e;
+	if (!host->name.len || memchr(host->name.at, '@', host->name.len) || memchr(host->name.at, ':', host->name.len))
+		return refuse_at(r, member->at, "hosts[%s]: a host name has no @ and no colon", quoted(r, host->name));
+	if (prefix_parse(text, &host->prefix))
+		return refuse_at(r, member->value.at, "hosts[%s]: %s: invalid address", quoted(r, host->name), quoted(r, text));
+	host->prefix = prefix_masked(host->prefix);
+	return ERR_NONE;
 }
 
 enum err hosts_read(struct reading *r, const struct json *value)
 {
 	enum err e = read_names(r, value, "hosts", r->hosts);
 	for (size_t i = 0; !e && i < value->count; i++) {
-		const struct json_member *member = &value->members[i];
-		struct host *host = &r->doc->hosts[i];
-		struct bytes text;
-		host->name = alias_trim(member->name);
-		host->at = member->at;
-		if ((e = read_text(r, &member->value, "hosts", &text)))
-			return e;
-		if (!host->name.len || memchr(host->name.at, '@', host->name.len) || memchr(host->name.at, ':', host->name.len))
-			return refuse_at(r, member->at, "hosts[%s]: a host name has no @ and no colon", quoted(r, host->name));
-		if (prefix_parse(text, &host->prefix))
-			return refuse_at(r, member->value.at, "hosts[%s]: %s: invalid address", quoted(r, host->name), quoted(r, text));
-		host->prefix = prefix_masked(host->prefix);
+		if (!stands(r->hosts, &value->members[i]))
+			continue;
+		e = host_read(r, &value->members[i], &r->doc->hosts[i]);
+		if (forgiven(r, &e))
+			name_break(r->hosts, r->doc->hosts[i].name);
 	}
 	return e;
 }
@@ -175,38 +240,57 @@ static enum err ipset_entry_read(struct reading *r, const struct json *item, str
 	return e || !host || entry->alias.kind == ALIAS_HOST ? e : refuse_at(r, item->at, "%s: no such host", quoted(r, text));
 }
 
-enum { UNSEEN, OPEN, CLOSED };
+enum { UNSEEN, OPEN, CLOSED, BROKEN };
 
-/* Walks from set `from` along its entries without recursion; a set that is still open and met again closes a circle. NULL: there is none. */
-static const struct ipset *find_circle(const struct document *doc, struct arena *arena)
+/* Walks from set `from` along its entries without recursion; a set that is still open and met again closes a circle. Broken are those of circles, those that
+ * were, and those that use one; `first`: what closed the first circle. */
+struct walk {
+	const struct document *doc;
+	uint8_t *state;
+	uint32_t *stack;
+	size_t *next;
+	size_t depth;
+	const struct ipset *first;
+};
+
+static void step(struct walk *w)
 {
-	uint8_t *state = arena_alloc(arena, doc->ipset_count + 1);
-	uint32_t *stack = ARENA_ARRAY(arena, uint32_t, doc->ipset_count + 1);
-	size_t *next = ARENA_ARRAY(arena, size_t, doc->ipset_count + 1);
+	uint32_t set = w->stack[w->depth - 1];
+	const struct ipset *s = &w->doc->ipsets[set];
+	if (w->next[set] == s->entry_count) {
+		if (w->state[set] == OPEN)
+			w->state[set] = CLOSED;
+		w->depth--;
+		if (w->state[set] == BROKEN && w->depth)
+			w->state[w->stack[w->depth - 1]] = BROKEN;
+		return;
+	}
+	const struct alias *alias = &s->entries[w->next[set]++].alias;
+	if (alias->kind != ALIAS_IPSET || w->state[alias->index] == CLOSED)
+		return;
+	if (w->state[alias->index] == UNSEEN) {
+		w->state[alias->index] = OPEN;
+		w->stack[w->depth++] = alias->index;
+		return;
+	}
+	if (w->state[alias->index] == OPEN && !w->first)
+		w->first = &w->doc->ipsets[alias->index];
+	w->state[set] = BROKEN;
+}
+
+/* `state`: those that are broken already say so. */
+static const struct ipset *find_circle(const struct document *doc, struct arena *arena, uint8_t *state)
+{
+	struct walk w = {doc, state, ARENA_ARRAY(arena, uint32_t, doc->ipset_count + 1), ARENA_ARRAY(arena, size_t, doc->ipset_count + 1), 0, NULL};
 	for (uint32_t from = 0; from < doc->ipset_count; from++) {
-		size_t depth = 0;
 		if (state[from] != UNSEEN)
 			continue;
-		stack[depth++] = from;
+		w.stack[w.depth++] = from;
 		state[from] = OPEN;
-		while (depth) {
-			uint32_t set = stack[depth - 1];
-			const struct ipset *s = &doc->ipsets[set];
-			if (next[set] == s->entry_count) {
-				state[set] = CLOSED;
-				depth--;
-				continue;
-			}
-			const struct alias *alias = &s->entries[next[set]++].alias;
-			if (alias->kind != ALIAS_IPSET || state[alias->index] == CLOSED)
-				continue;
-			if (state[alias->index] == OPEN)
-				return &doc->ipsets[alias->index];
-			state[alias->index] = OPEN;
-			stack[depth++] = alias->index;
-		}
+		while (w.depth)
+			step(&w);
 	}
-	return NULL;
+	return w.first;
 }
 
 static enum err ipset_read(struct reading *r, const struct json_member *member, struct ipset *set)
@@ -226,13 +310,35 @@ static enum err ipset_read(struct reading *r, const struct json_member *member, 
 	return e;
 }
 
+static enum err circles_check(struct reading *r, uint8_t *state)
+{
+	struct document *doc = r->doc;
+	const struct ipset *circle = find_circle(doc, r->arena, state);
+	enum err e = circle ? refuse_at(r, circle->at, "ipsets[%s]: the set contains itself", quoted(r, circle->name)) : ERR_NONE;
+	(void)!forgiven(r, &e);
+	for (size_t i = 0; !e && i < doc->ipset_count; i++) {
+		if (state[i] != BROKEN || !doc->ipsets[i].name.len)
+			continue;
+		name_break(r->ipsets, doc->ipsets[i].name);
+		doc->ipsets[i].entry_count = 0;
+	}
+	return e;
+}
+
 enum err ipsets_read(struct reading *r, const struct json *value)
 {
 	enum err e = read_names(r, value, "ipsets", r->ipsets);
-	for (size_t i = 0; !e && i < value->count; i++)
-		e = ipset_read(r, &value->members[i], &r->doc->ipsets[i]);
-	if (e)
-		return e;
-	const struct ipset *circle = find_circle(r->doc, r->arena);
-	return circle ? refuse_at(r, circle->at, "ipsets[%s]: the set contains itself", quoted(r, circle->name)) : ERR_NONE;
+	uint8_t *broken = arena_alloc(r->arena, r->doc->ipset_count + 1);
+	for (size_t i = 0; !e && i < value->count; i++) {
+		struct ipset *set = &r->doc->ipsets[i];
+		if (stands(r->ipsets, &value->members[i]))
+			e = ipset_read(r, &value->members[i], set);
+		else
+			broken[i] = BROKEN;
+		if (forgiven(r, &e)) {
+			broken[i] = BROKEN;
+			set->entry_count = 0;
+		}
+	}
+	return e ? e : circles_check(r, broken);
 }

@@ -66,9 +66,9 @@ static bool claim_parse(struct reading *r, struct bytes text, struct posture_cla
 
 static enum err posture_read(struct reading *r, const struct json_member *member, struct posture *posture)
 {
-	enum err e = read_list_of(r, &member->value, "postures", JSON_STRING);
 	posture->name = alias_trim(member->name);
 	posture->at = member->at;
+	enum err e = read_list_of(r, &member->value, "postures", JSON_STRING);
 	if (e)
 		return e;
 	if (!bytes_starts(posture->name, "posture:") || posture->name.len == 8)
@@ -87,8 +87,13 @@ static enum err posture_read(struct reading *r, const struct json_member *member
 enum err postures_read(struct reading *r, const struct json *value)
 {
 	enum err e = read_names(r, value, "postures", r->postures);
-	for (size_t i = 0; !e && i < value->count; i++)
+	for (size_t i = 0; !e && i < value->count; i++) {
+		if (name_is_broken(r->postures, alias_trim(value->members[i].name)))
+			continue;
 		e = posture_read(r, &value->members[i], &r->doc->postures[i]);
+		if (forgiven(r, &e))
+			name_break(r->postures, r->doc->postures[i].name);
+	}
 	return e;
 }
 
@@ -102,39 +107,46 @@ enum err posture_names_read(struct reading *r, const struct json *list, const ch
 	*out = ARENA_ARRAY(r->arena, uint32_t, list->count);
 	for (size_t i = 0; i < list->count; i++) {
 		struct bytes text = alias_trim(list->items[i].text);
-		uintptr_t number = (uintptr_t)table_find(r->postures, text);
-		if (!number)
+		uint32_t number = name_find(r->postures, text);
+		if (number == UINT32_MAX)
 			return refuse_at(r, list->items[i].at, "posture not found: %s", quoted(r, text));
-		(*out)[(*count)++] = (uint32_t)(number - 1);
+		(*out)[(*count)++] = number;
 	}
 	return ERR_NONE;
 }
 
-static enum err approvers_of(struct reading *r, const struct json *object, const char *name, struct auto_approver **list, size_t *count)
+static enum err approver_read(struct reading *r, const struct json_member *member, bool services, struct auto_approver *approver)
 {
+	struct bytes key = alias_trim(member->name);
+	approver->at = member->at;
+	if (services) {
+		approver->service = key;
+		if (!bytes_starts(key, "svc:") || key.len == 4)
+			return refuse_at(r, member->at, "autoApprovers: services are written svc:NAME");
+	} else if (prefix_parse(key, &approver->prefix)) {
+		return refuse_at(r, member->at, "%s: invalid prefix", quoted(r, key));
+	}
+	approver->prefix = prefix_masked(approver->prefix);
+	return member->value.kind == JSON_NULL ? ERR_NONE : aliases_read(r, &member->value, "autoApprovers", AT_APPROVER, &approver->who);
+}
+
+static enum err approvers_of(struct reading *r, const struct json *object, bool services, struct auto_approver **list, size_t *count)
+{
+	enum err e = ERR_NONE;
 	if (!object)
 		return ERR_NONE;
 	if (object->kind != JSON_OBJECT)
-		return refuse_at(r, object->at, "autoApprovers: %s: an object is wanted", name);
+		return refuse_at(r, object->at, "autoApprovers: %s: an object is wanted", services ? "services" : "routes");
 	*list = ARENA_ARRAY(r->arena, struct auto_approver, object->count);
-	for (size_t i = 0; i < object->count; i++) {
-		const struct json_member *member = &object->members[i];
+	for (size_t i = 0; !e && i < object->count; i++) {
 		struct auto_approver *approver = &(*list)[(*count)++];
-		struct bytes key = alias_trim(member->name);
-		enum err e;
-		approver->at = member->at;
-		if (!strcmp(name, "services")) {
-			approver->service = key;
-			if (!bytes_starts(key, "svc:") || key.len == 4)
-				return refuse_at(r, member->at, "autoApprovers: services are written svc:NAME");
-		} else if (prefix_parse(key, &approver->prefix)) {
-			return refuse_at(r, member->at, "%s: invalid prefix", quoted(r, key));
+		e = approver_read(r, &object->members[i], services, approver);
+		if (forgiven(r, &e)) {
+			*approver = (struct auto_approver){0};
+			(*count)--;
 		}
-		approver->prefix = prefix_masked(approver->prefix);
-		if (member->value.kind != JSON_NULL && (e = aliases_read(r, &member->value, "autoApprovers", AT_APPROVER, &approver->who)))
-			return e;
 	}
-	return read_room(r, object);
+	return e ? e : read_room(r, object);
 }
 
 enum err approvers_read(struct reading *r, const struct json *value)
@@ -143,10 +155,10 @@ enum err approvers_read(struct reading *r, const struct json *value)
 	const struct json *in[3];
 	struct document *doc = r->doc;
 	enum err e;
-	if ((e = read_fields(r, value, names, 3, false, in)) || (e = approvers_of(r, in[0], "routes", &doc->route_approvers, &doc->route_approver_count)) ||
+	if ((e = read_fields(r, value, names, 3, false, in)) || (e = approvers_of(r, in[0], false, &doc->route_approvers, &doc->route_approver_count)) ||
 	    (e = aliases_read(r, in[1], "exitNode", AT_APPROVER, &doc->exit_approvers)))
 		return e;
-	return approvers_of(r, in[2], "services", &doc->service_approvers, &doc->service_approver_count);
+	return approvers_of(r, in[2], true, &doc->service_approvers, &doc->service_approver_count);
 }
 
 static enum err pools_read(struct reading *r, const struct json *list, struct node_attr *attr)
@@ -195,8 +207,13 @@ enum err attrs_read(struct reading *r, const struct json *value)
 	if (e || !value)
 		return e;
 	r->doc->node_attrs = ARENA_ARRAY(r->arena, struct node_attr, value->count);
-	for (size_t i = 0; i < value->count; i++)
-		if ((e = attr_read(r, &value->items[i], &r->doc->node_attrs[r->doc->node_attr_count++])))
-			return e;
-	return ERR_NONE;
+	for (size_t i = 0; !e && i < value->count; i++) {
+		struct node_attr *attr = &r->doc->node_attrs[r->doc->node_attr_count++];
+		e = attr_read(r, &value->items[i], attr);
+		if (forgiven(r, &e)) {
+			*attr = (struct node_attr){0};
+			r->doc->node_attr_count--;
+		}
+	}
+	return e;
 }

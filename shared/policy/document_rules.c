@@ -118,23 +118,25 @@ static enum err acl_dsts_read(struct reading *r, const struct json *list, struct
 	struct target *all = ARENA_ARRAY(r->arena, struct target, list->count);
 	size_t *number = ARENA_ARRAY(r->arena, size_t, list->count);
 	struct table *seen = table_new();
+	size_t kept = 0;
 	rule->dst = ARENA_ARRAY(r->arena, struct target, list->count);
 	for (size_t i = 0; !e && i < list->count; i++) {
-		if ((e = acl_dst_read(r, &list->items[i], rule, proto, &all[i])))
-			break;
+		e = acl_dst_read(r, &list->items[i], rule, proto, &all[kept]);
+		if (forgiven(r, &e))
+			continue;
 		struct bytes name, ports;
 		split_last(alias_trim(list->items[i].text), &name, &ports);
 		uintptr_t known = (uintptr_t)table_find(seen, alias_trim(name));
-		number[i] = known ? known - 1 : rule->dst_count;
+		number[kept++] = known ? known - 1 : rule->dst_count;
 		if (known)
 			continue;
-		rule->dst[rule->dst_count++].alias = all[i].alias;
+		rule->dst[rule->dst_count++].alias = all[kept - 1].alias;
 		table_put(seen, alias_trim(name), (void *)(uintptr_t)rule->dst_count);
 	}
 	table_free(&seen);
 	if (e)
 		return e;
-	join(r, rule, all, number, list->count);
+	join(r, rule, all, number, kept);
 	order(r, rule);
 	return ERR_NONE;
 }
@@ -143,6 +145,8 @@ static enum err postures_of(struct reading *r, const struct json *list, struct r
 {
 	if (list)
 		return posture_names_read(r, list, "srcPosture", &rule->postures, &rule->posture_count);
+	if (r->default_broken)
+		return refuse_at(r, rule->at, "defaultSrcPosture is not understood");
 	rule->postures = r->default_postures;
 	rule->posture_count = r->default_posture_count;
 	return ERR_NONE;
@@ -182,8 +186,12 @@ enum err acls_read(struct reading *r, const struct json *value)
 	enum err e = read_rules(r, value, "acls");
 	if (!e)
 		e = check_count(r, value);
-	for (size_t i = 0; !e && i < value->count; i++)
-		e = acl_read(r, &value->items[i], &r->doc->rules[r->grant_count + i]);
+	for (size_t i = 0; !e && i < value->count; i++) {
+		struct rule *rule = &r->doc->rules[r->grant_count + i];
+		e = acl_read(r, &value->items[i], rule);
+		if (forgiven(r, &e))
+			*rule = (struct rule){.at = rule->at, .end = rule->end};
+	}
 	return e;
 }
 
@@ -287,12 +295,12 @@ static enum err vias_read(struct reading *r, const struct json *list, struct rul
 	rule->via = ARENA_ARRAY(r->arena, uint32_t, list->count);
 	for (size_t i = 0; i < list->count; i++) {
 		struct bytes text = alias_trim(list->items[i].text);
-		uintptr_t number = (uintptr_t)table_find(r->tags, text);
+		uint32_t number = name_find(r->tags, text);
 		if (!bytes_starts(text, "tag:"))
 			return refuse_at(r, list->items[i].at, "via can only be a tag");
-		if (!number)
+		if (number == UINT32_MAX)
 			return refuse_at(r, list->items[i].at, "tag %s not found", quoted(r, text));
-		rule->via[rule->via_count++] = (uint32_t)(number - 1);
+		rule->via[rule->via_count++] = number;
 	}
 	return ERR_NONE;
 }
@@ -333,7 +341,11 @@ enum err grants_read(struct reading *r, const struct json *value)
 	enum err e = read_rules(r, value, "grants");
 	if (!e)
 		e = check_count(r, value);
-	for (size_t i = 0; !e && i < value->count; i++)
-		e = grant_read(r, &value->items[i], &r->doc->rules[i]);
+	for (size_t i = 0; !e && i < value->count; i++) {
+		struct rule *rule = &r->doc->rules[i];
+		e = grant_read(r, &value->items[i], rule);
+		if (forgiven(r, &e))
+			*rule = (struct rule){.is_grant = true, .at = rule->at, .end = rule->end};
+	}
 	return e;
 }

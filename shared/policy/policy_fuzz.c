@@ -102,12 +102,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct roll roll = {
 		.users = roll_users, .user_count = USERS, .nodes = slots, .node_count = roll_of(&dice, NODES_MAX), .domains = &domain, .domain_count = 1};
 	struct document *document;
-	struct diag why = {0};
+	struct lapses lapses;
 	for (size_t i = 0; i < roll.node_count; i++) {
 		make_node(arena, &dice, &nodes[i], i);
 		slots[i].node = i % 9 == 8 ? NULL : &nodes[i];
 	}
-	if (!document_read(arena, text, &around, &document, &why)) {
+	/* Refused ones too: what is left of them must mean something. */
+	if (!document_read_stored(arena, text, &around, &document, &lapses, NULL)) {
 		struct policy *policy = policy_compile(document, &roll);
 		for (uint32_t slot = 0; slot < roll.node_count; slot++)
 			must_hold(policy, arena, slot);

@@ -17,6 +17,21 @@ enum err refuse_at(struct reading *r, struct place at, const char *format, ...)
 	return ERR_MALFORMED;
 }
 
+static bool is_before(const struct diag *a, const struct diag *b)
+{
+	return a->line != b->line ? a->line < b->line : a->column < b->column;
+}
+
+bool forgiven(struct reading *r, enum err *e)
+{
+	if (!*e || is_strict(r))
+		return false;
+	if (!r->lapses->count++ || is_before(r->why, &r->lapses->first))
+		r->lapses->first = *r->why;
+	*e = ERR_NONE;
+	return true;
+}
+
 enum err read_fields(struct reading *r, const struct json *object, const char *const *names, size_t count, bool remarks, const struct json **out)
 {
 	if (object->kind != JSON_OBJECT)
@@ -63,7 +78,8 @@ enum err read_list_of(struct reading *r, const struct json *value, const char *n
 		return ERR_NONE;
 	if (value->kind != JSON_LIST)
 		return refuse_at(r, value->at, "%s: a list is wanted, not %s", name, kind_text(value->kind));
-	for (size_t i = 0; i < value->count; i++)
+	/* Of objects each tells itself what it is not. */
+	for (size_t i = 0; i < value->count && (is_strict(r) || item != JSON_OBJECT); i++)
 		if (value->items[i].kind != item)
 			return refuse_at(r, value->items[i].at, "%s: %s is wanted, not %s", name, kind_text(item), kind_text(value->items[i].kind));
 	return read_room(r, value);

@@ -18,8 +18,12 @@ struct reading {
 	struct diag *why;
 	struct table *groups, *tags, *hosts, *ipsets, *postures; /* name -> number + 1 */
 	struct table *domains;
-	struct bytes owned; /* the tag whose owners are read */
-	size_t entries;     /* of all lists so far */
+	struct bytes owned;    /* the tag whose owners are read */
+	size_t entries;        /* of all lists so far */
+	struct lapses *lapses; /* NULL: strict */
+	uint32_t nobody;       /* 1 + number of the group without users that undefined ones mean; 0: none yet */
+	bool default_broken;   /* defaultSrcPosture is not understood */
+	bool groups_unsure;    /* a name that is no group may be one that was lost */
 	size_t grant_count;
 	uint32_t *default_postures;
 	size_t default_posture_count;
@@ -47,6 +51,13 @@ static inline const char *quoted(struct reading *r, struct bytes text)
 {
 	return quote(r->arena, text);
 }
+
+static inline bool is_strict(const struct reading *r)
+{
+	return !r->lapses;
+}
+/* A lenient reading notes the fault and goes on: *e is ERR_NONE, and what had it must count for nothing. False: there is none, or the reading is strict. */
+bool forgiven(struct reading *r, enum err *e);
 
 /* Members of an object by name, without regard to case: out[i] is the value of names[i], NULL when absent or null. Others are refused, as is one that is there
  * twice; with `remarks` those that begin with # are passed over. */
@@ -79,8 +90,15 @@ bool split_last(struct bytes text, struct bytes *before, struct bytes *after);
 /* Numbers all names of the file and of the surroundings. Raises nothing: faults are told when their part is read. */
 void names_index(struct reading *r, const struct json *groups, const struct json *owners, const struct json *hosts, const struct json *ipsets,
 		 const struct json *postures);
+/* A name that a lenient reading gives up: all that use it do not know it. */
+#define NAME_BROKEN ((void *)UINTPTR_MAX)
+void name_break(struct table *names, struct bytes name);
+void names_break(struct table *names, const struct json *object);
+bool name_is_broken(const struct table *names, struct bytes name);
+/* Number of a name, or UINT32_MAX. */
+uint32_t name_find(const struct table *names, struct bytes name);
 /* An object whose names, trimmed, are those that the table has. */
-MUST_USE enum err read_names(struct reading *r, const struct json *object, const char *name, const struct table *table);
+MUST_USE enum err read_names(struct reading *r, const struct json *object, const char *name, struct table *table);
 MUST_USE enum err groups_read(struct reading *r, const struct json *value);
 MUST_USE enum err owners_read(struct reading *r, const struct json *value);
 MUST_USE enum err hosts_read(struct reading *r, const struct json *value);
@@ -95,6 +113,7 @@ MUST_USE enum err app_read(struct reading *r, const struct json *value, bool gra
 MUST_USE enum err ssh_read(struct reading *r, const struct json *value);
 MUST_USE enum err tests_read(struct reading *r, const struct json *value);
 MUST_USE enum err ssh_tests_read(struct reading *r, const struct json *value);
+MUST_USE enum err derp_read(struct reading *r, const struct json *value);
 /* Names of postures as numbers. */
 MUST_USE enum err posture_names_read(struct reading *r, const struct json *list, const char *name, uint32_t **out, size_t *count);
 
