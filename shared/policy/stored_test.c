@@ -180,7 +180,8 @@ static void a_text_that_is_accepted_is_read_the_same(void **state)
 											   "\"autoApprovers\": {\"routes\": {\"10.0.0.0/8\": "
 											   "[\"tag:router\"]}, \"exitNode\": [\"tag:exit\"]},"
 											   "\"tests\": [{\"src\": \"odin@example.com\", \"accept\": "
-											   "[\"tag:server:22\"]}], \"derpMap\": {\"a\": 1}, \"disableIPv4\": "
+											   "[\"tag:server:22\"]}], \"derpMap\": {\"Regions\": {\"1\": null}}, "
+											   "\"disableIPv4\": "
 											   "true"),
 	};
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
