@@ -20,6 +20,7 @@ struct published_keys {
 };
 
 struct asks;
+struct charters;
 struct online;
 struct rate;
 struct reports;
@@ -37,7 +38,7 @@ struct coordinator_options {
 	int64_t connections_most, request_ms, session_idle_ms;
 	int64_t register_per_minute, requests_per_minute, handshakes_per_minute, refusals_per_minute, admin_per_minute;
 	int64_t keepalive_ms, first_frame_ms, report_gather_ms;
-	int64_t presence_grace_ms, ephemeral_inactivity_ms, sweep_ms;
+	int64_t presence_grace_ms, ephemeral_inactivity_ms, sweep_ms, audits_kept_ms;
 	int64_t login_lifetime_ms, login_hold_ms;
 	int64_t probe_interval_ms, probe_timeout_ms;
 	bool relay_insecure_for_tests;
@@ -72,6 +73,7 @@ struct coordinator {
 	unsigned checks_open;    /* SSH connections that are judged */
 	unsigned approvals_open; /* of routes by the policy, that are under way */
 	struct asks *asks;
+	struct charters *charters;
 	struct sweep *sweep; /* first worker only, as the next */
 	struct routers *routers;
 	struct list sessions[SESSION_STATES];

@@ -47,6 +47,7 @@ const struct option coordinator_option_table[] = {
 	{"ephemeral.inactivity", OPTION_DURATION, AT(ephemeral_inactivity_ms), "2m", SECONDS(1), DAYS(365), NULL, "A silent ephemeral node is removed after."},
 	{"sweep.interval", OPTION_DURATION, AT(sweep_ms), "1s", 100, MINUTES(5), NULL,
 	 "Expiry, ephemeral nodes and the journal are looked at this often, by one coordinator at a time."},
+	{"audits.keep", OPTION_DURATION, AT(audits_kept_ms), "400d", 0, DAYS(3650), NULL, "Audits older than that are removed. 0: never."},
 	{"routes.probe_interval", OPTION_DURATION, AT(probe_interval_ms), "10s", 0, MINUTES(60), NULL,
 	 "Routers of a route that has several are asked this often whether they answer, by each coordinator. 0: never."},
 	{"routes.probe_timeout", OPTION_DURATION, AT(probe_timeout_ms), "5s", 100, MINUTES(1), NULL,

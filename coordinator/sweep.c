@@ -5,10 +5,9 @@
 #include "act.h"
 #include "duty.h"
 #include "log.h"
-#include "logins.h"
 #include "nodes.h"
 #include "online.h"
-#include "sshchecks.h"
+#include "prune.h"
 
 enum {
 	BATCH_MAX = 500,    /* nodes per look and transaction: the next look takes the rest */
@@ -16,6 +15,7 @@ enum {
 	PRUNE_EVERY_MS = 60000,
 	JOURNAL_AGE_MS = 24 * 3600 * 1000,
 	JOURNAL_LINES = 100000,
+	AUDITS_MOST = 20000,                /* at a time */
 	LOGINS_KEPT_MS = 3600 * 1000,       /* so long their pages tell what became of them */
 	SIGNINS_KEPT_MS = 168 * 3600 * 1000 /* no SSH rule remembers longer */
 };
@@ -140,25 +140,29 @@ static void on_silent(void *context, enum err e, const struct nodes_due *due, si
 	sweep_answered(s);
 }
 
+struct pruning {
+	struct sweep *sweep;
+	struct subject subject;
+	const char *event;
+};
+
 static void on_pruned(void *context, enum err e, uint64_t removed)
 {
+	struct pruning *pruning = context;
+
 	if (!e && removed)
-		log_info(SUBJECT("journal"), "journal pruned", F_UINT("lines", removed));
-	sweep_answered(context);
+		log_info(pruning->subject, pruning->event, F_UINT("rows", removed));
+	sweep_answered(pruning->sweep);
+	free(pruning);
 }
 
-static void on_logins_pruned(void *context, enum err e, uint64_t removed)
+static struct pruning *pruning_new(struct sweep *s, struct subject subject, const char *event)
 {
-	if (!e && removed)
-		log_info(SUBJECT("login"), "old logins removed", F_UINT("logins", removed));
-	sweep_answered(context);
-}
+	struct pruning *pruning = x_alloc(sizeof *pruning);
 
-static void on_checks_pruned(void *context, enum err e, uint64_t removed)
-{
-	if (!e && removed)
-		log_info(SUBJECT("sshcheck"), "old checks removed", F_UINT("checks", removed));
-	sweep_answered(context);
+	*pruning = (struct pruning){s, subject, event};
+	s->out++;
+	return pruning;
 }
 
 /* Spread over processes: not all look in the same millisecond. */
@@ -184,10 +188,11 @@ static void on_prune(void *context)
 {
 	struct sweep *s = context;
 
-	s->out += 3;
-	duty_prune_journal(s->c->pg, JOURNAL_AGE_MS, JOURNAL_LINES, on_pruned, s);
-	logins_prune(s->c->pg, LOGINS_KEPT_MS, on_logins_pruned, s);
-	sshchecks_prune(s->c->pg, LOGINS_KEPT_MS, SIGNINS_KEPT_MS, on_checks_pruned, s);
+	prune_journal(s->c->pg, JOURNAL_AGE_MS, JOURNAL_LINES, on_pruned, pruning_new(s, SUBJECT("journal"), "journal pruned"));
+	prune_logins(s->c->pg, LOGINS_KEPT_MS, on_pruned, pruning_new(s, SUBJECT("login"), "old logins removed"));
+	prune_sshchecks(s->c->pg, LOGINS_KEPT_MS, SIGNINS_KEPT_MS, on_pruned, pruning_new(s, SUBJECT("sshcheck"), "old checks removed"));
+	if (s->c->options->audits_kept_ms)
+		prune_audits(s->c->pg, s->c->options->audits_kept_ms, AUDITS_MOST, on_pruned, pruning_new(s, SUBJECT("audits"), "old audits removed"));
 	set_soon(&s->prune, PRUNE_EVERY_MS);
 }
 

@@ -1,4 +1,4 @@
-/* Changes that time makes: node keys expire, silent ephemeral nodes go, the journal is pruned.
+/* Changes that time makes: node keys expire, silent ephemeral nodes go, journal, logins, SSH checks and audits are pruned.
  * Not timers per node: a look each second, by whichever coordinator gets the duty; what it dies over, the next does.
  * The first worker of each coordinator owns one. */
 #ifndef SWEEP_H

@@ -6,14 +6,10 @@
 
 #include "tx.h"
 
-/* Numbers stay: those of the journal and of logins stand in functions of the database. */
+/* Numbers stay: those of prune.h stand in functions of the database. */
 enum duty { DUTY_NONE, DUTY_EXPIRY, DUTY_EPHEMERAL, DUTY_JOURNAL, DUTY_LOGINS, DUTY_ROUTES, DUTY_CHECKS, DUTY_ATTRIBUTES };
 
 /* First statement of a TX_WRITE: the whole fails with ERR_AGAIN when another process does this duty for this tailnet right now. */
 void duty_take(struct tx *tx, enum duty duty);
-
-/* Prunes journal lines of all tailnets that are older than age_ms or more than `lines` generations behind. ERR_AGAIN: somebody else is at it. */
-typedef void (*duty_fn)(void *context, enum err e, uint64_t removed);
-void duty_prune_journal(struct pg *pg, int64_t age_ms, uint64_t lines, duty_fn on_done, void *context);
 
 #endif

@@ -11,6 +11,7 @@
 #include "duty.h"
 #include "log.h"
 #include "nodes.h"
+#include "prune.h"
 #include "relays.h"
 #include "store_fixture.h"
 #include "users.h"
@@ -194,13 +195,13 @@ static void pruning_keeps_the_last_line(void **state)
 	(void)state;
 	for (uint8_t i = 1; i < 6; i++)
 		join(i);
-	duty_prune_journal(writer, 3600000, 2, on_pruned, &t);
+	prune_journal(writer, 3600000, 2, on_pruned, &t);
 	assert_true(fixture_wait(loop, &t.done, 10000));
 	assert_int_equal(t.e, ERR_NONE);
 	assert_string_equal(fixture_sql(fx, "SELECT count(*) FROM fleetscale.journal WHERE tailnet_id > 0"), "2");
 	t.done = false;
 	fixture_sql(fx, "UPDATE fleetscale.journal SET at = now() - interval '2 hours'");
-	duty_prune_journal(writer, 3600000, 1000, on_pruned, &t);
+	prune_journal(writer, 3600000, 1000, on_pruned, &t);
 	assert_true(fixture_wait(loop, &t.done, 10000));
 	assert_string_equal(fixture_sql(fx, "SELECT count(*) FROM fleetscale.journal WHERE tailnet_id > 0"), "1");
 	struct taken now = census(tailnet);

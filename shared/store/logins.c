@@ -189,27 +189,3 @@ size_t logins_read(struct tx *tx, unsigned statement, struct arena *arena, struc
 		rows_login(tx, statement, i, arena, &(*out)[i]);
 	return count;
 }
-
-/* --- what time does ------------------------------------------------------------------------------------------------------------------------------------ */
-
-struct prune {
-	logins_pruned_fn on_pruned;
-	void *context;
-};
-
-static void on_pruned(void *context, enum err e, struct tx *tx, const struct diag *why)
-{
-	struct prune prune = *(struct prune *)context;
-	(void)why;
-	prune.on_pruned(prune.context, e, e ? 0 : tx_u64(tx, 0, 0, 0));
-}
-
-void logins_prune(struct pg *pg, int64_t kept_ms, logins_pruned_fn pruned, void *context)
-{
-	struct tx *tx = tx_begin(pg, 0, TX_LOOKUP);
-	struct prune *prune = ARENA_NEW(tx_arena(tx), struct prune);
-	*prune = (struct prune){pruned, context};
-	tx_arg_i64(tx, kept_ms);
-	tx_add(tx, "SELECT fleetscale.logins_prune($1)");
-	tx_run(tx, on_pruned, prune);
-}

@@ -44,8 +44,4 @@ void logins_make_up(struct tx *tx, const struct login_id *id, const struct login
 unsigned logins_page(struct tx *tx, uint64_t after, unsigned limit); /* those that wait for this tailnet alone, by id, behind `after` */
 size_t logins_read(struct tx *tx, unsigned statement, struct arena *arena, struct login **out);
 
-/* Removes those that ended longer ago than that. ERR_AGAIN: somebody else is at it. */
-typedef void (*logins_pruned_fn)(void *context, enum err e, uint64_t removed);
-void logins_prune(struct pg *pg, int64_t kept_ms, logins_pruned_fn on_pruned, void *context);
-
 #endif

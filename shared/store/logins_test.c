@@ -10,6 +10,7 @@
 
 #include "logins.h"
 #include "nodes_fixture.h"
+#include "prune.h"
 
 enum { LIFETIME_MS = 900000, MOST = 100 };
 
@@ -386,7 +387,7 @@ static void old_ones_are_removed(void **state)
 	(void)state;
 	begin(2);
 	fixture_sql(fx, "UPDATE fleetscale.logins SET ends = now() - interval '2 hours' WHERE machine_key = decode(repeat('01', 32), 'hex')");
-	logins_prune(pg, 3600000, on_pruned, &p);
+	prune_logins(pg, 3600000, on_pruned, &p);
 	assert_true(fixture_wait(loop, &p.done, 10000));
 	assert_int_equal(p.e, ERR_NONE);
 	assert_int_equal(p.removed, 1);

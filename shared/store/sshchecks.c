@@ -155,28 +155,3 @@ int64_t sshchecks_read_signin(const struct tx *tx, unsigned statement)
 {
 	return tx_rows(tx, statement) ? tx_i64(tx, statement, 0, 0) : -1;
 }
-
-/* --- what time does --------------------------------------------------------------------------------------------------------------------------------------- */
-
-struct prune {
-	sshchecks_pruned_fn on_pruned;
-	void *context;
-};
-
-static void on_pruned(void *context, enum err e, struct tx *tx, const struct diag *why)
-{
-	struct prune prune = *(struct prune *)context;
-	(void)why;
-	prune.on_pruned(prune.context, e, e ? 0 : tx_u64(tx, 0, 0, 0));
-}
-
-void sshchecks_prune(struct pg *pg, int64_t kept_ms, int64_t remembered_ms, sshchecks_pruned_fn pruned, void *context)
-{
-	struct tx *tx = tx_begin(pg, 0, TX_LOOKUP);
-	struct prune *prune = ARENA_NEW(tx_arena(tx), struct prune);
-	*prune = (struct prune){pruned, context};
-	tx_arg_i64(tx, kept_ms);
-	tx_arg_i64(tx, remembered_ms);
-	tx_add(tx, "SELECT fleetscale.ssh_checks_prune($1, $2)");
-	tx_run(tx, on_pruned, prune);
-}

@@ -47,8 +47,4 @@ size_t sshchecks_read(struct tx *tx, unsigned statement, struct arena *arena, st
 unsigned sshchecks_signin(struct tx *tx, uint64_t node);
 int64_t sshchecks_read_signin(const struct tx *tx, unsigned statement);
 
-/* Removes checks that ended longer ago than kept_ms, and sign-ins older than remembered_ms. ERR_AGAIN: somebody else is at it. */
-typedef void (*sshchecks_pruned_fn)(void *context, enum err e, uint64_t removed);
-void sshchecks_prune(struct pg *pg, int64_t kept_ms, int64_t remembered_ms, sshchecks_pruned_fn on_pruned, void *context);
-
 #endif
