@@ -122,10 +122,16 @@ class Node(Actor):
         super().__init__(machine, name)
         self.views = []
         self.failures = []
+        self.banners = []  # what SSH servers say to logins from here
+        self.recorded = []  # sessions that SSH servers record here
 
     def on_event(self, said):
         if said["event"] == "view":
             self.views.append((said["t"], said["view"]))
+        elif said["event"] == "ssh_banner":
+            self.banners.append(said)
+        elif said["event"] == "recorded":
+            self.recorded.append(said["text"])
         else:
             self.failures.append(said)
 

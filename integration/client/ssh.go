@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"time"
 
@@ -19,8 +21,9 @@ import (
 // SSH: the client's own server runs in a node; another node logs in there.
 
 func init() {
-	operations["ssh_server"] = sshServer
+	operations["ssh_rules"] = sshRules
 	operations["ssh"] = sshLogin
+	operations["ssh_recorder"] = sshRecorder
 }
 
 // beChild: the SSH server starts this program again, as the user who logs in.
@@ -40,16 +43,28 @@ func beChild() {
 	os.Exit(0)
 }
 
-// sshServer switches the node's SSH server on, or off.
-func sshServer(name string, args json.RawMessage) (object, error) {
-	n, a, err := nodeArgs[struct {
-		On bool `json:"on"`
-	}](name, args)
+// sshRules tells by which rules the node's SSH server judges at this moment.
+func sshRules(name string, _ json.RawMessage) (object, error) {
+	n, err := findNode(name)
 	if err != nil {
 		return nil, err
 	}
-	_, err = n.local.EditPrefs(context.Background(), &ipn.MaskedPrefs{Prefs: ipn.Prefs{RunSSH: a.On}, RunSSHSet: true})
-	return nil, err
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	bus, err := n.local.WatchIPNBus(ctx, ipn.NotifyInitialNetMap)
+	if err != nil {
+		return nil, err
+	}
+	defer bus.Close()
+	for {
+		said, err := bus.Next()
+		if err != nil {
+			return nil, err
+		}
+		if said.NetMap != nil {
+			return object{"policy": said.NetMap.SSHPolicy}, nil
+		}
+	}
 }
 
 // sshLogin runs a command at another node. What the server says before it lets in comes as "ssh_banner" events, for somebody may have to act on it;
@@ -106,4 +121,26 @@ func sshLogin(name string, args json.RawMessage) (object, error) {
 	}
 	return object{"connected": true, "in": true, "ran": true, "status": status, "banner": said,
 		"stdout": stdout.String(), "stderr": stderr.String()}, nil
+}
+
+// sshRecorder takes recordings of sessions, in the older of the two forms, which servers of both releases fall back to: a "recorded" event for each.
+func sshRecorder(name string, _ json.RawMessage) (object, error) {
+	n, err := findNode(name)
+	if err != nil {
+		return nil, err
+	}
+	l, err := n.server.Listen("tcp", ":80")
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /record", func(w http.ResponseWriter, r *http.Request) {
+		text, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+		if err != nil {
+			return
+		}
+		event("recorded", name, object{"text": string(text)})
+	})
+	go http.Serve(l, mux)
+	return nil, nil
 }
