@@ -280,6 +280,7 @@ void views_follow(struct views *v, const struct snapshot *s)
 	bool anew = rules_follow(v->rules, s);
 	if (v->version == s->version)
 		return;
+	relaymap_follow(&v->rules->relays, s, v->rules->document, v->rules->read);
 	if (v->rules->state == RULES_OPEN)
 		follow_open(v, s);
 	if (v->rules->state == RULES_COMPILED && anew)

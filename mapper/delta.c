@@ -102,6 +102,6 @@ enum err delta_compute(struct delta *d, const struct snapshot *s, const struct v
 		for (; look; look &= look - 1)
 			judge(d, s, now, word * 64 + (uint32_t)__builtin_ctzll(look));
 	}
-	d->sections = (s->settings_moved > version ? SECTION_SETTINGS : 0) | (s->relays_moved > version ? SECTION_RELAYS : 0);
+	d->sections = (s->settings_moved > version ? SECTION_SETTINGS : 0) | (now->rules->relays.moved > version ? SECTION_RELAYS : 0);
 	return ERR_NONE;
 }

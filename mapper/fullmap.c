@@ -87,7 +87,7 @@ static void write_head(struct jsonw *w, const struct snapshot *s, struct class c
 		jsonw_object_end(w);
 	}
 	nodejson_self(w, "Node", s, rules, slot, features);
-	sections_write(w, s, SECTIONS_ALL, features);
+	sections_write(w, s, &rules->relays, SECTIONS_ALL, features);
 	rules_write_filter(rules, w, s, slot);
 	rules_write_ssh(rules, w, s, slot);
 	jsonw_bool(w, "CollectServices", false);

@@ -37,6 +37,7 @@ void rules_free(struct rules **rules)
 	buffer_clear(&r->text);
 	bitset_clear(&r->no_ip4);
 	moves_clear(&r->flips);
+	relaymap_clear(&r->relays);
 	free(r->sources);
 	free(r->own);
 	free(r);

@@ -8,6 +8,7 @@
 #include "jsonw.h"
 #include "moves.h"
 #include "policy.h"
+#include "relaymap.h"
 #include "snapshot.h"
 
 enum rules_state {
@@ -45,6 +46,7 @@ struct rules {
 	uint32_t own_room;
 	struct bitset no_ip4; /* slots of nodes without IPv4 (attribute disable-ipv4) */
 	struct moves flips;   /* when a slot entered or left it */
+	struct relaymap relays;
 	size_t history;
 };
 

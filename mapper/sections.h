@@ -4,7 +4,7 @@
 #define SECTIONS_H
 
 #include "jsonw.h"
-#include "snapshot.h"
+#include "relaymap.h"
 
 enum section {
 	SECTION_RELAYS = 1 << 0,
@@ -13,6 +13,6 @@ enum section {
 };
 
 /* features: what the reader's band understands. */
-void sections_write(struct jsonw *w, const struct snapshot *s, unsigned sections, unsigned features);
+void sections_write(struct jsonw *w, const struct snapshot *s, const struct relaymap *relays, unsigned sections, unsigned features);
 
 #endif

@@ -541,10 +541,7 @@ void snapshot_set_relays(struct snapshot *s, struct body *relays)
 	body_take(relays);
 	body_drop(&s->relays);
 	s->relays = relays;
-	if (same)
-		return;
-	s->relays_moved = s->version + 1;
-	s->pending = true;
+	s->pending |= !same;
 }
 
 uint64_t snapshot_close(struct snapshot *s)

@@ -57,12 +57,12 @@ struct snapshot {
 		bool file_sharing, ssh, auto_update, random_client_port, client_logs;
 		int64_t key_lifetime_ms; /* 0: for ever */
 	} features;
-	bool suspended;                        /* its nodes see nobody */
-	struct body *dns[2];                   /* DNSConfig as JSON text: for readers that do not know UseWithExitNode, and for those that do */
-	struct body *relays;                   /* DERPMap as JSON text; NULL before the first reading */
-	uint64_t settings_moved, relays_moved; /* versions */
-	struct body *policy;                   /* its text; NULL: none */
-	struct bytes *domains;                 /* one block */
+	bool suspended;          /* its nodes see nobody */
+	struct body *dns[2];     /* DNSConfig as JSON text: for readers that do not know UseWithExitNode, and for those that do */
+	struct body *relays;     /* DERPMap as JSON text; NULL before the first reading */
+	uint64_t settings_moved; /* version */
+	struct body *policy;     /* its text; NULL: none */
+	struct bytes *domains;   /* one block */
 	size_t domain_count;
 	uint64_t replaced;     /* counts rows that took the place of others: who borrows rows looks here */
 	uint64_t policy_moved; /* version: text, domains, outer groups */

@@ -31,8 +31,6 @@ static void write_node(struct jsonw *w, const struct relay_node *node, unsigned 
 
 static void write_region(struct jsonw *w, const struct relay_region *region)
 {
-	char id[U64_DIGITS_MAX];
-	jsonw_key(w, bytes_of(id, text_put_u64(id, region->id)));
 	jsonw_object(w, NULL);
 	jsonw_uint(w, "RegionID", region->id);
 	jsonw_text(w, "RegionCode", region->code);
@@ -53,6 +51,17 @@ static void write_region(struct jsonw *w, const struct relay_region *region)
 	jsonw_object_end(w);
 }
 
+enum err derpmap_encode_region(const struct relay_region *region, struct buffer *out)
+{
+	size_t before = out->len;
+	struct jsonw w;
+	jsonw_start(&w, out);
+	write_region(&w, region);
+	if (jsonw_end(&w))
+		buffer_cut(out, before);
+	return jsonw_end(&w);
+}
+
 enum err derpmap_encode(const struct relay_region *regions, size_t count, struct buffer *out)
 {
 	size_t before = out->len;
@@ -60,9 +69,13 @@ enum err derpmap_encode(const struct relay_region *regions, size_t count, struct
 	jsonw_start(&w, out);
 	jsonw_object(&w, NULL);
 	jsonw_object(&w, "Regions");
-	for (size_t i = 0; i < count; i++)
-		if (regions[i].node_count)
-			write_region(&w, &regions[i]);
+	for (size_t i = 0; i < count; i++) {
+		char id[U64_DIGITS_MAX];
+		if (!regions[i].node_count)
+			continue;
+		jsonw_key(&w, bytes_of(id, text_put_u64(id, regions[i].id)));
+		write_region(&w, &regions[i]);
+	}
 	jsonw_object_end(&w);
 	jsonw_bool(&w, "omitDefaultRegions", true);
 	jsonw_object_end(&w);

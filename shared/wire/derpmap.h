@@ -25,6 +25,8 @@ struct relay_region {
 	size_t node_count;
 };
 
+/* Appends one region's object. */
+MUST_USE enum err derpmap_encode_region(const struct relay_region *region, struct buffer *out);
 /* Appends a DERPMap object. Regions without nodes are left out. */
 MUST_USE enum err derpmap_encode(const struct relay_region *regions, size_t count, struct buffer *out);
 

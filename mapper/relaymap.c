@@ -1,0 +1,267 @@
+#include "relaymap.h"
+
+#include <stdlib.h>
+
+#include "bitset.h"
+#include "derpmap.h"
+#include "hujson.h"
+#include "text.h"
+
+enum { TEXT_MAX = 16 << 20 };
+
+/* A region on its way into the map. */
+struct entry {
+	unsigned id;
+	bool no_home, held, own; /* own: not as the installation has it */
+	struct bytes text;
+};
+
+struct merge {
+	struct arena *arena;
+	struct json installation;
+	struct entry *base; /* regions of the installation */
+	size_t base_count;
+	struct entry *list;
+	size_t count;
+	struct bitset in; /* ids in the list */
+};
+
+static void forget_own(struct relaymap *m)
+{
+	for (size_t i = 0; i < m->own_count; i++)
+		body_drop(&m->own[i].text);
+	free(m->own);
+	m->own = NULL;
+	m->own_count = m->held = 0;
+}
+
+void relaymap_clear(struct relaymap *m)
+{
+	forget_own(m);
+	body_drop(&m->shown);
+	body_drop(&m->of);
+	*m = (struct relaymap){0};
+}
+
+/* ---- what there is ---- */
+
+static bool is_true(const struct json *object, const char *name)
+{
+	const struct json *value = hujson_find(object, name);
+	return value && value->kind == JSON_BOOL && value->truth;
+}
+
+/* The installation's map is our own text: what cannot be read in it is none. */
+static void read_installation(struct merge *g, const struct snapshot *s)
+{
+	const struct json *regions = NULL;
+	if (hujson_parse(g->arena, body_bytes(s->relays), &g->installation, NULL) == ERR_NONE && g->installation.kind == JSON_OBJECT)
+		regions = hujson_find(&g->installation, "Regions");
+	size_t count = regions && regions->kind == JSON_OBJECT ? regions->count : 0;
+	g->base = ARENA_ARRAY(g->arena, struct entry, count + 1);
+	for (size_t i = 0; i < count; i++) {
+		const struct json *value = &regions->members[i].value;
+		uint64_t id;
+		if (value->kind == JSON_OBJECT && !text_parse_u64(regions->members[i].name, DERP_REGION_ID_MAX, &id))
+			g->base[g->base_count++] =
+				(struct entry){.id = (unsigned)id, .no_home = is_true(value, "NoMeasureNoHome"), .text = hujson_compact(g->arena, value)};
+	}
+}
+
+static void add(struct merge *g, struct entry entry)
+{
+	if (bitset_has(&g->in, entry.id))
+		return;
+	bitset_add(&g->in, entry.id);
+	g->list[g->count++] = entry;
+}
+
+static struct bytes region_text(struct merge *g, const struct derp_region *region)
+{
+	struct relay_node *nodes = ARENA_ARRAY(g->arena, struct relay_node, region->node_count + 1);
+	for (size_t i = 0; i < region->node_count; i++) {
+		const struct derp_node *n = &region->nodes[i];
+		nodes[i] = (struct relay_node){n->name, n->host_name, n->cert_name,          n->ipv4,      n->ipv6, n->stun_port,
+					       n->port, n->stun_only, n->insecure_for_tests, n->can_port80};
+	}
+	struct relay_region full = {region->id, region->code,      region->name, region->latitude, region->longitude, region->no_measure_no_home,
+				    nodes,      region->node_count};
+	struct buffer text;
+	buffer_init(&text, TEXT_MAX);
+	struct bytes copy = derpmap_encode_region(&full, &text) ? BYTES_NONE : arena_copy(g->arena, buffer_bytes(&text));
+	buffer_clear(&text);
+	return copy;
+}
+
+static bool is_named(const struct derp_section *derp, unsigned id)
+{
+	for (size_t i = 0; i < derp->region_count; i++)
+		if (derp->regions[i].id == id)
+			return true;
+	return false;
+}
+
+static bool has_home(const struct merge *g)
+{
+	for (size_t i = 0; i < g->count; i++)
+		if (!g->list[i].no_home)
+			return true;
+	return false;
+}
+
+/* What the policy wants shown; without one, or when nobody could be at home in it, the installation's. */
+static void want(struct merge *g, const struct derp_section *derp)
+{
+	for (size_t i = 0; derp && i < derp->region_count; i++) {
+		const struct derp_region *region = &derp->regions[i];
+		struct bytes text = region->removed ? BYTES_NONE : region_text(g, region);
+		if (text.len)
+			add(g, (struct entry){.id = region->id, .no_home = region->no_measure_no_home, .own = true, .text = text});
+	}
+	for (size_t i = 0; i < g->base_count; i++)
+		if (!derp || (!derp->omit_default && !is_named(derp, g->base[i].id)))
+			add(g, g->base[i]);
+	if (!derp || has_home(g))
+		return;
+	g->count = 0;
+	bitset_clear(&g->in);
+	want(g, NULL);
+}
+
+/* ---- what may not go yet ---- */
+
+static void homes_of(const struct snapshot *s, struct bitset *homes)
+{
+	for (uint32_t slot = 0; slot < s->seat_count; slot++) {
+		const struct seat *seat = &s->seats[slot];
+		if (seat->node && (seat->online || seat->subscribed) && seat->node->home_relay <= DERP_REGION_ID_MAX)
+			bitset_add(homes, seat->node->home_relay);
+	}
+}
+
+static struct bytes marked(struct merge *g, const struct entry *entry)
+{
+	static const char mark[] = "{\"Avoid\":true,\"NoMeasureNoHome\":true,";
+	if (entry->no_home || bytes_equal_text(entry->text, "{}"))
+		return entry->text;
+	struct bytes rest = bytes_skip(entry->text, 1);
+	uint8_t *at = arena_alloc(g->arena, sizeof mark - 1 + rest.len);
+	memcpy(at, mark, sizeof mark - 1);
+	memcpy(at + sizeof mark - 1, rest.at, rest.len);
+	return bytes_of(at, sizeof mark - 1 + rest.len);
+}
+
+static void hold(struct merge *g, const struct bitset *homes, struct entry entry)
+{
+	if (!bitset_has(homes, entry.id))
+		return;
+	entry.text = marked(g, &entry);
+	entry.no_home = entry.held = entry.own = true;
+	add(g, entry);
+}
+
+static void hold_homes(struct merge *g, const struct relaymap *m, const struct snapshot *s)
+{
+	struct bitset homes;
+	bitset_init(&homes);
+	homes_of(s, &homes);
+	for (size_t i = 0; i < m->own_count; i++)
+		hold(g, &homes, (struct entry){.id = m->own[i].id, .no_home = m->own[i].no_home, .text = body_bytes(m->own[i].text)});
+	for (size_t i = 0; i < g->base_count; i++)
+		hold(g, &homes, g->base[i]);
+	bitset_clear(&homes);
+}
+
+/* ---- what is shown ---- */
+
+static int by_id(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+	return (x->id > y->id) - (x->id < y->id);
+}
+
+static enum err write_map(const struct merge *g, struct buffer *text)
+{
+	char id[U64_DIGITS_MAX];
+	enum err e = buffer_add_text(text, "{\"Regions\":{");
+	for (size_t i = 0; !e && i < g->count; i++) {
+		e = buffer_add_text(text, i ? ",\"" : "\"");
+		e = e ? e : buffer_add(text, bytes_of(id, text_put_u64(id, g->list[i].id)));
+		e = e ? e : buffer_add_text(text, "\":");
+		e = e ? e : buffer_add(text, g->list[i].text);
+	}
+	e = e ? e : buffer_add_text(text, "}");
+	for (size_t i = 0; !e && i < g->installation.count; i++) {
+		const struct json_member *member = &g->installation.members[i];
+		if (bytes_equal_text(member->name, "Regions"))
+			continue;
+		e = buffer_add_text(text, ",\"");
+		e = e ? e : buffer_add(text, member->name);
+		e = e ? e : buffer_add_text(text, "\":");
+		e = e ? e : buffer_add(text, hujson_compact(g->arena, &member->value));
+	}
+	return e ? e : buffer_add_text(text, "}");
+}
+
+static void remember_own(struct relaymap *m, const struct merge *g)
+{
+	struct relaymap_region *own = x_zalloc((g->count + 1) * sizeof *own);
+	size_t count = 0, held = 0;
+	for (size_t i = 0; i < g->count; i++) {
+		if (!g->list[i].own)
+			continue;
+		own[count++] = (struct relaymap_region){g->list[i].id, g->list[i].no_home, body_new(g->list[i].text)};
+		held += g->list[i].held;
+	}
+	forget_own(m);
+	m->own = own;
+	m->own_count = count;
+	m->held = held;
+}
+
+/* Takes the body. */
+static void show(struct relaymap *m, struct body *body, uint64_t version)
+{
+	bool same = m->shown && bytes_equal(body_bytes(m->shown), body_bytes(body));
+	body_drop(&m->shown);
+	m->shown = body;
+	if (!same)
+		m->moved = version;
+}
+
+static void merge(struct relaymap *m, const struct snapshot *s, const struct derp_section *derp)
+{
+	struct merge g = {.arena = arena_new()};
+	struct buffer text;
+	buffer_init(&text, TEXT_MAX);
+	bitset_init(&g.in);
+	read_installation(&g, s);
+	g.list = ARENA_ARRAY(g.arena, struct entry, g.base_count + m->own_count + (derp ? derp->region_count : 0) + 1);
+	want(&g, derp);
+	hold_homes(&g, m, s);
+	qsort(g.list, g.count, sizeof *g.list, by_id);
+	/* Past the cap of a text the installation's map is shown. */
+	if (write_map(&g, &text) == ERR_NONE)
+		show(m, body_new(buffer_bytes(&text)), s->version);
+	else
+		show(m, body_take(s->relays), s->version);
+	remember_own(m, &g);
+	bitset_clear(&g.in);
+	buffer_clear(&text);
+	arena_free(&g.arena);
+}
+
+void relaymap_follow(struct relaymap *m, const struct snapshot *s, const struct document *document, uint64_t read)
+{
+	const struct derp_section *derp = document ? document->derp : NULL;
+	if (!s->relays || (m->of == s->relays && m->read == read && !m->held))
+		return;
+	if (derp || m->own_count)
+		merge(m, s, derp);
+	else
+		show(m, body_take(s->relays), s->version);
+	body_take(s->relays);
+	body_drop(&m->of);
+	m->of = s->relays;
+	m->read = read;
+}

@@ -1,0 +1,151 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "madeup.h"
+
+#define REGION(id, host) \
+	"{\"RegionID\":" id ",\"RegionCode\":\"\",\"RegionName\":\"\",\"Nodes\":[{\"Name\":\"" id "a\",\"RegionID\":" id ",\"HostName\":\"" host "\"}]}"
+#define MARKED(id, host) \
+	"{\"Avoid\":true,\"NoMeasureNoHome\":true,\"RegionID\":" id ",\"RegionCode\":\"\",\"RegionName\":\"\",\"Nodes\":[{\"Name\":\"" id \
+	"a\",\"RegionID\":" id ",\"HostName\":\"" host "\"}]}"
+#define MAP(regions) "{\"Regions\":{" regions "},\"omitDefaultRegions\":true}"
+#define OURS "\"900\":" REGION("900", "one.example") ",\"901\":" REGION("901", "two.example")
+#define OWN(id, host) "\"" id "\": {\"Nodes\": [{\"Name\": \"" id "a\", \"HostName\": \"" host "\"}]}"
+#define POLICY(derp) "{\"derpMap\": {" derp "}}"
+
+enum { NODES = 3 };
+
+static void set_relays(struct madeup *m, const char *text)
+{
+	struct body *relays = body_new(bytes_text(text));
+	snapshot_set_relays(m->snapshot, relays);
+	body_drop(&relays);
+	madeup_close(m);
+}
+
+static void begin(struct madeup *m)
+{
+	madeup_new(m, NODES, 256);
+	for (size_t i = 0; i < NODES; i++)
+		m->rows[i].home_relay = 0;
+	madeup_hand_over(m, 0, NODES, CHANGE_NODE_RELAY);
+	set_relays(m, MAP(OURS));
+}
+
+static void home(struct madeup *m, size_t row, unsigned region)
+{
+	m->rows[row].home_relay = region;
+	madeup_hand_over(m, row, 1, CHANGE_NODE_RELAY);
+}
+
+/* What is shown, and whether the last version changed it. */
+static void shows(const struct madeup *m, bool moved, const char *map)
+{
+	const struct relaymap *relays = &m->views.rules->relays;
+	struct bytes text = body_bytes(relays->shown);
+	if (!bytes_equal_text(text, map))
+		fail_msg("shown is %.*s\nnot %s", BYTES_ARG(text), map);
+	assert_int_equal(relays->moved == m->snapshot->version, moved);
+}
+
+static void a_policy_adds_replaces_and_removes(void **state)
+{
+	struct madeup m;
+	(void)state;
+	begin(&m);
+	shows(&m, true, MAP(OURS));
+	madeup_policy(&m, POLICY(""));
+	shows(&m, false, MAP(OURS));
+	madeup_policy(&m, POLICY("\"Regions\": {" OWN("12", "own.example") "}"));
+	shows(&m, true, MAP("\"12\":" REGION("12", "own.example") "," OURS));
+	madeup_policy(&m, POLICY("\"Regions\": {" OWN("12", "own.example") ", \"900\": null}"));
+	shows(&m, true, MAP("\"12\":" REGION("12", "own.example") ",\"901\":" REGION("901", "two.example")));
+	madeup_policy(&m, POLICY("\"Regions\": {" OWN("901", "own.example") "}"));
+	shows(&m, true, MAP("\"900\":" REGION("900", "one.example") ",\"901\":" REGION("901", "own.example")));
+	madeup_policy(&m, POLICY("\"OmitDefaultRegions\": true, \"Regions\": {" OWN("5", "own.example") "}"));
+	shows(&m, true, MAP("\"5\":" REGION("5", "own.example")));
+	/* The installation's map moves: only who sees something of it hears of that. */
+	set_relays(&m, MAP("\"900\":" REGION("900", "other.example")));
+	shows(&m, false, MAP("\"5\":" REGION("5", "own.example")));
+	madeup_policy(&m, "{}");
+	shows(&m, true, MAP("\"900\":" REGION("900", "other.example")));
+	madeup_free(&m);
+}
+
+static void all_that_a_region_may_say(void **state)
+{
+	struct madeup m;
+	(void)state;
+	begin(&m);
+	madeup_policy(&m,
+		      POLICY("\"OmitDefaultRegions\": true, \"regions\": {\"7\": {\"RegionID\": 7, \"RegionCode\": \"q\\\"\", \"RegionName\": \"Ä\", "
+			     "\"Latitude\": 1.5, "
+			     "\"Longitude\": -2, \"NoMeasureNoHome\": false, \"Nodes\": [{\"Name\": \"x\", \"RegionID\": 7, \"HostName\": \"h\", \"CertName\": "
+			     "\"c.example\", \"IPv4\": \"none\", \"IPv6\": \"2001:db8::1\", \"STUNPort\": -1, \"STUNOnly\": false, \"DERPPort\": 8443, "
+			     "\"InsecureForTests\": true, \"CanPort80\": true}]}}"));
+	shows(&m, true,
+	      MAP("\"7\":{\"RegionID\":7,\"RegionCode\":\"q\\\"\",\"RegionName\":\"Ä\",\"Latitude\":1.5,\"Longitude\":-2,\"Nodes\":[{\"Name\":\"x\","
+		  "\"RegionID\":7,"
+		  "\"HostName\":\"h\",\"CertName\":\"c.example\",\"IPv4\":\"none\",\"IPv6\":\"2001:db8::1\",\"STUNPort\":-1,\"DERPPort\":8443,"
+		  "\"InsecureForTests\":true,\"CanPort80\":true}]}"));
+	madeup_free(&m);
+}
+
+static void a_home_goes_last(void **state)
+{
+	struct madeup m;
+	(void)state;
+	begin(&m);
+	home(&m, 0, 900);
+	home(&m, 1, 900);
+	home(&m, 2, 901);
+	madeup_policy(&m, POLICY("\"OmitDefaultRegions\": true, \"Regions\": {" OWN("12", "own.example") "}"));
+#define HELD_900 "\"900\":" MARKED("900", "one.example")
+#define HELD_901 "\"901\":" MARKED("901", "two.example")
+	shows(&m, true, MAP("\"12\":" REGION("12", "own.example") "," HELD_900 "," HELD_901));
+	home(&m, 2, 12);
+	shows(&m, true, MAP("\"12\":" REGION("12", "own.example") "," HELD_900));
+	home(&m, 0, 12);
+	shows(&m, false, MAP("\"12\":" REGION("12", "own.example") "," HELD_900));
+	/* Who is away takes no part: its client begins anew. */
+	snapshot_set_online(m.snapshot, madeup_slot(&m, 1), false);
+	madeup_close(&m);
+	shows(&m, true, MAP("\"12\":" REGION("12", "own.example")));
+	/* The way back: the policy's own region is somebody's home now. */
+	madeup_policy(&m, "{}");
+	shows(&m, true, MAP("\"12\":" MARKED("12", "own.example") "," OURS));
+	home(&m, 0, 900);
+	home(&m, 2, 901);
+	shows(&m, true, MAP(OURS));
+	madeup_free(&m);
+}
+
+static void never_a_map_without_a_home(void **state)
+{
+	struct madeup m;
+	(void)state;
+	begin(&m);
+	madeup_policy(&m, POLICY("\"Regions\": {\"900\": null, \"901\": null}"));
+	shows(&m, false, MAP(OURS));
+	/* Nor does one that cannot be read take a home away. */
+	madeup_policy(&m, POLICY("\"Regions\": {" OWN("12", "own.example") "}"));
+	home(&m, 0, 12);
+	madeup_policy(&m, "no policy");
+	shows(&m, true, MAP("\"12\":" MARKED("12", "own.example") "," OURS));
+	madeup_free(&m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_policy_adds_replaces_and_removes),
+		cmocka_unit_test(all_that_a_region_may_say),
+		cmocka_unit_test(a_home_goes_last),
+		cmocka_unit_test(never_a_map_without_a_home),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
