@@ -158,13 +158,30 @@ static void an_unreadable_policy_closes_everything(void **state)
 	struct madeup m;
 	(void)state;
 	madeup_new(&m, 10, 64);
-	madeup_policy(&m, "{\"rules\": []}");
+	madeup_policy(&m, "{\"acls\": [");
 	assert_int_equal(m.views.rules->state, RULES_CLOSED);
 	for (size_t i = 0; i < 10; i++)
 		assert_ptr_equal(view_of_row(&m, i), m.views.nobody);
 	madeup_policy(&m, "{}");
 	assert_int_equal(m.views.rules->state, RULES_COMPILED);
 	assert_int_equal(bitset_population(&view_of_row(&m, 3)->row), 10);
+	madeup_free(&m);
+}
+
+static void what_is_not_understood_counts_for_nothing(void **state)
+{
+	struct madeup m;
+	(void)state;
+	madeup_new(&m, 10, 64);
+	madeup_policy(&m, "{\"acls\": [" RULE(USER(0), USER(1) ":*") ", {\"action\": \"of another release\", \"src\": [\"*\"], \"dst\": [\"*:*\"]}]}");
+	assert_int_equal(m.views.rules->state, RULES_COMPILED);
+	assert_int_equal(m.views.rules->lapses.count, 1);
+	assert_int_equal(m.views.rules->lapses.first.line, 1);
+	uint64_t shown = bitset_population(&view_of_row(&m, 0)->row);
+	madeup_policy(&m, "{\"acls\": [" RULE(USER(0), USER(1) ":*") "]}");
+	assert_int_equal(m.views.rules->lapses.count, 0);
+	assert_int_equal(bitset_population(&view_of_row(&m, 0)->row), shown);
+	assert_true(shown < 10);
 	madeup_free(&m);
 }
 
@@ -177,7 +194,7 @@ static void a_view_ends_with_its_last_stream(void **state)
 	struct view *view = view_of_row(&m, 0);
 	assert_int_equal(m.views.count, 1);
 	view->holders++;
-	madeup_policy(&m, "{\"rules\": []}");
+	madeup_policy(&m, "{\"acls\": [");
 	assert_int_equal(m.views.count, 1);
 	view->holders--;
 	views_tidy(&m.views);
@@ -213,6 +230,7 @@ int main(void)
 		cmocka_unit_test(a_view_goes_on_with_its_nodes),
 		cmocka_unit_test(other_routes_are_another_view),
 		cmocka_unit_test(an_unreadable_policy_closes_everything),
+		cmocka_unit_test(what_is_not_understood_counts_for_nothing),
 		cmocka_unit_test(a_view_ends_with_its_last_stream),
 		cmocka_unit_test(rows_alone_are_no_reason_to_compile),
 	};

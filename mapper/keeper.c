@@ -52,6 +52,7 @@ void keeper_free(struct keeper **keeper)
 	metric_add(metric_keepers, -1);
 	metric_add(metric_nodes, -(int64_t)k->nodes_counted);
 	metric_add(metric_policies_unreadable, -k->closed);
+	metric_add(metric_policies_partly, -k->partly);
 	list_remove(&k->link);
 	chunk_cache_free(&k->chunks);
 	views_clear(&k->views);
@@ -215,11 +216,29 @@ void keeper_touch(struct keeper *k)
 	tick_within(k, wait > least ? wait : least);
 }
 
-/* A newer release may have written what this one does not understand. What it allows is not known, so nothing is. */
+/* Another release may have taken what this one refuses, or domains and groups that it names are gone. */
+static void look_at_lapses(struct keeper *k)
+{
+	const struct rules *rules = k->views.rules;
+	const struct diag *first = &rules->lapses.first;
+	bool partly = rules->state == RULES_COMPILED && rules->lapses.count;
+	if (partly == k->partly)
+		return;
+	k->partly = partly;
+	metric_add(metric_policies_partly, partly ? 1 : -1);
+	if (partly)
+		log_warning(TAILNET(k->tailnet), "policy would be refused today: what is not understood counts for nothing", F_TEXT("why", first->text),
+			    F_UINT("line", first->line), F_UINT("faults", rules->lapses.count));
+	else
+		log_info(TAILNET(k->tailnet), "policy is understood again");
+}
+
+/* What it allows is not known, so nothing is. */
 static void look_at_policy(struct keeper *k)
 {
 	const struct rules *rules = k->views.rules;
 	bool closed = rules->state == RULES_CLOSED;
+	look_at_lapses(k);
 	if (closed == k->closed)
 		return;
 	k->closed = closed;

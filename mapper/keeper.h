@@ -43,6 +43,7 @@ struct keeper {
 	int64_t deltas_due_ms; /* no deltas before (gather.h) */
 	uint32_t nodes_counted;
 	bool closed; /* its policy cannot be read */
+	bool partly; /* some of it is not understood */
 };
 
 struct keeper *keeper_new(struct intake *in, uint64_t tailnet);

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "house.h"
+#include "keeper.h"
 
 static void first_map_then_deltas(void **state)
 {
@@ -232,12 +233,18 @@ static void a_policy_moves_peers_and_filter_at_once(void **state)
 	assert_int_equal(json_array_size(json_object_get(json_object_get(frame(h, 0, 2), "PacketFilters"), "base")), 1);
 }
 
+static const struct keeper *first_keeper(const struct house *h)
+{
+	return LIST_FIRST(&h->in->keeper_list, struct keeper, link);
+}
+
 static void an_unreadable_policy_shows_nobody(void **state)
 {
 	struct house *h = *state;
-	outside.policy = "{\"acls\": [{\"action\": \"of a newer release\"}]}";
+	outside.policy = "{\"acls\": [{\"action\": \"accept\"";
 	subscribe(h, 0);
 	wait_frames(h, 0, 1);
+	assert_true(first_keeper(h)->closed);
 	assert_int_equal(json_array_size(json_object_get(frame(h, 0, 0), "Peers")), 0);
 	assert_int_equal(json_array_size(json_object_get(json_object_get(frame(h, 0, 0), "PacketFilters"), "base")), 0);
 	outside.policy = "{}";
@@ -245,6 +252,23 @@ static void an_unreadable_policy_shows_nobody(void **state)
 	ring_bell();
 	wait_frames(h, 0, 2);
 	assert_int_equal(json_array_size(json_object_get(frame(h, 0, 1), "PeersChanged")), 1);
+	assert_false(first_keeper(h)->closed);
+}
+
+static void a_policy_of_another_release_is_said_to_be_one(void **state)
+{
+	struct house *h = *state;
+	outside.policy = "{\"acls\": [{\"action\": \"accept\", \"src\": [\"*\"], \"dst\": [\"*:22\"]}, {\"action\": \"of another release\"}]}";
+	subscribe(h, 0);
+	wait_frames(h, 0, 1);
+	assert_int_equal(json_array_size(json_object_get(frame(h, 0, 0), "Peers")), 1);
+	assert_true(first_keeper(h)->partly);
+	assert_false(first_keeper(h)->closed);
+	outside.policy = "{\"acls\": []}";
+	write_line(CHANGE_POLICY, 0);
+	ring_bell();
+	wait_frames(h, 0, 2);
+	assert_false(first_keeper(h)->partly);
 }
 
 int main(void)
@@ -264,6 +288,7 @@ int main(void)
 		WITH_HOUSE(doubt_ends_with_the_grace),
 		WITH_HOUSE(a_policy_moves_peers_and_filter_at_once),
 		WITH_HOUSE(an_unreadable_policy_shows_nobody),
+		WITH_HOUSE(a_policy_of_another_release_is_said_to_be_one),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

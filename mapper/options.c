@@ -37,6 +37,8 @@ struct metric mapper_metrics[] = {
 	{"censuses_total", METRIC_COUNTER, "Whole tailnets read.", NULL, NULL, 0},
 	{"tick_seconds", METRIC_HISTOGRAM, "Work of one tick of one tailnet.", NULL, NULL, 0},
 	{"policies_unreadable", METRIC_GAUGE, "Tailnets in memory whose policy cannot be read: nobody in them sees anybody.", NULL, NULL, 0},
+	{"policies_partly_understood", METRIC_GAUGE, "Tailnets in memory whose policy would be refused today: what is not understood counts for nothing.", NULL,
+	 NULL, 0},
 	{0},
 };
 
@@ -44,3 +46,4 @@ const struct metric *const metric_keepers = &mapper_metrics[0], *const metric_st
 const struct metric *const metric_full_maps = &mapper_metrics[3], *const metric_deltas = &mapper_metrics[4], *const metric_bodies = &mapper_metrics[5];
 const struct metric *const metric_journal_reads = &mapper_metrics[6], *const metric_censuses = &mapper_metrics[7];
 const struct metric *const metric_tick_seconds = &mapper_metrics[8], *const metric_policies_unreadable = &mapper_metrics[9];
+const struct metric *const metric_policies_partly = &mapper_metrics[10];

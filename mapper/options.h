@@ -22,5 +22,6 @@ extern struct metric mapper_metrics[];
 extern const struct metric *const metric_keepers, *const metric_streams, *const metric_nodes;
 extern const struct metric *const metric_full_maps, *const metric_deltas, *const metric_bodies;
 extern const struct metric *const metric_journal_reads, *const metric_censuses, *const metric_tick_seconds, *const metric_policies_unreadable;
+extern const struct metric *const metric_policies_partly;
 
 #endif

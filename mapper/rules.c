@@ -108,6 +108,7 @@ static void read_document(struct rules *r, const struct snapshot *s)
 	r->document = NULL;
 	r->read = s->policy_moved;
 	r->why = (struct diag){0};
+	r->lapses = (struct lapses){0};
 	r->state = RULES_OPEN;
 	if (!s->policy)
 		return;
@@ -117,7 +118,7 @@ static void read_document(struct rules *r, const struct snapshot *s)
 		domains[i] = arena_copy(r->document_arena, s->domains[i]);
 	size_t group_count = outer_groups(r, s, &groups);
 	struct surroundings around = {.domains = domains, .domain_count = s->domain_count, .groups = groups, .group_count = group_count};
-	enum err e = document_read(r->document_arena, body_bytes(r->source), &around, &r->document, &r->why);
+	enum err e = document_read_stored(r->document_arena, body_bytes(r->source), &around, &r->document, &r->lapses, &r->why);
 	r->state = e ? RULES_CLOSED : RULES_COMPILED;
 }
 

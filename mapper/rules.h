@@ -14,7 +14,7 @@
 enum rules_state {
 	RULES_OPEN,     /* no policy: everything passes between all approved nodes */
 	RULES_COMPILED, /* `policy` */
-	RULES_CLOSED    /* there is one that cannot be read: nothing passes, nobody sees anybody */
+	RULES_CLOSED    /* there is one that is no policy at all: nothing passes, nobody sees anybody */
 };
 
 /* What a node alone is told. */
@@ -29,12 +29,13 @@ struct own {
 
 struct rules {
 	enum rules_state state;
-	uint64_t serial;     /* counts compiles */
-	uint64_t followed;   /* roll_moved of the snapshot that it stands for */
-	uint64_t replaced;   /* of the snapshot: as the roll has its rows */
-	uint64_t read;       /* policy_moved of the snapshot that the document stands for */
-	struct diag why;     /* of RULES_CLOSED */
-	struct body *source; /* text of the document */
+	uint64_t serial;      /* counts compiles */
+	uint64_t followed;    /* roll_moved of the snapshot that it stands for */
+	uint64_t replaced;    /* of the snapshot: as the roll has its rows */
+	uint64_t read;        /* policy_moved of the snapshot that the document stands for */
+	struct diag why;      /* of RULES_CLOSED */
+	struct lapses lapses; /* of RULES_COMPILED: what was not understood, and counts for nothing */
+	struct body *source;  /* text of the document */
 	struct arena *document_arena, *roll_arena, *scratch;
 	struct document *document;
 	struct policy *policy;
