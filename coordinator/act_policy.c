@@ -1,6 +1,7 @@
 #include "act_policy.h"
 
 #include "autoapprove.h"
+#include "turns.h"
 
 struct put {
 	struct coordinator *c;
@@ -9,6 +10,10 @@ struct put {
 	struct policy_write write;
 	struct policy_written written;
 	const struct census *census;
+	struct turn turn;
+	struct trial trial;
+	enum err tried;
+	struct diag why;    /* of the trial */
 	unsigned from, row; /* statements */
 	act_policy_fn on_done;
 	void *context;
@@ -52,24 +57,55 @@ static void commit(struct put *p, const struct trial *t)
 	act_commit(p->c, tx, on_put, p);
 }
 
+/* On a helper thread. */
+static void try(void *context)
+{
+	struct put *p = context;
+
+	p->tried = trial_run(&p->trial, p->arena, p->census, p->write.text, &p->why);
+	trial_end(&p->trial);
+}
+
+static void on_tried(void *context)
+{
+	struct put *p = context;
+
+	turn_leave(&p->turn);
+	p->written.tests = p->trial.tests;
+	if (p->tried)
+		end(p, p->tried, &p->why);
+	else
+		commit(p, &p->trial);
+}
+
 static void on_census(void *context, enum err e, const struct census *census)
 {
 	struct put *p = context;
-	struct trial trial = {0};
-	struct diag why = {0};
 
 	if (!e && p->write.holds && !p->write.holds(p->context, census->policy))
-		e = diag_set(&why, ERR_CONFLICT, "the policy was changed since: read it again");
-	if (!e) {
-		p->census = census;
-		e = trial_run(&trial, p->arena, census, p->write.text, &why);
-		p->written.tests = trial.tests;
+		e = diag_set(&p->why, ERR_CONFLICT, "the policy was changed since: read it again");
+	if (e) {
+		turn_leave(&p->turn);
+		end(p, e, &p->why);
+		return;
 	}
+	p->census = census;
+	turn_work(&p->turn, try, on_tried);
+}
+
+static void on_turn(void *context, enum err e, const struct diag *why)
+{
+	struct put *p = context;
+
 	if (e)
-		end(p, e, &why);
+		end(p, e, why);
 	else
-		commit(p, &trial);
-	trial_end(&trial);
+		census_take(p->c->pg, p->actor.tailnet, p->arena, on_census, p);
+}
+
+static void take_turn(struct put *p)
+{
+	turn_take(&p->turn, p->c->loop, p->actor.tailnet, p->write.text.len, on_turn, p);
 }
 
 static void on_version(void *context, enum err e, struct tx *tx, const struct diag *why)
@@ -87,7 +123,7 @@ static void on_version(void *context, enum err e, struct tx *tx, const struct di
 		return;
 	}
 	p->write.text = rows[0].text;
-	census_take(p->c->pg, p->actor.tailnet, p->arena, on_census, p);
+	take_turn(p);
 }
 
 void act_policy_put(struct coordinator *c, const struct actor *actor, const struct policy_write *write, struct arena *arena, act_policy_fn on_done,
@@ -98,7 +134,7 @@ void act_policy_put(struct coordinator *c, const struct actor *actor, const stru
 
 	*p = (struct put){.c = c, .actor = *actor, .arena = arena, .write = *write, .on_done = on_done, .context = context};
 	if (!write->from) {
-		census_take(c->pg, actor->tailnet, arena, on_census, p);
+		take_turn(p);
 		return;
 	}
 	tx = tx_begin(c->pg, actor->tailnet, TX_READ);

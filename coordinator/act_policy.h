@@ -1,6 +1,6 @@
 /* All writes of a policy: the text is tried on the tailnet as it stands, then one transaction with the next version, routes that it approves, audit line, bell.
  * Not reading (store/policies.h), not the trial (trial.h).
- * Answers exactly once, never before it returned. Everything of an answer lives in the arena given. */
+ * Answers exactly once, never before it returned. Everything of an answer lives in the arena given, which nobody else uses meanwhile. */
 #ifndef ACT_POLICY_H
 #define ACT_POLICY_H
 
@@ -21,7 +21,8 @@ struct policy_written {
 };
 
 typedef void (*act_policy_fn)(void *context, enum err e, const struct policy_written *written, const struct diag *why);
-/* ERR_MALFORMED, ERR_TOO_BIG with sentence and place; written->tests when a test failed. The old policy stays whenever e is not ERR_NONE. */
+/* The trial runs off the loop, when it is its turn (turns.h): ERR_EXHAUSTED and ERR_UNAVAILABLE when too many wait.
+ * ERR_MALFORMED, ERR_TOO_BIG with sentence and place; written->tests when a test failed. The old policy stays whenever e is not ERR_NONE. */
 void act_policy_put(struct coordinator *c, const struct actor *actor, const struct policy_write *write, struct arena *arena, act_policy_fn on_done,
 		    void *context);
 

@@ -62,7 +62,7 @@ static void on_approved(void *context, enum err e, struct tx *tx, const struct d
 	end(context, e);
 }
 
-/* A policy that cannot be read any more (a domain that left the tailnet, say) approves nothing. */
+/* What is not understood any more approves nothing. */
 static void approve(struct approval *a, const struct census *census)
 {
 	struct trial trial;
@@ -70,7 +70,7 @@ static void approve(struct approval *a, const struct census *census)
 	bool any = false;
 
 	trial_call_roll(&trial, a->arena, census);
-	if (!document_read(a->arena, census->policy->text, &trial.around, &trial.document, NULL))
+	if (!document_read_stored(a->arena, census->policy->text, &trial.around, &trial.document, &trial.lapses, NULL))
 		for (size_t i = 0; i < a->node_count; i++)
 			any |= autoapprove_add(tx, &trial, &a->nodes[i]);
 	if (any) {

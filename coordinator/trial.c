@@ -70,20 +70,31 @@ void trial_call_roll(struct trial *trial, struct arena *arena, const struct cens
 	trial->roll.domain_count = trial->around.domain_count = census->tailnet.domain_count;
 }
 
+static enum err compile(struct trial *trial, enum err read)
+{
+	if (!read)
+		trial->policy = policy_compile(trial->document, &trial->roll);
+	return read;
+}
+
 enum err trial_compile(struct trial *trial, struct arena *arena, const struct census *census, struct bytes text, struct diag *why)
 {
 	enum err e;
 
 	trial_call_roll(trial, arena, census);
-	if (text.len > DOCUMENT_MAX)
-		return diag_set(why, ERR_TOO_BIG, "a policy has at most %d bytes", DOCUMENT_MAX);
 	e = document_read(arena, text, &trial->around, &trial->document, why);
 	/* What the service answers with 500. */
 	if (e == ERR_BUG || e == ERR_NOT_FOUND)
 		e = ERR_MALFORMED;
-	if (!e)
-		trial->policy = policy_compile(trial->document, &trial->roll);
-	return e;
+	return compile(trial, e);
+}
+
+enum err trial_compile_stored(struct trial *trial, struct arena *arena, const struct census *census, struct diag *why)
+{
+	struct bytes text = census->policy ? census->policy->text : BYTES("{}");
+
+	trial_call_roll(trial, arena, census);
+	return compile(trial, document_read_stored(arena, text, &trial->around, &trial->document, &trial->lapses, why));
 }
 
 enum err trial_run(struct trial *trial, struct arena *arena, const struct census *census, struct bytes text, struct diag *why)
@@ -97,4 +108,13 @@ void trial_end(struct trial *trial)
 {
 	if (trial->policy)
 		policy_free(&trial->policy);
+}
+
+const char *trial_warning(struct arena *arena, const struct lapses *lapses)
+{
+	if (!lapses->count)
+		return NULL;
+	return arena_format(arena, "this policy would be refused today, and what is not understood counts for nothing: line %u, column %u: %s%s",
+			    lapses->first.line, lapses->first.column, lapses->first.text,
+			    lapses->count > 1 ? arena_format(arena, " (and %zu more)", lapses->count - 1) : "");
 }

@@ -1,6 +1,6 @@
 /* A policy text tried on a tailnet as it stands: read, compiled for its nodes, its tests run.
- * Not a write (act_policy.h). Everything lives in the arena given but the compiled policy, which trial_end frees; census and text are borrowed.
- * What it costs is bounded by the caps of document.h. */
+ * Not a write (act_policy.h), not when (turns.h). Everything lives in the arena given but the compiled policy, which trial_end frees; census and text are
+ * borrowed. What it costs is bounded by the caps of document.h. Touches nothing else, so it may run on any thread. */
 #ifndef TRIAL_H
 #define TRIAL_H
 
@@ -13,16 +13,22 @@ struct trial {
 	struct roll roll; /* nodes[i] is census->nodes[i], empty when it is not approved */
 	struct surroundings around;
 	struct document *document;
+	struct lapses lapses; /* of trial_compile_stored */
 	struct policy *policy;
 	struct selftest tests;
 };
 
 /* The roll alone. */
 void trial_call_roll(struct trial *trial, struct arena *arena, const struct census *census);
-/* Reads and compiles; the text of a tailnet without a policy is {}. ERR_MALFORMED and ERR_TOO_BIG with sentence and place. On error there is nothing to end. */
+/* Reads and compiles. ERR_MALFORMED and ERR_TOO_BIG with sentence and place. On error there is nothing to end. */
 MUST_USE enum err trial_compile(struct trial *trial, struct arena *arena, const struct census *census, struct bytes text, struct diag *why);
-/* The same and the tests. ERR_MALFORMED "test(s) failed": `tests` tells which, and there is something to end. */
+/* The policy in force, read as mappers read it: without what is not understood. That of a tailnet without one is {}. */
+MUST_USE enum err trial_compile_stored(struct trial *trial, struct arena *arena, const struct census *census, struct diag *why);
+/* As trial_compile, and the tests. ERR_MALFORMED "test(s) failed": `tests` tells which, and there is something to end. */
 MUST_USE enum err trial_run(struct trial *trial, struct arena *arena, const struct census *census, struct bytes text, struct diag *why);
 void trial_end(struct trial *trial); /* may be called on an empty one */
+
+/* What people are told of lapses; NULL: there are none. In the arena. */
+const char *trial_warning(struct arena *arena, const struct lapses *lapses);
 
 #endif

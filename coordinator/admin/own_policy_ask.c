@@ -13,13 +13,12 @@ static struct policy_trial *trial_new(struct exchange *x, const char *detail)
 	return p;
 }
 
-static void answer_tests(struct policy_trial *p, const struct census *census, struct trial *trial)
+static void answer_tests(struct policy_trial *p)
 {
 	struct answer answer;
 
-	(void)census;
 	answer_start(&answer);
-	jsonw_uint(&answer.w, "testsRun", trial->tests.ran);
+	jsonw_uint(&answer.w, "testsRun", p->trial.tests.ran);
 	answer_send(&answer, p->x, p->detail);
 }
 
@@ -37,24 +36,26 @@ void own_policy_check(struct exchange *x)
 
 enum { FAILURES_SHOWN_MAX = 1000 };
 
-static void on_tested(struct policy_trial *p, const struct census *census, struct trial *trial)
+/* Failed ones are the answer. */
+static enum err run_tests(struct policy_trial *p, struct diag *why)
 {
-	struct answer answer;
-	struct diag why = {0};
-	enum err e = selftest_run(trial->policy, p->x->arena, &trial->tests, &why);
+	enum err e = selftest_run(p->trial.policy, p->x->arena, &p->trial.tests, why);
 
-	(void)census;
-	if (e && !trial->tests.failure_count) {
-		policy_text_refuse(p->x, e, p->detail, &why, NULL);
-		return;
-	}
+	return p->trial.tests.failure_count ? ERR_NONE : e;
+}
+
+static void on_tested(struct policy_trial *p)
+{
+	const struct selftest *tests = &p->trial.tests;
+	struct answer answer;
+
 	answer_start(&answer);
-	jsonw_bool(&answer.w, "passed", !e);
-	jsonw_uint(&answer.w, "testsRun", trial->tests.ran);
-	jsonw_uint(&answer.w, "testsFailed", trial->tests.failure_count);
+	jsonw_bool(&answer.w, "passed", !tests->failure_count);
+	jsonw_uint(&answer.w, "testsRun", tests->ran);
+	jsonw_uint(&answer.w, "testsFailed", tests->failure_count);
 	jsonw_array(&answer.w, "failures");
-	for (size_t i = 0; i < trial->tests.failure_count && i < FAILURES_SHOWN_MAX; i++) {
-		const struct selftest_failure *f = &trial->tests.failures[i];
+	for (size_t i = 0; i < tests->failure_count && i < FAILURES_SHOWN_MAX; i++) {
+		const struct selftest_failure *f = &tests->failures[i];
 
 		jsonw_object(&answer.w, NULL);
 		jsonw_uint(&answer.w, "line", f->at.line);
@@ -66,6 +67,7 @@ static void on_tested(struct policy_trial *p, const struct census *census, struc
 		jsonw_object_end(&answer.w);
 	}
 	jsonw_array_end(&answer.w);
+	policy_trial_warn(p, &answer.w);
 	answer_send(&answer, p->x, p->detail);
 }
 
@@ -74,6 +76,7 @@ void own_policy_test(struct exchange *x)
 	struct policy_trial *p = trial_new(x, "running the tests of a policy");
 
 	p->stored = !p->text.len;
+	p->work = run_tests;
 	p->on_tried = on_tested;
 	policy_trial_run(p);
 }
@@ -83,6 +86,9 @@ void own_policy_test(struct exchange *x)
 struct asked_explain {
 	struct bytes src, dst, proto;
 	struct field_count port;
+	struct explain_question q;
+	bool is_proto, is_place; /* what was asked is one */
+	struct explain told;
 };
 
 /* An address, or the name or id of a node: its address of IPv4 if it has one. */
@@ -149,34 +155,46 @@ static void write_node(struct jsonw *w, const char *name, const struct trial *tr
 	jsonw_object_end(w);
 }
 
-static void on_explained(struct policy_trial *p, const struct census *census, struct trial *trial)
+static enum err explain(struct policy_trial *p, struct diag *why)
+{
+	struct asked_explain *asked = p->asked;
+
+	(void)why;
+	asked->q = (struct explain_question){.port = (uint16_t)asked->port.value};
+	asked->is_proto = read_proto(asked->proto, &asked->q.proto);
+	asked->is_place = find_address(p->census, asked->src, &asked->q.source) && find_address(p->census, asked->dst, &asked->q.destination);
+	if (asked->is_proto && asked->is_place)
+		asked->told = explain_ask(p->trial.policy, p->x->arena, &asked->q);
+	return ERR_NONE;
+}
+
+static void on_explained(struct policy_trial *p)
 {
 	const struct asked_explain *asked = p->asked;
-	struct explain_question q = {.port = (uint16_t)asked->port.value};
+	const struct explain *told = &asked->told;
 	char source[IP_TEXT_MAX], destination[IP_TEXT_MAX];
 	struct answer answer;
-	struct explain told;
 
-	if (!read_proto(asked->proto, &q.proto)) {
+	if (!asked->is_proto) {
 		problem_reply(p->x, 400, p->detail, "proto is a name such as tcp, or a number to 255", "body.proto");
 		return;
 	}
-	if (!find_address(census, asked->src, &q.source) || !find_address(census, asked->dst, &q.destination)) {
+	if (!asked->is_place) {
 		problem_reply(p->x, 404, p->detail, "src and dst are addresses, or names or ids of nodes of this tailnet", NULL);
 		return;
 	}
-	told = explain_ask(trial->policy, p->x->arena, &q);
-	ip_format(source, q.source);
-	ip_format(destination, q.destination);
+	ip_format(source, asked->q.source);
+	ip_format(destination, asked->q.destination);
 	answer_start(&answer);
-	jsonw_bool(&answer.w, "allowed", told.allowed);
+	jsonw_bool(&answer.w, "allowed", told->allowed);
 	jsonw_string(&answer.w, "src", source);
 	jsonw_string(&answer.w, "dst", destination);
-	write_node(&answer.w, "decidedBy", trial, told.router);
+	write_node(&answer.w, "decidedBy", &p->trial, told->router);
 	jsonw_array(&answer.w, "rules");
-	for (size_t i = 0; i < told.reason_count && i < FAILURES_SHOWN_MAX; i++)
-		write_reason(&answer.w, &told.reasons[i]);
+	for (size_t i = 0; i < told->reason_count && i < FAILURES_SHOWN_MAX; i++)
+		write_reason(&answer.w, &told->reasons[i]);
 	jsonw_array_end(&answer.w);
+	policy_trial_warn(p, &answer.w);
 	answer_send(&answer, p->x, p->detail);
 }
 
@@ -199,6 +217,7 @@ void own_policy_explain(struct exchange *x)
 	}
 	p->stored = true;
 	p->asked = asked;
+	p->work = explain;
 	p->on_tried = on_explained;
 	policy_trial_run(p);
 }
@@ -207,53 +226,75 @@ void own_policy_explain(struct exchange *x)
 
 enum { OPENINGS_SHOWN_MAX = 1000 };
 
-static void write_openings(struct jsonw *w, const char *name, const char *total, struct policy_trial *p, const struct trial *trial, struct policy *old,
-			   struct policy *now)
-{
-	struct explain_opening *list = NULL;
-	size_t all = 0, count = explain_opened(old, now, p->x->arena, OPENINGS_SHOWN_MAX, &list, &all);
+struct openings {
+	struct explain_opening *list;
+	size_t count, all;
+};
 
-	jsonw_uint(w, total, all);
+struct asked_preview {
+	struct openings opened, closed;
+};
+
+static void find_openings(struct policy_trial *p, struct policy *old, struct policy *now, struct openings *out)
+{
+	out->count = explain_opened(old, now, p->x->arena, OPENINGS_SHOWN_MAX, &out->list, &out->all);
+}
+
+static enum err compare(struct policy_trial *p, struct diag *why)
+{
+	struct asked_preview *asked = p->asked;
+	struct bytes text = p->census->policy ? p->census->policy->text : BYTES("{}");
+	struct document *document;
+	struct policy *old;
+
+	if (document_read_stored(p->x->arena, text, &p->trial.around, &document, &p->trial.lapses, NULL))
+		return diag_set(why, ERR_BUG, "the policy in force cannot be read any more");
+	old = policy_compile(document, &p->trial.roll);
+	find_openings(p, old, p->trial.policy, &asked->opened);
+	find_openings(p, p->trial.policy, old, &asked->closed);
+	policy_free(&old);
+	return ERR_NONE;
+}
+
+static void write_openings(struct jsonw *w, const char *name, const char *total, const struct trial *trial, const struct openings *found)
+{
+	jsonw_uint(w, total, found->all);
 	jsonw_array(w, name);
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < found->count; i++) {
+		const struct explain_opening *o = &found->list[i];
+
 		jsonw_object(w, NULL);
-		write_node(w, "src", trial, list[i].from);
-		write_node(w, "dst", trial, list[i].to);
-		if (list[i].proto == PROTO_ABSENT)
+		write_node(w, "src", trial, o->from);
+		write_node(w, "dst", trial, o->to);
+		if (o->proto == PROTO_ABSENT)
 			jsonw_null(w, "proto");
 		else
-			jsonw_int(w, "proto", list[i].proto);
-		jsonw_uint(w, "firstPort", list[i].ports.first);
-		jsonw_uint(w, "lastPort", list[i].ports.last);
+			jsonw_int(w, "proto", o->proto);
+		jsonw_uint(w, "firstPort", o->ports.first);
+		jsonw_uint(w, "lastPort", o->ports.last);
 		jsonw_object_end(w);
 	}
 	jsonw_array_end(w);
 }
 
-static void on_previewed(struct policy_trial *p, const struct census *census, struct trial *trial)
+static void on_previewed(struct policy_trial *p)
 {
+	const struct asked_preview *asked = p->asked;
 	struct answer answer;
-	struct diag why = {0};
-	struct document *document;
-	struct policy *old;
-	enum err e = document_read(p->x->arena, census->policy ? census->policy->text : BYTES("{}"), &trial->around, &document, &why);
 
-	if (e) {
-		problem_reply(p->x, 500, p->detail, "the policy in force cannot be read any more", NULL);
-		return;
-	}
-	old = policy_compile(document, &trial->roll);
 	answer_start(&answer);
-	write_openings(&answer.w, "opened", "openedCount", p, trial, old, trial->policy);
-	write_openings(&answer.w, "closed", "closedCount", p, trial, trial->policy, old);
+	write_openings(&answer.w, "opened", "openedCount", &p->trial, &asked->opened);
+	write_openings(&answer.w, "closed", "closedCount", &p->trial, &asked->closed);
+	policy_trial_warn(p, &answer.w);
 	answer_send(&answer, p->x, p->detail);
-	policy_free(&old);
 }
 
 void own_policy_preview(struct exchange *x)
 {
 	struct policy_trial *p = trial_new(x, "previewing a policy");
 
+	p->asked = ARENA_NEW(x->arena, struct asked_preview);
+	p->work = compare;
 	p->on_tried = on_previewed;
 	if (policy_text_given(x, p->detail))
 		policy_trial_run(p);

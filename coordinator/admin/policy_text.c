@@ -19,6 +19,11 @@ void policy_text_refuse(struct exchange *x, enum err e, const char *detail, cons
 	struct problem_cause *causes;
 	size_t count = 0;
 
+	if (e == ERR_EXHAUSTED && why) {
+		exchange_add_header(x, "Retry-After", BYTES("1"));
+		problem_reply(x, 429, detail, why->text, NULL);
+		return;
+	}
 	if (e != ERR_MALFORMED || !why || !*why->text) {
 		problem_reply_err(x, e, detail, why);
 		return;
@@ -42,29 +47,75 @@ bool policy_text_given(struct exchange *x, const char *detail)
 	return false;
 }
 
+static enum err try(struct policy_trial *p)
+{
+	struct arena *arena = p->x->arena;
+	enum err e;
+
+	if (p->stored)
+		e = trial_compile_stored(&p->trial, arena, p->census, &p->why);
+	else if (p->tested)
+		e = trial_run(&p->trial, arena, p->census, p->text, &p->why);
+	else
+		e = trial_compile(&p->trial, arena, p->census, p->text, &p->why);
+	return e || !p->work ? e : p->work(p, &p->why);
+}
+
+/* On a helper thread. */
+static void work(void *context)
+{
+	struct policy_trial *p = context;
+
+	p->tried = try(p);
+	trial_end(&p->trial);
+}
+
+static void on_worked(void *context)
+{
+	struct policy_trial *p = context;
+
+	turn_leave(&p->turn);
+	if (p->tried)
+		policy_text_refuse(p->x, p->tried, p->detail, &p->why, &p->trial.tests);
+	else
+		p->on_tried(p);
+}
+
 static void on_census(void *context, enum err e, const struct census *census)
 {
 	struct policy_trial *p = context;
-	struct trial trial = {0};
-	struct diag why = {0};
-	struct bytes text;
 
 	if (e) {
+		turn_leave(&p->turn);
 		problem_reply_err(p->x, e, p->detail, NULL);
 		return;
 	}
-	text = !p->stored ? p->text : census->policy ? census->policy->text : BYTES("{}");
-	e = p->tested ? trial_run(&trial, p->x->arena, census, text, &why) : trial_compile(&trial, p->x->arena, census, text, &why);
+	p->census = census;
+	turn_work(&p->turn, work, on_worked);
+}
+
+static void on_turn(void *context, enum err e, const struct diag *why)
+{
+	struct policy_trial *p = context;
+	struct coordinator *c = p->x->program;
+
 	if (e)
-		policy_text_refuse(p->x, e, p->detail, &why, &trial.tests);
+		policy_text_refuse(p->x, e, p->detail, why, NULL);
 	else
-		p->on_tried(p, census, &trial);
-	trial_end(&trial);
+		census_take(c->pg, asker_of(p->x)->tailnet.id, p->x->arena, on_census, p);
 }
 
 void policy_trial_run(struct policy_trial *p)
 {
-	struct coordinator *c = p->x->program;
+	turn_take(&p->turn, p->x->loop, asker_of(p->x)->tailnet.id, p->text.len, on_turn, p);
+}
 
-	census_take(c->pg, asker_of(p->x)->tailnet.id, p->x->arena, on_census, p);
+void policy_trial_warn(struct policy_trial *p, struct jsonw *w)
+{
+	const char *warning = trial_warning(p->x->arena, &p->trial.lapses);
+
+	if (warning)
+		jsonw_string(w, "warning", warning);
+	else
+		jsonw_null(w, "warning");
 }

@@ -65,9 +65,8 @@ void v1_policy_set(struct exchange *x)
 	act_policy_put(x->program, &asker_of(x)->actor, &write, x->arena, on_written, t);
 }
 
-static void on_checked(struct policy_trial *p, const struct census *census, struct trial *trial)
+static void on_checked(struct policy_trial *p)
 {
-	(void)census, (void)trial;
 	admin_reply(p->x, BYTES("{}"));
 }
 
