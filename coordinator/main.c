@@ -19,6 +19,7 @@
 #include "sweep.h"
 #include "tlsfiles.h"
 
+#include "turns.h"
 enum { RATE_BUCKETS_MAX = 65536 };
 
 static struct coordinator_options options;
@@ -177,6 +178,7 @@ static void on_stop(struct worker *w)
 	server_free(&c->server); /* first: it may still hand over a session */
 	sessions_end_all(c);
 	polls_stop(c);
+	turns_end(c->loop);
 	asks_free(&c->asks);
 	reports_free(&c->reports);
 	online_free(&c->online);
