@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "charter.h"
 #include "held.h"
+#include "hostinfo.h"
 #include "hostname.h"
 #include "log.h"
 #include "logins.h"
@@ -20,6 +22,9 @@ struct login_act {
 	struct login_id id;
 	struct bytes user_name;
 	struct login *login;
+	struct tailnet *tailnet;
+	struct login_answer answer;
+	struct diag refusal;                  /* of a login that is refused for what it asks */
 	unsigned tailnets, users, nodes, row; /* statements */
 	bool registers, has_row;
 	act_node_fn on_done;
@@ -84,12 +89,16 @@ static struct tx *answer_begin(struct login_act *a, const char *action)
 	return tx;
 }
 
-static void answer_with(struct login_act *a, const struct verdict *v, uint64_t user)
+static void answer_with(struct login_act *a, const struct verdict *v, uint64_t user, const struct charter *charter)
 {
 	const struct login *l = a->login;
 	const struct node *node = v->node;
 	struct enrollment e = {
-		.user = user,
+		.user = v->tag_count ? 0
+			: user       ? user
+				     : node->user,
+		.tags = v->tags,
+		.tag_count = v->tag_count,
 		.machine_key = l->machine_key,
 		.node_key = l->node_key,
 		.lock_key = l->lock_key,
@@ -105,11 +114,6 @@ static void answer_with(struct login_act *a, const struct verdict *v, uint64_t u
 	};
 	struct tx *tx = answer_begin(a, user ? "login.register" : "login.approve");
 
-	if (!user && node) {
-		e.user = node->user;
-		e.tags = node->tags;
-		e.tag_count = node->tag_count;
-	}
 	if (node) {
 		act_audit(tx, a->actor, "node.renew", node->id, NULL);
 		logins_take(tx, a->id.hash, node->id);
@@ -118,36 +122,78 @@ static void answer_with(struct login_act *a, const struct verdict *v, uint64_t u
 			nodes_approve(tx, node->id, true);
 		a->row = nodes_get(tx, node->id);
 	} else {
+		struct node joins = {.user = e.user, .tags = (struct bytes *)e.tags, .tag_count = e.tag_count};
+
+		e.pool_count = charter_pools(charter, &joins, &e.pools);
 		a->row = logins_enroll(tx, a->id.hash, &e);
 	}
 	a->has_row = true;
 	act_commit(a->c, tx, on_answered, a);
 }
 
-/* What admission refuses here is either the tailnet's state or a machine that has no node yet. */
-static void refuse_by_verdict(struct login_act *a, const struct verdict *v, const struct tailnet *tailnet)
+/* Nothing can mend it: the client reads why, as whoever answered does. */
+static void on_refused(void *context, enum err e, struct tx *tx, const struct diag *why)
 {
-	if (tailnet->frozen || tailnet->suspended)
+	struct login_act *a = context;
+
+	(void)tx;
+	if (!e)
+		held_ring(a->c, a->id.hash);
+	login_act_end(a, e ? e : ERR_MALFORMED, NULL, e ? why : &a->refusal);
+}
+
+static void refuse_both(struct login_act *a, const struct verdict *v)
+{
+	struct tx *tx = answer_begin(a, "login.reject");
+
+	(void)diag_set(&a->refusal, ERR_MALFORMED, "%s", v->reason);
+	logins_refuse(tx, a->id.hash, bytes_text(a->refusal.text));
+	act_commit(a->c, tx, on_refused, a);
+}
+
+/* What else admission refuses here is either the tailnet's state or a machine that has no node yet. */
+static void refuse_by_verdict(struct login_act *a, const struct verdict *v)
+{
+	if (v->told)
+		refuse_both(a, v);
+	else if (a->tailnet->frozen || a->tailnet->suspended)
 		login_act_refuse(a, ERR_DENIED, "%s", v->reason);
 	else
 		login_act_refuse(a, a->user_name.len ? ERR_NOT_FOUND : ERR_MALFORMED, "%s", v->reason);
 }
 
+static void on_charter(void *context, enum err e, const struct charter *charter)
+{
+	struct login_act *a = context;
+	struct tag_rights rights;
+	struct verdict v;
+
+	if (e) {
+		login_act_end(a, e, NULL, NULL);
+		return;
+	}
+	rights = charter_rights(charter);
+	a->answer.rights = &rights;
+	v = admission_finish_login(a->login, &a->answer, clock_wall());
+	if (v.kind == VERDICT_REFUSE)
+		refuse_by_verdict(a, &v);
+	else
+		answer_with(a, &v, a->answer.user, charter);
+}
+
 static void on_tailnet_read(void *context, enum err e, struct tx *tx, const struct diag *why)
 {
 	struct login_act *a = context;
-	struct tailnet *tailnets;
 	struct user *users;
 	struct node *nodes;
-	struct login_answer answer;
-	struct verdict v;
+	struct bytes *tags;
 	size_t user_count;
 
 	if (e) {
 		login_act_end(a, e, NULL, why);
 		return;
 	}
-	if (!tailnets_read(tx, a->tailnets, a->arena, &tailnets)) {
+	if (!tailnets_read(tx, a->tailnets, a->arena, &a->tailnet)) {
 		login_act_refuse(a, ERR_NOT_FOUND, "no such tailnet");
 		return;
 	}
@@ -156,14 +202,12 @@ static void on_tailnet_read(void *context, enum err e, struct tx *tx, const stru
 		login_act_refuse(a, ERR_NOT_FOUND, "user not found");
 		return;
 	}
-	answer = (struct login_answer){.tailnet = tailnets, .user = user_count ? users[0].id : 0};
-	answer.node_count = nodes_read(tx, a->nodes, a->arena, &nodes);
-	answer.nodes = nodes;
-	v = admission_finish_login(a->login, &answer, clock_wall());
-	if (v.kind == VERDICT_REFUSE)
-		refuse_by_verdict(a, &v, tailnets);
-	else
-		answer_with(a, &v, answer.user);
+	a->answer = (struct login_answer){.tailnet = a->tailnet, .user = user_count ? users[0].id : 0};
+	a->answer.node_count = nodes_read(tx, a->nodes, a->arena, &nodes);
+	a->answer.nodes = nodes;
+	a->answer.request_tag_count = hostinfo_request_tags(a->login->hostinfo, a->arena, &tags);
+	a->answer.request_tags = tags;
+	charter_ask(a->c, a->actor->tailnet, admission_login_user(a->login, &a->answer), on_charter, a);
 }
 
 /* Also the answered login of another tailnet is unknown here. */

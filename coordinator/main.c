@@ -4,6 +4,7 @@
 
 #include "ask.h"
 #include "bus_check.h"
+#include "charter.h"
 #include "coordinator.h"
 #include "held.h"
 #include "log.h"
@@ -18,8 +19,8 @@
 #include "session.h"
 #include "sweep.h"
 #include "tlsfiles.h"
-
 #include "turns.h"
+
 enum { RATE_BUCKETS_MAX = 65536 };
 
 static struct coordinator_options options;
@@ -115,6 +116,7 @@ static void coordinator_connect(struct coordinator *c)
 	buffer_init(&c->published.json, 1 << 20);
 	c->reports = reports_new(c);
 	c->asks = asks_new(c);
+	c->charters = charters_new();
 	polls_start(c);
 }
 
@@ -176,9 +178,9 @@ static void on_stop(struct worker *w)
 	sweep_free(&c->sweep);
 	routers_free(&c->routers);
 	server_free(&c->server); /* first: it may still hand over a session */
+	turns_end(c->loop);
 	sessions_end_all(c);
 	polls_stop(c);
-	turns_end(c->loop);
 	asks_free(&c->asks);
 	reports_free(&c->reports);
 	online_free(&c->online);
@@ -186,6 +188,7 @@ static void on_stop(struct worker *w)
 	presence_free(&c->presence);
 	roster_free(&c->roster);
 	dial_free(&c->dial);
+	charters_free(&c->charters);
 	pg_free(&c->pg);
 	bus_free(&c->bus);
 	rate_free(&c->register_rate);

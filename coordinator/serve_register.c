@@ -2,6 +2,7 @@
 
 #include "act_node.h"
 #include "capver.h"
+#include "charter.h"
 #include "hostname.h"
 #include "log.h"
 #include "rate.h"
@@ -17,7 +18,10 @@ struct register_task {
 	struct secret secret;
 	struct join join;
 	const struct nodes_known *known;
+	struct known facts; /* those of `known`, and what the policy says */
 	struct verdict verdict;
+	struct prefix *pools;
+	size_t pool_count;
 	struct user *owner; /* of the node that is answered with; NULL: tagged */
 };
 
@@ -114,6 +118,7 @@ void serve_register(struct exchange *x)
 					.node_key = t->request.node_key,
 					.old_node_key = t->request.old_node_key,
 					.secret = t->join.credential_well_formed ? &t->secret : NULL,
+					.asks_tags = t->join.request_tag_count > 0,
 				},
 				x->arena, on_known, t);
 }
@@ -135,22 +140,18 @@ static struct enrollment task_enrollment(struct register_task *t)
 		.ephemeral = v->ephemeral,
 		.approved = v->approved,
 		.consume_key = v->consume_key,
-		.counted_key = v->authkey && v->authkey->uses_most,
+		.counted_key = v->authkey->uses_most > 0,
 		.register_method = REGISTER_AUTH_KEY,
+		.tags = v->tags,
+		.tag_count = v->tag_count,
+		.authkey = v->authkey->id,
+		.user = v->tag_count ? 0 : v->authkey->user,
+		.pools = t->pools,
+		.pool_count = t->pool_count,
 	};
 
 	hostname_label(r->hostinfo.hostname, label);
 	e.label = bytes_text(label);
-	if (v->authkey) {
-		e.authkey = v->authkey->id;
-		e.tags = v->authkey->tags;
-		e.tag_count = v->authkey->tag_count;
-		e.user = e.tag_count ? 0 : v->authkey->user;
-	} else if (v->node) {
-		e.tags = v->node->tags;
-		e.tag_count = v->node->tag_count;
-		e.user = v->node->user;
-	}
 	return e;
 }
 
@@ -171,17 +172,20 @@ static void task_act(struct register_task *t)
 	switch (v->kind) {
 	case VERDICT_ENROLL:
 		enrollment = task_enrollment(t);
-		t->owner = t->known->key_user;
+		t->owner = v->tag_count ? NULL : t->known->key_user;
 		act_node_enroll(t->c, v->authkey->tailnet, &enrollment, on_acted, t);
 		return;
 	case VERDICT_REKEY:
 		enrollment = task_enrollment(t);
-		t->owner = v->authkey ? t->known->key_user : owner_of(t->known, v->node);
+		t->owner = v->tag_count ? NULL : t->known->key_user;
 		act_node_rekey(t->c, v->node, &enrollment, on_acted, t);
 		return;
 	case VERDICT_EXPIRE_SOONER:
 		t->owner = owner_of(t->known, v->node);
 		act_node_set_expiry(t->c, NULL, v->node->tailnet, v->node->id, v->expiry, on_acted, t);
+		return;
+	case VERDICT_RETAG:
+		act_node_tag(t->c, NULL, v->node->tailnet, v->node->id, v->tags, v->tag_count, on_acted, t);
 		return;
 	case VERDICT_LOGOUT:
 		act_node_logout(t->c, v->node, on_acted, t);
@@ -191,17 +195,50 @@ static void task_act(struct register_task *t)
 	}
 }
 
-static void on_known(void *context, enum err e, const struct nodes_known *known)
+/* --- what the policy says ------------------------------------------------------------------------------------------------------------------------------ */
+
+/* Copied: the charter goes. */
+static void take_pools(struct register_task *t, const struct charter *charter)
+{
+	const struct verdict *v = &t->verdict;
+	struct node joins = {.user = v->tag_count ? 0 : v->authkey->user, .tags = (struct bytes *)v->tags, .tag_count = v->tag_count};
+	const struct prefix *pools;
+
+	t->pool_count = charter_pools(charter, &joins, &pools);
+	t->pools = ARENA_ARRAY(t->x->arena, struct prefix, t->pool_count);
+	if (t->pool_count)
+		memcpy(t->pools, pools, t->pool_count * sizeof *pools);
+}
+
+static void on_pools(void *context, enum err e, const struct charter *charter)
 {
 	struct register_task *t = context;
 
-	key_wipe(&t->secret, sizeof t->secret);
 	if (e) {
 		task_fail(t, e);
 		return;
 	}
-	t->known = known;
-	t->verdict = admission_decide(&t->join, &known->known, known->lifetime_ms, clock_wall());
+	take_pools(t, charter);
+	task_act(t);
+}
+
+/* A new node's address may come from a pool. Where the policy has none, nobody asks. */
+static void task_enroll(struct register_task *t, const struct charter *charter)
+{
+	uint64_t tailnet = t->verdict.authkey->tailnet;
+
+	if (charter)
+		on_pools(t, ERR_NONE, charter);
+	else if (charter_lacks_pools(t->c->charters, tailnet, t->known->policy))
+		task_act(t);
+	else
+		charter_ask(t->c, tailnet, t->verdict.tag_count ? 0 : t->verdict.authkey->user, on_pools, t);
+}
+
+/* charter: where the policy was asked already; or NULL. */
+static void task_decide(struct register_task *t, const struct charter *charter)
+{
+	t->verdict = admission_decide(&t->join, &t->facts, t->known->lifetime_ms, clock_wall());
 	switch (t->verdict.kind) {
 	case VERDICT_REFUSE:
 		task_refuse(t, t->verdict.reason);
@@ -215,7 +252,7 @@ static void on_known(void *context, enum err e, const struct nodes_known *known)
 		exchange_reply_text(t->x, 401, "this node key does not belong to this machine\n");
 		return;
 	case VERDICT_KNOWN:
-		t->owner = owner_of(known, t->verdict.node);
+		t->owner = owner_of(t->known, t->verdict.node);
 		task_welcome(t, t->verdict.node, RESULT_KNOWN);
 		return;
 	case VERDICT_GONE:
@@ -224,9 +261,54 @@ static void on_known(void *context, enum err e, const struct nodes_known *known)
 	case VERDICT_NODE_KEY_EXPIRED:
 		task_expired(t, RESULT_EXPIRED);
 		return;
+	case VERDICT_ENROLL:
+		task_enroll(t, charter);
+		return;
 	default:
 		task_act(t);
 	}
+}
+
+static void on_rights(void *context, enum err e, const struct charter *charter)
+{
+	struct register_task *t = context;
+	struct tag_rights rights;
+
+	if (e) {
+		task_fail(t, e);
+		return;
+	}
+	rights = charter_rights(charter);
+	t->facts.rights = &rights;
+	task_decide(t, charter);
+}
+
+static void on_known(void *context, enum err e, const struct nodes_known *known)
+{
+	struct register_task *t = context;
+	const struct authkey *key;
+	const struct node *node;
+	struct bytes *told;
+
+	key_wipe(&t->secret, sizeof t->secret);
+	if (e) {
+		task_fail(t, e);
+		return;
+	}
+	t->known = known;
+	t->facts = known->known;
+	key = t->facts.authkey;
+	node = t->facts.by_node_key;
+	if (node && t->join.request_tag_count) {
+		t->facts.told_tag_count = hostinfo_request_tags(node->hostinfo, t->x->arena, &told);
+		t->facts.told_tags = told;
+	}
+	if (!admission_asks_rights(&t->join, &t->facts))
+		task_decide(t, NULL);
+	else if (key)
+		charter_ask(t->c, key->tailnet, key->tag_count ? 0 : key->user, on_rights, t);
+	else
+		charter_ask(t->c, node->tailnet, node->user, on_rights, t);
 }
 
 static void on_acted(void *context, enum err e, const struct node *node, const struct diag *why)
@@ -235,6 +317,7 @@ static void on_acted(void *context, enum err e, const struct node *node, const s
 	static const char *const events[] = {[VERDICT_ENROLL] = "node enrolled",
 					     [VERDICT_REKEY] = "node took a new key",
 					     [VERDICT_EXPIRE_SOONER] = "node expires sooner",
+					     [VERDICT_RETAG] = "node took other tags",
 					     [VERDICT_LOGOUT] = "node logged out"};
 	bool logout = t->verdict.kind == VERDICT_LOGOUT;
 

@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "act_node.h"
+#include "charter.h"
 #include "log.h"
 #include "played.h"
 #include "rate.h"
@@ -28,7 +29,11 @@ static bool node_known, key_known, node_gone, leaves;
 static enum err find_error, act_error;
 static const char *act_sentence;
 static struct enrollment acted;
-static enum { NOTHING, ENROLL, REKEY, LOGOUT, EXPIRY } did;
+static enum { NOTHING, ENROLL, REKEY, LOGOUT, EXPIRY, TAG } did;
+static enum err charter_error;
+static bool has_pools;
+static unsigned charters_asked;
+static uint64_t asked_user;
 static json_t *json;
 
 /* --- played neighbours ------------------------------------------------------------------------------------------------------------------------ */
@@ -87,6 +92,56 @@ void act_node_set_expiry(struct coordinator *coordinator, const struct actor *ac
 	acts(EXPIRY, NULL, on_done, context);
 }
 
+void act_node_tag(struct coordinator *coordinator, const struct actor *actor, uint64_t tailnet, uint64_t id, const struct bytes *tags, size_t count,
+		  act_node_fn on_done, void *context)
+{
+	(void)coordinator, (void)tailnet, (void)id;
+	assert_null(actor);
+	acted = (struct enrollment){.tags = tags, .tag_count = count};
+	acts(TAG, NULL, on_done, context);
+}
+
+/* A policy in which ann may have tag:web, and tag:db is owned by that; with pools or without. */
+void charter_ask(struct coordinator *coordinator, uint64_t tailnet, uint64_t user, charter_fn on_read, void *context)
+{
+	static const struct charter charter;
+
+	(void)coordinator;
+	assert_int_equal(tailnet, 1);
+	charters_asked++;
+	asked_user = user;
+	on_read(context, charter_error, charter_error ? NULL : &charter);
+}
+
+static bool may(const void *context, uint64_t user, const struct node *carried, struct bytes tag)
+{
+	(void)context;
+	if (bytes_equal_text(tag, "tag:web"))
+		return user == 11;
+	return bytes_equal_text(tag, "tag:db") && carried && bytes_equal_text(carried->tags[0], "tag:web");
+}
+
+struct tag_rights charter_rights(const struct charter *charter)
+{
+	return (struct tag_rights){may, charter};
+}
+
+static const struct prefix pool = {{IP_V4, {100, 81}}, 24};
+
+size_t charter_pools(const struct charter *charter, const struct node *of, const struct prefix **pools)
+{
+	(void)charter;
+	assert_true((of->user == 11) != (of->tag_count > 0));
+	*pools = &pool;
+	return has_pools;
+}
+
+bool charter_lacks_pools(const struct charters *charters, uint64_t tailnet, uint64_t version)
+{
+	(void)charters, (void)tailnet, (void)version;
+	return !has_pools;
+}
+
 static unsigned logins;
 
 void login_serve(struct exchange *exchange, const struct register_request *request)
@@ -98,12 +153,15 @@ void login_serve(struct exchange *exchange, const struct register_request *reque
 
 /* --- asking ------------------------------------------------------------------------------------------------------------------------------------- */
 
+static const char *wished; /* RequestTags */
+
 static void ask_with(const char *auth, const char *fields)
 {
 	char body[2048];
 	int len = snprintf(body, sizeof body,
-			   "{\"Version\":142,\"NodeKey\":\"nodekey:%064x\",\"Auth\":{\"AuthKey\":\"%s\"},\"Hostinfo\":{\"Hostname\":\"Laptop\"}%s}", 7, auth,
-			   fields);
+			   "{\"Version\":142,\"NodeKey\":\"nodekey:%064x\",\"Auth\":{\"AuthKey\":\"%s\"},"
+			   "\"Hostinfo\":{\"Hostname\":\"Laptop\",\"RequestTags\":[%s]}%s}",
+			   7, auth, wished, fields);
 
 	arena_free(&x.arena);
 	x = (struct exchange){.carrier = &PLAYED, .arena = arena_new(), .program = &c, .machine = &machine, .door = DOOR_NOISE};
@@ -147,7 +205,10 @@ static int set_up(void **state)
 	authkey = (struct authkey){.id = 5, .tailnet = 1, .user = 11, .reusable = true, .expiry = WALL_ZERO, .revoked = WALL_ZERO};
 	node = (struct node){.id = 3, .tailnet = 1, .user = 11, .machine_key = machine, .expiry = WALL_ZERO, .created = wall_of_ms(1), .approved = true};
 	node_known = node_gone = leaves = false;
-	logins = 0;
+	logins = charters_asked = 0;
+	has_pools = false;
+	charter_error = ERR_NONE;
+	wished = "";
 	key_known = true;
 	find_error = act_error = ERR_NONE;
 	act_sentence = NULL;
@@ -211,6 +272,88 @@ static void test_tagged_nodes_have_their_profile(void **state)
 	ask_with("", "");
 	assert_string_equal(login_name(), "tagged-devices");
 	assert_int_equal(json_integer_value(json_object_get(json_object_get(json, "User"), "ID")), 3);
+}
+
+/* The policy is asked only where it decides something. */
+static void test_tags_are_given_by_the_policy(void **state)
+{
+	static struct bytes web = BYTES("tag:web");
+
+	(void)state;
+	ask_with(secret.text, "");
+	assert_int_equal(charters_asked, 0);
+	wished = "\"tag:web\"";
+	ask_with(secret.text, "");
+	assert_int_equal(charters_asked, 1);
+	assert_int_equal(asked_user, 11);
+	assert_int_equal(did, ENROLL);
+	assert_true(acted.user == 0 && acted.tag_count == 1 && bytes_equal_text(acted.tags[0], "tag:web") && wall_is_zero(acted.expiry));
+	wished = "\"tag:web\",\"tag:db\"";
+	ask_with(secret.text, "");
+	assert_int_equal(did, NOTHING);
+	assert_string_equal(error_text(), "requested tags [tag:db] are invalid or not permitted");
+	/* Those of the key need no policy; what they own does. */
+	authkey.tags = &web;
+	authkey.tag_count = 1;
+	charters_asked = 0;
+	wished = "\"tag:web\"";
+	ask_with(secret.text, "");
+	assert_int_equal(charters_asked, 0);
+	assert_int_equal(did, ENROLL);
+	wished = "\"tag:db\"";
+	ask_with(secret.text, "");
+	assert_true(charters_asked == 1 && asked_user == 0 && did == ENROLL && bytes_equal_text(acted.tags[0], "tag:db"));
+	charter_error = ERR_TIMEOUT;
+	ask_with(secret.text, "");
+	assert_int_equal(status, 503);
+}
+
+static void test_a_known_node_asks_for_tags(void **state)
+{
+	static struct bytes web = BYTES("tag:web");
+
+	(void)state;
+	node_known = true;
+	node.user = 0;
+	node.tags = &web;
+	node.tag_count = 1;
+	node.hostinfo = BYTES("{\"RequestTags\":[\"tag:king\"]}");
+	wished = "\"tag:king\"";
+	ask_with("", "");
+	assert_int_equal(did, NOTHING);
+	assert_string_equal(login_name(), "tagged-devices");
+	wished = "\"tag:db\"";
+	ask_with("", "");
+	assert_true(did == TAG && acted.tag_count == 1 && bytes_equal_text(acted.tags[0], "tag:db"));
+	wished = "\"tag:queen\"";
+	ask_with("", "");
+	assert_int_equal(did, NOTHING);
+	assert_true(says_expired());
+}
+
+static void test_pools_are_asked_for_new_nodes(void **state)
+{
+	(void)state;
+	has_pools = true;
+	ask_with(secret.text, "");
+	assert_true(charters_asked == 1 && did == ENROLL && acted.pool_count == 1 && !prefix_compare(acted.pools[0], pool));
+	wished = "\"tag:web\"";
+	ask_with(secret.text, "");
+	assert_true(charters_asked == 2 && did == ENROLL && acted.pool_count == 1);
+	act_error = ERR_EXHAUSTED;
+	act_sentence = "the address pool 100.81.0.0/24 that the policy gives this node is full";
+	ask_with(secret.text, "");
+	assert_string_equal(error_text(), act_sentence);
+	act_error = ERR_NONE;
+	node_known = true;
+	wished = "";
+	charters_asked = 0;
+	ask_with(secret.text, "");
+	assert_int_equal(charters_asked, 0);
+	node_known = false;
+	charter_error = ERR_UNAVAILABLE;
+	ask_with(secret.text, "");
+	assert_int_equal(status, 503);
 }
 
 static void test_logouts_succeed(void **state)
@@ -335,6 +478,9 @@ int main(void)
 		TEST(test_a_known_node_changes_nothing),
 		TEST(test_a_node_that_expires_sooner_keeps_its_owner),
 		TEST(test_tagged_nodes_have_their_profile),
+		TEST(test_tags_are_given_by_the_policy),
+		TEST(test_a_known_node_asks_for_tags),
+		TEST(test_pools_are_asked_for_new_nodes),
 		TEST(test_logouts_succeed),
 		TEST(test_refusals_are_told),
 		TEST(test_failures_are_of_the_right_kind),

@@ -1,7 +1,7 @@
 #include "serve_told.h"
 
 #include "act_told.h"
-#include "jsonw.h"
+#include "scalar.h"
 #include "speaker.h"
 #include "warnings.h"
 
@@ -56,46 +56,18 @@ static const struct jsonr_member attributes_shape[] = {
 	{0},
 };
 
-/* The JSON of a scalar; empty for null. */
-static enum err take_value(const json_t *value, const char *key, struct buffer *out, struct diag *why)
-{
-	struct jsonw w;
-
-	jsonw_start(&w, out);
-	if (json_is_null(value))
-		return ERR_NONE;
-	if (json_is_string(value) && json_string_length(value) > ATTRIBUTE_TEXT_MAX)
-		return diag_set(why, ERR_MALFORMED, "%s: a text has at most %d bytes", key, ATTRIBUTE_TEXT_MAX);
-	if (json_is_string(value))
-		jsonw_text(&w, NULL, jsonr_text_of(value));
-	else if (json_is_integer(value))
-		jsonw_int(&w, NULL, json_integer_value(value));
-	else if (json_is_real(value))
-		jsonw_double(&w, NULL, json_real_value(value));
-	else if (json_is_boolean(value))
-		jsonw_bool(&w, NULL, json_is_true(value));
-	else
-		return diag_set(why, ERR_MALFORMED, "%s is neither a text, a number, a boolean nor null", key);
-	return jsonw_end(&w);
-}
-
 static enum err take_attribute(struct told_task *t, const char *name, const json_t *value, struct diag *why)
 {
 	struct attribute *a = &t->attributes[t->count];
-	struct buffer text;
 	enum err e = attribute_check_key(bytes_text(name), why);
 
 	if (!e)
 		e = attribute_check_owner(bytes_text(name), why);
 	if (e)
 		return e;
-	buffer_init(&text, 8 * ATTRIBUTE_TEXT_MAX);
-	e = take_value(value, name, &text, why);
 	a->key = arena_copy(t->x->arena, bytes_text(name));
-	a->value = arena_copy(t->x->arena, buffer_bytes(&text));
-	buffer_clear(&text);
 	t->count++;
-	return e;
+	return scalar_take(value, name, t->x->arena, &a->value, why);
 }
 
 static enum err take_attributes(struct told_task *t, json_t *update, struct diag *why)

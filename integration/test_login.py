@@ -222,11 +222,6 @@ def test_page(tailnet):
         assert status == 404 and "no such login" in text and "<script" not in text.lower(), (bad, text)
 
 
-def test_tags_are_not_for_everybody(tailnet):
-    hostinfo = {"Hostname": "n", "OS": "linux", "RequestTags": ["tag:king"]}
-    assert refused(raw_at(tailnet).register(Hostinfo=hostinfo)) == "requested tags [tag:king] are invalid or not permitted"
-
-
 def test_wishes_of_the_client(tailnet):
     raw = raw_at(tailnet)
     when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))

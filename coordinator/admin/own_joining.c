@@ -4,6 +4,7 @@
 
 #include "act_authkey.h"
 #include "act_node.h"
+#include "charter.h"
 #include "fields.h"
 #include "guard.h"
 #include "hostinfo.h"
@@ -23,6 +24,7 @@ struct joining_task {
 	struct page page;
 	unsigned row, users;
 	struct secret secret;
+	struct authkey key;
 	uint64_t id;
 };
 
@@ -120,44 +122,70 @@ static void on_created(void *context, enum err e, struct tx *tx, const struct di
 	key_wipe(&t->secret, sizeof t->secret);
 }
 
-/* Without an expiration a key does not end; v1 has it end at once. */
-void own_authkeys_create(struct exchange *x)
+static void task_create(struct joining_task *t)
 {
+	struct exchange *x = t->x;
 	struct coordinator *c = x->program;
-	struct joining_task *t = task_new(x, "creating auth key");
-	struct authkey key = {.tailnet = asker_of(x)->tailnet.id, .expiry = WALL_ZERO};
-	struct field_texts tags = {0};
-	struct field_count uses = {0};
+	struct tx *tx = tx_begin(c->pg, t->key.tailnet, TX_WRITE);
 	struct diag why = {0};
-	struct tx *tx;
-	enum err e;
+	enum err e = act_authkey_create(tx, &asker_of(x)->actor, &t->key, &t->secret, &t->row, &why);
 
-	if (!fields_read(x,
-			 (struct field[]){{"user", FIELD_ID, &key.user},
-					  {"usesMost", FIELD_COUNT, &uses},
-					  {"reusable", FIELD_BOOL, &key.reusable},
-					  {"ephemeral", FIELD_BOOL, &key.ephemeral},
-					  {"preapproved", FIELD_BOOL, &key.preapproved},
-					  {"tags", FIELD_TEXTS, &tags},
-					  {"description", FIELD_TEXT, &key.description},
-					  {"expiration", FIELD_TIME, &key.expiry},
-					  {0}},
-			 t->detail))
-		return;
-	key.uses_most = uses.value > AUTHKEY_USES_MAX ? AUTHKEY_USES_MAX + 1 : (unsigned)uses.value;
-	key.tags = tags.list;
-	key.tag_count = tags.count;
-	tx = tx_begin(c->pg, key.tailnet, TX_WRITE);
-	e = act_check_text(key.description, "description", DESCRIPTION_MAX, &why);
-	if (!e)
-		e = act_authkey_create(tx, &asker_of(x)->actor, &key, &t->secret, &t->row, &why);
 	if (e) {
 		tx_abandon(tx);
 		problem_reply_err(x, e, t->detail, &why);
 		return;
 	}
-	t->users = users_get(tx, key.user);
+	t->users = users_get(tx, t->key.user);
 	act_commit(c, tx, on_created, t);
+}
+
+static void on_charter(void *context, enum err e, const struct charter *charter)
+{
+	struct joining_task *t = context;
+	struct diag why = {0};
+
+	if (!e)
+		e = charter_check_tags(charter, t->key.tags, t->key.tag_count, &why);
+	if (e)
+		problem_reply_err(t->x, e, t->detail, &why);
+	else
+		task_create(t);
+}
+
+/* Without an expiration a key does not end; v1 has it end at once. */
+void own_authkeys_create(struct exchange *x)
+{
+	struct joining_task *t = task_new(x, "creating auth key");
+	struct field_texts tags = {0};
+	struct field_count uses = {0};
+	struct diag why = {0};
+	enum err e;
+
+	t->key = (struct authkey){.tailnet = asker_of(x)->tailnet.id, .expiry = WALL_ZERO};
+	if (!fields_read(x,
+			 (struct field[]){{"user", FIELD_ID, &t->key.user},
+					  {"usesMost", FIELD_COUNT, &uses},
+					  {"reusable", FIELD_BOOL, &t->key.reusable},
+					  {"ephemeral", FIELD_BOOL, &t->key.ephemeral},
+					  {"preapproved", FIELD_BOOL, &t->key.preapproved},
+					  {"tags", FIELD_TEXTS, &tags},
+					  {"description", FIELD_TEXT, &t->key.description},
+					  {"expiration", FIELD_TIME, &t->key.expiry},
+					  {0}},
+			 t->detail))
+		return;
+	t->key.uses_most = uses.value > AUTHKEY_USES_MAX ? AUTHKEY_USES_MAX + 1 : (unsigned)uses.value;
+	e = act_check_text(t->key.description, "description", DESCRIPTION_MAX, &why);
+	if (!e)
+		e = act_tags_check(tags.list, &tags.count, &why);
+	t->key.tags = tags.list;
+	t->key.tag_count = tags.count;
+	if (e)
+		problem_reply_err(x, e, t->detail, &why);
+	else if (tags.count)
+		charter_ask(x->program, t->key.tailnet, 0, on_charter, t);
+	else
+		task_create(t);
 }
 
 /* --- logins ------------------------------------------------------------------------------------------------------------------------------------------ */

@@ -4,6 +4,7 @@
 
 #include "act_authkey.h"
 #include "act_node.h"
+#include "charter.h"
 #include "fields.h"
 #include "guard.h"
 #include "hostname.h"
@@ -18,7 +19,8 @@ struct node_task {
 	struct coordinator *c;
 	const char *detail;
 	bool lists;
-	uint64_t id;                 /* of the one node */
+	uint64_t id; /* of the one node */
+	struct field_texts tags;
 	struct bytes user;           /* list: only of this user; empty: all */
 	unsigned nodes, users, keys; /* statements */
 	enum v1_node_form form;
@@ -207,22 +209,35 @@ void v1_node_rename(struct exchange *x)
 		act_node_rename(t->c, &asker_of(x)->actor, asker_of(x)->tailnet.id, t->id, x->params[1], on_acted, t);
 }
 
+static void on_charter(void *context, enum err e, const struct charter *charter)
+{
+	struct node_task *t = context;
+	const struct asker *asker = asker_of(t->x);
+	struct diag why = {0};
+
+	if (!e)
+		e = charter_check_tags(charter, t->tags.list, t->tags.count, &why);
+	if (e)
+		problem_reply_err(t->x, e, t->detail, &why);
+	else
+		act_node_tag(t->c, &asker->actor, asker->tailnet.id, t->id, t->tags.list, t->tags.count, on_acted, t);
+}
+
 void v1_node_tags(struct exchange *x)
 {
 	struct node_task *t = task_new(x, "setting tags");
-	struct field_texts tags = {0};
 	struct diag why = {0};
 	enum err e;
 
-	if (!fields_path_id(x, 0, &t->id, t->detail) || !fields_read(x, (struct field[]){{"tags", FIELD_TEXTS, &tags}, {0}}, t->detail))
+	if (!fields_path_id(x, 0, &t->id, t->detail) || !fields_read(x, (struct field[]){{"tags", FIELD_TEXTS, &t->tags}, {0}}, t->detail))
 		return;
-	e = act_tags_check(tags.list, &tags.count, &why);
-	if (!e && !tags.count)
+	e = act_tags_check(t->tags.list, &t->tags.count, &why);
+	if (!e && !t->tags.count)
 		e = diag_set(&why, ERR_MALFORMED, "a node cannot lose all its tags: it has no user to go back to");
 	if (e)
 		problem_reply_err(x, e, t->detail, &why);
 	else
-		act_node_tag(t->c, &asker_of(x)->actor, asker_of(x)->tailnet.id, t->id, tags.list, tags.count, on_acted, t);
+		charter_ask(t->c, asker_of(x)->tailnet.id, 0, on_charter, t);
 }
 
 static bool has_route(const struct prefix *routes, size_t count, struct prefix route)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "act_authkey.h"
+#include "charter.h"
 #include "done.h"
 #include "fields.h"
 #include "guard.h"
@@ -16,6 +17,7 @@ struct key_task {
 	const char *detail;
 	unsigned row, users;
 	struct secret secret;
+	struct authkey key;
 	uint64_t id;
 };
 
@@ -106,39 +108,65 @@ static void on_created(void *context, enum err e, struct tx *tx, const struct di
 	key_wipe(&t->secret, sizeof t->secret);
 }
 
-void v1_preauthkey_create(struct exchange *x)
+static void task_create(struct key_task *t)
 {
+	struct exchange *x = t->x;
 	struct coordinator *c = x->program;
-	struct key_task *t = task_new(x, "creating pre-auth key");
-	struct authkey key = {.tailnet = asker_of(x)->tailnet.id};
-	struct field_texts tags = {0};
+	struct tx *tx = tx_begin(c->pg, t->key.tailnet, TX_WRITE);
 	struct diag why = {0};
-	struct tx *tx;
-	enum err e;
+	enum err e = act_authkey_create(tx, &asker_of(x)->actor, &t->key, &t->secret, &t->row, &why);
 
-	if (!fields_read(x,
-			 (struct field[]){{"user", FIELD_ID, &key.user},
-					  {"reusable", FIELD_BOOL, &key.reusable},
-					  {"ephemeral", FIELD_BOOL, &key.ephemeral},
-					  {"expiration", FIELD_TIME, &key.expiry},
-					  {"aclTags", FIELD_TEXTS, &tags},
-					  {0}},
-			 t->detail))
-		return;
-	key.tags = tags.list;
-	key.tag_count = tags.count;
-	/* headscale: a missing expiration is the zero time, so that the key is expired at once. */
-	if (wall_is_zero(key.expiry))
-		key.expiry = clock_wall();
-	tx = tx_begin(c->pg, key.tailnet, TX_WRITE);
-	e = act_authkey_create(tx, &asker_of(x)->actor, &key, &t->secret, &t->row, &why);
 	if (e) {
 		tx_abandon(tx);
 		problem_reply_err(x, e, t->detail, &why);
 		return;
 	}
-	t->users = users_get(tx, key.user);
+	t->users = users_get(tx, t->key.user);
 	act_commit(c, tx, on_created, t);
+}
+
+static void on_charter(void *context, enum err e, const struct charter *charter)
+{
+	struct key_task *t = context;
+	struct diag why = {0};
+
+	if (!e)
+		e = charter_check_tags(charter, t->key.tags, t->key.tag_count, &why);
+	if (e)
+		problem_reply_err(t->x, e, t->detail, &why);
+	else
+		task_create(t);
+}
+
+void v1_preauthkey_create(struct exchange *x)
+{
+	struct key_task *t = task_new(x, "creating pre-auth key");
+	struct field_texts tags = {0};
+	struct diag why = {0};
+	enum err e;
+
+	t->key.tailnet = asker_of(x)->tailnet.id;
+	if (!fields_read(x,
+			 (struct field[]){{"user", FIELD_ID, &t->key.user},
+					  {"reusable", FIELD_BOOL, &t->key.reusable},
+					  {"ephemeral", FIELD_BOOL, &t->key.ephemeral},
+					  {"expiration", FIELD_TIME, &t->key.expiry},
+					  {"aclTags", FIELD_TEXTS, &tags},
+					  {0}},
+			 t->detail))
+		return;
+	e = act_tags_check(tags.list, &tags.count, &why);
+	t->key.tags = tags.list;
+	t->key.tag_count = tags.count;
+	/* headscale: a missing expiration is the zero time, so that the key is expired at once. */
+	if (wall_is_zero(t->key.expiry))
+		t->key.expiry = clock_wall();
+	if (e)
+		problem_reply_err(x, e, t->detail, &why);
+	else if (tags.count)
+		charter_ask(x->program, t->key.tailnet, 0, on_charter, t);
+	else
+		task_create(t);
 }
 
 void v1_preauthkey_expire(struct exchange *x)

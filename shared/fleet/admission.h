@@ -25,6 +25,12 @@ struct join {
 	unsigned capver;
 };
 
+/* What the policy says of tags: may whoever acts for `user` (0: nobody), or a node with the tags of `carried` (NULL: none), have this tag? */
+struct tag_rights {
+	bool (*may)(const void *context, uint64_t user, const struct node *carried, struct bytes tag);
+	const void *context;
+};
+
 /* What one read found. */
 struct known {
 	const struct node *by_node_key; /* the node that has join->node_key, any machine; or NULL */
@@ -36,6 +42,10 @@ struct known {
 	bool tailnet_suspended;
 	bool device_approval; /* of the key's tailnet */
 	struct bytes tailnet_name, tailnet_domain;
+	const struct node *tagged;       /* this machine's tagged node in the key's tailnet, where tags are asked for by a user's key; or NULL */
+	const struct tag_rights *rights; /* NULL: nobody has any but those of the key */
+	const struct bytes *told_tags;   /* that the client of by_node_key asked for before; where tags are asked for */
+	size_t told_tag_count;
 };
 
 enum verdict_kind {
@@ -45,6 +55,7 @@ enum verdict_kind {
 	VERDICT_ENROLL,           /* insert a new node from `authkey` */
 	VERDICT_REKEY,            /* `node` keeps its identity and takes the new node key, owner and expiry from `authkey` if given */
 	VERDICT_EXPIRE_SOONER,    /* `node` expires at `expiry` */
+	VERDICT_RETAG,            /* `node` takes `tags`, which its own tags own; nothing else changes */
 	VERDICT_LOGOUT,           /* `node` expires now, or is deleted when ephemeral */
 	VERDICT_GONE,             /* logout of nothing: success */
 	VERDICT_NODE_KEY_EXPIRED, /* NodeKeyExpired = true */
@@ -62,8 +73,14 @@ struct verdict {
 	struct wall expiry;                /* the node's key expiry from now on (WALL_ZERO: never) */
 	bool ephemeral;
 	bool approved; /* ENROLL, REKEY: from now on */
+	/* ENROLL, REKEY, RETAG: the node's from now on, instead of a user; none: it is a person's. */
+	const struct bytes *tags;
+	size_t tag_count;
+	bool told; /* REFUSE of a login that nothing can mend: the client reads the reason, too */
 };
 
+/* Whether the verdict may hang on known.rights: only then need they be asked. */
+bool admission_asks_rights(const struct join *join, const struct known *known);
 /* `lifetime_ms`: key expiry of the tailnet for untagged nodes, 0 = never. */
 struct verdict admission_decide(const struct join *join, const struct known *known, int64_t lifetime_ms, struct wall now);
 
@@ -73,8 +90,13 @@ struct login_answer {
 	uint64_t user;            /* whose the machine becomes; 0: it stays whose it is, which only a known machine can */
 	const struct node *nodes; /* all of that machine in that tailnet, by id */
 	size_t node_count;
+	const struct bytes *request_tags;
+	size_t request_tag_count;
+	const struct tag_rights *rights; /* NULL: as in struct known */
 };
 
+/* Whose rights count: the user answered for, or whoever has the node that would be renewed as it is; 0: nobody. */
+uint64_t admission_login_user(const struct login *login, const struct login_answer *answer);
 /* VERDICT_ENROLL, VERDICT_REKEY, or VERDICT_REFUSE with a reason for the administrator. A node of another user of the machine stays his. */
 struct verdict admission_finish_login(const struct login *login, const struct login_answer *answer, struct wall now);
 

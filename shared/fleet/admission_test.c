@@ -18,6 +18,9 @@ static const struct wall now = {NOW_NS};
 #define NEVER .expiry = {INT64_MIN}
 static struct bytes web[] = {{(const uint8_t *)"tag:web", 7}};
 static struct bytes web_db[] = {{(const uint8_t *)"tag:db", 6}, {(const uint8_t *)"tag:web", 7}};
+static struct bytes db[] = {{(const uint8_t *)"tag:db", 6}};
+static struct bytes king[] = {{(const uint8_t *)"tag:king", 8}};
+static struct bytes three[] = {{(const uint8_t *)"tag:db", 6}, {(const uint8_t *)"tag:king", 8}, {(const uint8_t *)"tag:web", 7}};
 static struct bytes strange[] = {{(const uint8_t *)"tag:<b>", 7}};
 
 static const struct node good = {.id = 100, OURS, OF(1, 10), .expiry = AT(24)};
@@ -37,6 +40,9 @@ static const struct node old_node = {.id = 112, OURS, OF(1, 10), .expiry = AT(24
 static const struct node by_none_left = {.id = 114, OURS, OF(1, 10), .expiry = AT(-1), .authkey = 62};
 static const struct node waiting = {.id = 113, .machine_key = {{1}}, .node_key = {{8}}, OF(1, 10), .expiry = AT(24)};
 
+static const struct node kings = {.id = 115, OURS, OF(1, 0), NEVER, .tags = king, .tag_count = 1};
+static const struct node unpolled = {.id = 100, OURS, OF(1, 0), NEVER, .tags = web, .tag_count = 1};
+
 #define GOOD .expiry = AT(10), .revoked = {INT64_MIN}
 static const struct authkey reusable = {.id = 50, OF(1, 10), GOOD, .reusable = true};
 static const struct authkey one_shot = {.id = 51, OF(1, 10), GOOD};
@@ -50,6 +56,7 @@ static const struct authkey ephemeral_key = {.id = 56, OF(1, 10), GOOD, .reusabl
 static const struct authkey tag_key = {.id = 57, OF(1, 0), GOOD, .reusable = true, .tags = web, .tag_count = 1};
 static const struct authkey preapproved = {.id = 59, OF(1, 10), GOOD, .reusable = true, .preapproved = true};
 static const struct authkey db_key = {.id = 60, OF(1, 0), GOOD, .reusable = true, .tags = web_db, .tag_count = 1};
+static const struct authkey both_key = {.id = 63, OF(1, 0), GOOD, .reusable = true, .tags = web_db, .tag_count = 2};
 static const struct authkey used_tag_key = {.id = 58, OF(1, 0), GOOD, .tags = web, .tag_count = 1, .used_by = 104};
 
 struct trial {
@@ -72,11 +79,34 @@ struct trial {
 	const struct node *node, *old, *owner;
 	const struct authkey *key;
 	uint64_t unpolled;
+	const struct node *tagged;
+	struct bytes *told;
+	size_t told_count;
+	bool no_policy;
+	/* wanted: the node's tags; NULL: those of the key */
+	struct bytes *given;
+	size_t given_count;
 };
+
+/* User 10 may have tag:web, and so may have tag:db whatever carries tag:web. */
+static bool may(const void *context, uint64_t user, const struct node *carried, struct bytes tag)
+{
+	(void)context;
+	if (bytes_equal_text(tag, "tag:web"))
+		return user == 10;
+	for (size_t i = 0; carried && i < carried->tag_count; i++)
+		if (bytes_equal_text(carried->tags[i], "tag:web"))
+			return bytes_equal_text(tag, "tag:db");
+	return false;
+}
+static const struct tag_rights policy = {may, NULL};
 
 #define ZERO .expiry = {INT64_MIN}
 #define FOREVER .until = {INT64_MIN}
 #define LIFETIME .until = AT(180 * 24)
+#define ASKS(t) .tags = t, .tag_count = COUNT_OF(t)
+#define TOLD(t) .told = t, .told_count = COUNT_OF(t)
+#define GIVEN(t) .given = t, .given_count = COUNT_OF(t), FOREVER
 #define KEY(k) .credential = true, .key = &k
 
 static const struct trial trials[] = {
@@ -124,8 +154,8 @@ static const struct trial trials[] = {
 	{"same node key, used tag key", ZERO, KEY(used_tag_key), .node = &tagged, .owner = &tagged, .kind = VERDICT_KNOWN, .about = &tagged, FOREVER},
 	{"same node key, used key, retagged by an administrator", ZERO, KEY(used), .node = &retagged, .kind = VERDICT_KNOWN, .about = &retagged, FOREVER},
 	{"same node key, used key, expire sooner", .expiry = AT(1), KEY(used), .node = &good, .kind = VERDICT_EXPIRE_SOONER, .about = &good, .until = AT(1)},
-	{"same node key, good key, tags it does not have", ZERO, KEY(reusable), .node = &good, .tags = web, .tag_count = 1, .kind = VERDICT_KNOWN,
-	 .about = &good, .until = AT(24)},
+	{"same node key, good key, tags it never got", ZERO, KEY(reusable), .node = &good, ASKS(web), TOLD(web), .kind = VERDICT_KNOWN, .about = &good,
+	 .until = AT(24)},
 	{"same node key, deleted key", ZERO, .credential = true, .node = &good, .kind = VERDICT_REFUSE, .about = &good,
 	 .reason = "invalid key: it does not exist", FOREVER},
 	{"same node key, malformed key", ZERO, .credential = true, .malformed = true, .node = &good, .kind = VERDICT_REFUSE, .about = &good,
@@ -202,11 +232,11 @@ static const struct trial trials[] = {
 
 	/* requested tags */
 	{"tags of the key", ZERO, KEY(tag_key), .tags = web, .tag_count = 1, .kind = VERDICT_ENROLL, FOREVER},
-	{"a tag too much", ZERO, KEY(tag_key), .tags = web_db, .tag_count = 2, .kind = VERDICT_REFUSE,
+	{"a tag too much", ZERO, KEY(tag_key), .tags = web_db, .tag_count = 2, .no_policy = true, .kind = VERDICT_REFUSE,
 	 .reason = "requested tags [tag:db] are invalid or not permitted", FOREVER},
-	{"tags by a user's key", ZERO, KEY(reusable), .tags = web_db, .tag_count = 2, .kind = VERDICT_REFUSE,
+	{"tags by a user's key", ZERO, KEY(reusable), .tags = web_db, .tag_count = 2, .no_policy = true, .kind = VERDICT_REFUSE,
 	 .reason = "requested tags [tag:db tag:web] are invalid or not permitted", FOREVER},
-	{"a tag that is none", ZERO, KEY(reusable), .tags = strange, .tag_count = 1, .kind = VERDICT_REFUSE,
+	{"a tag that is none", ZERO, KEY(reusable), .tags = strange, .tag_count = 1, .no_policy = true, .kind = VERDICT_REFUSE,
 	 .reason = "requested tags [?] are invalid or not permitted", FOREVER},
 
 	/* rotation and re-key */
@@ -262,11 +292,60 @@ static const struct trial trials[] = {
 	{"node of another user, same node key, follow-up", ZERO, .followup = "https://x/register/1", KEY(reusable), .node = &other_user, .kind = VERDICT_REFUSE,
 	 .reason = "this node key belongs to another node of this machine", FOREVER},
 
-	/* requested tags without a key */
-	{"tags, no key", ZERO, .tags = web, .tag_count = 1, .kind = VERDICT_REFUSE, .reason = "requested tags [tag:web] are invalid or not permitted", FOREVER},
-	{"tags that the node has, no key", ZERO, .old = &tagged, .tags = web, .tag_count = 1, .kind = VERDICT_ASK_LOGIN, .about = &tagged, FOREVER},
-	{"tags beyond those of the node, no key", ZERO, .old = &tagged, .tags = web_db, .tag_count = 2, .kind = VERDICT_REFUSE,
+	/* requested tags without a key: whose login it becomes shows later */
+	{"tags, no key", ZERO, ASKS(web), .kind = VERDICT_ASK_LOGIN, FOREVER},
+	{"tags that nobody has, no key", ZERO, ASKS(king), .kind = VERDICT_ASK_LOGIN, FOREVER},
+	{"what is no tag, no key", ZERO, ASKS(strange), .kind = VERDICT_REFUSE, .reason = "requested tags [?] are invalid or not permitted", FOREVER},
+	{"tags that the node has, no key", ZERO, .old = &tagged, ASKS(web), .kind = VERDICT_ASK_LOGIN, .about = &tagged, FOREVER},
+	{"an expired node asks for tags", ZERO, .node = &expired, ASKS(web), .kind = VERDICT_NODE_KEY_EXPIRED, .about = &expired, FOREVER},
+
+	/* a known node asks for other tags than before */
+	{"a restart that asks for what the node has", ZERO, .node = &tagged, ASKS(web), .kind = VERDICT_KNOWN, .about = &tagged, FOREVER},
+	{"a restart that asks for what it always asked for", ZERO, .node = &tagged, ASKS(king), TOLD(king), .kind = VERDICT_KNOWN, .about = &tagged, FOREVER},
+	{"a restart that no longer asks", ZERO, .node = &tagged, TOLD(web), .kind = VERDICT_KNOWN, .about = &tagged, FOREVER},
+	{"tags that its own tags own", ZERO, .node = &tagged, ASKS(db), TOLD(web), .kind = VERDICT_RETAG, .about = &tagged, GIVEN(db)},
+	{"tags that its own tags own, and its own", ZERO, .node = &tagged, ASKS(web_db), .kind = VERDICT_RETAG, .about = &tagged, GIVEN(web_db)},
+	{"tags that its own tags own, without a policy", ZERO, .node = &tagged, ASKS(db), .no_policy = true, .kind = VERDICT_NODE_KEY_EXPIRED, .about = &tagged,
+	 FOREVER},
+	{"a tagged node asks for others", ZERO, .node = &tagged, ASKS(king), .kind = VERDICT_NODE_KEY_EXPIRED, .about = &tagged, FOREVER},
+	{"a person's node asks for what he may have", ZERO, .node = &good, ASKS(web), .kind = VERDICT_NODE_KEY_EXPIRED, .about = &good, FOREVER},
+	{"a person's node asks for what he may not have", ZERO, .node = &good, ASKS(web_db), .kind = VERDICT_REFUSE,
 	 .reason = "requested tags [tag:db] are invalid or not permitted", FOREVER},
+	{"another person's node asks", ZERO, .node = &other_user, ASKS(web), .kind = VERDICT_REFUSE,
+	 .reason = "requested tags [tag:web] are invalid or not permitted", FOREVER},
+	{"a follow-up asks again", ZERO, .followup = "https://x/register/1", .node = &good, ASKS(web), .kind = VERDICT_KNOWN, .about = &good, .until = AT(24)},
+
+	/* requested tags with a key */
+	{"a user's key, his tag", ZERO, KEY(reusable), ASKS(web), .kind = VERDICT_ENROLL, GIVEN(web)},
+	{"a user's key, without a policy", ZERO, KEY(reusable), ASKS(web), .no_policy = true, .kind = VERDICT_REFUSE,
+	 .reason = "requested tags [tag:web] are invalid or not permitted", FOREVER},
+	{"a user's key, one tag that is not his", ZERO, KEY(reusable), ASKS(web_db), .kind = VERDICT_REFUSE,
+	 .reason = "requested tags [tag:db] are invalid or not permitted", FOREVER},
+	{"a user's key, several that are not", ZERO, KEY(reusable), ASKS(three), .kind = VERDICT_REFUSE,
+	 .reason = "requested tags [tag:db tag:king] are invalid or not permitted", FOREVER},
+	{"a user's key on his known machine", ZERO, KEY(reusable), .old = &old_node, .owner = &old_node, ASKS(web), .kind = VERDICT_REKEY, .about = &old_node,
+	 GIVEN(web)},
+	{"a user's key on his running machine", ZERO, KEY(reusable), .node = &good, .owner = &good, ASKS(web), .kind = VERDICT_REKEY, .about = &good,
+	 GIVEN(web)},
+	{"a user's revoked key on his running machine", ZERO, KEY(revoked), .node = &good, .owner = &good, ASKS(web), .kind = VERDICT_REFUSE,
+	 .reason = "invalid key: it was revoked", FOREVER},
+	{"the same key again", ZERO, KEY(one_shot), .node = &retagged, ASKS(web), TOLD(web), .kind = VERDICT_KNOWN, .about = &retagged, FOREVER},
+	{"a user's key, the machine's tagged node", ZERO, KEY(reusable), .owner = &good, .tagged = &tagged, ASKS(web), .kind = VERDICT_REKEY, .about = &tagged,
+	 GIVEN(web)},
+	{"a user's key, a tagged node, what it may have by both", ZERO, KEY(reusable), .old = &tagged, .tagged = &tagged, ASKS(web_db), .kind = VERDICT_REKEY,
+	 .about = &tagged, GIVEN(web_db)},
+	{"a user's key, another's machine", ZERO, KEY(reusable), .old = &other_user, ASKS(web), .kind = VERDICT_ENROLL, GIVEN(web)},
+	{"a used key, its machine came back before its first map", ZERO, KEY(used), .unpolled = 100, .tagged = &unpolled, ASKS(web), .kind = VERDICT_REKEY,
+	 .about = &unpolled, GIVEN(web)},
+	{"a key with tags, one of them", ZERO, KEY(both_key), ASKS(web), .kind = VERDICT_ENROLL, FOREVER},
+	{"a key with tags, what they own", ZERO, KEY(tag_key), ASKS(db), .kind = VERDICT_ENROLL, GIVEN(db)},
+	{"a key with tags, others", ZERO, KEY(tag_key), ASKS(king), .kind = VERDICT_REFUSE, .reason = "requested tags [tag:king] are invalid or not permitted",
+	 FOREVER},
+	{"a key with tags, on a node that has what it asks for", ZERO, KEY(tag_key), .old = &kings, .owner = &kings, ASKS(king), .kind = VERDICT_REFUSE,
+	 .reason = "requested tags [tag:king] are invalid or not permitted", FOREVER},
+	{"its key with tags, on its running node, what they own", ZERO, KEY(tag_key), .node = &tagged, .owner = &tagged, ASKS(db), TOLD(web),
+	 .kind = VERDICT_RETAG, .about = &tagged, GIVEN(db)},
+	{"a user's key drops tags", ZERO, KEY(reusable), .old = &tagged, .tagged = &tagged, .kind = VERDICT_REKEY, .about = &tagged, LIFETIME},
 };
 
 static void one_trial(const struct trial *t)
@@ -284,7 +363,20 @@ static void one_trial(const struct trial *t)
 		.tailnet_hint = bytes_text(t->hint),
 		.capver = 138,
 	};
-	struct known known = {t->node, t->old, t->key, t->owner, t->unpolled, t->frozen, t->suspended, t->approval, BYTES("lab"), BYTES("lab.example")};
+	struct known known = {.by_node_key = t->node,
+			      .by_old_key = t->old,
+			      .authkey = t->key,
+			      .by_owner = t->owner,
+			      .key_unpolled_by = t->unpolled,
+			      .tailnet_frozen = t->frozen,
+			      .tailnet_suspended = t->suspended,
+			      .device_approval = t->approval,
+			      .tailnet_name = BYTES("lab"),
+			      .tailnet_domain = BYTES("lab.example"),
+			      .tagged = t->tagged,
+			      .rights = t->no_policy ? NULL : &policy,
+			      .told_tags = t->told,
+			      .told_tag_count = t->told_count};
 	struct verdict v = admission_decide(&join, &known, t->no_lifetime ? 0 : lifetime_ms, now);
 	const char *reason = t->reason ? t->reason : "";
 	bool lets_in = t->kind == VERDICT_ENROLL || t->kind == VERDICT_REKEY;
@@ -294,6 +386,8 @@ static void one_trial(const struct trial *t)
 		     v.node == (t->kind == VERDICT_REFUSE ? denied_about : t->about);
 	if (lets_in || t->kind == VERDICT_KNOWN || t->kind == VERDICT_EXPIRE_SOONER || t->kind == VERDICT_LOGOUT)
 		right = right && v.expiry.ns == t->until.ns;
+	if (lets_in || t->kind == VERDICT_RETAG)
+		right = right && (t->given ? v.tags == t->given && v.tag_count == t->given_count : v.tag_count == (t->key ? t->key->tag_count : 0));
 	if (!right)
 		fail_msg("%s: kind %d, node %llu, reason \"%s\", consume %d, ephemeral %d, expiry %lld", t->name, v.kind,
 			 v.node ? (unsigned long long)v.node->id : 0, v.reason, v.consume_key, v.ephemeral, (long long)v.expiry.ns);
@@ -347,6 +441,9 @@ struct answer_trial {
 	const char *reason;
 	struct wall until;
 	bool unapproved;
+	struct bytes *tags; /* asked for, and given */
+	size_t tag_count;
+	bool told;
 };
 
 #define NODE(key_, id_) .id = id_, .machine_key = {{1}}, .node_key = {{key_}}, .approved = true
@@ -405,6 +502,23 @@ static const struct answer_trial answer_trials[] = {
 	{"approve, keys lost, the only node", .nodes = {&anns}, .kind = VERDICT_REKEY, .about = &anns, LIFETIME},
 	{"approve, keys lost, two nodes", .nodes = {&anns, &bobs}, NOBODYS},
 	{"approve a new machine", NOBODYS},
+
+	/* tags */
+	{"his tag", .user = 10, ASKS(web), .kind = VERDICT_ENROLL, FOREVER},
+	{"not his tag", .user = 11, ASKS(web), .kind = VERDICT_REFUSE, .reason = "requested tags [tag:web] are invalid or not permitted", .told = true},
+	{"one that is not his", .user = 10, ASKS(three), .kind = VERDICT_REFUSE, .reason = "requested tags [tag:db tag:king] are invalid or not permitted",
+	 .told = true},
+	{"his tag on his machine", .user = 10, .old = 20, ASKS(web), .nodes = {&anns}, .kind = VERDICT_REKEY, .about = &anns, FOREVER},
+	{"his tag beside his machine, keys lost", .user = 10, ASKS(web), .nodes = {&anns}, .kind = VERDICT_ENROLL, FOREVER},
+	{"his tag on the machine's tagged node, keys lost", .user = 10, ASKS(web), .nodes = {&anns, &servers}, .kind = VERDICT_REKEY, .about = &servers,
+	 FOREVER},
+	{"other tags that the node's own", .user = 10, .old = 23, ASKS(db), .nodes = {&servers}, .kind = VERDICT_REKEY, .about = &servers, FOREVER},
+	{"another's tags on a tagged node", .user = 11, .old = 23, ASKS(king), .nodes = {&servers}, .kind = VERDICT_REFUSE, .about = &servers,
+	 .reason = "requested tags [tag:king] are invalid or not permitted", .told = true},
+	{"approve with tags: those of the owner", .old = 20, ASKS(web), .nodes = {&anns, &bobs}, .kind = VERDICT_REKEY, .about = &anns, FOREVER},
+	{"approve with tags: not those of another", .old = 22, ASKS(web), .nodes = {&anns, &bobs}, .kind = VERDICT_REFUSE, .about = &bobs,
+	 .reason = "requested tags [tag:web] are invalid or not permitted", .told = true},
+	{"approve a tagged node with its tags", .old = 23, ASKS(web), .nodes = {&servers}, .kind = VERDICT_REKEY, .about = &servers, FOREVER},
 };
 
 static bool same_reason(const struct verdict *v, const char *reason)
@@ -429,12 +543,17 @@ static void one_answer(const struct answer_trial *t)
 			      .ephemeral = t->ephemeral};
 	struct tailnet tailnet = {
 		.id = 1, .key_lifetime_ms = t->no_lifetime ? 0 : lifetime_ms, .frozen = t->frozen, .suspended = t->suspended, .device_approval = t->approval};
-	struct login_answer answer = {&tailnet, t->user, nodes, count};
+	struct login_answer answer = {&tailnet, t->user, nodes, count, t->tags, t->tag_count, &policy};
 	struct verdict v = admission_finish_login(&login, &answer, now);
 	bool right =
 		v.kind == t->kind && same_reason(&v, t->reason) && (v.node ? v.node->id : 0) == (t->about ? t->about->id : 0) && !v.authkey && !v.consume_key;
 	if (t->kind != VERDICT_REFUSE)
 		right = right && v.expiry.ns == t->until.ns && v.ephemeral == t->ephemeral && v.approved == !t->unapproved;
+	if (t->kind != VERDICT_REFUSE && t->tags)
+		right = right && v.tags == t->tags && v.tag_count == t->tag_count;
+	if (t->kind != VERDICT_REFUSE && !t->tags)
+		right = right && v.tag_count == (t->user || !t->about ? 0 : t->about->tag_count);
+	right = right && v.told == t->told;
 	if (!right)
 		fail_msg("%s: kind %d, node %llu, reason \"%s\", ephemeral %d, approved %d, expiry %lld", t->name, v.kind,
 			 v.node ? (unsigned long long)v.node->id : 0, v.reason, v.ephemeral, v.approved, (long long)v.expiry.ns);
