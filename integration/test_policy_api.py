@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import json
+import time
 
 import pytest
 from actors.asking import ask
@@ -273,3 +274,42 @@ def test_the_command(tailnet, traces, tmp_path):
     cli.say("users", "create", "ann")
     assert cli.say("users", "role", "ann", "it-admin", "-g", "group:a,group:b")["groups"] == ["group:a", "group:b"]
     assert "role is one of" in cli.say("users", "role", "ann", "king", expect=1)["error"]
+
+
+# --- the largest
+
+
+def largest():
+    """As many rules as there may be, each with names of its own, in as many bytes as there may be."""
+    def address(first, i):
+        return f"{first}.{i >> 16}.{i >> 8 & 255}.{i & 255}"
+    rules = [f'{{"action":"accept","src":["{address(10, i)}"],"dst":["{address(11, i)}:{1 + i % 60000}"]}}' for i in range(100000)]
+    text = '{"acls": [' + ",\n".join(rules) + '],\n"tests": [' + ",".join(
+        f'{{"src": "{address(10, i)}", "accept": ["{address(11, i)}:{1 + i % 60000}"]}}' for i in range(0, 100000, 250)) + "]}"
+    assert len(text) < 10 << 20
+    return text + " " * ((10 << 20) - len(text))
+
+
+def test_others_are_answered_while_the_largest_is_tried(go, put):
+    """The trial takes its time; nobody else on that coordinator waits for it, and who wants another trial waits for a turn, or is told that too many do."""
+    put(CLOSED)
+    text = largest().encode()
+    with concurrent.futures.ThreadPoolExecutor(50) as pool:
+        begun = time.monotonic()
+        tried = pool.submit(lambda: (go("POST", POLICY + "/check", raw=text), time.monotonic()))
+        waits, last = [], time.monotonic()
+        asked = []
+        while not tried.done() and len(waits) < 2000:
+            assert go("GET", POLICY + "/history").status == 200
+            now = time.monotonic()
+            waits.append(now - last)
+            last = now
+            if len(waits) == 5:
+                asked = [pool.submit(go, "POST", POLICY + "/explain", {"src": "10.0.0.1", "dst": "10.0.0.2"}) for _ in range(40)]
+        answer, ended = tried.result()
+        assert answer.status == 200 and answer.json["testsRun"] == 400, answer.text
+        statuses = {a.result().status: a.result() for a in asked}
+    assert max(waits) < (ended - begun) / 2, (max(waits), ended - begun)
+    assert set(statuses) == {200, 429}, statuses
+    assert "wait to be tried" in statuses[429].said[0] and statuses[429].headers["Retry-After"]
+    assert go("GET", POLICY).text == CLOSED
