@@ -1,6 +1,6 @@
 #include "act_policy.h"
 
-#include "autoapprove.h"
+#include "policyput.h"
 #include "turns.h"
 
 struct put {
@@ -36,24 +36,17 @@ static void on_put(void *context, enum err e, struct tx *tx, const struct diag *
 	end(p, e, why);
 }
 
-/* Nodes before all else, by id, as all who take many. */
-static void approve_routes(struct put *p, struct tx *tx, const struct trial *t)
-{
-	for (size_t i = 0; i < p->census->node_count; i++)
-		p->written.approved_nodes += autoapprove_add(tx, t, &p->census->nodes[i]);
-}
-
 static void commit(struct put *p, const struct trial *t)
 {
 	struct tx *tx = tx_begin(p->c->pg, p->actor.tailnet, TX_WRITE);
 	struct policy_row row = {.text = p->write.text, .note = p->write.note};
-	const struct policy_row *present = p->census->policy;
+	struct policyput done;
 
 	row.author = bytes_text(p->actor.credential ? arena_format(p->arena, "%s %s", p->actor.name, p->actor.credential) : p->actor.name);
 	act_audit(tx, &p->actor, "policy.update", 0, NULL);
-	approve_routes(p, tx, t);
-	policies_put(tx, &row, p->write.holds ? (int64_t)(present ? present->version : 0) : POLICY_ANY_VERSION);
-	p->row = policies_history(tx, 0, 1);
+	done = policyput_add(tx, t, p->census, &row, p->write.holds != NULL);
+	p->row = done.row;
+	p->written.approved_nodes = done.approved_nodes;
 	act_commit(p->c, tx, on_put, p);
 }
 

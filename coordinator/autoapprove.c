@@ -1,39 +1,13 @@
 #include "autoapprove.h"
 
 #include "act.h"
-#include "approve.h"
 #include "log.h"
 #include "nodes.h"
+#include "policyput.h"
 #include "tailnets.h"
 #include "users.h"
 
 enum { OPEN_MAX = 64 };
-
-static bool is_approved(const struct node *node, struct prefix route)
-{
-	for (size_t i = 0; i < node->approved_count; i++)
-		if (!prefix_compare(node->routes_approved[i], route))
-			return true;
-	return false;
-}
-
-bool autoapprove_add(struct tx *tx, const struct trial *trial, const struct node *node)
-{
-	struct prefix *routes;
-	size_t count = 0;
-
-	if (!node->approved || !node->advertised_count || (!trial->document->route_approver_count && !trial->document->exit_approvers.count))
-		return false;
-	routes = ARENA_ARRAY(tx_arena(tx), struct prefix, node->advertised_count);
-	for (size_t i = 0; i < node->advertised_count; i++)
-		if (!is_approved(node, node->routes_advertised[i]) && approve_route(trial->document, &trial->roll, node, node->routes_advertised[i]))
-			routes[count++] = node->routes_advertised[i];
-	if (count)
-		nodes_add_routes(tx, node->id, routes, count);
-	return count > 0;
-}
-
-/* --- of nodes that advertise ----------------------------------------------------------------------------------------------------------------------------- */
 
 struct approval {
 	struct coordinator *c;
@@ -72,7 +46,7 @@ static void approve(struct approval *a, const struct census *census)
 	trial_call_roll(&trial, a->arena, census);
 	if (!document_read_stored(a->arena, census->policy->text, &trial.around, &trial.document, &trial.lapses, NULL))
 		for (size_t i = 0; i < a->node_count; i++)
-			any |= autoapprove_add(tx, &trial, &a->nodes[i]);
+			any |= policyput_approve(tx, &trial, &a->nodes[i]);
 	if (any) {
 		act_commit(a->c, tx, on_approved, a);
 	} else {
