@@ -123,7 +123,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	mine bigint := fleetscale.current_tailnet();
 	range cidr;
-	pool cidr;
+	piece cidr;
 	start bigint;
 	got record;
 BEGIN
@@ -131,13 +131,13 @@ BEGIN
 	IF range IS NULL THEN
 		PERFORM fleetscale.refuse('FS001', 'no such tailnet');
 	END IF;
-	FOREACH pool IN ARRAY pools LOOP
-		pool := CASE WHEN pool <<= range THEN pool WHEN range <<= pool THEN range END;
-		CONTINUE WHEN pool IS NULL;
-		SELECT c.next INTO start FROM fleetscale.pool_cursors c WHERE c.tailnet_id = mine AND c.pool = address_take_pool.pool FOR UPDATE;
-		SELECT p.address, p.place INTO got FROM fleetscale.pool_next(mine, pool, range, coalesce(start, 0)) p;
+	FOREACH piece IN ARRAY pools LOOP
+		piece := CASE WHEN piece <<= range THEN piece WHEN range <<= piece THEN range END;
+		CONTINUE WHEN piece IS NULL;
+		SELECT c.next INTO start FROM fleetscale.pool_cursors c WHERE c.tailnet_id = mine AND c.pool = piece FOR UPDATE;
+		SELECT p.address, p.place INTO got FROM fleetscale.pool_next(mine, piece, range, coalesce(start, 0)) p;
 		CONTINUE WHEN got.address IS NULL;
-		INSERT INTO fleetscale.pool_cursors AS c (tailnet_id, pool, next) VALUES (mine, address_take_pool.pool, got.place + 1)
+		INSERT INTO fleetscale.pool_cursors AS c (tailnet_id, pool, next) VALUES (mine, piece, got.place + 1)
 		ON CONFLICT ON CONSTRAINT pool_cursors_pkey DO UPDATE SET next = excluded.next;
 		RETURN got.address;
 	END LOOP;

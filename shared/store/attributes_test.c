@@ -13,7 +13,10 @@
 #include "serverkeys.h"
 #include "warnings.h"
 
-#define A(name, text) {.key = name, .value = text, .updated = WALL_ZERO, .expiry = WALL_ZERO}
+#define A(name, text) \
+	{ \
+		.key = name, .value = text, .updated = WALL_ZERO, .expiry = WALL_ZERO \
+	}
 
 static uint64_t a_node(void)
 {
@@ -38,12 +41,9 @@ static void attributes_are_set_kept_and_deleted(void **state)
 {
 	uint64_t id = a_node();
 	(void)state;
-	assert_int_equal(
-		set(tailnet, id, (struct attribute[]){A(BYTES("custom:a"), BYTES("1")), A(BYTES("custom:b"), BYTES("\"x, \\\\ {y}\""))}, 2),
-		ERR_NONE);
+	assert_int_equal(set(tailnet, id, (struct attribute[]){A(BYTES("custom:a"), BYTES("1")), A(BYTES("custom:b"), BYTES("\"x, \\\\ {y}\""))}, 2), ERR_NONE);
 	assert_string_equal(all_attributes(), "custom:a=1 custom:b=\"x, \\\\ {y}\"");
-	assert_int_equal(set(tailnet, id, (struct attribute[]){A(BYTES("custom:a"), BYTES_NONE), A(BYTES("custom:c"), BYTES("true"))}, 2),
-			 ERR_NONE);
+	assert_int_equal(set(tailnet, id, (struct attribute[]){A(BYTES("custom:a"), BYTES_NONE), A(BYTES("custom:c"), BYTES("true"))}, 2), ERR_NONE);
 	assert_string_equal(all_attributes(), "custom:b=\"x, \\\\ {y}\" custom:c=true");
 	/* What is not there may be deleted; nobody else's node may be named. */
 	assert_int_equal(set(tailnet, id, (struct attribute[]){A(BYTES("custom:zz"), BYTES_NONE)}, 1), ERR_NONE);
@@ -63,9 +63,7 @@ static void attributes_are_so_many(void **state)
 	assert_int_equal(set(tailnet, id, (struct attribute[]){A(BYTES("custom:one-more"), BYTES("1"))}, 1), ERR_EXHAUSTED);
 	assert_string_equal(fixture_sql(fx, "SELECT count(*) FROM fleetscale.node_attributes"), "64");
 	/* One for another. */
-	assert_int_equal(
-		set(tailnet, id, (struct attribute[]){A(BYTES("custom:one-more"), BYTES("1")), A(BYTES("custom:0"), BYTES_NONE)}, 2),
-		ERR_NONE);
+	assert_int_equal(set(tailnet, id, (struct attribute[]){A(BYTES("custom:one-more"), BYTES("1")), A(BYTES("custom:0"), BYTES_NONE)}, 2), ERR_NONE);
 }
 
 struct raced {
@@ -120,8 +118,7 @@ static void attributes_are_read_in_their_tailnet_alone(void **state)
 {
 	uint64_t id = a_node();
 	(void)state;
-	assert_int_equal(set(tailnet, id, (struct attribute[]){A(BYTES("custom:b"), BYTES("true")), A(BYTES("custom:a"), BYTES("1"))}, 2),
-			 ERR_NONE);
+	assert_int_equal(set(tailnet, id, (struct attribute[]){A(BYTES("custom:b"), BYTES("true")), A(BYTES("custom:a"), BYTES("1"))}, 2), ERR_NONE);
 	struct tx *tx = tx_begin(pg, tailnet, TX_READ);
 	unsigned at = attributes_list(tx, id);
 	assert_int_equal(fixture_run(loop, tx, see_attributes, &at, NULL), ERR_NONE);
@@ -133,6 +130,102 @@ static void attributes_are_read_in_their_tailnet_alone(void **state)
 	nodes_delete(tx, id);
 	assert_int_equal(fixture_run(loop, tx, NULL, NULL, NULL), ERR_NONE);
 	assert_string_equal(all_attributes(), "");
+}
+
+static enum err give(uint64_t in, uint64_t node, struct attribute attribute)
+{
+	struct tx *tx = tx_begin(pg, in, TX_WRITE);
+	attributes_give(tx, node, &attribute);
+	return fixture_run(loop, tx, NULL, NULL, NULL);
+}
+
+static enum err drop(uint64_t node, const char *key)
+{
+	struct tx *tx = tx_begin(pg, tailnet, TX_WRITE);
+	attributes_drop(tx, node, bytes_text(key));
+	return fixture_run(loop, tx, NULL, NULL, NULL);
+}
+
+static void what_an_administrator_gives_is_not_the_nodes(void **state)
+{
+	uint64_t id = a_node();
+	struct attribute own[] = {A(BYTES("custom:a"), BYTES("1")), A(BYTES("custom:b"), BYTES("2"))}, gone[] = {A(BYTES("custom:a"), BYTES_NONE)};
+	(void)state;
+	assert_int_equal(set(tailnet, id, own, 2), ERR_NONE);
+	assert_int_equal(give(tailnet, id, (struct attribute)A(BYTES("custom:a"), BYTES("true"))), ERR_NONE);
+	assert_string_equal(all_attributes(), "custom:a=true custom:b=2");
+	assert_int_equal(set(tailnet, id, own, 2), ERR_DENIED);
+	assert_int_equal(set(tailnet, id, gone, 1), ERR_DENIED);
+	assert_int_equal(set(tailnet, id, own + 1, 1), ERR_NONE);
+	assert_string_equal(all_attributes(), "custom:a=true custom:b=2");
+	assert_int_equal(give(tailnet, id + 1000, own[0]), ERR_NOT_FOUND);
+	assert_int_equal(give(tailnet + 1000, id, own[0]), ERR_NOT_FOUND);
+	assert_int_equal(drop(id, "custom:b"), ERR_NONE);
+	assert_int_equal(drop(id, "custom:b"), ERR_NOT_FOUND);
+	assert_int_equal(drop(id, "custom:a"), ERR_NONE);
+	assert_int_equal(set(tailnet, id, own, 2), ERR_NONE);
+}
+
+struct ended {
+	bool done;
+	size_t count;
+	struct nodes_due first;
+};
+
+static void on_ended(void *context, enum err e, const struct nodes_due *due, size_t count)
+{
+	struct ended *ended = context;
+	assert_int_equal(e, ERR_NONE);
+	*ended = (struct ended){true, count, count ? due[0] : (struct nodes_due){0}};
+}
+
+static struct ended find_ended(struct wall now)
+{
+	struct ended ended = {0};
+	attributes_find_ended(pg, now, 100, on_ended, &ended);
+	assert_true(fixture_wait(loop, &ended.done, 10000));
+	return ended;
+}
+
+static void end_at(uint64_t node, struct wall now)
+{
+	struct tx *tx = tx_begin(pg, tailnet, TX_WRITE);
+	attributes_end(tx, &node, 1, now);
+	assert_int_equal(fixture_run(loop, tx, NULL, NULL, NULL), ERR_NONE);
+}
+
+static void see_one_attribute(void *context, struct tx *tx)
+{
+	struct attribute *list;
+	assert_int_equal(attributes_read(tx, *(unsigned *)context, arena, &list), 1);
+	assert_true(bytes_equal_text(list[0].key, "custom:b") && list[0].given && !wall_is_zero(list[0].expiry) && bytes_equal_text(list[0].note, "why"));
+}
+
+static void attributes_end_in_time(void **state)
+{
+	uint64_t id = a_node();
+	struct wall now = clock_wall(), past = wall_add_ms(now, -1000), later = wall_add_ms(now, 3600 * 1000);
+	const char *lines = "SELECT count(*) FROM fleetscale.journal WHERE kind = 'node-attributes'";
+	(void)state;
+	assert_int_equal(give(tailnet, id, (struct attribute){BYTES("custom:a"), BYTES("1"), .expiry = past}), ERR_NONE);
+	assert_int_equal(give(tailnet, id, (struct attribute){BYTES("custom:b"), BYTES("1"), .expiry = later, .note = BYTES("why")}), ERR_NONE);
+	/* What has ended is not seen, whether or not somebody took it away. */
+	struct tx *tx = tx_begin(pg, tailnet, TX_READ);
+	unsigned at = attributes_list(tx, id);
+	assert_int_equal(fixture_run(loop, tx, see_one_attribute, &at, NULL), ERR_NONE);
+	struct ended ended = find_ended(now);
+	assert_true(ended.count == 1 && ended.first.node == id && ended.first.tailnet == tailnet);
+	end_at(id, now);
+	assert_string_equal(all_attributes(), "custom:b=1");
+	assert_string_equal(fixture_sql(fx, lines), "3");
+	assert_int_equal(find_ended(now).count, 0);
+	end_at(id, now);
+	assert_string_equal(fixture_sql(fx, lines), "3");
+	/* Given anew meanwhile: it stays. */
+	assert_int_equal(find_ended(wall_add_ms(later, 1)).count, 1);
+	assert_int_equal(give(tailnet, id, (struct attribute)A(BYTES("custom:b"), BYTES("2"))), ERR_NONE);
+	end_at(id, wall_add_ms(later, 1));
+	assert_string_equal(all_attributes(), "custom:b=2");
 }
 
 static enum err warn(uint64_t node, const char *subsystem, const char *message)
@@ -240,6 +333,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(attributes_are_so_many, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(two_updates_at_once_count_together, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(attributes_are_read_in_their_tailnet_alone, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(what_an_administrator_gives_is_not_the_nodes, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(attributes_end_in_time, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(warnings_are_the_latest_of_each_subsystem, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(identity_keys_are_read_newest_first, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(mappers_read_no_key_and_no_warning, nodes_fixture_open, nodes_fixture_close),

@@ -107,6 +107,86 @@ static void a_full_range_says_so_and_freed_addresses_come_again(void **state)
 	assert_int_equal(enroll(join_of(10, "n")).e, ERR_EXHAUSTED);
 }
 
+static struct prefix pool_of(const char *text)
+{
+	struct prefix prefix;
+	assert_int_equal(prefix_parse(bytes_text(text), &prefix), ERR_NONE);
+	return prefix;
+}
+
+static struct joined enroll_in(uint8_t number, const struct prefix *pools, size_t count)
+{
+	struct enrollment e = join_of(number, "n");
+	e.pools = pools;
+	e.pool_count = count;
+	return enroll(e);
+}
+
+static void addresses_come_from_pools(void **state)
+{
+	(void)state;
+	struct prefix pools[] = {pool_of("100.81.0.4/31"), pool_of("100.81.1.0/32")}, outside = pool_of("100.120.0.0/16"), wide = pool_of("100.64.0.0/10");
+	static const char *const wanted[] = {"100.81.0.4", "100.81.0.5", "100.81.1.0"};
+	char text[IP_TEXT_MAX];
+	for (uint8_t i = 0; i < COUNT_OF(wanted); i++) {
+		struct joined in = enroll_in((uint8_t)(i + 1), pools, 2);
+		assert_int_equal(in.e, ERR_NONE);
+		ip_format(text, in.node.ip4);
+		assert_string_equal(text, wanted[i]);
+	}
+	const char *before = arena_text(arena, bytes_text(fixture_sql(fx, "SELECT count(*) || ' ' || (SELECT generation FROM fleetscale.generations WHERE "
+									  "tailnet_id > 0 LIMIT 1) FROM fleetscale.nodes")));
+	struct joined full = enroll_in(9, pools, 2);
+	assert_int_equal(full.e, ERR_EXHAUSTED);
+	assert_string_equal(full.why.text, "the address pool 100.81.0.4/31, 100.81.1.0/32 that the policy gives this node is full");
+	assert_string_equal(fixture_sql(fx, "SELECT count(*) || ' ' || (SELECT generation FROM fleetscale.generations WHERE tailnet_id > 0 LIMIT 1) "
+					    "FROM fleetscale.nodes"),
+			    before);
+	/* Freed ones come again; a pool may be wider than the range, but gives nothing outside. */
+	fixture_sql(fx, "DELETE FROM fleetscale.nodes WHERE ip4 = '100.81.0.5'");
+	full = enroll_in(9, pools, 2);
+	assert_int_equal(full.e, ERR_NONE);
+	assert_int_equal(full.node.ip4.byte[3], 5);
+	fixture_sql(fx, "UPDATE fleetscale.tailnets SET range4 = '100.64.7.0/30'");
+	assert_int_equal(enroll_in(10, &outside, 1).e, ERR_EXHAUSTED);
+	for (uint8_t i = 1; i <= 2; i++) {
+		full = enroll_in((uint8_t)(10 + i), &wide, 1);
+		assert_int_equal(full.e, ERR_NONE);
+		assert_int_equal(full.node.ip4.byte[3], i);
+	}
+	assert_int_equal(enroll_in(13, &wide, 1).e, ERR_EXHAUSTED);
+}
+
+/* What is never given out is in no pool either, and a search goes over pieces. */
+static void pools_pass_over_what_is_reserved(void **state)
+{
+	(void)state;
+	struct prefix pool = pool_of("100.100.100.100/31"), blocked = pool_of("100.115.92.0/23"), wide = pool_of("100.96.0.0/18");
+	struct joined in = enroll_in(1, &pool, 1);
+	assert_int_equal(in.e, ERR_NONE);
+	assert_int_equal(in.node.ip4.byte[3], 101);
+	assert_int_equal(enroll_in(2, &pool, 1).e, ERR_EXHAUSTED);
+	assert_int_equal(enroll_in(2, &blocked, 1).e, ERR_EXHAUSTED);
+	fixture_sql(fx, "INSERT INTO fleetscale.nodes (tailnet_id, user_id, machine_key, node_key, label, ip4, ip6) SELECT n.tailnet_id, n.user_id, "
+			"n.machine_key, sha256(i::text::bytea), 'm' || i, inet '100.96.0.0' + i, inet 'fd7a:115c:a1e0::1:0' + i "
+			"FROM fleetscale.nodes n, generate_series(0, 9999) AS i");
+	in = enroll_in(3, &wide, 1);
+	assert_int_equal(in.e, ERR_NONE);
+	assert_true(in.node.ip4.byte[2] == 9999 / 256 && in.node.ip4.byte[3] == 9999 % 256 + 1);
+}
+
+/* The cursor of the range goes on in order, over what a pool gave out ahead of it. */
+static void the_range_goes_over_what_a_pool_gave(void **state)
+{
+	(void)state;
+	struct joined first = enroll(join_of(1, "n"));
+	struct prefix next = {ip_add(first.node.ip4, 1), 32};
+	assert_int_equal(enroll_in(2, &next, 1).e, ERR_NONE);
+	struct joined third = enroll(join_of(3, "n"));
+	assert_int_equal(third.e, ERR_NONE);
+	assert_true(ip_equal(third.node.ip4, ip_add(first.node.ip4, 2)));
+}
+
 static void a_one_shot_key_lets_one_in(void **state)
 {
 	enum { RIVALS = 10 };
@@ -222,6 +302,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_storm_gets_distinct_names_and_addresses, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(one_bad_join_leaves_its_group_alone, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(a_full_range_says_so_and_freed_addresses_come_again, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(addresses_come_from_pools, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(pools_pass_over_what_is_reserved, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(the_range_goes_over_what_a_pool_gave, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(a_one_shot_key_lets_one_in, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(a_limited_key_counts_machines, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(a_limited_key_is_taken_before_the_tailnet, nodes_fixture_open, nodes_fixture_close),
