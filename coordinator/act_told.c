@@ -20,7 +20,7 @@ void act_told_warning(struct coordinator *c, const struct node *node, struct byt
 	act_commit(c, tx, on_done, context);
 }
 
-void act_told_disconnect(struct coordinator *c, const struct node *node, uint64_t request, struct bytes details, tx_fn on_done, void *context)
+void act_told_line(struct coordinator *c, const struct node *node, uint64_t request, const char *action, struct bytes details, tx_fn on_done, void *context)
 {
 	struct tx *tx = tx_begin(c->pg, node->tailnet, TX_WRITE);
 	struct actor actor = {
@@ -30,6 +30,6 @@ void act_told_disconnect(struct coordinator *c, const struct node *node, uint64_
 		.request = request,
 	};
 
-	act_audit(tx, &actor, "node.disconnect", node->id, act_detail(tx, "details", details));
+	act_audit(tx, &actor, action, node->id, act_detail(tx, "details", details));
 	act_commit(c, tx, on_done, context);
 }

@@ -1,5 +1,7 @@
 #include "origin.h"
 
+#include <stdio.h>
+
 #include "coordinator.h"
 
 static struct bytes without_slashes(struct bytes url)
@@ -17,6 +19,13 @@ struct bytes origin_of(const struct exchange *x)
 	if (given.len || !x->host.len)
 		return given;
 	return bytes_text(arena_format(x->arena, "%s://%.*s", x->secure ? "https" : "http", BYTES_ARG(x->host)));
+}
+
+bool origin_login(const struct exchange *x, const char *what, const struct login_id *id, char url[static ORIGIN_LOGIN_MAX])
+{
+	struct bytes origin = origin_of(x);
+
+	return origin.len && snprintf(url, ORIGIN_LOGIN_MAX, "%.*s/%s/%s", BYTES_ARG(origin), what, id->text) < ORIGIN_LOGIN_MAX;
 }
 
 enum err origin_check(const char *server_url, struct diag *why)

@@ -50,6 +50,7 @@ const struct route coordinator_routes[] = {{METHOD_GET, "/key", PUBLIC, NULL, se
 					   {METHOD_POST, "/machine/feature/query", NOISE, NULL, serve_rest, 0},
 					   {METHOD_POST, "/machine/webclient/{*}", NOISE, NULL, serve_rest, 0},
 					   {METHOD_GET, "/machine/ssh/action/{source}/to/{destination}", NOISE, NULL, serve_sshaction, 0},
+					   {METHOD_POST, "/machine/ssh/notify", NOISE, NULL, serve_sshnotify, 0},
 					   {METHOD_GET, "/machine/tka/{*}", NOISE, NULL, serve_rest, 0},
 					   {METHOD_POST, "/machine/tka/{*}", NOISE, NULL, serve_rest, 0},
 					   {METHOD_POST, "/machine/update-health", NOISE, NULL, serve_warning, 0},

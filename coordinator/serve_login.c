@@ -1,6 +1,5 @@
 #include "serve_login.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "held.h"
@@ -42,13 +41,6 @@ static struct bytes dialled_name(const struct exchange *x)
 		if (name[i] >= 'A' && name[i] <= 'Z')
 			name[i] = (char)(name[i] - 'A' + 'a');
 	return bytes_of(name, len);
-}
-
-bool login_url(const struct exchange *x, const char *what, const struct login_id *id, char url[static LOGIN_URL_MAX])
-{
-	struct bytes origin = origin_of(x);
-
-	return origin.len && snprintf(url, LOGIN_URL_MAX, "%.*s/%s/%s", BYTES_ARG(origin), what, id->text) < LOGIN_URL_MAX;
 }
 
 /* --- one answer, then nothing --------------------------------------------------------------------------------------------------------------------- */
@@ -125,7 +117,7 @@ static bool wait_back(struct login_wait *w)
 static void on_begun(void *context, enum err e, const struct diag *why)
 {
 	struct login_wait *w = context;
-	char url[LOGIN_URL_MAX];
+	char url[ORIGIN_LOGIN_MAX];
 
 	if (!wait_back(w))
 		return;
@@ -138,7 +130,7 @@ static void on_begun(void *context, enum err e, const struct diag *why)
 		exchange_add_header(w->held.x, "Retry-After", BYTES("30"));
 		exchange_reply_text(w->held.x, 429, "too many logins wait for an answer; try again later\n");
 		held_over(&w->held);
-	} else if (e || !login_url(w->held.x, "register", &w->id, url)) {
+	} else if (e || !origin_login(w->held.x, "register", &w->id, url)) {
 		wait_fail(w, e ? e : ERR_BUG);
 	} else {
 		register_log(w->held.x, w->request, "login begun", "", 0, 0);
@@ -149,7 +141,7 @@ static void on_begun(void *context, enum err e, const struct diag *why)
 static void wait_begin(struct login_wait *w)
 {
 	const struct register_request *r = w->request;
-	char label[NODE_LABEL_MAX + 1], address[IP_TEXT_MAX], url[LOGIN_URL_MAX];
+	char label[NODE_LABEL_MAX + 1], address[IP_TEXT_MAX], url[ORIGIN_LOGIN_MAX];
 	struct login login = {
 		.machine_key = *w->held.x->machine,
 		.node_key = r->node_key,
@@ -164,7 +156,7 @@ static void wait_begin(struct login_wait *w)
 	};
 
 	login_id_mint(&w->id);
-	if (!login_url(w->held.x, "register", &w->id, url)) {
+	if (!origin_login(w->held.x, "register", &w->id, url)) {
 		wait_refuse(w, "this server does not know its own URL: its administrator should set server_url");
 		return;
 	}

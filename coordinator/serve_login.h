@@ -6,13 +6,9 @@
 
 #include "coordinator.h"
 #include "exchange.h"
-#include "loginid.h"
 #include "regmsg.h"
 
 /* Nobody vouches for this registration: begins a login, or follows up the one that it names. `request` lives in the exchange's arena. */
 void login_serve(struct exchange *x, const struct register_request *request);
-/* Where it can be answered, as the client reaches us: a login at "register", a check of an SSH rule at "auth". False: neither option nor request says. */
-enum { LOGIN_URL_MAX = 512 };
-bool login_url(const struct exchange *x, const char *what, const struct login_id *id, char url[static LOGIN_URL_MAX]);
 
 #endif

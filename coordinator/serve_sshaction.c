@@ -7,8 +7,8 @@
 #include "held.h"
 #include "log.h"
 #include "node.h"
+#include "origin.h"
 #include "rate.h"
-#include "serve_login.h"
 #include "sshjudge.h"
 #include "text.h"
 
@@ -28,7 +28,6 @@ struct check_wait {
 	struct sshcheck_login login;
 	struct login_id begun;
 	int64_t period_ms;
-	unsigned check, signin; /* statements of a look */
 	bool out, again;
 };
 
@@ -136,13 +135,13 @@ static void wait_send_away(struct check_wait *w)
 static void on_begun(void *context, enum err e, const struct diag *why)
 {
 	struct check_wait *w = context;
-	char page[LOGIN_URL_MAX], url[FOLLOWUP_MAX], message[LOGIN_URL_MAX + 128];
+	char page[ORIGIN_LOGIN_MAX], url[FOLLOWUP_MAX], message[ORIGIN_LOGIN_MAX + 128];
 
 	if (!wait_back(w))
 		return;
 	if (e == ERR_EXHAUSTED || e == ERR_NOT_FOUND) {
 		wait_reject(w, why->text);
-	} else if (e || !login_url(w->held.x, "auth", &w->begun, page)) {
+	} else if (e || !origin_login(w->held.x, "auth", &w->begun, page)) {
 		wait_fail(w, err_text(e ? e : ERR_BUG));
 	} else {
 		followup_of(&w->begun, url);
@@ -155,10 +154,10 @@ static void on_begun(void *context, enum err e, const struct diag *why)
 
 static void wait_begin(struct check_wait *w)
 {
-	char page[LOGIN_URL_MAX];
+	char page[ORIGIN_LOGIN_MAX];
 
 	login_id_mint(&w->begun);
-	if (!login_url(w->held.x, "auth", &w->begun, page)) {
+	if (!origin_login(w->held.x, "auth", &w->begun, page)) {
 		wait_reject(w, "this server does not know its own URL: its administrator should set server_url");
 		return;
 	}
@@ -233,23 +232,15 @@ static void wait_judge(struct check_wait *w)
 /* --- looking ---------------------------------------------------------------------------------------------------------------------------------------- */
 
 /* While the answer is to wait, nobody judges anew: a look is small. */
-static void on_looked(void *context, enum err e, struct tx *tx, const struct diag *why)
+static void on_looked(void *context, enum err e, const struct sshchecks_found *found, int64_t signin_age_ms)
 {
 	struct check_wait *w = context;
-	struct sshchecks_found *found;
-	size_t count;
 
-	(void)why;
 	if (!wait_back(w))
 		return;
 	if (e) {
 		held_retry(&w->held);
-		return;
-	}
-	count = sshchecks_read(tx, w->check, w->arena, &found);
-	if (w->again || sshcheck_decide(&w->login, w->period_ms, sshchecks_read_signin(tx, w->signin), count ? &found->check : NULL,
-					count ? found->left_ms : 0) != SSHCHECK_HOLD) {
-		w->again = false;
+	} else if (sshcheck_decide(&w->login, w->period_ms, signin_age_ms, found ? &found->check : NULL, found ? found->left_ms : 0) != SSHCHECK_HOLD) {
 		wait_judge(w);
 	} else {
 		wait_hold(w, found->left_ms);
@@ -258,16 +249,11 @@ static void on_looked(void *context, enum err e, struct tx *tx, const struct dia
 
 static void wait_look(struct check_wait *w)
 {
-	struct tx *tx;
-
 	w->again = w->out;
 	if (w->out)
 		return;
 	w->out = true;
-	tx = tx_begin(w->c->pg, w->tailnet, TX_READ);
-	w->check = sshchecks_get(tx, w->question.id.hash);
-	w->signin = sshchecks_signin(tx, w->question.source);
-	tx_run(tx, on_looked, w);
+	sshchecks_look(w->c->pg, w->tailnet, w->question.id.hash, w->question.source, w->arena, on_looked, w);
 }
 
 static void on_look(void *context)

@@ -5,7 +5,7 @@
 #include "speaker.h"
 #include "warnings.h"
 
-enum { DETAILS_MAX = 1024 };
+enum { DETAILS_MAX = 1024, NAME_SHOWN_MAX = 64 };
 
 /* Lives in the exchange's arena. */
 struct told_task {
@@ -178,7 +178,7 @@ static void on_auditlog_speaker(void *context, const struct nodes_place *place)
 {
 	struct told_task *t = context;
 
-	act_told_disconnect(t->x->program, place->node, t->x->id, t->text, on_told, t);
+	act_told_line(t->x->program, place->node, t->x->id, "node.disconnect", t->text, on_told, t);
 }
 
 /* 429 and 5xx but 501 are kept by the client and sent again; any other refusal drops the entry. */
@@ -198,4 +198,71 @@ void serve_auditlog(struct exchange *x)
 		speaker_find(x, &key, on_auditlog_speaker, t);
 	else
 		speaker_refuse(x, 400, "Action is not DISCONNECT_NODE");
+}
+
+/* --- SSH sessions that nobody recorded ------------------------------------------------------------------------------------------------------------ */
+
+static const struct jsonr_member attempt_shape[] = {{.name = "Recorder", .type = JSONR_TEXT}, {.name = "FailureMessage", .type = JSONR_TEXT}, {0}};
+static const struct jsonr_member notify_shape[] = {
+	{.name = "EventType", .type = JSONR_INT, .most = INT32_MAX},
+	{.name = "ConnectionID", .type = JSONR_TEXT},
+	{.name = "CapVersion", .type = JSONR_INT, .most = INT32_MAX},
+	{.name = "NodeKey", .type = JSONR_TEXT},
+	{.name = "SrcNode", .type = JSONR_INT, .most = INT64_MAX},
+	{.name = "SSHUser", .type = JSONR_TEXT},
+	{.name = "LocalUser", .type = JSONR_TEXT},
+	{.name = "RecordingAttempts", .type = JSONR_OBJECTS, .nested = attempt_shape},
+	{0},
+};
+
+/* What became of the session, by EventType. */
+static const char *const session_events[] = {NULL, "rejected", "terminated", "not recorded"};
+
+static void on_noted(void *context, enum err e, struct tx *tx, const struct diag *why)
+{
+	struct told_task *t = context;
+
+	(void)tx;
+	if (e)
+		speaker_fail(t->x, e, why);
+	else
+		exchange_reply(t->x, 201, NULL, BYTES_NONE);
+}
+
+static void on_notify_speaker(void *context, const struct nodes_place *place)
+{
+	struct told_task *t = context;
+
+	act_told_line(t->x->program, place->node, t->x->id, "node.ssh-recording", t->text, on_noted, t);
+}
+
+static struct bytes notify_text(struct exchange *x, const json_t *body, const char *what)
+{
+	const json_t *attempts = json_object_get(body, "RecordingAttempts"), *last = json_array_get(attempts, json_array_size(attempts) - 1);
+	struct bytes recorder = cut(x, jsonr_text(last, "Recorder"), NAME_SHOWN_MAX), failure = cut(x, jsonr_text(last, "FailureMessage"), DETAILS_MAX);
+	struct bytes login = cut(x, jsonr_text(body, "LocalUser"), NAME_SHOWN_MAX);
+
+	return cut(x,
+		   bytes_text(arena_format(x->arena, "session %s: from node %lld as %.*s: %.*s: %.*s", what, (long long)jsonr_int(body, "SrcNode"),
+					   BYTES_ARG(login), BYTES_ARG(recorder), BYTES_ARG(failure))),
+		   DETAILS_MAX);
+}
+
+void serve_sshnotify(struct exchange *x)
+{
+	struct told_task *t = task_new(x);
+	struct node_key key;
+	json_t *body = speaker_read(x, notify_shape, &key);
+	int64_t event;
+
+	if (!body)
+		return;
+	event = jsonr_int(body, "EventType");
+	if (event > 0 && event < (int64_t)COUNT_OF(session_events))
+		t->text = notify_text(x, body, session_events[event]);
+	json_decref(body);
+	if (t->text.len)
+		speaker_find(x, &key, on_notify_speaker, t);
+	else
+		speaker_refuse(x, 400, "EventType is not one of a recording");
 }

@@ -29,7 +29,7 @@ static const char *act_sentence;
 static struct identity_key keys[1];
 static size_t key_count;
 static unsigned writes, reads;
-static char told[4096];
+static char told[4096], told_action[64];
 
 /* --- played neighbours ------------------------------------------------------------------------------------------------------------------------ */
 
@@ -83,8 +83,9 @@ void act_told_warning(struct coordinator *at, const struct node *of, struct byte
 	acted(on_done, context);
 }
 
-void act_told_disconnect(struct coordinator *at, const struct node *of, uint64_t request, struct bytes details, tx_fn on_done, void *context)
+void act_told_line(struct coordinator *at, const struct node *of, uint64_t request, const char *action, struct bytes details, tx_fn on_done, void *context)
 {
+	snprintf(told_action, sizeof told_action, "%s", action);
 	assert_ptr_equal(at, &c);
 	assert_int_equal(of->id, 3);
 	assert_int_equal(request, 99);
@@ -132,6 +133,7 @@ static const struct {
 	{serve_attributes, ",\"Update\":{\"custom:a\":1}", 200, true},
 	{serve_warning, ",\"Subsys\":\"dns\",\"Error\":\"bad\"", 204, false},
 	{serve_auditlog, ",\"Action\":\"DISCONNECT_NODE\",\"Details\":\"a train\"", 200, false},
+	{serve_sshnotify, ",\"EventType\":1,\"SrcNode\":12,\"RecordingAttempts\":null", 201, false},
 };
 
 #define EACH(i) for (size_t i = 0; i < COUNT_OF(requests); i++)
@@ -184,6 +186,18 @@ static void test_good_requests(void **state)
 	assert_string_equal(told, "dns: ");
 	ask(serve_auditlog, ",\"Action\":\"DISCONNECT_NODE\",\"Details\":\"a train\"");
 	assert_string_equal(told, "a train");
+	assert_string_equal(told_action, "node.disconnect");
+	ask(serve_sshnotify,
+	    ",\"EventType\":3,\"ConnectionID\":\"ssh-conn-1\",\"SrcNode\":12,\"SSHUser\":\"r\",\"LocalUser\":\"root\",\"RecordingAttempts\":["
+	    "{\"Recorder\":\"100.64.0.9:80\",\"FailureMessage\":\"first\"},{\"Recorder\":\"[fd7a::9]:80\",\"FailureMessage\":\"no\\nanswer\"}]");
+	assert_string_equal(told, "session not recorded: from node 12 as root: [fd7a::9]:80: no\nanswer");
+	assert_string_equal(told_action, "node.ssh-recording");
+	for (int event = -1; event < 5; event++) {
+		ask(serve_sshnotify,
+		    event < 0 ? ",\"EventType\":-1"
+			      : (const char *const[]){"", ",\"EventType\":1", ",\"EventType\":2", ",\"EventType\":3", ",\"EventType\":4"}[event]);
+		assert_int_equal(status, event > 0 && event < 4 ? 201 : 400);
+	}
 }
 
 static void test_wrong_bodies(void **state)

@@ -4,7 +4,7 @@ import pytest
 from actors.client import NEWEST, OLDEST
 
 ANSWERS = {"/machine/set-dns": 501, "/machine/feature/query": 501, "/machine/webclient/init": 501,
-           "GET /machine/ssh/action/from/1/to/2": 200, "/machine/tka/init/begin": 501, "GET /machine/tka/sync/offer": 501}
+           "GET /machine/ssh/action/1/to/2?local_user=root": 200, "/machine/tka/init/begin": 501, "GET /machine/tka/sync/offer": 501}
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["node", "stranger"])
@@ -12,7 +12,7 @@ def test_the_rest(tailnet, known):
     raw = tailnet.raw("node") if known else tailnet.machine().raw("node", url=tailnet.url())
     said = {path: raw.request(path, {"Version": 142, "NodeKey": raw.keys["node_key"]}) for path in ANSWERS}
     assert {path: answer["status"] for path, answer in said.items()} == ANSWERS
-    assert said["GET /machine/ssh/action/from/1/to/2"]["json"]["reject"] is True
+    assert said["GET /machine/ssh/action/1/to/2?local_user=root"]["json"]["reject"] is True
     assert all(answer["text"].strip() for answer in said.values())
     assert not raw.ends
 

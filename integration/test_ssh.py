@@ -244,6 +244,8 @@ def test_recorders(tailnet):
         (f"[{ip}]" if ":" in ip else ip) + ":80" for ip in recorder.ips})
     away = Login(client, server).over()
     assert away["in"] and "no recorder answers" in json.dumps(away) and "from 42" not in json.dumps(away), away
+    line = audited(lambda: tailnet.api("GET", "/api/fleetscale/v1/audits")["audits"], lambda a: a["action"] == "node.ssh-recording")
+    assert "session rejected" in json.dumps(line) and line["subject"] == server.id, line
     recorder.call("ssh_recorder")
     Login(client, server).ran()
     recorder.await_true(lambda: recorder.recorded, 30, "a recording")
@@ -262,6 +264,8 @@ def test_a_recorder_that_is_away_and_not_enforced(tailnet):
     server.sees(recorder)
     rules(tailnet, server, {**ACCEPT, "recorder": ["tag:recorder"]})
     Login(client, server).ran()
+    audited(lambda: tailnet.api("GET", "/api/fleetscale/v1/audits")["audits"],
+            lambda a: a["action"] == "node.ssh-recording" and "not recorded" in json.dumps(a))
 
 
 # --- who may ask, and who may answer

@@ -80,7 +80,8 @@ static void ssh_rules(void **state)
 	      "{\"principals\":[],\"sshUsers\":{},\"action\":{\"accept\":true,\"allowAgentForwarding\":true,\"allowLocalPortForwarding\":true,"
 	      "\"allowRemotePortForwarding\":true,\"recorders\":[\"10.0.0.9:80\"],\"onRecordingFailure\":{\"RejectSessionWithMessage\":\"This session must be "
 	      "recorded, and no recorder "
-	      "answers.\",\"TerminateSessionWithMessage\":\"This session must be recorded, and its recording has ended.\"}}},"
+	      "answers.\",\"TerminateSessionWithMessage\":\"This session must be recorded, and its recording has "
+	      "ended.\",\"NotifyURL\":\"https://unused/machine/ssh/notify\"}}},"
 	      "{\"principals\":[],\"sshUsers\":{},\"action\":{\"message\":\"This session must be recorded, and there is no recorder.\\n\",\"reject\":true}}]}");
 	buffer_reset(&out);
 	jsonw_start(&w, &out);

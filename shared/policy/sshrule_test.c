@@ -94,6 +94,41 @@ static void a_tagged_source_stands_once_for_each_of_its_tags(void **state)
 	smallnet_clear(&net);
 }
 
+static const char *recorders_text(struct smallnet *net, const char *recorder)
+{
+	struct policy *policy = policy_of(
+		net, arena_format(net->arena,
+				  "{\"action\": \"accept\", \"src\": [\"tag:client\"], \"dst\": [\"tag:server\"], \"users\": [\"root\"], \"recorder\": [%s]}",
+				  recorder));
+	struct endpoint *list;
+	size_t count = sshrule_recorders(policy, net->arena, &policy->document->ssh[0], &list);
+	const char *text = "";
+	for (size_t i = 0; i < count; i++) {
+		char address[ENDPOINT_TEXT_MAX];
+		char letter = letter_of(net, list[i].ip);
+		assert_int_equal(list[i].port, SSHRULE_RECORDER_PORT);
+		endpoint_format(address, list[i]);
+		text = letter == '?' ? arena_format(net->arena, "%s %s", text, address) : arena_format(net->arena, "%s %c", text, letter);
+	}
+	policy_free(&policy);
+	return text;
+}
+
+static void recorders_are_addresses_and_nodes_of_tags(void **state)
+{
+	(void)state;
+	struct smallnet net;
+	struct bytes tag[] = {BYTES("tag:router")};
+	smallnet_init(&net);
+	assert_string_equal(recorders_text(&net, ""), "");
+	assert_string_equal(recorders_text(&net, "\"10.0.0.9\", \"fd7a::9\""), " 10.0.0.9:80 [fd7a::9]:80");
+	assert_string_equal(recorders_text(&net, "\"tag:router\", \"10.0.0.9\""), " r 5 x 6 10.0.0.9:80");
+	net.nodes[CLIENT].tags = tag;
+	assert_string_equal(recorders_text(&net, "\"tag:router\""), " c 4 r 5 x 6");
+	assert_string_equal(recorders_text(&net, "\"tag:client\""), "");
+	smallnet_clear(&net);
+}
+
 static void localpart_makes_rules_per_user(void **state)
 {
 	(void)state;
@@ -193,6 +228,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nodes_get_their_rules),
 		cmocka_unit_test(a_tagged_source_stands_once_for_each_of_its_tags),
+		cmocka_unit_test(recorders_are_addresses_and_nodes_of_tags),
 		cmocka_unit_test(localpart_makes_rules_per_user),
 		cmocka_unit_test(the_first_rule_that_maps_the_login_wins),
 		cmocka_unit_test(empty_slots_and_nodes_without_ipv4),

@@ -155,3 +155,31 @@ int64_t sshchecks_read_signin(const struct tx *tx, unsigned statement)
 {
 	return tx_rows(tx, statement) ? tx_i64(tx, statement, 0, 0) : -1;
 }
+
+struct look {
+	struct arena *arena;
+	unsigned check, signin; /* statements */
+	sshchecks_looked_fn on_looked;
+	void *context;
+};
+
+static void on_looked(void *context, enum err e, struct tx *tx, const struct diag *why)
+{
+	const struct look *look = context;
+	struct sshchecks_found *found = NULL;
+	(void)why;
+	if (!e && !sshchecks_read(tx, look->check, look->arena, &found))
+		found = NULL;
+	look->on_looked(look->context, e, found, e ? -1 : sshchecks_read_signin(tx, look->signin));
+}
+
+void sshchecks_look(struct pg *pg, uint64_t tailnet, const uint8_t hash[static LOGIN_HASH_LEN], uint64_t node, struct arena *arena, sshchecks_looked_fn looked,
+		    void *context)
+{
+	struct tx *tx = tx_begin(pg, tailnet, TX_READ);
+	struct look *look = ARENA_NEW(tx_arena(tx), struct look);
+	*look = (struct look){.arena = arena, .on_looked = looked, .context = context};
+	look->check = sshchecks_get(tx, hash);
+	look->signin = sshchecks_signin(tx, node);
+	tx_run(tx, on_looked, look);
+}

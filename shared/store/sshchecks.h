@@ -47,4 +47,9 @@ size_t sshchecks_read(struct tx *tx, unsigned statement, struct arena *arena, st
 unsigned sshchecks_signin(struct tx *tx, uint64_t node);
 int64_t sshchecks_read_signin(const struct tx *tx, unsigned statement);
 
+/* Both, of one that waits; found NULL: there is none (any more). */
+typedef void (*sshchecks_looked_fn)(void *context, enum err e, const struct sshchecks_found *found, int64_t signin_age_ms);
+void sshchecks_look(struct pg *pg, uint64_t tailnet, const uint8_t hash[static LOGIN_HASH_LEN], uint64_t node, struct arena *arena,
+		    sshchecks_looked_fn on_looked, void *context);
+
 #endif

@@ -17,11 +17,15 @@ static void write_recorders(struct jsonw *w, const struct ssh_action *action)
 	jsonw_array_end(w);
 }
 
-static void write_failure(struct jsonw *w)
+/* Without the sentences a session goes on unrecorded; we hear of it either way. */
+static void write_failure(struct jsonw *w, bool must_record)
 {
 	jsonw_object(w, "onRecordingFailure");
-	jsonw_string(w, "RejectSessionWithMessage", "This session must be recorded, and no recorder answers.");
-	jsonw_string(w, "TerminateSessionWithMessage", "This session must be recorded, and its recording has ended.");
+	if (must_record) {
+		jsonw_string(w, "RejectSessionWithMessage", "This session must be recorded, and no recorder answers.");
+		jsonw_string(w, "TerminateSessionWithMessage", "This session must be recorded, and its recording has ended.");
+	}
+	jsonw_string(w, "NotifyURL", SSHACTION_NOTIFY_URL);
 	jsonw_object_end(w);
 }
 
@@ -40,9 +44,9 @@ void sshaction_write(struct jsonw *w, const char *name, const struct ssh_action 
 		jsonw_bool(w, "allowLocalPortForwarding", true);
 		jsonw_bool(w, "allowRemotePortForwarding", true);
 	}
-	if (action->accept && action->recorder_count)
+	if (action->accept && action->recorder_count) {
 		write_recorders(w, action);
-	if (action->accept && action->must_record)
-		write_failure(w);
+		write_failure(w, action->must_record);
+	}
 	jsonw_object_end(w);
 }

@@ -9,6 +9,8 @@
 /* Where a destination asks about a connection: over its own connection to the coordinator, so that the host part counts for nothing. The variables are the
  * client's to fill in; what follows up an earlier question is added behind. */
 #define SSHACTION_URL "https://unused/machine/ssh/action/$SRC_NODE_ID/to/$DST_NODE_ID?local_user=$LOCAL_USER"
+/* Where it tells that nobody recorded a session. */
+#define SSHACTION_NOTIFY_URL "https://unused/machine/ssh/notify"
 
 struct ssh_action {
 	struct bytes message; /* shown to whoever connects; empty: none */

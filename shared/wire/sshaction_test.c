@@ -40,11 +40,13 @@ static void recorders(void **state)
 	assert_int_equal(endpoint_parse(BYTES("100.64.0.9:80"), &list[0]), ERR_NONE);
 	assert_int_equal(endpoint_parse(BYTES("[fd7a::9]:80"), &list[1]), ERR_NONE);
 	action = sshaction_accept(list, 2, false);
-	writes(&action, ACCEPTED ",\"recorders\":[\"100.64.0.9:80\",\"[fd7a::9]:80\"]}");
+	writes(&action, ACCEPTED ",\"recorders\":[\"100.64.0.9:80\",\"[fd7a::9]:80\"],"
+				 "\"onRecordingFailure\":{\"NotifyURL\":\"https://unused/machine/ssh/notify\"}}");
 	action = sshaction_accept(list, 1, true);
 	writes(&action, ACCEPTED ",\"recorders\":[\"100.64.0.9:80\"],\"onRecordingFailure\":{"
 				 "\"RejectSessionWithMessage\":\"This session must be recorded, and no recorder answers.\","
-				 "\"TerminateSessionWithMessage\":\"This session must be recorded, and its recording has ended.\"}}");
+				 "\"TerminateSessionWithMessage\":\"This session must be recorded, and its recording has "
+				 "ended.\",\"NotifyURL\":\"https://unused/machine/ssh/notify\"}}");
 	/* A client takes no recorders for none wanted. */
 	action = sshaction_accept(NULL, 0, true);
 	assert_true(action.reject && !action.accept);
