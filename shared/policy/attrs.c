@@ -5,6 +5,7 @@
 #include "aliasnode.h"
 #include "resolve.h"
 #include "sightgroup.h"
+#include "twin.h"
 
 struct gather {
 	struct arena *arena;
@@ -51,15 +52,14 @@ static const struct bitset *named_by(struct policy *policy, const struct alias *
 /* Borrowed where one target is all there is. */
 static struct bitset targets_of(struct policy *policy, const struct node_attr *entry)
 {
-	size_t words = (policy->roll->node_count + 63) / 64;
 	if (!gives(entry) || !entry->targets.count)
 		return (struct bitset){0};
 	if (entry->targets.count == 1)
 		return *named_by(policy, entry->targets.list);
-	struct bitset set = {ARENA_ARRAY(policy->arena, uint64_t, words), words};
+	struct bitset set = set_new(policy->resolver);
 	for (size_t i = 0; i < entry->targets.count; i++) {
 		const struct bitset *named = named_by(policy, &entry->targets.list[i]);
-		for (size_t k = 0; k < words; k++)
+		for (size_t k = 0; k < set.count; k++)
 			set.words[k] |= bitset_word(named, k);
 	}
 	return set;
@@ -73,7 +73,7 @@ static struct attr_classes *classify(struct policy *policy)
 	struct sight_group *groups = x_zalloc((count + 1) * sizeof *groups);
 	struct sight_groups all = {.list = x_alloc((count + 1) * sizeof(struct sight_group *)), .count = count};
 	classes->targets = ARENA_ARRAY(policy->arena, struct bitset, count);
-	classes->of = ARENA_ARRAY(policy->arena, uint32_t, policy->roll->node_count);
+	classes->of = ARENA_ARRAY(policy->arena, uint32_t, policy->resolver->slots);
 	for (size_t i = 0; i < count; i++) {
 		classes->targets[i] = targets_of(policy, &document->node_attrs[i]);
 		groups[i].members = &classes->targets[i];
@@ -83,6 +83,12 @@ static struct attr_classes *classify(struct policy *policy)
 	free(all.list);
 	free(groups);
 	return classes;
+}
+
+void attrs_stand_as(struct policy *policy, uint32_t slot, uint32_t twin)
+{
+	if (policy->attr_classes)
+		policy->attr_classes->of[slot] = twin == NO_TWIN ? UINT32_MAX : policy->attr_classes->of[twin];
 }
 
 static const struct entry_list *entries_of(struct policy *policy, uint32_t slot)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "resolve.h"
+#include "sshplan.h"
 #include "unit.h"
 
 struct policy *policy_compile(const struct document *document, const struct roll *roll)
@@ -22,9 +23,9 @@ void policy_free(struct policy **policy)
 	*policy = NULL;
 	if (!p)
 		return;
+	sources_clear(p);
+	ssh_plan_clear(p->ssh_plan);
 	resolver_clear(p);
-	free(p->resolver->column);
-	free(p->resolver->scratch);
 	free(p->sources);
 	free(p->units);
 	arena_free(&p->arena);

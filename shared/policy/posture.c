@@ -84,7 +84,7 @@ static bool holds(const struct posture_claim *claim, const struct roll_node *nod
 	}
 }
 
-static bool satisfies(const struct posture *posture, const struct roll_node *node)
+bool posture_holds(const struct posture *posture, const struct roll_node *node)
 {
 	for (size_t i = 0; i < posture->claim_count; i++)
 		if (!holds(&posture->claims[i], node))
@@ -99,7 +99,7 @@ const struct bitset *posture_nodes(struct resolver *r, uint32_t posture)
 	struct bitset *nodes = r->postures[posture] = ARENA_NEW(r->arena, struct bitset);
 	*nodes = set_new(r);
 	BITSET_EACH(&r->all, slot) {
-		if (satisfies(&r->policy->document->postures[posture], &r->policy->roll->nodes[slot]))
+		if (posture_holds(&r->policy->document->postures[posture], &r->policy->roll->nodes[slot]))
 			bitset_add(nodes, slot);
 	}
 	return nodes;

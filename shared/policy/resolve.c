@@ -10,7 +10,11 @@ enum { WIDE_BITS = 8 }; /* prefixes longer than this are never needed to cover a
 
 struct bitset set_new(struct resolver *r)
 {
-	return (struct bitset){ARENA_ARRAY(r->arena, uint64_t, r->words), r->words};
+	struct bitset set = {ARENA_ARRAY(r->arena, uint64_t, r->words), r->words};
+	if (r->set_count == r->set_room)
+		r->sets = x_realloc(r->sets, (r->set_room = r->set_room * 2 + 256) * sizeof(uint64_t *));
+	r->sets[r->set_count++] = set.words;
+	return set;
 }
 
 size_t address_from(const struct resolver *r, struct ip ip)
@@ -97,7 +101,10 @@ struct spans spans_of_nodes(struct resolver *r, const struct bitset *nodes)
 static struct known *known_new(struct resolver *r)
 {
 	struct known *known = ARENA_NEW(r->arena, struct known);
+	if (r->known_count == r->known_room)
+		r->knowns = x_realloc(r->knowns, (r->known_room = r->known_room * 2 + 64) * sizeof(struct known *));
 	known->number = r->known_count++;
+	r->knowns[known->number] = known;
 	return known;
 }
 
@@ -206,9 +213,16 @@ static void know_prefix(struct resolver *r, struct known *known, struct prefix p
 	know_spans(r, known);
 }
 
+static bool is_address(const struct alias *alias)
+{
+	return alias->kind == ALIAS_HOST || alias->kind == ALIAS_PREFIX || alias->kind == ALIAS_IPSET;
+}
+
 static void know_ipset(struct resolver *r, struct known *known, const struct ipset *set)
 {
 	known->wide = true;
+	for (size_t i = 0; i < set->entry_count; i++)
+		r->fixed = r->fixed || !is_address(&set->entries[i].alias);
 	known->meaning.spans = ipset_spans(r, set);
 	know_spans(r, known);
 }
@@ -321,6 +335,9 @@ static struct bytes key_of(const struct alias *alias, uint8_t fixed[static 32], 
 static struct known *know(struct resolver *r, struct bytes key, const struct alias *alias)
 {
 	struct known *known = known_new(r);
+	known->alias = alias;
+	if (r->stale)
+		rollcall_again(r);
 	if (!know_address(r, known, alias))
 		know_identity(r, known, alias);
 	table_put(r->aliases, key, known);
@@ -398,6 +415,7 @@ static struct known *restrict_known(struct resolver *r, const struct known *whol
 		known->meaning.self = whole->meaning.self;
 		return know_nodes(r, known);
 	}
+	r->fixed = true;
 	struct bitset failing = set_new(r);
 	bitset_copy(&failing, &whole->own);
 	bitset_minus(&failing, &nodes);
@@ -476,7 +494,8 @@ void resolver_init(struct policy *policy)
 	policy->resolver = r;
 	r->policy = policy;
 	r->arena = policy->arena;
-	r->words = policy->roll->node_count / 64 + 1;
+	r->words = (policy->roll->node_count + policy->roll->node_count / 8) / 64 + 1;
+	r->slots = r->words * 64;
 	r->column_word = SIZE_MAX;
 	r->aliases = table_new();
 	r->restricted = table_new();
@@ -503,4 +522,11 @@ void resolver_clear(struct policy *policy)
 	table_free(&r->source_sets);
 	table_free(&r->logins);
 	table_free(&r->outer);
+	for (size_t i = 0; i < r->known_count; i++)
+		if (r->knowns[i]->room)
+			free(r->knowns[i]->meaning.spans.list);
+	free(r->knowns);
+	free(r->sets);
+	free(r->column);
+	free(r->scratch);
 }

@@ -16,11 +16,14 @@ struct address {
 };
 
 enum { ADDRESS_NONE = UINT32_MAX };
+#define NO_OWNER UINT64_MAX
 
 /* A meaning and what compiling needs beside it. */
 struct known {
 	struct meaning meaning;
+	const struct alias *alias; /* NULL: cut by postures, or of some nodes of a user */
 	uint32_t number;
+	size_t room;           /* of meaning.spans, once they are a block of the heap (follow.c); 0: in the arena */
 	bool identity;         /* nodes, not addresses */
 	bool everything;       /* autogroup:danger-all */
 	bool wide;             /* may cover a whole family together with others */
@@ -40,10 +43,14 @@ struct list32 {
 struct resolver {
 	struct policy *policy;
 	struct arena *arena;
-	size_t words;              /* of a bitset of slots */
-	struct address *addresses; /* of all nodes, sorted */
+	size_t words;    /* of a bitset of slots */
+	size_t slots;    /* room for so many nodes: bits of `words`; joins need some */
+	uint64_t **sets; /* words of every set of slots that was made */
+	size_t set_count, set_room;
+	struct address *addresses; /* of all nodes, sorted; room for two per slot */
 	size_t address_count;
-	uint32_t *by_text;     /* address numbers in byte order of their texts */
+	uint32_t *by_text; /* address numbers in byte order of their texts; until the first join or leave: `ranked` */
+	bool ranked;
 	uint32_t *entry;       /* [slot * 2] IPv4, [slot * 2 + 1] IPv6: number in addresses or ADDRESS_NONE */
 	struct bitset follows; /* addresses that continue the one before */
 	struct bitset behind;  /* addresses that lie in some subnet route */
@@ -52,6 +59,11 @@ struct resolver {
 	struct list32 *routers;    /* per route: slots */
 	struct list32 *user_nodes; /* per user of the roll: slots of its nodes */
 	struct list32 *tag_nodes;  /* per tag of the document */
+	uint64_t *owner;           /* per slot: id of the user; NO_OWNER of tagged nodes and empty slots */
+	bool stale;                /* user_nodes, tag_nodes, logins and outer stand for an earlier roll */
+	bool fixed;                /* something here cannot follow a changed roll (follow.h) */
+	bool by_user;              /* some rule is for each user alone */
+	size_t first_size;         /* of the arena, when a change was followed first */
 	struct bitset routing;     /* slots with a subnet route */
 	struct bitset all, members;
 	struct table *logins;       /* text -> struct login */
@@ -64,7 +76,9 @@ struct resolver {
 	struct bitset **postures;   /* per posture: slots that satisfy it, on demand */
 	uint64_t *marks;            /* scratch, a bit per address; zero between uses */
 	size_t mark_words;
+	struct known **knowns; /* by number */
 	uint32_t known_count;
+	size_t known_room;
 	struct source *everything;
 	uint64_t *column; /* filter.c: of each unit the word of `nodes` that holds column_word */
 	size_t column_word;
@@ -99,5 +113,6 @@ static inline struct known *known_from(const struct meaning *meaning)
 
 /* posture.c: slots that satisfy a posture; computed once. */
 const struct bitset *posture_nodes(struct resolver *r, uint32_t posture);
+bool posture_holds(const struct posture *posture, const struct roll_node *node);
 
 #endif

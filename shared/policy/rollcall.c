@@ -73,6 +73,7 @@ static void rank_texts(struct resolver *r)
 	if (r->address_count)
 		qsort(order, r->address_count, sizeof *order, by_text);
 	r->by_text = ARENA_ARRAY(r->arena, uint32_t, r->address_count + 1);
+	r->ranked = true;
 	for (size_t i = 0; i < r->address_count; i++) {
 		r->by_text[i] = order[i].number;
 		r->addresses[order[i].number].text_rank = (uint32_t)i;
@@ -80,7 +81,7 @@ static void rank_texts(struct resolver *r)
 	free(order);
 }
 
-static struct bytes address_text(struct resolver *r, struct ip ip)
+struct bytes rollcall_text(struct resolver *r, struct ip ip)
 {
 	char text[IP_TEXT_MAX];
 	size_t len = ip_format(text, ip);
@@ -90,11 +91,11 @@ static struct bytes address_text(struct resolver *r, struct ip ip)
 void rollcall_addresses(struct resolver *r)
 {
 	const struct roll *roll = r->policy->roll;
-	r->addresses = ARENA_ARRAY(r->arena, struct address, roll->node_count * 2 + 1);
-	r->entry = ARENA_ARRAY(r->arena, uint32_t, roll->node_count * 2 + 2);
+	r->addresses = ARENA_ARRAY(r->arena, struct address, r->slots * 2);
+	r->entry = ARENA_ARRAY(r->arena, uint32_t, r->slots * 2);
+	memset(r->entry, 0xff, r->slots * 2 * sizeof *r->entry);
 	for (size_t slot = 0; slot < roll->node_count; slot++) {
 		const struct node *node = roll->nodes[slot].node;
-		r->entry[slot * 2] = r->entry[slot * 2 + 1] = ADDRESS_NONE;
 		if (node && node->ip4.family == IP_V4)
 			r->addresses[r->address_count++] = (struct address){.ip = node->ip4, .slot = (uint32_t)slot};
 		if (node && node->ip6.family == IP_V6)
@@ -102,13 +103,13 @@ void rollcall_addresses(struct resolver *r)
 	}
 	if (r->address_count)
 		qsort(r->addresses, r->address_count, sizeof *r->addresses, by_ip);
-	r->mark_words = r->address_count / 64 + 1;
+	r->mark_words = r->slots * 2 / 64 + 1;
 	r->marks = ARENA_ARRAY(r->arena, uint64_t, r->mark_words);
 	r->follows = (struct bitset){ARENA_ARRAY(r->arena, uint64_t, r->mark_words), r->mark_words};
 	r->behind = (struct bitset){ARENA_ARRAY(r->arena, uint64_t, r->mark_words), r->mark_words};
 	for (size_t i = 0; i < r->address_count; i++) {
 		struct address *here = &r->addresses[i];
-		here->text = address_text(r, here->ip);
+		here->text = rollcall_text(r, here->ip);
 		r->entry[here->slot * 2 + (here->ip.family == IP_V6)] = (uint32_t)i;
 		if (!i || here[-1].ip.family != here->ip.family)
 			continue;
@@ -222,6 +223,9 @@ void rollcall_users(struct resolver *r)
 	struct pairs pairs = {0};
 	r->logins = table_new();
 	r->outer = table_new();
+	if (!r->owner)
+		r->owner = ARENA_ARRAY(r->arena, uint64_t, r->slots);
+	memset(r->owner, 0xff, r->slots * sizeof *r->owner);
 	for (size_t i = 0; i < roll->user_count; i++) {
 		const struct roll_user *user = &roll->users[i];
 		struct bytes login = user_login_name(user->user);
@@ -242,6 +246,7 @@ void rollcall_users(struct resolver *r)
 			continue;
 		}
 		bitset_add(&r->members, slot);
+		r->owner[slot] = node->user;
 		user = number_of_user(roll, node->user);
 		if (user != UINT32_MAX)
 			pairs_add(&pairs, user, (uint32_t)slot);
@@ -268,4 +273,30 @@ void rollcall_tags(struct resolver *r)
 	}
 	r->tag_nodes = pairs_take(r, &pairs, document->tag_count);
 	table_free(&tags);
+}
+
+void rollcall_again(struct resolver *r)
+{
+	table_free(&r->logins);
+	table_free(&r->outer);
+	rollcall_users(r);
+	rollcall_tags(r);
+	r->stale = false;
+}
+
+bool rollcall_is_behind(const struct resolver *r, struct ip ip)
+{
+	const struct policy *policy = r->policy;
+	size_t low = 0, high = policy->route_count;
+	while (low < high) { /* the first route that begins behind the address */
+		size_t middle = low + (high - low) / 2;
+		if (ip_compare(policy->routes[middle].ip, ip) <= 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (uint32_t i = low ? (uint32_t)(low - 1) : UINT32_MAX; i != UINT32_MAX; i = r->parent[i])
+		if (prefix_has(policy->routes[i], ip))
+			return true;
+	return false;
 }

@@ -16,5 +16,9 @@ void rollcall_addresses(struct resolver *r);
 void rollcall_routes(struct resolver *r); /* after addresses */
 void rollcall_users(struct resolver *r);
 void rollcall_tags(struct resolver *r);
+void rollcall_again(struct resolver *r); /* users and tags */
+/* Whether an approved subnet route holds the address. */
+bool rollcall_is_behind(const struct resolver *r, struct ip ip);
+struct bytes rollcall_text(struct resolver *r, struct ip ip);
 
 #endif

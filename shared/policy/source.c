@@ -3,11 +3,15 @@
 #include <stdlib.h>
 
 #include "buffer.h"
+#include "spanedit.h"
 
 struct made {
 	struct source source;
 	bool formatted;
-	bool of_nodes; /* spans are those of r->marks of `own`: every one begins at a node's address */
+	bool of_nodes;       /* spans are those of r->marks of `own`: every one begins at a node's address */
+	struct known **list; /* its aliases */
+	size_t count;
+	size_t span_room, text_room; /* once spans and texts are blocks of the heap; 0: in the arena */
 };
 
 static int by_number(const void *a, const void *b)
@@ -81,7 +85,7 @@ void source_texts(struct resolver *r, const struct source *source)
 		return;
 	made->formatted = true;
 	own->texts = ARENA_ARRAY(r->arena, struct bytes, own->spans.count);
-	if (made->of_nodes && own->spans.count > r->mark_words / 8) {
+	if (made->of_nodes && r->ranked && own->spans.count > r->mark_words / 8) {
 		format_nodes(r, own);
 		return;
 	}
@@ -255,6 +259,8 @@ static struct source *make(struct resolver *r, struct known *const *list, size_t
 	struct made draft = {0};
 	struct buffer key;
 	buffer_init(&key, SIZE_MAX / 4);
+	for (size_t i = 0; i < count; i++)
+		r->fixed = r->fixed || (any && list[i]->identity);
 	if (any) {
 		format_any(r, &draft.source, list, count);
 		draft.formatted = true;
@@ -270,6 +276,10 @@ static struct source *make(struct resolver *r, struct known *const *list, size_t
 		struct made *made = made_new(r);
 		draft.source.number = made->source.number;
 		*made = draft;
+		made->list = ARENA_ARRAY(r->arena, struct known *, count);
+		made->count = count;
+		if (count)
+			memcpy(made->list, list, count * sizeof *list);
 		source = &made->source;
 		add_nodes(r, source, list, count, any);
 		table_put(r->source_sets, buffer_bytes(&key), source);
@@ -308,4 +318,97 @@ struct source *source_make(struct resolver *r, struct known **list, size_t count
 	}
 	free(numbers);
 	return source;
+}
+
+/* ---- one address more or less ---- */
+
+bool source_has_node(const struct source *source, uint32_t slot)
+{
+	const struct made *made = OWNER_OF(source, struct made, source);
+	for (size_t i = 0; bitset_has(&source->own, slot) && i < made->count; i++)
+		if (made->list[i]->identity && bitset_has(&made->list[i]->own, slot))
+			return true;
+	return false;
+}
+
+static size_t text_at(const struct source *source, struct bytes text)
+{
+	size_t low = 0, high = source->text_count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (bytes_compare(source->texts[middle], text) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static void take_text(struct source *source, struct span span)
+{
+	char text[SPAN_TEXT_MAX];
+	size_t at = text_at(source, bytes_of(text, span_format(text, span)));
+	memmove(source->texts + at, source->texts + at + 1, (source->text_count - at - 1) * sizeof *source->texts);
+	source->text_count--;
+}
+
+static void put_text(struct resolver *r, struct made *made, struct span span)
+{
+	struct source *source = &made->source;
+	struct bytes text = span_text(r, span);
+	size_t at = text_at(source, text);
+	if (source->text_count >= made->text_room) {
+		struct bytes *texts = x_alloc((source->text_count + source->text_count / 4 + 8) * sizeof *texts);
+		if (source->text_count)
+			memcpy(texts, source->texts, source->text_count * sizeof *texts);
+		if (made->text_room)
+			free(source->texts);
+		made->text_room = source->text_count + source->text_count / 4 + 8;
+		source->texts = texts;
+	}
+	memmove(source->texts + at + 1, source->texts + at, (source->text_count - at) * sizeof *source->texts);
+	source->texts[at] = text;
+	source->text_count++;
+}
+
+static bool edit(struct resolver *r, struct made *made, const struct span_edit *edit)
+{
+	for (size_t i = 0; made->formatted && i < edit->gone_count; i++)
+		take_text(&made->source, edit->gone[i]);
+	for (size_t i = 0; made->formatted && i < edit->come_count; i++)
+		put_text(r, made, edit->come[i]);
+	return edit->gone_count + edit->come_count > 0;
+}
+
+bool source_put(struct resolver *r, struct source *source, struct ip ip)
+{
+	struct made *made = OWNER_OF(source, struct made, source);
+	if (ip.family == IP_NONE)
+		return false;
+	struct span_edit done = spans_put(&source->spans, &made->span_room, ip);
+	return edit(r, made, &done);
+}
+
+/* An address alias may have it beside the node. */
+bool source_take(struct resolver *r, struct source *source, struct ip ip)
+{
+	struct made *made = OWNER_OF(source, struct made, source);
+	bool stays = ip.family == IP_NONE;
+	for (size_t i = 0; i < made->count; i++)
+		stays = stays || (!made->list[i]->identity && spans_has(made->list[i]->meaning.spans, ip));
+	if (stays)
+		return false;
+	struct span_edit done = spans_take(&source->spans, &made->span_room, ip);
+	return edit(r, made, &done);
+}
+
+void sources_clear(struct policy *policy)
+{
+	for (size_t i = 0; i < policy->source_count; i++) {
+		struct made *made = OWNER_OF(policy->sources[i], struct made, source);
+		if (made->span_room)
+			free(made->source.spans.list);
+		if (made->text_room)
+			free(made->source.texts);
+	}
 }

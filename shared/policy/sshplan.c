@@ -2,7 +2,9 @@
 
 #include <stdlib.h>
 
+#include "resolve.h"
 #include "table.h"
+#include "twin.h"
 
 /* Sources that a plan keeps, of all rules together. */
 enum { KEPT_MAX = 4 << 20 };
@@ -28,7 +30,7 @@ struct ssh_plan {
 	struct ssh_entry *entries; /* checks, then accepts */
 	size_t count;
 	struct listed *dst, *src; /* src: of localpart rules */
-	size_t src_count;
+	size_t dst_count, src_count;
 	struct link **dst_of; /* per slot: numbers in dst */
 	struct link *self;    /* rules to autogroup:self */
 	size_t kept;
@@ -107,6 +109,13 @@ static void entry_init(struct ssh_entry *entry, struct arena *arena, const struc
 	table_free(&seen);
 }
 
+/* While a changed roll is followed none must be new. */
+static void know_all(struct policy *policy, const struct aliases *aliases)
+{
+	for (size_t i = 0; i < aliases->count; i++)
+		(void)policy_meaning(policy, &aliases->list[i]);
+}
+
 static struct ssh_plan *plan_new(struct policy *policy)
 {
 	const struct document *document = policy->document;
@@ -121,6 +130,8 @@ static struct ssh_plan *plan_new(struct policy *policy)
 				continue;
 			struct ssh_entry *entry = &plan->entries[plan->count++];
 			entry_init(entry, policy->arena, rule);
+			know_all(policy, &rule->src);
+			know_all(policy, &rule->recorders);
 			list_aliases(policy, &dst, &rule->dst, number);
 			if (entry->domain_count)
 				list_aliases(policy, &src, &rule->src, number);
@@ -128,12 +139,12 @@ static struct ssh_plan *plan_new(struct policy *policy)
 				if (rule->dst.list[k].kind == ALIAS_SELF && (!plan->self || plan->self->number != number))
 					add_link(policy->arena, &plan->self, number);
 		}
-	size_t dst_count = dst.count;
+	plan->dst_count = dst.count;
 	plan->src_count = src.count;
 	plan->dst = listing_end(&dst, policy->arena);
 	plan->src = listing_end(&src, policy->arena);
-	plan->dst_of = ARENA_ARRAY(policy->arena, struct link *, policy->roll->node_count);
-	for (size_t i = 0; i < dst_count; i++)
+	plan->dst_of = ARENA_ARRAY(policy->arena, struct link *, policy->resolver->slots);
+	for (size_t i = 0; i < plan->dst_count; i++)
 		BITSET_EACH(&plan->dst[i].meaning->nodes, slot)
 			add_link(policy->arena, &plan->dst_of[slot], (uint32_t)i);
 	return plan;
@@ -211,8 +222,9 @@ struct ssh_sources ssh_plan_sources(struct ssh_plan *plan, struct policy *policy
 	BITSET_EACH(&nodes, slot)
 		most += tagged ? policy->roll->nodes[slot].node->tag_count + 1 : 1;
 	entry->sourced = most <= KEPT_MAX - plan->kept;
-	plan->kept += entry->sourced ? most : 0;
-	sources.list = ARENA_ARRAY(entry->sourced ? policy->arena : arena, struct ssh_source, most);
+	entry->kept = entry->sourced ? most : 0;
+	plan->kept += entry->kept;
+	sources.list = entry->sourced ? x_alloc((most + 1) * sizeof *sources.list) : ARENA_ARRAY(arena, struct ssh_source, most);
 	BITSET_EACH(&nodes, slot) {
 		const struct node *node = policy->roll->nodes[slot].node;
 		for (size_t times = node_is_tagged(node) && tagged ? node->tag_count : 1; times--;)
@@ -224,4 +236,77 @@ struct ssh_sources ssh_plan_sources(struct ssh_plan *plan, struct policy *policy
 	if (entry->sourced)
 		entry->sources = sources;
 	return sources;
+}
+
+static void forget_sources(struct ssh_plan *plan, struct ssh_entry *entry)
+{
+	if (entry->sourced)
+		free(entry->sources.list);
+	plan->kept -= entry->kept;
+	entry->sources = (struct ssh_sources){0};
+	entry->kept = 0;
+	entry->sourced = false;
+}
+
+void ssh_plan_clear(struct ssh_plan *plan)
+{
+	for (size_t i = 0; plan && i < plan->count; i++)
+		forget_sources(plan, &plan->entries[i]);
+}
+
+static bool names(struct policy *policy, const struct aliases *aliases, uint32_t slot)
+{
+	for (size_t i = 0; i < aliases->count; i++)
+		if (bitset_has(&policy_meaning(policy, &aliases->list[i])->nodes, slot))
+			return true;
+	return false;
+}
+
+static bool any_of(const struct link *rules, const struct bitset *entries)
+{
+	for (; rules; rules = rules->next)
+		if (bitset_has(entries, rules->number))
+			return true;
+	return false;
+}
+
+/* Nodes of one owner get rules from each other. */
+static void add_siblings(const struct resolver *r, uint32_t slot, struct bitset *out)
+{
+	for (size_t i = 0; i < r->policy->roll->node_count; i++)
+		if (r->owner[i] == r->owner[slot] && r->owner[i] != NO_OWNER)
+			bitset_add(out, i);
+}
+
+void ssh_plan_touch(struct policy *policy, uint32_t slot, struct bitset *touched)
+{
+	struct ssh_plan *plan = policy->ssh_plan;
+	struct bitset entries = {0};
+	bool own;
+	for (size_t i = 0; plan && i < plan->count; i++) {
+		struct ssh_entry *entry = &plan->entries[i];
+		if (names(policy, &entry->rule->src, slot)) {
+			forget_sources(plan, entry);
+			bitset_add(&entries, i);
+		}
+		if (names(policy, &entry->rule->recorders, slot))
+			bitset_or(touched, &policy->resolver->all);
+	}
+	if (!bitset_any(&entries))
+		return;
+	for (size_t i = 0; i < plan->dst_count; i++)
+		if (any_of(plan->dst[i].rules, &entries))
+			bitset_or(touched, &plan->dst[i].meaning->nodes);
+	own = any_of(plan->self, &entries);
+	for (size_t i = 0; i < plan->src_count; i++)
+		own = own || any_of(plan->src[i].rules, &entries);
+	if (own)
+		add_siblings(policy->resolver, slot, touched);
+	bitset_clear(&entries);
+}
+
+void ssh_plan_stand_as(struct policy *policy, uint32_t slot, uint32_t twin)
+{
+	if (policy->ssh_plan)
+		policy->ssh_plan->dst_of[slot] = twin == NO_TWIN ? NULL : policy->ssh_plan->dst_of[twin];
 }

@@ -27,7 +27,8 @@ struct ssh_entry {
 	struct bytes *domains; /* of localpart entries, unique */
 	size_t domain_count;
 	struct ssh_sources sources;
-	bool sourced;
+	bool sourced; /* `sources` stand; a block of the heap */
+	size_t kept;  /* room in it */
 };
 
 /* Why a node gets a rule; the first that holds counts. */
@@ -41,9 +42,12 @@ struct ssh_due {
 struct ssh_plan;
 
 struct ssh_plan *ssh_plan_of(struct policy *policy);
+void ssh_plan_clear(struct ssh_plan *plan); /* accepts NULL */
+/* The slot comes to, or is about to go from, the sources of some rules: adds the nodes that get these rules, or other recorders. */
+void ssh_plan_touch(struct policy *policy, uint32_t slot, struct bitset *touched);
 /* The rules that a node gets, all checks before all accepts. Takes time for what it finds and for the distinct aliases of localpart sources. */
 size_t ssh_plan_due(struct ssh_plan *plan, struct policy *policy, struct arena *arena, uint32_t slot, struct ssh_due **due);
-/* Borrowed; in the plan, or in `arena` once the plan holds a lot. */
+/* Borrowed until the next ssh_plan_touch; of the plan, or in `arena` once the plan holds a lot. */
 struct ssh_sources ssh_plan_sources(struct ssh_plan *plan, struct policy *policy, struct arena *arena, struct ssh_entry *entry);
 
 #endif

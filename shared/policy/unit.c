@@ -269,6 +269,7 @@ static struct known *self_sources(struct making *m, uint32_t user, uint32_t *slo
 static void add_self(struct making *m, const struct target *target)
 {
 	uint32_t *slots = x_alloc((m->policy->roll->node_count + 1) * sizeof *slots);
+	m->r->by_user = true;
 	for (uint32_t user = 0; user < m->policy->roll->user_count; user++) {
 		struct known *from = self_sources(m, user, slots);
 		if (from)

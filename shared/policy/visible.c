@@ -2,9 +2,11 @@
 
 #include <stdlib.h>
 
+#include "resolve.h"
 #include "route.h"
 #include "sightgroup.h"
 #include "table.h"
+#include "twin.h"
 
 struct sights {
 	uint32_t *of; /* by slot: number of the sight; UINT32_MAX: empty */
@@ -183,7 +185,6 @@ static uint32_t new_sight(struct maker *m, const struct router_list *routers, ui
 		memcpy(sight->row.words, m->row, m->words * sizeof *m->row);
 	sight->routers = routers->list;
 	sight->router_count = routers->count;
-	sight->hash = hash;
 	struct chain *link = ARENA_NEW(m->scratch, struct chain);
 	*link = (struct chain){sight, routers->number, chain};
 	table_put_number(m->made, hash, link);
@@ -242,6 +243,12 @@ static void make_block(struct maker *m, size_t block, const uint32_t *classes, u
 	}
 }
 
+/* Slots, and those of nodes to come. */
+static size_t room_of(const struct policy *policy)
+{
+	return policy->resolver ? policy->resolver->slots : policy->roll->node_count;
+}
+
 static void make_all(struct maker *m)
 {
 	size_t slots = m->policy->roll->node_count;
@@ -252,7 +259,8 @@ static void make_all(struct maker *m)
 	memset(sight_of, 0xff, count * sizeof *sight_of);
 	for (size_t block = 0; block * 64 < slots; block++)
 		make_block(m, block, classes, sight_of, columns);
-	m->sights->of = ARENA_ARRAY(m->policy->arena, uint32_t, slots);
+	m->sights->of = ARENA_ARRAY(m->policy->arena, uint32_t, room_of(m->policy));
+	memset(m->sights->of, 0xff, room_of(m->policy) * sizeof *m->sights->of);
 	for (size_t i = 0; i < slots; i++)
 		m->sights->of[i] = classes[i] == UINT32_MAX ? UINT32_MAX : sight_of[classes[i]];
 }
@@ -260,7 +268,7 @@ static void make_all(struct maker *m)
 static struct sights *make(struct policy *policy)
 {
 	struct maker m = {.policy = policy, .scratch = arena_new(), .sights = ARENA_NEW(policy->arena, struct sights)};
-	m.words = (policy->roll->node_count + 63) / 64;
+	m.words = (room_of(policy) + 63) / 64;
 	m.row = ARENA_ARRAY(m.scratch, uint64_t, m.words);
 	m.pairs = x_alloc((m.pair_room = 64) * sizeof *m.pairs);
 	m.router_lists = table_new();
@@ -290,6 +298,27 @@ const struct sight *visible_sight(struct policy *policy, uint32_t slot)
 		policy->sights = make(policy);
 	uint32_t number = policy->sights->of[slot];
 	return number == UINT32_MAX ? NULL : policy->sights->list[number];
+}
+
+uint64_t sight_hash(const struct sight *sight)
+{
+	uint64_t hash = mix(bitset_hash(&sight->row));
+	for (size_t i = 0; i < sight->router_count; i++) {
+		hash = mix(hash + sight->routers[i].slot + 1);
+		for (size_t k = 0; k < sight->routers[i].count; k++)
+			hash = hash_prefix(hash, sight->routers[i].routes[k]);
+	}
+	return hash;
+}
+
+void visible_stand_as(struct policy *policy, uint32_t slot, uint32_t twin)
+{
+	struct sights *sights = policy->sights;
+	if (!sights)
+		return;
+	for (size_t i = 0; i < sights->count; i++)
+		set_stand_as(sights->list[i]->row.words, slot, twin);
+	sights->of[slot] = twin == NO_TWIN ? UINT32_MAX : sights->of[twin];
 }
 
 size_t visible_count(const struct policy *policy)

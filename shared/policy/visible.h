@@ -19,12 +19,12 @@ struct sight {
 	struct bitset row;            /* visible slots */
 	struct sight_router *routers; /* by slot; only those with at least one route shown */
 	size_t router_count;
-	uint64_t hash; /* of row and routers */
 };
 
 /* NULL for an empty slot. */
 const struct sight *visible_sight(struct policy *policy, uint32_t slot);
 size_t visible_count(const struct policy *policy);                               /* 0 before the first visible_sight: it makes them all */
+uint64_t sight_hash(const struct sight *sight);                                  /* of row and routers */
 const struct sight_router *sight_find(const struct sight *sight, uint32_t slot); /* NULL: no routes */
 
 #endif
