@@ -124,6 +124,8 @@ static enum err acl_dsts_read(struct reading *r, const struct json *list, struct
 		e = acl_dst_read(r, &list->items[i], rule, proto, &all[kept]);
 		if (forgiven(r, &e))
 			continue;
+		if (e)
+			break;
 		struct bytes name, ports;
 		split_last(alias_trim(list->items[i].text), &name, &ports);
 		uintptr_t known = (uintptr_t)table_find(seen, alias_trim(name));
