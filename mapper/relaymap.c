@@ -5,9 +5,10 @@
 #include "bitset.h"
 #include "derpmap.h"
 #include "hujson.h"
+#include "jsonw.h"
 #include "text.h"
 
-enum { TEXT_MAX = 16 << 20 };
+enum { TEXT_MAX = 16 << 20, SCORE_HELD = 1000 /* so many times as far as measured */ };
 
 /* A region on its way into the map. */
 struct entry {
@@ -23,7 +24,8 @@ struct merge {
 	size_t base_count;
 	struct entry *list;
 	size_t count;
-	struct bitset in; /* ids in the list */
+	struct bitset in;    /* ids in the list */
+	struct bitset homes; /* ids of regions in which an online node is at home */
 };
 
 static void forget_own(struct relaymap *m)
@@ -81,11 +83,25 @@ static struct bytes region_text(struct merge *g, const struct derp_region *regio
 	struct relay_node *nodes = ARENA_ARRAY(g->arena, struct relay_node, region->node_count + 1);
 	for (size_t i = 0; i < region->node_count; i++) {
 		const struct derp_node *n = &region->nodes[i];
-		nodes[i] = (struct relay_node){n->name, n->host_name, n->cert_name,          n->ipv4,      n->ipv6, n->stun_port,
-					       n->port, n->stun_only, n->insecure_for_tests, n->can_port80};
+		nodes[i] = (struct relay_node){.name = n->name,
+					       .host_name = n->host_name,
+					       .cert_name = n->cert_name,
+					       .ipv4 = n->ipv4,
+					       .ipv6 = n->ipv6,
+					       .stun_port = n->stun_port,
+					       .relay_port = n->port,
+					       .stun_only = n->stun_only,
+					       .insecure_for_tests = n->insecure_for_tests,
+					       .can_port80 = n->can_port80};
 	}
-	struct relay_region full = {region->id, region->code,      region->name, region->latitude, region->longitude, region->no_measure_no_home,
-				    nodes,      region->node_count};
+	struct relay_region full = {.id = region->id,
+				    .code = region->code,
+				    .name = region->name,
+				    .latitude = region->latitude,
+				    .longitude = region->longitude,
+				    .no_measure_no_home = region->no_measure_no_home,
+				    .nodes = nodes,
+				    .node_count = region->node_count};
 	struct buffer text;
 	buffer_init(&text, TEXT_MAX);
 	struct bytes copy = derpmap_encode_region(&full, &text) ? BYTES_NONE : arena_copy(g->arena, buffer_bytes(&text));
@@ -113,10 +129,14 @@ static bool has_home(const struct merge *g)
 static void want(struct merge *g, const struct derp_section *derp)
 {
 	for (size_t i = 0; derp && i < derp->region_count; i++) {
-		const struct derp_region *region = &derp->regions[i];
-		struct bytes text = region->removed ? BYTES_NONE : region_text(g, region);
-		if (text.len)
-			add(g, (struct entry){.id = region->id, .no_home = region->no_measure_no_home, .own = true, .text = text});
+		struct derp_region region = derp->regions[i];
+		struct entry entry = {.id = region.id, .no_home = region.no_measure_no_home, .own = true};
+		/* Marked only when everybody has left. */
+		entry.held = region.no_measure_no_home && bitset_has(&g->homes, region.id);
+		region.no_measure_no_home &= !entry.held;
+		entry.text = region.removed ? BYTES_NONE : region_text(g, &region);
+		if (entry.text.len)
+			add(g, entry);
 	}
 	for (size_t i = 0; i < g->base_count; i++)
 		if (!derp || (!derp->omit_default && !is_named(derp, g->base[i].id)))
@@ -130,46 +150,29 @@ static void want(struct merge *g, const struct derp_section *derp)
 
 /* ---- what may not go yet ---- */
 
-static void homes_of(const struct snapshot *s, struct bitset *homes)
+static void find_homes(struct merge *g, const struct snapshot *s)
 {
 	for (uint32_t slot = 0; slot < s->seat_count; slot++) {
 		const struct seat *seat = &s->seats[slot];
 		if (seat->node && (seat->online || seat->subscribed) && seat->node->home_relay <= DERP_REGION_ID_MAX)
-			bitset_add(homes, seat->node->home_relay);
+			bitset_add(&g->homes, seat->node->home_relay);
 	}
 }
 
-static struct bytes marked(struct merge *g, const struct entry *entry)
+static void hold(struct merge *g, struct entry entry)
 {
-	static const char mark[] = "{\"Avoid\":true,\"NoMeasureNoHome\":true,";
-	if (entry->no_home || bytes_equal_text(entry->text, "{}"))
-		return entry->text;
-	struct bytes rest = bytes_skip(entry->text, 1);
-	uint8_t *at = arena_alloc(g->arena, sizeof mark - 1 + rest.len);
-	memcpy(at, mark, sizeof mark - 1);
-	memcpy(at + sizeof mark - 1, rest.at, rest.len);
-	return bytes_of(at, sizeof mark - 1 + rest.len);
-}
-
-static void hold(struct merge *g, const struct bitset *homes, struct entry entry)
-{
-	if (!bitset_has(homes, entry.id))
+	if (!bitset_has(&g->homes, entry.id))
 		return;
-	entry.text = marked(g, &entry);
-	entry.no_home = entry.held = entry.own = true;
+	entry.held = entry.own = true;
 	add(g, entry);
 }
 
-static void hold_homes(struct merge *g, const struct relaymap *m, const struct snapshot *s)
+static void hold_homes(struct merge *g, const struct relaymap *m)
 {
-	struct bitset homes;
-	bitset_init(&homes);
-	homes_of(s, &homes);
-	for (size_t i = 0; i < m->own_count; i++)
-		hold(g, &homes, (struct entry){.id = m->own[i].id, .no_home = m->own[i].no_home, .text = body_bytes(m->own[i].text)});
 	for (size_t i = 0; i < g->base_count; i++)
-		hold(g, &homes, g->base[i]);
-	bitset_clear(&homes);
+		hold(g, g->base[i]);
+	for (size_t i = 0; i < m->own_count; i++)
+		hold(g, (struct entry){.id = m->own[i].id, .no_home = m->own[i].no_home, .text = body_bytes(m->own[i].text)});
 }
 
 /* ---- what is shown ---- */
@@ -180,27 +183,57 @@ static int by_id(const void *a, const void *b)
 	return (x->id > y->id) - (x->id < y->id);
 }
 
-static enum err write_map(const struct merge *g, struct buffer *text)
+static void write_regions(struct jsonw *w, const struct merge *g)
 {
-	char id[U64_DIGITS_MAX];
-	enum err e = buffer_add_text(text, "{\"Regions\":{");
-	for (size_t i = 0; !e && i < g->count; i++) {
-		e = buffer_add_text(text, i ? ",\"" : "\"");
-		e = e ? e : buffer_add(text, bytes_of(id, text_put_u64(id, g->list[i].id)));
-		e = e ? e : buffer_add_text(text, "\":");
-		e = e ? e : buffer_add(text, g->list[i].text);
+	jsonw_object(w, "Regions");
+	for (size_t i = 0; i < g->count; i++) {
+		char id[U64_DIGITS_MAX];
+		jsonw_key(w, bytes_of(id, text_put_u64(id, g->list[i].id)));
+		jsonw_raw(w, NULL, g->list[i].text);
 	}
-	e = e ? e : buffer_add_text(text, "}");
-	for (size_t i = 0; !e && i < g->installation.count; i++) {
+	jsonw_object_end(w);
+}
+
+/* Those of the installation, but of regions that are to be left our own. */
+static void write_scores(struct jsonw *w, const struct merge *g)
+{
+	const struct json *params = hujson_find(&g->installation, "HomeParams"), *scores = NULL;
+	if (params && params->kind == JSON_OBJECT)
+		scores = hujson_find(params, "RegionScore");
+	jsonw_object(w, "HomeParams");
+	jsonw_object(w, "RegionScore");
+	for (size_t i = 0; i < g->count; i++) {
+		const struct json *score = NULL;
+		char id[U64_DIGITS_MAX + 1];
+		id[text_put_u64(id, g->list[i].id)] = 0;
+		if (scores && scores->kind == JSON_OBJECT)
+			score = hujson_find(scores, id);
+		if (g->list[i].held)
+			jsonw_uint(w, id, SCORE_HELD);
+		else if (score && !g->list[i].own)
+			jsonw_raw(w, id, hujson_compact(g->arena, score));
+	}
+	jsonw_object_end(w);
+	jsonw_object_end(w);
+}
+
+static enum err write_map(const struct merge *g, bool scored, struct buffer *text)
+{
+	struct jsonw w;
+	jsonw_start(&w, text);
+	jsonw_object(&w, NULL);
+	if (scored || hujson_find(&g->installation, "HomeParams"))
+		write_scores(&w, g);
+	write_regions(&w, g);
+	for (size_t i = 0; i < g->installation.count; i++) {
 		const struct json_member *member = &g->installation.members[i];
-		if (bytes_equal_text(member->name, "Regions"))
+		if (bytes_equal_text(member->name, "Regions") || bytes_equal_text(member->name, "HomeParams"))
 			continue;
-		e = buffer_add_text(text, ",\"");
-		e = e ? e : buffer_add(text, member->name);
-		e = e ? e : buffer_add_text(text, "\":");
-		e = e ? e : buffer_add(text, hujson_compact(g->arena, &member->value));
+		jsonw_key(&w, member->name);
+		jsonw_raw(&w, NULL, hujson_compact(g->arena, &member->value));
 	}
-	return e ? e : buffer_add_text(text, "}");
+	jsonw_object_end(&w);
+	return jsonw_end(&w);
 }
 
 static void remember_own(struct relaymap *m, const struct merge *g)
@@ -233,20 +266,27 @@ static void merge(struct relaymap *m, const struct snapshot *s, const struct der
 {
 	struct merge g = {.arena = arena_new()};
 	struct buffer text;
+	bool scored = m->scored;
 	buffer_init(&text, TEXT_MAX);
 	bitset_init(&g.in);
+	bitset_init(&g.homes);
+	find_homes(&g, s);
 	read_installation(&g, s);
 	g.list = ARENA_ARRAY(g.arena, struct entry, g.base_count + m->own_count + (derp ? derp->region_count : 0) + 1);
 	want(&g, derp);
-	hold_homes(&g, m, s);
+	hold_homes(&g, m);
 	qsort(g.list, g.count, sizeof *g.list, by_id);
 	/* Past the cap of a text the installation's map is shown. */
-	if (write_map(&g, &text) == ERR_NONE)
+	for (size_t i = 0; i < g.count; i++)
+		scored |= g.list[i].held;
+	if (write_map(&g, scored, &text) == ERR_NONE)
 		show(m, body_new(buffer_bytes(&text)), s->version);
 	else
 		show(m, body_take(s->relays), s->version);
+	m->scored = scored;
 	remember_own(m, &g);
 	bitset_clear(&g.in);
+	bitset_clear(&g.homes);
 	buffer_clear(&text);
 	arena_free(&g.arena);
 }
@@ -256,7 +296,7 @@ void relaymap_follow(struct relaymap *m, const struct snapshot *s, const struct 
 	const struct derp_section *derp = document ? document->derp : NULL;
 	if (!s->relays || (m->of == s->relays && m->read == read && !m->held))
 		return;
-	if (derp || m->own_count)
+	if (derp || m->own_count || m->scored)
 		merge(m, s, derp);
 	else
 		show(m, body_take(s->relays), s->version);

@@ -2,8 +2,9 @@
  * Not which relays live, and not the rows (derpmap.h).
  * Embedded in its owner; relaymap_clear frees. Source: docs/protocol/derpmap.md.
  *
- * A client whose home region vanishes between two maps may never come back. So a region that an edit takes away stays, marked as no home, until no online node
- * is at home in it; and a map in which nobody could be at home is not shown: the installation's is. */
+ * A client whose home region vanishes between two maps may never come back, nor does one leave that hears packets by a region marked as no home. So a region that
+ * an edit takes away stays as it is, with a score that makes it the last choice, until no online node is at home in it; and a map in which nobody could be at
+ * home is not shown: the installation's is. */
 #ifndef RELAYMAP_H
 #define RELAYMAP_H
 
@@ -25,6 +26,7 @@ struct relaymap {
 	struct relaymap_region *own;
 	size_t own_count;
 	size_t held; /* of those: regions that only wait for nodes to leave */
+	bool scored; /* scores were shown: from now on they are told with every map, since absent ones change nothing */
 };
 
 void relaymap_clear(struct relaymap *m);

@@ -9,9 +9,7 @@
 
 #define REGION(id, host) \
 	"{\"RegionID\":" id ",\"RegionCode\":\"\",\"RegionName\":\"\",\"Nodes\":[{\"Name\":\"" id "a\",\"RegionID\":" id ",\"HostName\":\"" host "\"}]}"
-#define MARKED(id, host) \
-	"{\"Avoid\":true,\"NoMeasureNoHome\":true,\"RegionID\":" id ",\"RegionCode\":\"\",\"RegionName\":\"\",\"Nodes\":[{\"Name\":\"" id \
-	"a\",\"RegionID\":" id ",\"HostName\":\"" host "\"}]}"
+#define SCORED(scores, regions) "{\"HomeParams\":{\"RegionScore\":{" scores "}},\"Regions\":{" regions "},\"omitDefaultRegions\":true}"
 #define MAP(regions) "{\"Regions\":{" regions "},\"omitDefaultRegions\":true}"
 #define OURS "\"900\":" REGION("900", "one.example") ",\"901\":" REGION("901", "two.example")
 #define OWN(id, host) "\"" id "\": {\"Nodes\": [{\"Name\": \"" id "a\", \"HostName\": \"" host "\"}]}"
@@ -104,23 +102,40 @@ static void a_home_goes_last(void **state)
 	home(&m, 1, 900);
 	home(&m, 2, 901);
 	madeup_policy(&m, POLICY("\"OmitDefaultRegions\": true, \"Regions\": {" OWN("12", "own.example") "}"));
-#define HELD_900 "\"900\":" MARKED("900", "one.example")
-#define HELD_901 "\"901\":" MARKED("901", "two.example")
-	shows(&m, true, MAP("\"12\":" REGION("12", "own.example") "," HELD_900 "," HELD_901));
+#define OWN_12 "\"12\":" REGION("12", "own.example")
+#define OLD_900 "\"900\":" REGION("900", "one.example")
+#define OLD_901 "\"901\":" REGION("901", "two.example")
+	shows(&m, true, SCORED("\"900\":1000,\"901\":1000", OWN_12 "," OLD_900 "," OLD_901));
 	home(&m, 2, 12);
-	shows(&m, true, MAP("\"12\":" REGION("12", "own.example") "," HELD_900));
+	shows(&m, true, SCORED("\"900\":1000", OWN_12 "," OLD_900));
 	home(&m, 0, 12);
-	shows(&m, false, MAP("\"12\":" REGION("12", "own.example") "," HELD_900));
+	shows(&m, false, SCORED("\"900\":1000", OWN_12 "," OLD_900));
 	/* Who is away takes no part: its client begins anew. */
 	snapshot_set_online(m.snapshot, madeup_slot(&m, 1), false);
 	madeup_close(&m);
-	shows(&m, true, MAP("\"12\":" REGION("12", "own.example")));
+	shows(&m, true, SCORED("", OWN_12));
 	/* The way back: the policy's own region is somebody's home now. */
 	madeup_policy(&m, "{}");
-	shows(&m, true, MAP("\"12\":" MARKED("12", "own.example") "," OURS));
+	shows(&m, true, SCORED("\"12\":1000", OWN_12 "," OURS));
 	home(&m, 0, 900);
 	home(&m, 2, 901);
-	shows(&m, true, MAP(OURS));
+	shows(&m, true, SCORED("", OURS));
+	madeup_free(&m);
+}
+
+static void a_home_is_marked_last(void **state)
+{
+	struct madeup m;
+	(void)state;
+	begin(&m);
+	madeup_policy(&m, POLICY("\"Regions\": {" OWN("12", "own.example") "}"));
+	home(&m, 0, 12);
+	madeup_policy(&m, POLICY("\"Regions\": {\"12\": {\"Avoid\": true, \"Nodes\": [{\"Name\": \"12a\", \"HostName\": \"own.example\"}]}}"));
+	shows(&m, true, SCORED("\"12\":1000", OWN_12 "," OURS));
+	home(&m, 0, 900);
+	shows(&m, true,
+	      SCORED("", "\"12\":{\"RegionID\":12,\"RegionCode\":\"\",\"RegionName\":\"\",\"Avoid\":true,\"NoMeasureNoHome\":true,\"Nodes\":[{\"Name\":\"12a\","
+			 "\"RegionID\":12,\"HostName\":\"own.example\"}]}," OURS));
 	madeup_free(&m);
 }
 
@@ -135,7 +150,7 @@ static void never_a_map_without_a_home(void **state)
 	madeup_policy(&m, POLICY("\"Regions\": {" OWN("12", "own.example") "}"));
 	home(&m, 0, 12);
 	madeup_policy(&m, "no policy");
-	shows(&m, true, MAP("\"12\":" MARKED("12", "own.example") "," OURS));
+	shows(&m, true, SCORED("\"12\":1000", OWN_12 "," OURS));
 	madeup_free(&m);
 }
 
@@ -145,6 +160,7 @@ int main(void)
 		cmocka_unit_test(a_policy_adds_replaces_and_removes),
 		cmocka_unit_test(all_that_a_region_may_say),
 		cmocka_unit_test(a_home_goes_last),
+		cmocka_unit_test(a_home_is_marked_last),
 		cmocka_unit_test(never_a_map_without_a_home),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

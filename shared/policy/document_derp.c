@@ -80,7 +80,7 @@ static bool is_host(struct bytes text)
 				return false;
 		}
 	}
-	return text.len <= 253;
+	return text.len && text.len <= 253;
 }
 
 static bool is_certificate(struct bytes text)
@@ -175,7 +175,6 @@ static enum err region_read(struct derp_reading *d, const struct json *value, st
 
 static enum err regions_read(struct derp_reading *d, const struct json *object, struct derp_section *derp)
 {
-	bool seen[DERP_REGION_ID_MAX + 1] = {false};
 	if (object->kind != JSON_OBJECT)
 		return refuse_at(d->r, object->at, "derpMap: Regions: an object is wanted");
 	if (object->count > DERP_REGIONS_MAX)
@@ -188,9 +187,6 @@ static enum err regions_read(struct derp_reading *d, const struct json *object, 
 		d->region = quoted(d->r, member->name);
 		if (text_parse_u64(member->name, DERP_REGION_ID_MAX, &id) || !id)
 			return refuse_at(d->r, member->at, "derpMap: region %s: regions are named by numbers from 1 to 65535", d->region);
-		if (seen[id])
-			return refuse_at(d->r, member->at, "derpMap: region %s is there twice", d->region);
-		seen[id] = true;
 		derp->regions[i].id = (unsigned)id;
 		if ((e = region_read(d, &member->value, &derp->regions[i])))
 			return e;
