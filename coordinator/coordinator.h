@@ -69,8 +69,9 @@ struct coordinator {
 	struct rate *admin_rate;                    /* by API key */
 	struct published_keys published;
 	struct reports *reports;
-	unsigned refusals_open;  /* audit lines of refusals that are under way */
-	unsigned checks_open;    /* SSH connections that are judged */
+	unsigned refusals_open;               /* audit lines of refusals that are under way */
+	unsigned checks_open, checks_working; /* SSH connections that are judged; on a helper thread */
+	bool checks_ended;
 	unsigned approvals_open; /* of routes by the policy, that are under way */
 	struct asks *asks;
 	struct charters *charters;

@@ -17,6 +17,7 @@
 #include "routes.h"
 #include "serverkeys.h"
 #include "session.h"
+#include "sshjudge.h"
 #include "sweep.h"
 #include "tlsfiles.h"
 #include "turns.h"
@@ -179,6 +180,7 @@ static void on_stop(struct worker *w)
 	routers_free(&c->routers);
 	server_free(&c->server); /* first: it may still hand over a session */
 	turns_end(c->loop);
+	sshjudge_end(c);
 	sessions_end_all(c);
 	polls_stop(c);
 	asks_free(&c->asks);

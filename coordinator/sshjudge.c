@@ -41,6 +41,25 @@ static void refuse(struct judge *j, const char *why)
 	judged(j, ERR_NONE);
 }
 
+static void work(struct judge *j, void (*run)(void *context), void (*on_done)(void *context))
+{
+	if (j->c->checks_ended) {
+		judged(j, ERR_CANCELED);
+		return;
+	}
+	j->c->checks_working++;
+	task_run(j->c->loop, run, on_done, j);
+}
+
+void sshjudge_end(struct coordinator *c)
+{
+	enum { WAIT_MS = 10 };
+
+	c->checks_ended = true;
+	while (c->checks_working)
+		loop_turn(c->loop, WAIT_MS);
+}
+
 /* --- who records ------------------------------------------------------------------------------------------------------------------------------------- */
 
 static void find_recorders(void *context)
@@ -59,7 +78,10 @@ static void find_recorders(void *context)
 
 static void on_recorders(void *context)
 {
-	judged(context, ERR_NONE);
+	struct judge *j = context;
+
+	j->c->checks_working--;
+	judged(j, ERR_NONE);
 }
 
 static void on_tagged(void *context, enum err e, struct tx *tx, const struct diag *why)
@@ -72,7 +94,7 @@ static void on_tagged(void *context, enum err e, struct tx *tx, const struct dia
 		return;
 	}
 	j->census.node_count = nodes_read(tx, j->nodes, j->arena, &j->census.nodes);
-	task_run(j->c->loop, find_recorders, on_recorders, j);
+	work(j, find_recorders, on_recorders);
 }
 
 static void read_recorders(struct judge *j)
@@ -110,7 +132,7 @@ static void find_rule(void *context)
 	trial_call_roll(&trial, j->arena, &j->census);
 	trial.around.groups = j->outer;
 	trial.around.group_count = j->outer_count;
-	if (document_read(j->arena, j->census.policy->text, &trial.around, &j->document, NULL))
+	if (document_read_stored(j->arena, j->census.policy->text, &trial.around, &j->document, &trial.lapses, NULL))
 		return;
 	trial.policy = policy_compile(j->document, &trial.roll);
 	rules = sshrules_of(trial.policy, j->arena, slot_of(j, j->found.destination->id));
@@ -123,6 +145,7 @@ static void on_rule(void *context)
 {
 	struct judge *j = context;
 
+	j->c->checks_working--;
 	if (!j->rule) {
 		refuse(j, not_permitted);
 		return;
@@ -189,7 +212,7 @@ static void on_read(void *context, enum err e, struct tx *tx, const struct diag 
 	if (refusal)
 		refuse(j, refusal);
 	else
-		task_run(j->c->loop, find_rule, on_rule, j);
+		work(j, find_rule, on_rule);
 }
 
 static void on_full(void *context)

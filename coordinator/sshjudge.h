@@ -19,8 +19,10 @@ struct sshjudge_found {
 	const struct sshchecks_found *followed; /* what the question follows up; NULL: none of this tailnet */
 };
 
-/* Once, later. ERR_EXHAUSTED: many are judged at this moment. */
+/* Once, later. ERR_EXHAUSTED: many are judged at this moment. ERR_CANCELED: the worker ends. */
 typedef void (*sshjudge_fn)(void *context, enum err e, const struct sshjudge_found *found);
 void sshjudge(struct coordinator *c, uint64_t tailnet, const struct sshquestion *question, struct arena *arena, sshjudge_fn on_judged, void *context);
+/* Before what judging needs goes: what works is waited for, and nothing new works. Runs the loop, hence not from within a handler. */
+void sshjudge_end(struct coordinator *c);
 
 #endif
