@@ -12,7 +12,8 @@ enum {
 	KEEP_ALIVE_MS = 60000,
 	KEEP_ALIVE_JITTER_MS = 5000, /* clients give up after 120 s without a frame */
 	STALL_TICK_MS = 250,         /* how finely the write timeout is watched */
-	OUT_WINDOW = 256 * 1024,     /* bytes given to the pipe before the rest waits in the queues, where the oldest can be dropped */
+	AT_ONCE = 65536,             /* bytes given to the pipe at once; while it is busy the rest waits in the queues, where the oldest can be dropped */
+	PIECES = 256,
 	NOT_HERE_PER_S = 1,
 	NOT_HERE_BURST = 3,
 	HOME_SETTLES_MS = 5000, /* a home noted so early is not a move */
@@ -36,7 +37,8 @@ struct client {
 
 	struct packet *incoming; /* being read; filled up to incoming_len */
 	uint32_t incoming_len;
-	uint64_t skip; /* bytes of the current frame that nobody wants */
+	unsigned received; /* packets, modulo */
+	uint64_t skip;     /* bytes of the current frame that nobody wants */
 
 	struct queue disco, other;
 	struct buffer control; /* small frames of our own, before all packets */
@@ -90,39 +92,71 @@ static void add_control(struct client *c, const uint8_t *frame, size_t len)
 		want_flush(c);
 }
 
-static bool has_room(const struct client *c)
+/* What goes out in one write. */
+struct parting {
+	struct iovec piece[PIECES];
+	size_t count, bytes;
+	struct packet *first; /* those whose frames are among the pieces */
+	unsigned packets;
+	size_t payload;
+};
+
+static void part(struct parting *out, void *at, size_t len)
 {
-	return c->state == CLIENT_LIVE && pipe_unsent(c->pipe) < OUT_WINDOW;
+	out->piece[out->count++] = (struct iovec){.iov_base = at, .iov_len = len};
+	out->bytes += len;
 }
 
-static void give_control(struct client *c)
+static void part_packets(struct parting *out, struct queue *q)
 {
-	size_t len = c->control.len;
-	if (!len)
-		return;
-	if (c->pong_waits)
-		relay_count(RELAY_SENT_PONG, 1);
-	c->pong_waits = false;
-	if (pipe_write(c->pipe, &c->control))
-		buffer_reset(&c->control);
-	else
-		c->given += len;
-}
-
-/* The packet's block is the write's memory: no copy. */
-static void give_packet(struct client *c, struct packet *p)
-{
-	size_t len = packet_frame_len(p);
-	c->shard->queued_bytes -= len;
-	struct buffer frame = {.at = p->frame, .len = len, .base = (uint8_t *)p, .room = sizeof(*p) + len, .cap = SIZE_MAX};
-	uint32_t payload = p->len;
-	if (pipe_write(c->pipe, &frame)) {
-		drop(&p, RELAY_DROP_QUEUE_TAIL);
-		return;
+	struct packet *p;
+	while ((p = q->first) && out->count < PIECES && (!out->count || out->bytes + packet_frame_len(p) <= AT_ONCE)) {
+		p = queue_pop(q);
+		part(out, p->frame, packet_frame_len(p));
+		p->next = out->first;
+		out->first = p;
+		out->packets++;
+		out->payload += p->len;
 	}
-	c->given += len;
-	relay_count(RELAY_PACKETS_SENT, 1);
-	relay_count(RELAY_BYTES_SENT, payload);
+}
+
+/* One gathered write, from where the frames lie: ours first, then disco, then the others. */
+static void give(struct client *c)
+{
+	struct parting out;
+	out.count = out.bytes = out.packets = out.payload = 0;
+	out.first = NULL;
+	size_t control = c->control.len < AT_ONCE ? c->control.len : AT_ONCE;
+	if (control)
+		part(&out, c->control.at, control);
+	if (control && c->pong_waits)
+		relay_count(RELAY_SENT_PONG, 1);
+	c->pong_waits &= !control;
+	part_packets(&out, &c->disco);
+	part_packets(&out, &c->other);
+	c->shard->queued_bytes -= out.bytes - control;
+	c->given += out.bytes;
+	relay_count(RELAY_PACKETS_SENT, out.packets);
+	relay_count(RELAY_BYTES_SENT, (int64_t)out.payload);
+	pipe_send(c->pipe, out.piece, out.count);
+	buffer_consume(&c->control, control);
+	if (!c->control.len)
+		buffer_clear(&c->control);
+	while (out.first) {
+		struct packet *p = out.first;
+		out.first = p->next;
+		packet_free(&p);
+	}
+}
+
+/* The connection takes nothing now: the newest stay. */
+static void cut(struct client *c, struct queue *q)
+{
+	struct packet *oldest;
+	while ((oldest = queue_cut(q))) {
+		c->shard->queued_bytes -= packet_frame_len(oldest);
+		drop(&oldest, RELAY_DROP_QUEUE_HEAD);
+	}
 }
 
 static void watch_for_stall(struct client *c)
@@ -138,10 +172,12 @@ static void flush(struct client *c)
 {
 	if (c->state != CLIENT_LIVE)
 		return;
-	give_control(c);
-	struct packet *p;
-	while (has_room(c) && ((p = queue_pop(&c->disco)) || (p = queue_pop(&c->other))))
-		give_packet(c, p);
+	while (!pipe_busy(c->pipe) && (c->control.len || c->disco.count || c->other.count))
+		give(c);
+	cut(c, &c->disco);
+	cut(c, &c->other);
+	queue_keep(&c->disco);
+	queue_keep(&c->other);
 	watch_for_stall(c);
 }
 
@@ -194,19 +230,15 @@ static void push(struct client *c, struct packet *p)
 	struct node_key source;
 	packet_source(p, &source);
 	heard_note(s->heard, &c->hearer, &source);
-	/* A burst within one turn is no reason to drop while the connection takes more. */
-	if (q->count >= QUEUE_DEPTH)
-		flush(c);
 	if (s->queued_bytes + packet_frame_len(p) > (size_t)s->relay->options->limit_queued) {
 		drop(&p, RELAY_DROP_QUEUE_TAIL);
 		return;
 	}
 	s->queued_bytes += packet_frame_len(p);
-	struct packet *oldest = queue_push(q, p);
-	if (oldest) {
-		s->queued_bytes -= packet_frame_len(oldest);
-		drop(&oldest, RELAY_DROP_QUEUE_HEAD);
-	}
+	queue_add(q, p);
+	/* A burst within one turn is no reason to drop while the connection takes more. */
+	if (pipe_busy(c->pipe))
+		cut(c, q);
 	want_flush(c);
 }
 
@@ -266,6 +298,7 @@ static void route(struct client *c, struct packet *p)
 	p->disco = derpframe_is_disco(bytes_of(packet_payload(p), p->len));
 	p->kind = LETTER_PACKET;
 	p->sender = c->number;
+	c->received++;
 	p->from_loop = (uint16_t)s->index;
 	relay_count_at(RELAY_PACKETS_RECEIVED, p->disco ? RELAY_KIND_DISCO : RELAY_KIND_OTHER, 1);
 	relay_count(RELAY_BYTES_RECEIVED, p->len);
@@ -334,6 +367,14 @@ static void on_send_packet(struct client *c, const uint8_t *payload, uint32_t le
 	c->incoming_len = 0;
 }
 
+/* The frame is there as a whole: it goes on from where it lies. */
+static void pass_on(struct client *c, uint8_t *frame, uint32_t len)
+{
+	struct node_key to;
+	memcpy(to.raw, frame + DERPFRAME_HEADER_LEN, KEY_LEN);
+	route(c, packet_lend(&c->key, &to, frame, len - KEY_LEN));
+}
+
 /* The head of a frame: header, and as much of its payload as is wanted at once. False: more bytes are needed. */
 static bool begin(struct client *c, struct buffer *in)
 {
@@ -351,6 +392,12 @@ static bool begin(struct client *c, struct buffer *in)
 		return false;
 	const uint8_t *payload = in->at + DERPFRAME_HEADER_LEN;
 	directory_spoke(&c->member);
+	if (!e && h.type == DERPFRAME_SEND_PACKET && pipe_lasting(c->pipe) && in->len >= DERPFRAME_HEADER_LEN + (size_t)h.len) {
+		uint8_t *frame = in->at;
+		buffer_consume(in, DERPFRAME_HEADER_LEN + (size_t)h.len);
+		pass_on(c, frame, h.len);
+		return true;
+	}
 	c->skip = h.len - head;
 	if (e) {
 		relay_count(RELAY_UNKNOWN_FRAMES, 1);
@@ -394,9 +441,11 @@ static bool skip(struct client *c, struct buffer *in)
 static void on_data(void *context, struct buffer *in)
 {
 	struct client *c = context;
+	unsigned before = c->received;
 	bool more = true;
 	while (more && c->state == CLIENT_LIVE)
 		more = c->incoming ? fill(c, in) : c->skip ? skip(c, in) : begin(c, in);
+	loop_count_packets(c->shard->loop, c->received - before);
 }
 
 static void on_end(void *context, enum err why)

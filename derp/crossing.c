@@ -110,6 +110,7 @@ void crossing_send(struct shard *from, unsigned to, struct packet *letter)
 		return;
 	}
 	struct outbox *o = &from->crossing.to[to];
+	packet_keep(&letter);
 	letter->next = NULL;
 	*o->end = letter;
 	o->end = &letter->next;

@@ -5,9 +5,31 @@
 struct packet *packet_new(const struct node_key *from, const struct node_key *to, uint32_t len)
 {
 	struct packet *p = x_alloc(sizeof(*p) + DERPFRAME_RECV_HEADER_LEN + len);
-	*p = (struct packet){.to = *to, .len = len};
+	*p = (struct packet){.to = *to, .len = len, .frame = p->own};
 	derpframe_encode_recv(p->frame, from, len);
 	return p;
+}
+
+struct packet *packet_lend(const struct node_key *from, const struct node_key *to, uint8_t *frame, uint32_t len)
+{
+	struct packet *p = x_alloc(sizeof(*p));
+	*p = (struct packet){.to = *to, .len = len, .lent = true, .frame = frame};
+	derpframe_encode_recv(frame, from, len);
+	return p;
+}
+
+void packet_keep(struct packet **packet)
+{
+	struct packet *lent = *packet;
+	if (!lent->lent)
+		return;
+	struct packet *p = x_alloc(sizeof(*p) + packet_frame_len(lent));
+	*p = *lent;
+	p->lent = false;
+	p->frame = p->own;
+	memcpy(p->own, lent->frame, packet_frame_len(lent));
+	free(lent);
+	*packet = p;
 }
 
 void packet_free(struct packet **packet)
@@ -27,15 +49,27 @@ void queue_init(struct queue *q)
 	q->end = &q->first;
 }
 
-struct packet *queue_push(struct queue *q, struct packet *packet)
+void queue_add(struct queue *q, struct packet *packet)
 {
-	struct packet *oldest = q->count >= QUEUE_DEPTH ? queue_pop(q) : NULL;
 	packet->next = NULL;
 	*q->end = packet;
 	q->end = &packet->next;
 	q->count++;
 	q->bytes += packet_frame_len(packet);
-	return oldest;
+}
+
+struct packet *queue_cut(struct queue *q)
+{
+	return q->count > QUEUE_DEPTH ? queue_pop(q) : NULL;
+}
+
+void queue_keep(struct queue *q)
+{
+	for (struct packet **at = &q->first; *at; at = &(*at)->next) {
+		packet_keep(at);
+		if (!(*at)->next)
+			q->end = &(*at)->next;
+	}
 }
 
 struct packet *queue_pop(struct queue *q)

@@ -1,6 +1,6 @@
-/* One packet on its way, and the bounded queue of packets that wait for one client.
- * Not the socket: client.h writes. A full queue drops its oldest packet, so that what arrives is fresh. Depth counts packets, never bytes.
- * A packet has one owner at a time and is one block of memory, which may change threads; queue_clear ends those that wait. */
+/* One packet on its way, and the packets that wait for one client.
+ * Not the socket: client.h writes. A queue whose client takes nothing is cut to its depth, oldest first, so that what arrives is fresh. Depth counts packets, never bytes.
+ * A packet has one owner at a time. Lent ones lie in what their turn has read and must be sent, dropped or kept before it ends; others may change threads. */
 #ifndef QUEUE_H
 #define QUEUE_H
 
@@ -15,13 +15,18 @@ struct packet {
 	uint64_t sender; /* connection number on the loop it came in by */
 	uint16_t from_loop;
 	uint8_t kind; /* enum letter_kind, while it crosses loops (crossing.h) */
-	bool disco;
-	uint32_t len;    /* of the payload */
-	uint8_t frame[]; /* the RecvPacket frame as it will be sent: header, source key, payload */
+	bool disco, lent;
+	uint32_t len;   /* of the payload */
+	uint8_t *frame; /* the RecvPacket frame as it will be sent: header, source key, payload */
+	uint8_t own[];
 };
 
 /* The payload is to be filled by the caller. */
 struct packet *packet_new(const struct node_key *from, const struct node_key *to, uint32_t len);
+/* `frame` lies in what the turn has read: DERPFRAME_RECV_HEADER_LEN bytes, which are written here, and the payload behind them. */
+struct packet *packet_lend(const struct node_key *from, const struct node_key *to, uint8_t *frame, uint32_t len);
+/* A lent packet gets memory of its own, and another address. */
+void packet_keep(struct packet **packet);
 void packet_free(struct packet **packet); /* accepts NULL, leaves NULL */
 static inline uint8_t *packet_payload(struct packet *p)
 {
@@ -40,9 +45,10 @@ struct queue {
 };
 
 void queue_init(struct queue *q);
-/* Takes the packet. Returns the oldest one, the caller's, when there was no room for both. */
-MUST_USE struct packet *queue_push(struct queue *q, struct packet *packet);
-struct packet *queue_pop(struct queue *q); /* NULL when empty */
-unsigned queue_clear(struct queue *q);     /* returns how many were lost */
+void queue_add(struct queue *q, struct packet *packet); /* takes it */
+struct packet *queue_cut(struct queue *q);              /* the oldest one, the caller's, while there are more than QUEUE_DEPTH; then NULL */
+void queue_keep(struct queue *q);                       /* packet_keep of all */
+struct packet *queue_pop(struct queue *q);              /* NULL when empty */
+unsigned queue_clear(struct queue *q);                  /* returns how many were lost */
 
 #endif

@@ -14,7 +14,8 @@ static double run(unsigned burst, uint32_t len, unsigned rounds)
 		for (unsigned i = 0; i < burst; i++) {
 			struct packet *p = packet_new(&from, &to, len);
 			*packet_payload(p) = (uint8_t)i;
-			struct packet *oldest = queue_push(&q, p);
+			queue_add(&q, p);
+			struct packet *oldest = queue_cut(&q);
 			packet_free(&oldest);
 		}
 		queue_clear(&q);

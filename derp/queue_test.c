@@ -37,7 +37,7 @@ static void order_is_kept(void **state)
 	queue_init(&q);
 	assert_null(queue_pop(&q));
 	for (uint8_t i = 0; i < 5; i++)
-		assert_null(queue_push(&q, numbered(i)));
+		queue_add(&q, numbered(i));
 	assert_int_equal(q.bytes, 5 * 38);
 	for (uint8_t i = 0; i < 5; i++) {
 		struct packet *p = queue_pop(&q);
@@ -46,34 +46,60 @@ static void order_is_kept(void **state)
 	}
 	assert_null(queue_pop(&q));
 	assert_int_equal(q.bytes, 0);
-	assert_null(queue_push(&q, numbered(9)));
+	queue_add(&q, numbered(9));
 	assert_int_equal(queue_clear(&q), 1);
 }
 
-static void the_head_is_dropped(void **state)
+static void the_head_is_cut(void **state)
 {
 	(void)state;
 	struct queue q;
 	queue_init(&q);
-	for (unsigned i = 0; i < 100; i++) {
-		struct packet *oldest = queue_push(&q, numbered((uint8_t)i));
-		if (i < QUEUE_DEPTH) {
-			assert_null(oldest);
-			continue;
-		}
-		assert_int_equal(*packet_payload(oldest), i - QUEUE_DEPTH);
-		packet_free(&oldest);
+	for (unsigned i = 0; i < 100; i++)
+		queue_add(&q, numbered((uint8_t)i));
+	struct packet *p;
+	for (unsigned i = 0; i < 100 - QUEUE_DEPTH; i++) {
+		p = queue_cut(&q);
+		assert_int_equal(*packet_payload(p), i);
+		packet_free(&p);
 	}
+	assert_null(queue_cut(&q));
 	assert_int_equal(q.count, QUEUE_DEPTH);
-	struct packet *p = queue_pop(&q);
+	p = queue_pop(&q);
 	assert_int_equal(*packet_payload(p), 100 - QUEUE_DEPTH);
 	packet_free(&p);
 	assert_int_equal(queue_clear(&q), QUEUE_DEPTH - 1);
 	assert_int_equal(queue_clear(&q), 0);
 }
 
+/* What was lent is written over once its turn has ended; what was kept stays, in its place. */
+static void lent_packets_are_kept(void **state)
+{
+	(void)state;
+	uint8_t read[2][DERPFRAME_RECV_HEADER_LEN + 2] = {{[37] = 'a', 'b'}, {[37] = 'c', 'd'}};
+	struct queue q;
+	queue_init(&q);
+	queue_add(&q, packet_lend(&from, &to, read[0], 2));
+	queue_add(&q, numbered(7));
+	queue_add(&q, packet_lend(&from, &to, read[1], 2));
+	assert_ptr_equal(q.first->frame, read[0]);
+	assert_memory_equal(read[0], "\x05\0\0\0\x22\x01", 6);
+	queue_keep(&q);
+	memset(read, 'x', sizeof read);
+	queue_add(&q, numbered(8));
+	static const char *const want[] = {"ab", "\x07", "cd", "\x08"};
+	for (size_t i = 0; i < COUNT_OF(want); i++) {
+		struct packet *p = queue_pop(&q);
+		assert_false(p->lent);
+		assert_memory_equal(packet_payload(p), want[i], p->len);
+		packet_free(&p);
+	}
+	assert_null(queue_pop(&q));
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(packet_is_a_frame), cmocka_unit_test(order_is_kept), cmocka_unit_test(the_head_is_dropped)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(packet_is_a_frame), cmocka_unit_test(order_is_kept), cmocka_unit_test(the_head_is_cut),
+					   cmocka_unit_test(lent_packets_are_kept)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,9 +5,12 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "loop_h2o.h"
+#include "pace.h"
 #include "wheel.h"
 
 /* Rounds of deferred work in one turn: a deferral may defer further work, but not for ever. */
@@ -53,11 +56,20 @@ struct loop {
 	int wake_fd;
 	struct watch *wake;
 	unsigned tasks;
+	struct landing landing;
+	struct pace pace;
+	bool moved; /* packets came in this turn */
+	uint64_t window_us, window_cpu_us;
 };
 
 h2o_loop_t *loop_h2o(struct loop *loop)
 {
 	return loop->h2o;
+}
+
+struct landing *loop_landing(struct loop *loop)
+{
+	return &loop->landing;
 }
 
 static void on_wake(void *context, unsigned ready)
@@ -170,8 +182,43 @@ static int32_t wait_until_next(const struct loop *loop, int64_t most)
 	return wait > 0 ? (int32_t)wait : 0;
 }
 
+void loop_count_packets(struct loop *loop, unsigned packets)
+{
+	pace_count(&loop->pace, packets);
+	loop->moved = true;
+}
+
+static uint64_t thread_us(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* Between two turns that move packets. */
+static void nap(struct loop *loop)
+{
+	loop->moved = false;
+	uint64_t now_us = clock_mono_us();
+	if (now_us - loop->window_us >= PACE_WINDOW_US) {
+		uint64_t cpu_us = thread_us();
+		pace_window(&loop->pace, cpu_us - loop->window_cpu_us, now_us - loop->window_us);
+		loop->window_us = now_us;
+		loop->window_cpu_us = cpu_us;
+	}
+	if (!loop->pace.nap_us)
+		return;
+	const struct timespec time = {.tv_nsec = (long)loop->pace.nap_us * 1000};
+	(void)nanosleep(&time, NULL);
+}
+
 void loop_turn(struct loop *loop, int64_t wait_ms)
 {
+	if (loop->moved && wait_ms)
+		nap(loop);
+	/* Deferred work that is left over may still look at what has landed. */
+	if (list_empty(&loop->deferred))
+		landing_turn(&loop->landing);
 	/* An interrupted wait is a turn without events. */
 	(void)h2o_evloop_run(loop->h2o, wait_until_next(loop, wait_ms));
 	loop->now = clock_mono();
@@ -187,6 +234,8 @@ void loop_turn(struct loop *loop, int64_t wait_ms)
 
 void loop_run(struct loop *loop)
 {
+	/* Naps shall be as short as they are meant. */
+	(void)prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL);
 	while (!atomic_load(&loop->stop))
 		loop_turn(loop, INT32_MAX);
 	atomic_store(&loop->stop, false);
@@ -231,6 +280,7 @@ void loop_free(struct loop **at)
 	if (h2o_linklist_is_empty(&loop->h2o->_timeouts))
 		h2o_evloop_destroy(loop->h2o);
 	close(loop->wake_fd);
+	landing_clear(&loop->landing);
 	free(loop);
 }
 

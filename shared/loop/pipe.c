@@ -8,11 +8,15 @@
 #include <unistd.h>
 
 #include "loop_h2o.h"
+#include "tlsio.h"
 
 enum {
-	READ_CHUNK = 64 * 1024, /* bytes taken from a socket per turn, so that no peer holds the loop */
-	WRITE_VECTORS = 256,    /* pieces gathered into one write */
-	TLS_CHUNK = 64 * 1024,  /* plaintext encrypted at once: h2o keeps the ciphertext until the kernel has it */
+	READ_CHUNK = 64 * 1024, /* bytes taken from a socket at once */
+	READS_PER_TURN = 4,     /* so that no peer holds the loop */
+	APART = 4096,           /* unconsumed input past this is added to; less is moved before what comes */
+	IN_SLACK = LANDING_ROOM,
+	WRITE_VECTORS = 256, /* pieces gathered into one write */
+	WRITES_PER_TURN = 16,
 	OUT_CAP = 4 << 20
 };
 
@@ -30,19 +34,23 @@ struct pipe {
 	const struct pipe_events *events;
 	void *context;
 	struct buffer in;
+	size_t in_cap;
 	struct chunk *out, **out_end;
 	size_t out_len, out_cap;
+	struct tlsio tls;
+	struct buffer sealed; /* records that the kernel has not taken yet */
 	struct defer flushing, showing, ending;
 	struct timer *connecting; /* only while connecting */
 	struct endpoint peer;     /* where it was connected to */
 	enum err why;             /* the end that is still to be told */
 	bool plain, reading, paused, ended, closed, told_written;
+	bool lasting; /* `in` is a view of what has landed */
 };
 
 struct pipe_parcel {
 	h2o_socket_export_t socket;
 	struct buffer in;
-	size_t out_cap;
+	size_t in_cap, out_cap;
 	enum err why;
 	bool paused, ended;
 };
@@ -55,15 +63,17 @@ static void end(void *context)
 {
 	struct pipe *p = context;
 	buffer_clear(&p->in);
+	buffer_clear(&p->sealed);
 	free(p);
 }
 
 static struct pipe *pipe_new(struct loop *loop, size_t in_cap, const struct pipe_events *events, void *context)
 {
 	struct pipe *p = x_alloc(sizeof(*p));
-	*p = (struct pipe){.loop = loop, .events = events, .context = context, .out_cap = OUT_CAP, .told_written = true};
+	*p = (struct pipe){.loop = loop, .events = events, .context = context, .in_cap = in_cap, .out_cap = OUT_CAP, .told_written = true};
 	p->out_end = &p->out;
-	buffer_init(&p->in, in_cap);
+	buffer_init(&p->in, in_cap + IN_SLACK);
+	buffer_init(&p->sealed, SIZE_MAX / 2);
 	defer_init(&p->flushing, on_flush, p);
 	defer_init(&p->showing, on_show, p);
 	defer_init(&p->ending, end, p);
@@ -75,8 +85,10 @@ static void take_socket(struct pipe *p, h2o_socket_t *sock)
 	p->sock = sock;
 	p->plain = !sock->ssl;
 	sock->data = p;
-	/* Plain sockets are read here, into memory of the right size; h2o reads only what it must decrypt. */
-	h2o_socket_dont_read(sock, p->plain);
+	/* Sockets are read here, into memory that all share. */
+	h2o_socket_dont_read(sock, 1);
+	if (!p->plain)
+		tlsio_take(&p->tls, sock);
 }
 
 /* ---- reading ---- */
@@ -108,10 +120,23 @@ static bool may_show(const struct pipe *p)
 	return !p->paused && !p->ended && !p->closed && p->events;
 }
 
+/* What is left of the view becomes the pipe's own. */
+static void own_input(struct pipe *p)
+{
+	struct bytes rest = buffer_bytes(&p->in);
+	if (!p->lasting)
+		return;
+	p->lasting = false;
+	buffer_init(&p->in, p->in_cap + IN_SLACK);
+	if (buffer_add(&p->in, rest) != ERR_NONE)
+		abort();
+}
+
 static void show(struct pipe *p)
 {
 	if (p->in.len)
 		p->events->on_data(p->context, &p->in);
+	own_input(p);
 	if (!p->in.len)
 		buffer_clear(&p->in);
 }
@@ -122,37 +147,78 @@ static uint8_t *scratch(void)
 	return at;
 }
 
-static enum err end_of_read(ssize_t got)
+static enum err end_by_errno(void)
 {
-	if (!got)
-		return ERR_CLOSED;
-	return errno == ETIMEDOUT ? ERR_TIMEOUT : errno == ECONNRESET ? ERR_CLOSED : ERR_IO;
+	return errno == ETIMEDOUT ? ERR_TIMEOUT : errno == EPIPE || errno == ECONNRESET ? ERR_CLOSED : ERR_IO;
 }
 
-static void read_plain(struct pipe *p)
+/* The end of the stream, which a user that pauses is told later. */
+static void meet_end(struct pipe *p, enum err why)
 {
-	size_t room = p->in.cap - p->in.len;
-	if (!room) {
-		tell_end(p, ERR_TOO_BIG);
-		return;
-	}
-	ssize_t got = recv(h2o_socket_get_fd(p->sock), scratch(), room < READ_CHUNK ? room : READ_CHUNK, MSG_DONTWAIT);
+	if (p->paused)
+		p->why = why;
+	else
+		tell_end(p, why);
+}
+
+/* Reads into `at` what fits into `room`; *len bytes of plaintext came. ERR_AGAIN: nothing was there; *full: there may be more. */
+static enum err take_bytes(struct pipe *p, uint8_t *at, size_t room, size_t *len, bool *full)
+{
+	size_t want = room < READ_CHUNK ? room : READ_CHUNK;
+	ssize_t got = recv(h2o_socket_get_fd(p->sock), p->plain ? at : scratch(), want, MSG_DONTWAIT);
+	*len = got > 0 && p->plain ? (size_t)got : 0;
+	*full = got == READ_CHUNK;
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (got <= 0) {
-		tell_end(p, end_of_read(got));
-		return;
-	}
-	if (buffer_add(&p->in, bytes_of(scratch(), (size_t)got)) != ERR_NONE)
-		abort();
-	show(p);
+		return ERR_AGAIN;
+	if (got <= 0)
+		return got ? end_by_errno() : ERR_CLOSED;
+	if (p->plain)
+		return ERR_NONE;
+	bool waited = p->sealed.len;
+	enum err e = tlsio_open(&p->tls, bytes_of(scratch(), (size_t)got), at, len, &p->sealed);
+	if (p->sealed.len && !waited)
+		loop_defer(p->loop, &p->flushing);
+	return e;
 }
 
-/* Moves what h2o holds into the pipe's own input, as much as fits, until it is used up or nobody wants more. */
+/* One read, shown in place. False: no more in this turn. */
+static bool read_once(struct pipe *p)
+{
+	size_t kept = p->in.len, before = kept <= APART ? kept : 0, len;
+	bool full;
+	uint8_t *at = landing_room(loop_landing(p->loop));
+	if (kept >= p->in_cap) {
+		tell_end(p, ERR_TOO_BIG);
+		return false;
+	}
+	if (!at)
+		return false;
+	enum err e = take_bytes(p, at + before, p->in_cap - kept, &len, &full);
+	if (e == ERR_AGAIN)
+		return false;
+	if (before != kept) {
+		if (buffer_add(&p->in, bytes_of(at, len)) != ERR_NONE)
+			abort();
+	} else if (len) {
+		if (before)
+			memcpy(at, p->in.at, before);
+		buffer_clear(&p->in);
+		landing_take(loop_landing(p->loop), before + len);
+		p->in = (struct buffer){.at = at, .len = before + len, .base = at, .room = before + len, .cap = p->in.cap};
+		p->lasting = true;
+	}
+	if (len)
+		show(p);
+	if (e)
+		meet_end(p, e);
+	return full && !e && may_show(p);
+}
+
+/* Moves what h2o held when it gave the socket away, until it is used up or nobody wants more. */
 static void show_held(struct pipe *p)
 {
 	while (may_show(p) && p->sock && p->sock->input->size) {
-		size_t room = p->in.cap - p->in.len, count = p->sock->input->size;
+		size_t room = p->in_cap > p->in.len ? p->in_cap - p->in.len : 0, count = p->sock->input->size;
 		if (!room) {
 			tell_end(p, ERR_TOO_BIG);
 			return;
@@ -169,18 +235,10 @@ static void show_held(struct pipe *p)
 static void on_readable(h2o_socket_t *sock, const char *err)
 {
 	struct pipe *p = sock->data;
-	if (p->plain) {
-		read_plain(p);
-		return;
-	}
+	(void)err;
 	show_held(p);
-	if (!err)
-		return;
-	enum err why = err == h2o_socket_error_closed ? ERR_CLOSED : ERR_IO;
-	if (p->paused)
-		p->why = why;
-	else
-		tell_end(p, why);
+	for (unsigned i = 0; i < READS_PER_TURN && may_show(p) && read_once(p); i++)
+		;
 }
 
 static void on_show(void *context)
@@ -201,6 +259,11 @@ void pipe_kick(struct pipe *p)
 {
 	if (!p->closed)
 		loop_defer(p->loop, &p->showing);
+}
+
+bool pipe_lasting(const struct pipe *p)
+{
+	return p->lasting;
 }
 
 void pipe_read_pause(struct pipe *p)
@@ -252,6 +315,16 @@ static void out_consume(struct pipe *p, size_t count)
 		p->out->at += count, p->out->len -= count;
 }
 
+static void out_add(struct pipe *p, const uint8_t *at, size_t len, void *base)
+{
+	struct chunk *c = x_alloc(sizeof(*c));
+	*c = (struct chunk){.at = at, .len = len, .base = base};
+	*p->out_end = c;
+	p->out_end = &c->next;
+	p->out_len += len;
+	p->told_written = false;
+}
+
 static void on_sendable(h2o_socket_t *sock, const char *err)
 {
 	struct pipe *p = sock->data;
@@ -261,22 +334,39 @@ static void on_sendable(h2o_socket_t *sock, const char *err)
 		on_flush(p);
 }
 
+/* The first pieces of what waits, at most `most` bytes. */
+static size_t first_pieces(const struct pipe *p, size_t most, struct iovec vectors[static WRITE_VECTORS], size_t *total)
+{
+	size_t count = 0;
+	*total = 0;
+	for (struct chunk *c = p->out; c && count < WRITE_VECTORS && *total < most; c = c->next) {
+		size_t len = c->len < most - *total ? c->len : most - *total;
+		vectors[count++] = (struct iovec){.iov_base = (void *)(uintptr_t)c->at, .iov_len = len};
+		*total += len;
+	}
+	return count;
+}
+
+/* Bytes that the kernel took, -1 when the socket is broken (errno tells). */
+static ssize_t give(struct pipe *p, struct iovec *vectors, size_t count)
+{
+	struct msghdr message = {.msg_iov = vectors, .msg_iovlen = count};
+	for (;;) {
+		ssize_t sent = sendmsg(h2o_socket_get_fd(p->sock), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (sent >= 0 || errno != EINTR)
+			return sent >= 0 ? sent : errno == EAGAIN ? 0 : -1;
+	}
+}
+
 /* Writes what the kernel takes now. False when the socket is broken; that is told by reading or by the caller. */
 static bool write_plain(struct pipe *p)
 {
-	while (p->out) {
+	for (unsigned i = 0; p->out && i < WRITES_PER_TURN; i++) {
 		struct iovec vectors[WRITE_VECTORS];
-		size_t count = 0, given = 0;
-		for (struct chunk *c = p->out; c && count < WRITE_VECTORS; c = c->next) {
-			vectors[count++] = (struct iovec){.iov_base = (void *)(uintptr_t)c->at, .iov_len = c->len};
-			given += c->len;
-		}
-		struct msghdr message = {.msg_iov = vectors, .msg_iovlen = count};
-		ssize_t sent = sendmsg(h2o_socket_get_fd(p->sock), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (sent < 0 && errno == EINTR)
-			continue;
+		size_t given, count = first_pieces(p, SIZE_MAX, vectors, &given);
+		ssize_t sent = give(p, vectors, count);
 		if (sent < 0)
-			return errno == EAGAIN;
+			return false;
 		out_consume(p, (size_t)sent);
 		if ((size_t)sent < given)
 			return true;
@@ -284,19 +374,48 @@ static bool write_plain(struct pipe *p)
 	return true;
 }
 
-/* TLS: one contiguous stretch at a time, so that small pieces share a record. h2o copies it while encrypting. */
-static void write_tls(struct pipe *p, h2o_socket_cb on_sent)
+/* Gives the records in `sealed`, which is the pipe's own or all that there is; keeps what the kernel does not take. */
+static bool give_sealed(struct pipe *p, struct buffer *sealed)
 {
-	uint8_t *to = scratch();
-	size_t len = 0;
-	for (struct chunk *c = p->out; c && len < TLS_CHUNK; c = c->next) {
-		size_t part = c->len < TLS_CHUNK - len ? c->len : TLS_CHUNK - len;
-		memcpy(to + len, c->at, part);
-		len += part;
+	struct iovec vector = {.iov_base = sealed->at, .iov_len = sealed->len};
+	ssize_t sent = sealed->len ? give(p, &vector, 1) : 0;
+	if (sent < 0)
+		return false;
+	buffer_consume(sealed, (size_t)sent);
+	if (sealed != &p->sealed && sealed->len && buffer_add(&p->sealed, buffer_bytes(sealed)) != ERR_NONE)
+		abort();
+	if (!p->sealed.len)
+		buffer_clear(&p->sealed);
+	return true;
+}
+
+/* Seals the pieces and gives them to the kernel. */
+static bool give_pieces_tls(struct pipe *p, const struct iovec *pieces, size_t count)
+{
+	static __thread uint8_t room[TLSIO_SEALED_MOST];
+	struct buffer sealed = {.at = room, .base = room, .room = sizeof(room), .cap = sizeof(room)};
+	if (tlsio_seal(&p->tls, pieces, count, &sealed) != ERR_NONE) {
+		errno = EIO;
+		return false;
 	}
-	out_consume(p, len);
-	h2o_iovec_t vector = h2o_iovec_init(to, len);
-	h2o_socket_write(p->sock, &vector, 1, on_sent);
+	return give_sealed(p, &sealed);
+}
+
+static bool write_tls(struct pipe *p)
+{
+	for (unsigned i = 0; i < WRITES_PER_TURN; i++) {
+		struct iovec vectors[WRITE_VECTORS];
+		size_t total, count;
+		if (!give_sealed(p, &p->sealed))
+			return false;
+		if (p->sealed.len || !p->out)
+			return true;
+		count = first_pieces(p, TLSIO_SEAL_MOST, vectors, &total);
+		if (!give_pieces_tls(p, vectors, count))
+			return false;
+		out_consume(p, total);
+	}
+	return true;
 }
 
 static void tell_written(struct pipe *p)
@@ -308,18 +427,19 @@ static void tell_written(struct pipe *p)
 		p->events->on_written(p->context);
 }
 
+static bool waits(const struct pipe *p)
+{
+	return p->out || p->sealed.len;
+}
+
 static void on_flush(void *context)
 {
 	struct pipe *p = context;
 	if (p->closed || p->ended || p->connecting || !p->sock || h2o_socket_is_writing(p->sock))
 		return;
-	if (p->out && !p->plain) {
-		write_tls(p, on_sendable);
-		return;
-	}
-	if (!write_plain(p))
-		tell_end(p, errno == ETIMEDOUT ? ERR_TIMEOUT : errno == EPIPE || errno == ECONNRESET ? ERR_CLOSED : ERR_IO);
-	else if (p->out)
+	if (!(p->plain ? write_plain(p) : write_tls(p)))
+		tell_end(p, end_by_errno());
+	else if (waits(p))
 		h2o_socket_notify_write(p->sock, on_sendable);
 	else
 		tell_written(p);
@@ -331,15 +451,52 @@ enum err pipe_write(struct pipe *p, struct buffer *out)
 		return ERR_NONE;
 	if (out->len > p->out_cap - (p->out_len < p->out_cap ? p->out_len : p->out_cap))
 		return ERR_TOO_BIG;
-	struct chunk *c = x_alloc(sizeof(*c));
-	*c = (struct chunk){.at = out->at, .len = out->len, .base = out->base};
+	out_add(p, out->at, out->len, out->base);
 	buffer_init(out, out->cap);
-	*p->out_end = c;
-	p->out_end = &c->next;
-	p->out_len += c->len;
-	p->told_written = false;
 	loop_defer(p->loop, &p->flushing);
 	return ERR_NONE;
+}
+
+/* What was sent of the pieces is gone; the rest is copied. */
+static void keep_rest(struct pipe *p, const struct iovec *pieces, size_t count, size_t sent)
+{
+	size_t total = 0, filled = 0;
+	for (size_t i = 0; i < count; i++)
+		total += pieces[i].iov_len;
+	if (sent >= total)
+		return;
+	uint8_t *rest = x_alloc(total - sent);
+	for (size_t i = 0; i < count; i++) {
+		size_t skip = sent < pieces[i].iov_len ? sent : pieces[i].iov_len;
+		memcpy(rest + filled, (const uint8_t *)pieces[i].iov_base + skip, pieces[i].iov_len - skip);
+		filled += pieces[i].iov_len - skip;
+		sent -= skip;
+	}
+	out_add(p, rest, filled, rest);
+}
+
+void pipe_send(struct pipe *p, struct iovec *pieces, size_t count)
+{
+	ssize_t sent = 0;
+	bool good;
+	assert(!pipe_busy(p) && !p->closed && !p->connecting);
+	if (p->ended || !p->sock)
+		return;
+	if (p->plain) {
+		sent = give(p, pieces, count);
+		good = sent >= 0;
+		if (good)
+			keep_rest(p, pieces, count, (size_t)sent);
+	} else {
+		good = give_pieces_tls(p, pieces, count);
+	}
+	if (!good) {
+		p->why = end_by_errno();
+		pipe_kick(p);
+	} else if (waits(p)) {
+		p->told_written = false;
+		h2o_socket_notify_write(p->sock, on_sendable);
+	}
 }
 
 void pipe_set_out_cap(struct pipe *p, size_t cap)
@@ -349,12 +506,12 @@ void pipe_set_out_cap(struct pipe *p, size_t cap)
 
 bool pipe_busy(const struct pipe *p)
 {
-	return p->out || (p->sock && h2o_socket_is_writing(p->sock));
+	return waits(p) || (p->sock && h2o_socket_is_writing(p->sock));
 }
 
 size_t pipe_unsent(const struct pipe *p)
 {
-	return p->out_len;
+	return p->out_len + p->sealed.len;
 }
 
 /* ---- beginning and end ---- */
@@ -426,16 +583,14 @@ struct pipe *pipe_connect(struct loop *loop, struct endpoint to, int64_t timeout
 /* The last words, as far as they go without waiting. */
 static void write_farewell(struct pipe *p)
 {
-	if (p->ended || p->connecting || !p->sock || !p->out)
+	if (p->ended || p->connecting || !p->sock)
 		return;
-	if (p->plain)
+	if (p->plain) {
 		(void)write_plain(p);
-}
-
-static void on_farewell_sent(h2o_socket_t *sock, const char *err)
-{
-	(void)err;
-	h2o_socket_close(sock);
+	} else if (write_tls(p) && !waits(p)) {
+		tlsio_farewell(&p->tls, &p->sealed);
+		(void)give_sealed(p, &p->sealed);
+	}
 }
 
 static void close_socket(struct pipe *p)
@@ -457,15 +612,12 @@ void pipe_close(struct pipe **at)
 	if (!p)
 		return;
 	write_farewell(p);
-	bool farewell = p->sock && !p->plain && !p->ended && p->out && !h2o_socket_is_writing(p->sock);
 	p->closed = true;
+	if (p->lasting)
+		buffer_init(&p->in, 0);
+	p->lasting = false;
 	connecting_ended(p);
-	if (farewell) {
-		h2o_socket_read_stop(p->sock);
-		write_tls(p, on_farewell_sent);
-	} else {
-		close_socket(p);
-	}
+	close_socket(p);
 	while (p->out) {
 		struct chunk *c = p->out;
 		p->out = c->next;
@@ -503,6 +655,8 @@ struct pipe_parcel *pipe_export(struct pipe **at)
 	*at = NULL;
 	assert(p->sock && !p->connecting && !pipe_busy(p));
 	struct pipe_parcel *parcel = x_zalloc(sizeof(*parcel));
+	own_input(p);
+	parcel->in_cap = p->in_cap;
 	parcel->out_cap = p->out_cap;
 	parcel->paused = p->paused;
 	parcel->ended = p->ended;
@@ -525,7 +679,7 @@ struct pipe *pipe_import(struct loop *loop, struct pipe_parcel **at, const struc
 {
 	struct pipe_parcel *parcel = *at;
 	*at = NULL;
-	struct pipe *p = pipe_new(loop, parcel->in.cap, events, context);
+	struct pipe *p = pipe_new(loop, parcel->in_cap, events, context);
 	p->out_cap = parcel->out_cap;
 	p->paused = parcel->paused;
 	p->ended = parcel->ended;

@@ -30,9 +30,14 @@ void pipe_close(struct pipe **pipe);
 
 /* Writes: takes the buffer's memory (it is empty afterwards). While one is in flight more is appended behind it. ERR_TOO_BIG past pipe_out_cap. */
 MUST_USE enum err pipe_write(struct pipe *pipe, struct buffer *out);
+/* Sends the pieces now, from where they lie; what the kernel does not take is copied, and on_written tells when that is gone. Only when the pipe is not busy;
+ * at most 66 KiB. */
+void pipe_send(struct pipe *pipe, struct iovec *pieces, size_t count);
 void pipe_set_out_cap(struct pipe *pipe, size_t cap); /* default 4 MiB */
 bool pipe_busy(const struct pipe *pipe);              /* something is in flight or waiting */
 size_t pipe_unsent(const struct pipe *pipe);
+/* In on_data: what is consumed from `in` stays readable and writable until the end of the turn. */
+bool pipe_lasting(const struct pipe *pipe);
 void pipe_read_pause(struct pipe *pipe);
 void pipe_read_resume(struct pipe *pipe);
 void pipe_set_events(struct pipe *pipe, const struct pipe_events *events, void *context);
