@@ -456,7 +456,7 @@ def examine(cli, cluster, *words, expect=0):
 def test_doctor_finds_nothing(shared, traces, operator):
     found, checks = examine(operator, shared, "--login-server", shared.login_servers()[0])
     assert "failed" not in sum(found.values(), []), checks
-    for check in ("database", "schema", "role", "redis", "clock", "admin", "access", "proxy", "clients", "upgrade", "relay"):
+    for check in ("database", "schema", "role", "redis", "clock", "admin", "access", "proxy", "policy", "clients", "upgrade", "relay"):
         assert "ok" in found[check], checks
     assert len(found["clock"]) == 2
     text = operator.run("doctor", "--redis", shared.redis.url).stdout
@@ -468,7 +468,7 @@ def test_doctor_finds_nothing(shared, traces, operator):
 def test_doctor_and_a_tailnets_key(tailnet, traces):
     key = over_socket(tailnet.cluster, traces, tailnet.name).say("apikeys", "create", "-s", "nodes:read")
     found, _ = examine(over_tcp(tailnet.cluster, traces, key), tailnet.cluster, "--login-server", tailnet.url())
-    assert found["relay"] == ["skipped"] and found["access"] == ["ok"]
+    assert found["relay"] == ["skipped"] and found["access"] == ["ok"] and found["policy"] == ["skipped"]
 
 
 def test_doctor_without_redis(clusters, traces):

@@ -1,6 +1,9 @@
 """What a policy allows, by what real connections do and what clients know."""
 
+import json
+
 import pytest
+from actors.cli import Cli
 from actors.client import NEWEST, OLDEST
 from actors.policies import allow, knows, of, put, reaches, tagged
 from actors.routing import EXIT, Outside, carried, prefs, reach, router, until
@@ -39,6 +42,19 @@ def test_allow_deny_and_one_way(tailnet, release):
     put(tailnet)
     knows(client, server, mine)
     until(lambda: reaches(server, client), 20, "without rules everything is allowed")
+
+
+def test_a_write_past_the_server_is_seen(tailnet, traces, tmp_path):
+    """Straight in PostgreSQL, with a bell and without: whoever follows the tailnet hears of it."""
+    client, server, mine = trio(tailnet)
+    knows(client, server, mine)
+    cluster, text = tailnet.cluster, tmp_path / "policy.hujson"
+    past = Cli(cluster, traces, "--tailnet", tailnet.name, FLEETSCALE_DATABASE_URL=cluster.postgres.url("fleetscale_coordinator"))
+    for tags, env in (("tag:client", {"FLEETSCALE_REDIS_URL": cluster.redis.url}), ("tag:server", {})):
+        text.write_text(json.dumps({"tagOwners": TAGS, "acls": [allow(tags, "tag:server:*")]}))
+        past.run("policy", "set", str(text), "--bypass-server-and-access-database-directly", **env)
+        knows(client, *([server] if tags == "tag:client" else []))
+        knows(mine)
 
 
 def test_ports_and_protocols(tailnet):

@@ -7,7 +7,7 @@ import time
 import pytest
 from actors.asking import ask
 from actors.audits import audited
-from actors.cli import over_socket
+from actors.cli import Cli, over_socket
 from actors.routing import until
 
 OWN = "/api/fleetscale/v1"
@@ -274,6 +274,87 @@ def test_the_command(tailnet, traces, tmp_path):
     cli.say("users", "create", "ann")
     assert cli.say("users", "role", "ann", "it-admin", "-g", "group:a,group:b")["groups"] == ["group:a", "group:b"]
     assert "role is one of" in cli.say("users", "role", "ann", "king", expect=1)["error"]
+
+
+
+CHANGED = "changing the policy: the policy was changed since: read it again"
+
+
+def test_the_command_writes_on_a_condition(tailnet, traces, tmp_path):
+    cli = over_socket(tailnet.cluster, traces, tailnet.name, 1)
+    text = tmp_path / "policy.hujson"
+    text.write_text(OPEN)
+    cli.run("policy", "set", str(text), "--if-version", "0")
+    assert cli.say("policy", "set", str(text), "--if-version", "0", expect=1)["error"] == CHANGED
+    cli.run("policy", "set", str(text), "--if-version", "1")
+    assert cli.run("policy", "set", str(text), "--if-version", "1", expect=1).stderr == f"Error: {CHANGED}\n"
+    assert "there is no such version" in cli.say("policy", "set", str(text), "--if-version", "7", expect=1)["error"]
+    cli.run("policy", "set", str(text), "--if-version", "soon", expect=2)
+    assert [v["version"] for v in cli.say("policy", "history")] == ["2", "1"]
+
+
+def test_the_command_past_the_server(tailnet, go, traces, tmp_path):
+    url = tailnet.cluster.postgres.url("fleetscale_coordinator")
+    past = Cli(tailnet.cluster, traces, "--tailnet", tailnet.name, FLEETSCALE_DATABASE_URL=url)
+    direct = "--bypass-server-and-access-database-directly"
+    text, bad, closed = tmp_path / "policy.hujson", tmp_path / "bad.hujson", tmp_path / "closed.hujson"
+    text.write_text(OPEN)
+    bad.write_text(UNKNOWN_TAG)
+    closed.write_text(CLOSED)
+    assert "no policy" in past.say("policy", "get", direct, expect=1)["error"]
+    assert past.run("policy", "check", str(text), direct).stdout == "Policy is valid\n"
+    assert 'src=tag not found: "tag:none"' in past.say("policy", "check", str(bad), direct, expect=1)["error"]
+    assert past.run("policy", "set", str(text), direct, "-n", "by hand").stdout == "Policy updated.\n"
+    assert past.run("policy", "get", direct).stdout == OPEN and go("GET", POLICY).text == OPEN
+    first = go("GET", POLICY + "/history").json["versions"][0]
+    assert (first["version"], first["author"], first["note"]) == ("1", "sql fleetscale_coordinator", "by hand")
+    audited(lambda: go("GET", OWN + "/audits").json["audits"], lambda a: (a["action"], a["actor"]) == ("policy.update", "sql"))
+    assert past.say("policy", "set", str(bad), direct, expect=1)["error"].startswith("line 3, column ")
+    assert past.say("policy", "set", str(closed), direct, "--if-version", "0", expect=1)["error"] == CHANGED
+    assert past.say("policy", "set", str(closed), direct, "--if-version", "1") == {"version": "2", "nodesApproved": 0}
+    assert past.run("policy", "get", direct, "--version", "1").stdout == OPEN
+    bad.write_text(json.dumps({"acls": [], "tests": [{"src": "100.64.0.1", "accept": ["100.64.0.2:22"]}]}))
+    assert "test(s) failed" in past.say("policy", "set", str(bad), direct, expect=1)["error"]
+    assert go("GET", POLICY).text == CLOSED
+    assert "no tailnet" in past.say("--tailnet", "nothing", "policy", "get", direct, expect=1)["error"]
+    other = tailnet.cluster.postgres.url("fleetscale_mapper")
+    assert past.say("policy", "set", str(text), direct, "--database", other, expect=1)["error"]
+    assert "FLEETSCALE_DATABASE_URL" in past.say("policy", "get", direct, expect=2, FLEETSCALE_DATABASE_URL="")["error"]
+    assert go("GET", POLICY).text == CLOSED
+
+
+
+# --- another release
+
+
+def store(tailnet, text):
+    """As a release would that took this text."""
+    own = f"select set_config('fleetscale.tailnet', (select id::text from fleetscale.tailnets where name = '{tailnet.name}'), true)"
+    tailnet.cluster.postgres.sql("fleetscale", f"begin; {own}; select fleetscale.put_policy(NULL, $text${text}$text$, 'older', '', 1000);"
+                                 "select fleetscale.commit_changes('{}', '{}'); commit")
+
+
+def test_a_policy_of_another_release_loads_and_says_so(tailnet, go, put, traces):
+    cli = over_socket(tailnet.cluster, traces, tailnet.name)
+    looked = {"src": "100.64.0.1", "dst": "100.64.0.2", "port": 22}
+    put('{"grants": [{"src": ["*"], "dst": ["*"], "ip": ["22"]}]}')
+    assert go("POST", POLICY + "/explain", looked).json["warning"] is None
+    store(tailnet, '{"grants": [\n{"src": ["*"], "dst": ["*"], "ip": ["22"]},\n{"src": ["*"], "dst": ["*"], "ip": ["*"], "until": "noon"}], "futures": 1}')
+    told = go("POST", POLICY + "/explain", looked).json
+    assert told["allowed"] and "line 3" in told["warning"] and 'unknown field: "until" (and 1 more)' in told["warning"]
+    assert not go("POST", POLICY + "/explain", {**looked, "port": 80}).json["allowed"], "what is not understood grants nothing"
+    assert go("POST", POLICY + "/test").json["warning"] == told["warning"]
+    preview = go("POST", POLICY + "/preview", raw=b'{"grants": [{"src": ["*"], "dst": ["*"], "ip": ["22"]}]}').json
+    assert preview["openedCount"] == preview["closedCount"] == 0 and preview["warning"] == told["warning"]
+    line = next(c for c in cli.say("doctor")["checks"] if c["check"] == "policy")
+    assert line["status"] == "warning" and line["finding"] == told["warning"]
+    shown = cli.run("policy", "explain", "100.64.0.1", "100.64.0.2", "-p", "22")
+    assert "allowed" in shown.stdout and shown.stderr == f"Warning: {told['warning']}\n"
+    store(tailnet, '{"acls": [')
+    assert go("POST", POLICY + "/test").status == 400
+    assert "failed" in [c["status"] for c in json.loads(cli.run("-o", "json", "doctor", expect=1).stdout)["checks"] if c["check"] == "policy"]
+    put(OPEN)
+    assert go("POST", POLICY + "/test").json["warning"] is None
 
 
 # --- the largest

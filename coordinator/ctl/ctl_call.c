@@ -25,7 +25,7 @@ static bool is_header_text(const char *text)
 }
 
 /* Header lines; false: told. */
-static bool add_headers(struct ctl *c, const struct ctl_where *w, const char *type, struct curl_slist **headers)
+static bool add_headers(struct ctl *c, const struct ctl_where *w, const char *type, const char *if_match, struct curl_slist **headers)
 {
 	if (!w->socket && !w->key) {
 		ctl_misuse(c, "%s wants an API key: set FLEETSCALE_API_KEY or FLEETSCALE_API_KEY_FILE, or add a profile with `fleetscale profiles add`",
@@ -42,6 +42,8 @@ static bool add_headers(struct ctl *c, const struct ctl_where *w, const char *ty
 		*headers = curl_slist_append(*headers, arena_format(c->arena, "Authorization: Bearer %s", w->key));
 	if (w->tailnet)
 		*headers = curl_slist_append(*headers, arena_format(c->arena, "Fleetscale-Tailnet: %s", w->tailnet));
+	if (if_match)
+		*headers = curl_slist_append(*headers, arena_format(c->arena, "If-Match: %s", if_match));
 	return true;
 }
 
@@ -143,11 +145,21 @@ struct talk {
 	struct buffer out;
 	const struct ctl_where *server;
 	long status;
+	struct ctl_condition condition;
 };
 
 static bool is_done(const struct talk *t)
 {
 	return t->status >= 200 && t->status < 300;
+}
+
+static const char *etag_of(struct ctl *c, CURL *curl)
+{
+	struct curl_header *found;
+
+	if (curl_easy_header(curl, "ETag", 0, CURLH_HEADER, -1, &found) != CURLHE_OK)
+		return NULL;
+	return arena_format(c->arena, "%s", found->value);
 }
 
 /* False: told. What was refused is not: the status says so. */
@@ -157,10 +169,11 @@ static bool exchange(struct ctl *c, CURL *curl, struct talk *t)
 	struct curl_slist *headers = NULL;
 	CURLcode code = CURLE_FAILED_INIT;
 
-	if (add_headers(c, t->server, t->type, &headers)) {
+	if (add_headers(c, t->server, t->type, t->condition.if_match, &headers)) {
 		set_where(c, curl, t->server, t->path);
 		code = run(curl, t->method, t->body, headers, &t->out, error);
 		curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &t->status);
+		t->condition.etag = etag_of(c, curl);
 		if (code)
 			unanswered(c, curl, t->server, *error ? error : curl_easy_strerror(code));
 	}
@@ -204,7 +217,14 @@ const json_t *ctl_call(struct ctl *c, const char *method, const char *path, json
 
 struct bytes ctl_call_text(struct ctl *c, const char *method, const char *path, const char *body)
 {
-	struct talk t = {.method = method, .path = path, .body = body, .type = body ? " application/hujson" : ""};
+	struct ctl_condition none = {0};
+
+	return ctl_call_text_if(c, method, path, body, &none);
+}
+
+struct bytes ctl_call_text_if(struct ctl *c, const char *method, const char *path, const char *body, struct ctl_condition *condition)
+{
+	struct talk t = {.method = method, .path = path, .body = body, .type = body ? " application/hujson" : "", .condition = *condition};
 	struct bytes answer = BYTES_NONE;
 
 	if (talk(c, &t)) {
@@ -213,6 +233,7 @@ struct bytes ctl_call_text(struct ctl *c, const char *method, const char *path, 
 		else
 			refused(c, t.server, t.status, ctl_keep(c, json_loadb((const char *)t.out.at, t.out.len, 0, NULL)));
 	}
+	condition->etag = t.condition.etag;
 	buffer_clear(&t.out);
 	return answer;
 }

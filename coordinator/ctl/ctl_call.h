@@ -13,6 +13,12 @@ enum { CTL_PAGE = 500 }; /* of lists in pages */
 const json_t *ctl_call(struct ctl *c, const char *method, const char *path, json_t *body);
 /* The same with texts that are no JSON: `body` (may be NULL) goes as application/hujson; the answer's bytes are the run's. at == NULL: told. */
 struct bytes ctl_call_text(struct ctl *c, const char *method, const char *path, const char *body);
+/* The same with a condition: If-Match (NULL: none); *etag (NULL: not asked) is that of the answer, the run's, or NULL. */
+struct ctl_condition {
+	const char *if_match;
+	const char *etag; /* of the answer */
+};
+struct bytes ctl_call_text_if(struct ctl *c, const char *method, const char *path, const char *body, struct ctl_condition *condition);
 /* A path with each %s percent-encoded; the run's. */
 const char *ctl_path(struct ctl *c, const char *format, ...);
 /* A list of our own API, followed to its end or until there are `most` (0: all); the run's. NULL: told. */

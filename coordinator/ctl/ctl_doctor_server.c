@@ -136,6 +136,33 @@ static void note_who(struct doctor *d, const json_t *who)
 			    FLEETSCALE_VERSION);
 }
 
+/* A policy in force that would be refused today, or whose tests fail by now. */
+static void see_policy(struct doctor *d, const struct ctl_where *w)
+{
+	struct ctl_probe p = ask_admin(d, w, "/api/fleetscale/v1/policy/test");
+	const json_t *answer;
+	const char *warning;
+	long long ran, failed;
+
+	p.method = "POST";
+	ctl_probe(d->c, &p);
+	answer = p.error ? NULL : ctl_keep(d->c, json_loads(p.body, 0, NULL));
+	warning = json_string_value(json_object_get(answer, "warning"));
+	ran = json_integer_value(json_object_get(answer, "testsRun"));
+	failed = json_integer_value(json_object_get(answer, "testsFailed"));
+	if (p.status == 400)
+		doctor_note(d, "policy", FINDING_FAILED, "nobody reaches anybody: set another (`fleetscale policy set`) or go back (`policy rollback`)",
+			    "the policy in force cannot be read");
+	else if (p.status != 200 || !answer)
+		doctor_note(d, "policy", FINDING_SKIPPED, "ask with a key that may read policies, and name the tailnet", "not looked at");
+	else if (warning)
+		doctor_note(d, "policy", FINDING_WARNING, "mend it: `fleetscale policy get`, `policy check`, `policy set`", "%s", warning);
+	else if (failed)
+		doctor_note(d, "policy", FINDING_WARNING, "`fleetscale policy test` names them", "%lld of %lld tests of the policy fail by now", failed, ran);
+	else
+		doctor_note(d, "policy", FINDING_OK, "", "the policy in force is understood; %lld tests pass", ran);
+}
+
 static void see_access(struct doctor *d, const struct ctl_where *w)
 {
 	struct ctl_probe p = ask_admin(d, w, "/api/fleetscale/v1/whoami");
@@ -150,6 +177,7 @@ static void see_access(struct doctor *d, const struct ctl_where *w)
 	if (p.status == 200 && json_is_object(who)) {
 		note_who(d, who);
 		see_front(d, w, &p, who);
+		see_policy(d, w);
 	} else if (p.status == 401) {
 		doctor_note(d, "access", FINDING_FAILED, "mint one: `fleetscale operator create` on a coordinator's machine, or with --database",
 			    "the API key is not known, or has expired");

@@ -5,6 +5,7 @@
 #include "ctl_call.h"
 #include "ctl_diff.h"
 #include "ctl_nouns.h"
+#include "ctl_policy_sql.h"
 #include "ctl_show.h"
 #include "text.h"
 
@@ -55,10 +56,10 @@ static const char *named_text(struct ctl *c)
 	return path ? read_text(c, path) : NULL;
 }
 
-/* An answer that is JSON though it was asked with a text; NULL: told. */
-static const json_t *post_text(struct ctl *c, const char *method, const char *path, const char *text)
+/* An answer that is JSON though it was asked with a text; if_match may be NULL. NULL: told. */
+static const json_t *send_text(struct ctl *c, const char *method, const char *path, const char *text, const char *if_match)
 {
-	struct bytes answer = ctl_call_text(c, method, path, text);
+	struct bytes answer = ctl_call_text_if(c, method, path, text, &(struct ctl_condition){.if_match = if_match});
 	const json_t *object;
 
 	if (!answer.at)
@@ -69,10 +70,28 @@ static const json_t *post_text(struct ctl *c, const char *method, const char *pa
 	return json_is_object(object) ? object : NULL;
 }
 
+/* What is wrong with the policy in force. */
+static void tell_warning(struct ctl *c, const json_t *answer)
+{
+	const char *warning = json_string_value(json_object_get(answer, "warning"));
+
+	if (warning)
+		fprintf(c->err, "Warning: %s\n", warning);
+}
+
+static const json_t *post_text(struct ctl *c, const char *path, const char *text)
+{
+	const json_t *answer = send_text(c, "POST", path, text, NULL);
+
+	tell_warning(c, answer);
+	return answer;
+}
+
 /* --- get, set, check ------------------------------------------------------------------------------------------------------------------------------------- */
 
 static const struct ctl_flag get_flags[] = {
 	{"version", 0, false, CTL_NUMBER, "N", NULL, "that of the history (usual: the one in force)"},
+	CTL_PAST_SERVER_FLAGS,
 	{0},
 };
 
@@ -84,8 +103,13 @@ static const char *version_path(struct ctl *c, const char *version)
 /* As it was written, whatever -o says. */
 static void policy_get(struct ctl *c)
 {
-	struct bytes text = ctl_call_text(c, "GET", version_path(c, ctl_flags_text(&c->flags, "version")), NULL);
+	struct bytes text;
 
+	if (ctl_flags_on(&c->flags, CTL_PAST_SERVER)) {
+		ctl_policy_sql_get(c);
+		return;
+	}
+	text = ctl_call_text(c, "GET", version_path(c, ctl_flags_text(&c->flags, "version")), NULL);
 	if (text.at)
 		fwrite(text.at, 1, text.len, c->out);
 }
@@ -93,23 +117,56 @@ static void policy_get(struct ctl *c)
 static const struct ctl_flag set_flags[] = {
 	{"file", 'f', false, CTL_TEXT, "FILE", NULL, "the policy; -: standard input"},
 	{"note", 'n', false, CTL_TEXT, "TEXT", NULL, "why, for the history"},
+	{"if-version", 0, false, CTL_NUMBER, "N", NULL, "only while that version is in force (0: none is)"},
+	CTL_PAST_SERVER_FLAGS,
 	{0},
 };
 
+/* The tag of a version. NULL: told. */
+static const char *tag_of(struct ctl *c, const char *version)
+{
+	struct ctl_condition asked = {0};
+
+	if (strspn(version, "0") == strlen(version))
+		return "\"0\"";
+	if (!ctl_call_text_if(c, "GET", version_path(c, version), NULL, &asked).at)
+		return NULL;
+	if (!asked.etag)
+		ctl_fail(c, "the answer is not understood");
+	return asked.etag;
+}
+
 static void policy_set(struct ctl *c)
 {
-	const char *text = named_text(c), *note = ctl_flags_text(&c->flags, "note");
+	const char *text = named_text(c), *note = ctl_flags_text(&c->flags, "note"), *version = ctl_flags_text(&c->flags, "if-version"), *tag = NULL;
 
-	if (text)
-		ctl_show_done(c, post_text(c, "PUT", note ? ctl_path(c, PATH "?note=%s", note) : PATH, text), "Policy updated.");
+	if (!text)
+		return;
+	if (ctl_flags_on(&c->flags, CTL_PAST_SERVER)) {
+		ctl_policy_sql_set(c, text, note, version);
+		return;
+	}
+	if (version && !(tag = tag_of(c, version)))
+		return;
+	ctl_show_done(c, send_text(c, "PUT", note ? ctl_path(c, PATH "?note=%s", note) : PATH, text, tag), "Policy updated.");
 }
+
+static const struct ctl_flag check_flags[] = {
+	{"file", 'f', false, CTL_TEXT, "FILE", NULL, "the policy; -: standard input"},
+	CTL_PAST_SERVER_FLAGS,
+	{0},
+};
 
 static void policy_check(struct ctl *c)
 {
 	const char *text = named_text(c);
 
-	if (text)
-		ctl_show_done(c, post_text(c, "POST", PATH "/check", text), "Policy is valid");
+	if (!text)
+		return;
+	if (ctl_flags_on(&c->flags, CTL_PAST_SERVER))
+		ctl_policy_sql_check(c, text);
+	else
+		ctl_show_done(c, post_text(c, PATH "/check", text), "Policy is valid");
 }
 
 /* --- test ------------------------------------------------------------------------------------------------------------------------------------------------ */
@@ -139,7 +196,7 @@ static void policy_test(struct ctl *c)
 	if (!path && c->arg_count)
 		path = c->args[0];
 	text = path ? read_text(c, path) : "";
-	answer = text ? post_text(c, "POST", PATH "/test", text) : NULL;
+	answer = text ? post_text(c, PATH "/test", text) : NULL;
 	if (!answer)
 		return;
 	if (c->form != CTL_TABLE)
@@ -252,6 +309,7 @@ static void policy_explain(struct ctl *c)
 	answer = ctl_call(c, "POST", PATH "/explain", body);
 	if (!answer)
 		return;
+	tell_warning(c, answer);
 	if (c->form != CTL_TABLE) {
 		ctl_print(c, c->out, answer);
 		return;
@@ -293,7 +351,7 @@ static void add_openings(json_t *all, const json_t *list, const char *change)
 static void policy_preview(struct ctl *c)
 {
 	const char *text = named_text(c);
-	const json_t *answer = text ? post_text(c, "POST", PATH "/preview", text) : NULL;
+	const json_t *answer = text ? post_text(c, PATH "/preview", text) : NULL;
 	json_t *all;
 
 	if (!answer)
@@ -312,7 +370,7 @@ static void policy_preview(struct ctl *c)
 static const struct ctl_verb verbs[] = {
 	{"get", "show view fetch", NULL, 0, 0, "Print the policy as it was written", get_flags, policy_get},
 	{"set", "put update", "[FILE]", 0, 1, "Change the policy, if it is good and its tests pass", set_flags, policy_set},
-	{"check", NULL, "[FILE]", 0, 1, "Say whether a policy is good and its tests pass; changes nothing", file_flags, policy_check},
+	{"check", NULL, "[FILE]", 0, 1, "Say whether a policy is good and its tests pass; changes nothing", check_flags, policy_check},
 	{"test", NULL, "[FILE]", 0, 1, "Run the tests in a policy (usual: the one in force) and tell each that fails", file_flags, policy_test},
 	{"diff", NULL, "[FILE]", 0, 1, "Show in which lines the policy differs from a file, or from a version", diff_flags, policy_diff},
 	{"history", "log list ls", NULL, 0, 0, "Show the versions of the policy, newest first", history_flags, policy_history},

@@ -17,7 +17,7 @@ struct ctl_probe {
 	const char *error; /* NULL: an answer came (or the connection stands) */
 	bool untrusted;    /* the certificate is why */
 	long status;
-	const char *body;      /* its first KiB */
+	const char *body;      /* its first 64 KiB */
 	int64_t date_s;        /* the server's clock; 0: it does not say */
 	const char *local_ip;  /* ours, of that connection */
 	const char *remote_ip; /* theirs */

@@ -28,6 +28,16 @@ unsigned audits_refuse(struct tx *tx, const struct audit *audit)
 			  "VALUES (fleetscale.current_tailnet(), $1, $2, $3, $4, $5, 'refused')");
 }
 
+unsigned audits_session(struct tx *tx)
+{
+	return tx_add(tx, "SELECT session_user::text");
+}
+
+struct bytes audits_read_session(const struct tx *tx, unsigned statement)
+{
+	return tx_text(tx, statement, 0, 0);
+}
+
 unsigned audits_list(struct tx *tx, uint64_t before, unsigned limit)
 {
 	tx_arg_u64(tx, before ? before : INT64_MAX);
