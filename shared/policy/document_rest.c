@@ -12,12 +12,29 @@ static const struct {
 	{">", POSTURE_GREATER, false, false},
 };
 
-static struct bytes unquoted(struct bytes text)
+/* One value, bare or in quotes of either kind, which may hold commas and the other kind; in a list up to a comma. *rest is what follows, at == NULL at the end. */
+static bool take_value(struct bytes *rest, bool list, struct bytes *value)
 {
-	text = alias_trim(text);
-	if (text.len >= 2 && (*text.at == '\'' || *text.at == '"') && text.at[text.len - 1] == *text.at)
-		return bytes_of(text.at + 1, text.len - 2);
-	return text;
+	struct bytes text = alias_trim(*rest);
+	const uint8_t *end;
+	if (text.len && (*text.at == '\'' || *text.at == '"')) {
+		end = memchr(text.at + 1, *text.at, text.len - 1);
+		if (!end)
+			return false;
+		*value = bytes_of(text.at + 1, (size_t)(end - text.at) - 1);
+		text = alias_trim(bytes_skip(text, value->len + 2));
+	} else {
+		end = list && text.len ? memchr(text.at, ',', text.len) : NULL;
+		size_t len = end ? (size_t)(end - text.at) : text.len;
+		*value = alias_trim(bytes_take(text, len));
+		text = bytes_skip(text, len);
+		if (!value->len)
+			return false;
+	}
+	if (text.len && (!list || *text.at != ','))
+		return false;
+	*rest = text.len ? bytes_skip(text, 1) : BYTES_NONE;
+	return true;
 }
 
 static bool read_values(struct reading *r, struct bytes text, bool list, struct posture_claim *claim)
@@ -32,15 +49,9 @@ static bool read_values(struct reading *r, struct bytes text, bool list, struct 
 	for (size_t i = 0; list && i < text.len; i++)
 		most += text.at[i] == ',';
 	claim->values = ARENA_ARRAY(r->arena, struct bytes, most);
-	for (struct bytes rest = text; rest.at;) {
-		struct bytes one = list ? bytes_split(rest, ',', &rest) : rest;
-		one = alias_trim(one);
-		if (!one.len)
+	for (struct bytes rest = text; rest.at;)
+		if (!take_value(&rest, list, &claim->values[claim->value_count++]))
 			return false;
-		claim->values[claim->value_count++] = unquoted(one);
-		if (!list)
-			break;
-	}
 	return true;
 }
 

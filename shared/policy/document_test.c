@@ -420,6 +420,43 @@ static void postures_apply_to_rules_without_their_own(void **state)
 	arena_free(&arena);
 }
 
+static void quoted_values_are_one_value(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *claim;
+		size_t count; /* 0: no condition */
+		const char *first, *last;
+	} claims[] = {
+		{"custom:a IN ['x, y', \\\"it's\\\" , z]", 3, "x, y", "z"},
+		{"custom:a IN [ 'x' ]", 1, "x", "x"},
+		{"custom:a IN [ it's , '' ]", 2, "it's", ""},
+		{"custom:a == 'x, y'", 1, "x, y", "x, y"},
+		{"custom:a == x, y", 1, "x, y", "x, y"},
+		{"custom:a IN ['x' 'y']", 0, NULL, NULL},
+		{"custom:a IN ['x', ]", 0, NULL, NULL},
+		{"custom:a IN ['x, y]", 0, NULL, NULL},
+		{"custom:a == 'x", 0, NULL, NULL},
+		{"custom:a == 'x' y", 0, NULL, NULL},
+		{"custom:a == ", 0, NULL, NULL},
+	};
+	for (size_t i = 0; i < sizeof claims / sizeof *claims; i++) {
+		struct arena *arena = arena_new();
+		struct document *doc;
+		struct diag why;
+		enum err e = read_text(arena, arena_format(arena, "{\"postures\":{\"posture:a\":[\"%s\"]}}", claims[i].claim), &doc, &why);
+		if (!e != (claims[i].count > 0))
+			fail_msg("%s: %s", claims[i].claim, e ? why.text : "is taken");
+		if (!e) {
+			const struct posture_claim *claim = &doc->postures[0].claims[0];
+			assert_int_equal(claim->value_count, claims[i].count);
+			assert_true(bytes_equal_text(claim->values[0], claims[i].first));
+			assert_true(bytes_equal_text(claim->values[claim->value_count - 1], claims[i].last));
+		}
+		arena_free(&arena);
+	}
+}
+
 static void ssh_rules_are_read(void **state)
 {
 	(void)state;
@@ -609,6 +646,7 @@ int main(void)
 		cmocka_unit_test(grants_come_first),
 		cmocka_unit_test(names_are_found),
 		cmocka_unit_test(postures_apply_to_rules_without_their_own),
+		cmocka_unit_test(quoted_values_are_one_value),
 		cmocka_unit_test(ssh_rules_are_read),
 		cmocka_unit_test(malformed_tests_fail_and_do_not_refuse),
 		cmocka_unit_test(large_policies_end),
