@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "act.h"
+#include "attributes.h"
 #include "duty.h"
 #include "log.h"
 #include "nodes.h"
@@ -98,6 +99,24 @@ static void on_expired(void *context, enum err e, const struct nodes_due *due, s
 	sweep_answered(s);
 }
 
+static void end_attributes(struct sweep *s, uint64_t tailnet, const uint64_t *nodes, size_t count)
+{
+	struct tx *tx = tx_begin(s->c->pg, tailnet, TX_WRITE);
+
+	duty_take(tx, DUTY_ATTRIBUTES);
+	attributes_end(tx, nodes, count, clock_wall());
+	chore_commit(s, tx, "attributes ended", tailnet, count);
+}
+
+static void on_attributes_ended(void *context, enum err e, const struct nodes_due *due, size_t count)
+{
+	struct sweep *s = context;
+
+	if (s->c && !e)
+		due_by_tailnet(s, due, count, end_attributes);
+	sweep_answered(s);
+}
+
 /* Silent by its row, but is it gone? Only presence that is certain may say so: while Redis is away nobody is deleted. */
 static void delete_silent(struct sweep *s, uint64_t tailnet, const uint64_t *nodes, size_t count)
 {
@@ -177,8 +196,9 @@ static void on_look(void *context)
 	struct wall now = clock_wall();
 
 	if (!s->out) {
-		s->out += 2;
+		s->out += 3;
 		nodes_find_expired(s->c->pg, now, BATCH_MAX, on_expired, s);
+		attributes_find_ended(s->c->pg, now, BATCH_MAX, on_attributes_ended, s);
 		nodes_find_silent(s->c->pg, wall_add_ms(now, -s->c->options->ephemeral_inactivity_ms), s->silent_most, on_silent, s);
 	}
 	set_soon(&s->look, s->c->options->sweep_ms);

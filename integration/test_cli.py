@@ -71,7 +71,15 @@ def test_nodes(cli, tailnet):
     assert cli.say("nodes", "approve-routes", "-i", number, "-r", "10.7.0.0/16")["approvedRoutes"] == ["10.7.0.0/16"]
     assert cli.say("nodes", "routes", "-i", number)[0]["subnetRoutes"] == ["10.7.0.0/16"]
     assert cli.say("nodes", "approve-routes", "-i", number, "-r", "")["approvedRoutes"] == []
-    assert cli.say("nodes", "attributes", number) == []
+    assert all(a["source"] == "client" for a in cli.say("nodes", "attributes", number))
+    for word, more, value in (("7", [], 7), ("7", ["--text"], "7"), ("true", [], True), ("disk", [], "disk"), ("[1]", [], "[1]")):
+        given = cli.say("nodes", "set-attribute", "-i", number, "custom:a", word, "--comment", "why", *more)
+        assert given["value"] == value and given["source"] == "admin" and given["comment"] == "why" and given["expiry"] is None
+    soon = cli.say("nodes", "set-attribute", "-i", number, "custom:a", "1", "-e", "2h")["expiry"]
+    assert abs(datetime.datetime.fromisoformat(soon).timestamp() - time.time() - 7200) < 60
+    assert "custom:a" in cli.run("nodes", "attributes", number).stdout
+    assert cli.say("nodes", "delete-attribute", "-i", number, "custom:a") == {}
+    assert nothing_there(cli.say("nodes", "delete-attribute", "-i", number, "custom:a", expect=1))
     assert cli.say("nodes", "backfillips", "--force") == {"changes": []}
     assert cli.say("nodes", "approve", number, "--revoke")["id"] == number
     assert not cli.say("nodes", "get", number)["approved"]

@@ -1,13 +1,31 @@
-"""Attributes that a node gives itself: by the official client's local API, and every wrong way by a bare client."""
+"""Attributes of nodes: those that a node gives itself, by the official client's local API and every wrong way by a bare client; those that an administrator
+gives, with an end; and those that its client reports."""
+
+import json
+import time
 
 import pytest
+from actors.audits import audited
 from actors.client import OLDEST
+from actors.policies import knows, put, tagged
+
+
+def path(number, key=""):
+    return f"/api/fleetscale/v1/nodes/{number}/attributes" + (f"/{key}" if key else "")
+
+
+def listed(tailnet, number):
+    return tailnet.api("GET", path(number))["attributes"]
 
 
 def attributes(tailnet, number):
-    answer = tailnet.api("GET", f"/api/fleetscale/v1/nodes/{number}/attributes")
-    assert all(a["updatedAt"].endswith("Z") for a in answer["attributes"])
-    return {a["key"]: a["value"] for a in answer["attributes"]}
+    found = [a for a in listed(tailnet, number) if a["source"] != "client"]
+    assert all(a["updatedAt"].endswith("Z") for a in found)
+    return {a["key"]: a["value"] for a in found}
+
+
+def soon(seconds):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds))
 
 
 def update(raw, values, text="", **fields):
@@ -88,3 +106,112 @@ def test_nobody_speaks_for_another(tailnets):
     assert mine.api("GET", f"/api/fleetscale/v1/nodes/{other.number}/attributes", expect=404)
     mine.expire(raw.number)
     assert update(raw, {"custom:a": 1})["status"] == 403
+
+
+# --- what an administrator gives
+
+
+def test_given_read_and_deleted(tailnet):
+    raw = tailnet.raw("one")
+    for value in ("encrypted", 7, 7.5, True, False, "", "x\"\\,{}é"):
+        made = tailnet.api("PUT", path(raw.number, "custom:tier"), {"value": value, "comment": "why"})["attribute"]
+        assert made == {"key": "custom:tier", "value": value, "source": "admin", "updatedAt": made["updatedAt"], "expiry": None, "comment": "why"}
+        assert attributes(tailnet, raw.number) == {"custom:tier": value}
+    when = soon(3600)
+    assert tailnet.api("PUT", path(raw.number, "custom:tier"), {"value": 1, "expiry": when})["attribute"]["expiry"] == when
+    assert tailnet.api("DELETE", path(raw.number, "custom:tier")) == {}
+    assert attributes(tailnet, raw.number) == {}
+    tailnet.api("DELETE", path(raw.number, "custom:tier"), expect=404)
+
+
+def test_it_stands_before_the_nodes_own(tailnet):
+    raw = tailnet.raw("one")
+    assert update(raw, {"custom:tier": 1, "custom:own": 1})["status"] == 200
+    tailnet.api("PUT", path(raw.number, "custom:tier"), {"value": 2})
+    for values in ({"custom:tier": 3}, {"custom:tier": None}, {"custom:own": 2, "custom:tier": 2}):
+        answer = update(raw, values)
+        assert answer["status"] == 403 and "custom:tier was set by an administrator" in answer["text"], answer
+    assert attributes(tailnet, raw.number) == {"custom:tier": 2, "custom:own": 1}
+    tailnet.api("DELETE", path(raw.number, "custom:tier"))
+    tailnet.api("DELETE", path(raw.number, "custom:own"))
+    assert update(raw, {"custom:tier": 3})["status"] == 200
+
+
+WRONG_GIFTS = [
+    ("node:os", {"value": "x"}, 400), ("ip:country", {"value": "x"}, 400), ("tier", {"value": "x"}, 400), ("custom:a%20b", {"value": "x"}, 400),
+    ("custom:" + 60 * "a", {"value": "x"}, 400), ("custom:a", {}, 400), ("custom:a", {"value": None}, 400), ("custom:a", {"value": [1]}, 422),
+    ("custom:a", {"value": {"a": 1}}, 422), ("custom:a", {"value": 257 * "a"}, 422), ("custom:a", {"value": 1, "expiry": "tomorrow"}, 422),
+    ("custom:a", {"value": 1, "expiry": "2001-01-01T00:00:00Z"}, 400), ("custom:a", {"value": 1, "comment": 257 * "a"}, 400),
+    ("custom:a", {"value": 1, "comment": "a\nb"}, 400), ("custom:a", {"value": 1, "more": 1}, 422)]
+
+
+@pytest.mark.parametrize("key, body, status", WRONG_GIFTS, ids=range(len(WRONG_GIFTS)))
+def test_wrong_gifts_change_nothing(tailnet, key, body, status):
+    raw = tailnet.raw("one")
+    tailnet.api("PUT", path(raw.number, "custom:a"), {"value": "kept"})
+    tailnet.api("PUT", path(raw.number, key), body, expect=status)
+    assert attributes(tailnet, raw.number) == {"custom:a": "kept"}
+
+
+def test_not_another_tailnets(tailnets):
+    mine, theirs = tailnets("a"), tailnets("b")
+    raw = theirs.raw("one")
+    theirs.api("PUT", path(raw.number, "custom:a"), {"value": 1})
+    mine.api("PUT", path(raw.number, "custom:a"), {"value": 2}, expect=404)
+    mine.api("DELETE", path(raw.number, "custom:a"), expect=404)
+    assert attributes(theirs, raw.number) == {"custom:a": 1}
+
+
+def test_both_count_together(tailnet):
+    raw = tailnet.raw("one")
+    assert update(raw, {f"custom:{i}": i for i in range(63)})["status"] == 200
+    tailnet.api("PUT", path(raw.number, "custom:more"), {"value": 1})
+    status, answer = tailnet.api("PUT", path(raw.number, "custom:most"), {"value": 1}, expect=None)
+    assert status >= 400 and "64 attributes" in json.dumps(answer)
+
+
+def test_what_the_client_reports(tailnet):
+    node = tailnet.join("laptop")
+    reported = {a["key"]: a for a in listed(tailnet, node.id) if a["source"] == "client"}
+    assert reported["node:os"]["value"] == "linux" and reported["node:tsVersion"]["value"].startswith("1.102.5"), reported
+    assert reported["node:os"]["updatedAt"] is None
+    tailnet.api("DELETE", path(node.id, "node:os"), expect=404)
+
+
+# --- what rules make of it
+
+
+def posture(**more):
+    """Only a client whose tier is above 2 reaches the server; a rule beside it lets the server's owner see nobody."""
+    return {"tagOwners": {"tag:client": [], "tag:server": []}, "postures": {"posture:trusted": ["custom:tier > 2"]},
+            "acls": [{"action": "accept", "src": ["tag:client"], "dst": ["tag:server:*"], "srcPosture": ["posture:trusted"]}], **more}
+
+
+@pytest.mark.parametrize("release", ["1.102.5", OLDEST])
+def test_an_attribute_that_ends_shuts_the_door(tailnet, release):
+    """Given: the client sees the server at once. When it ends nobody does anything, and the server is gone."""
+    client = tailnet.join("client", machine=tailnet.machine(release), authkey=tagged(tailnet, "tag:client"))
+    server = tailnet.join("server", coordinator=1, machine=tailnet.machine(release), authkey=tagged(tailnet, "tag:server"))
+    put(tailnet, **posture())
+    knows(client)
+    tailnet.api("PUT", path(client.id, "custom:tier"), {"value": 2})
+    tailnet.api("PUT", path(client.id, "custom:tier"), {"value": 3, "expiry": soon(6)})
+    client.sees(server)
+    server.sees(client)
+    client.misses(server, seconds=30)
+    server.misses(client)
+    assert attributes(tailnet, client.id) == {}
+    # Without an end it stays until it is taken.
+    tailnet.api("PUT", path(client.id, "custom:tier"), {"value": 3})
+    client.sees(server)
+    tailnet.api("DELETE", path(client.id, "custom:tier"))
+    client.misses(server)
+
+
+def test_audits(tailnet):
+    raw = tailnet.raw("one")
+    tailnet.api("PUT", path(raw.number, "custom:tier"), {"value": 3})
+    tailnet.api("DELETE", path(raw.number, "custom:tier"))
+    for action, detail in (("node.set-attribute", {"custom:tier": "3"}), ("node.delete-attribute", {"key": "custom:tier"})):
+        line = audited(lambda: tailnet.api("GET", "/api/fleetscale/v1/audits")["audits"], lambda entry, action=action: entry["action"] == action)
+        assert line["detail"] == detail and line["subject"] == str(raw.number), line

@@ -104,5 +104,5 @@ def test_a_pool_outside_the_range(tailnets):
     net = tailnets("narrow", ipv4Range="100.70.0.0/24")
     put(net, nodeAttrs=[attr("*", "100.71.0.0/24")])
     assert join(net, net.authkey()) == ("the address pool 100.71.0.0/24 that the policy gives this node is full", None)
-    put(net, nodeAttrs=[attr("*", "100.64.0.0/10")])
+    put(net, nodeAttrs=[attr("*", "100.70.0.0/16")])
     assert within(join(net, net.authkey())[1], "100.70.0.0/24")

@@ -85,6 +85,8 @@
 		{METHOD_POST, "/api/fleetscale/v1/nodes/{id}/ping", ADMIN_DOORS, guard_nodes, own_node_ping, 0}, \
 		{METHOD_POST, "/api/fleetscale/v1/nodes/{id}/debug", ADMIN_DOORS, guard_nodes, own_node_debug, 0}, \
 		{METHOD_GET, "/api/fleetscale/v1/nodes/{id}/attributes", ADMIN_DOORS, guard_nodes_read, own_attributes_list, 0}, \
+		{METHOD_PUT, "/api/fleetscale/v1/nodes/{id}/attributes/{key}", ADMIN_DOORS, guard_nodes, own_attributes_set, 0}, \
+		{METHOD_DELETE, "/api/fleetscale/v1/nodes/{id}/attributes/{key}", ADMIN_DOORS, guard_nodes, own_attributes_delete, 0}, \
 		{METHOD_GET, "/api/fleetscale/v1/nodes", ADMIN_DOORS, guard_nodes_read, own_nodes_list, 0}, \
 		{METHOD_GET, "/api/fleetscale/v1/nodes/{id}", ADMIN_DOORS, guard_nodes_read, own_nodes_get, 0}, \
 		{METHOD_GET, "/api/fleetscale/v1/keys", ADMIN_DOORS, guard_apikeys_read, own_keys_list, 0}, \

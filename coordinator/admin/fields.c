@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "problem.h"
+#include "scalar.h"
 #include "text.h"
 
 static struct bytes text_of(struct exchange *x, const json_t *value)
@@ -172,6 +173,8 @@ static const char *field_take(struct exchange *x, const struct field *field, jso
 			return "expected a number";
 		*(double *)field->out = json_number_value(value);
 		return NULL;
+	case FIELD_SCALAR:
+		return scalar_take(value, "", x->arena, field->out, NULL) ? "expected a text of at most 256 bytes, a number or a boolean" : NULL;
 	case FIELD_OBJECT:
 		return json_is_object(value) ? members_take(x, field->out, value, place) : "expected an object";
 	case FIELD_OBJECTS:

@@ -13,6 +13,7 @@ enum field_type {
 	FIELD_TIME,   /* struct wall; absent is WALL_ZERO */
 	FIELD_TEXTS,  /* struct field_texts */
 	FIELD_NUMBER, /* double */
+	FIELD_SCALAR, /* struct bytes: a text, a number or a boolean as JSON (scalar.h); at == NULL when absent or null */
 	/* For changes, where absent is not false or 0. */
 	FIELD_FLAG,   /* struct field_flag */
 	FIELD_COUNT,  /* struct field_count; an integer that is not negative */

@@ -380,7 +380,10 @@ static void nodes_debug(struct ctl *c)
 static const struct ctl_column attribute_columns[] = {
 	{"Key", "key", NULL, 12, 0},
 	{"Value", "value", ctl_text_json, 12, 0},
-	{"Updated", "updatedAt", ctl_text_time, 0, 1},
+	{"Source", "source", NULL, 0, 1},
+	{"Updated", "updatedAt", ctl_text_time, 0, 3},
+	{"Ends", "expiry", ctl_text_time, 0, 2},
+	{"Comment", "comment", NULL, 12, 4},
 	{0},
 };
 
@@ -390,6 +393,48 @@ static void nodes_attributes(struct ctl *c)
 
 	if (id)
 		ctl_show_list(c, ctl_call_list(c, ctl_path(c, OWN "/%s/attributes", id), "attributes", 0), attribute_columns);
+}
+
+static const struct ctl_flag set_flags[] = {
+	{"identifier", 'i', true, CTL_NUMBER, "ID", NULL, "which node"},
+	{"expiry", 'e', false, CTL_WHEN, "WHEN", NULL, "when it ends by itself (usually never)"},
+	{"comment", 0, false, CTL_TEXT, "TEXT", NULL, "why, for people"},
+	{"text", 0, false, CTL_SWITCH, NULL, NULL, "the value is a text, also when it reads as a number, true or false"},
+	{0},
+};
+
+/* A number, true or false as rules compare them; else a text. */
+static json_t *value_of(const char *word, bool text)
+{
+	json_t *value = text ? NULL : json_loads(word, JSON_DECODE_ANY, NULL);
+
+	if (json_is_number(value) || json_is_boolean(value))
+		return value;
+	json_decref(value);
+	return json_string(word);
+}
+
+static void nodes_set_attribute(struct ctl *c)
+{
+	const char *when = ctl_flags_when(&c->flags, "expiry", c->arena), *comment = ctl_flags_text(&c->flags, "comment");
+	const json_t *answer;
+	json_t *body = json_object();
+
+	json_object_set_new(body, "value", value_of(c->args[1], ctl_flags_on(&c->flags, "text")));
+	if (when)
+		json_object_set_new(body, "expiry", json_string(when));
+	if (comment)
+		json_object_set_new(body, "comment", json_string(comment));
+	answer = ctl_call(c, "PUT", ctl_path(c, OWN "/%s/attributes/%s", ctl_flags_text(&c->flags, "identifier"), c->args[0]), body);
+	if (answer)
+		ctl_show_one(c, json_object_get(answer, "attribute"), attribute_columns);
+}
+
+static void nodes_delete_attribute(struct ctl *c)
+{
+	const char *path = ctl_path(c, OWN "/%s/attributes/%s", ctl_flags_text(&c->flags, "identifier"), c->args[0]);
+
+	ctl_show_done(c, ctl_call(c, "DELETE", path, NULL), "The attribute is gone.");
 }
 
 static const struct ctl_verb verbs[] = {
@@ -406,7 +451,10 @@ static const struct ctl_verb verbs[] = {
 	{"backfillips", NULL, NULL, 0, 0, "Give every node that lacks one an address of each family", NULL, nodes_backfill},
 	{"ping", NULL, "[ID] [TARGET]", 0, 2, "Ask a node whether it answers, or let it ping another one", ping_flags, nodes_ping},
 	{"debug", NULL, "[ID]", 0, 1, "Ask a node's client a question of support (c2n)", debug_flags, nodes_debug},
-	{"attributes", "attrs", "[ID]", 0, 1, "Show the device attributes that a node has set", one_flags, nodes_attributes},
+	{"attributes", "attrs", "[ID]", 0, 1, "Show the device attributes of a node: reported by its client, told by itself, set by administrators", one_flags,
+	 nodes_attributes},
+	{"set-attribute", NULL, "KEY VALUE", 2, 2, "Set a device attribute of a node (custom:...), for rules that ask for it", set_flags, nodes_set_attribute},
+	{"delete-attribute", NULL, "KEY", 1, 1, "Delete a device attribute of a node", required_flags, nodes_delete_attribute},
 	{0},
 };
 
