@@ -243,6 +243,7 @@ static void become(struct views *v, struct view *view, const struct sight *sight
 	free(view->routers);
 	view->routers = copy_routers(sight);
 	view->router_count = sight->router_count;
+	view->sight = sight;
 	view->used = true;
 }
 
@@ -268,6 +269,45 @@ static void follow_policy(struct views *v, const struct snapshot *s)
 	free(c.first);
 }
 
+/* The view of a node among those that go on; NULL: a new one, or a node that sees nobody. */
+static struct view *view_by_sight(const struct views *v, const struct sight *sight, bool ip6_only)
+{
+	for (size_t i = 0; sight && i < v->count; i++)
+		if (v->list[i]->used && v->list[i]->sight == sight && v->list[i]->ip6_only == ip6_only)
+			return v->list[i];
+	return NULL;
+}
+
+/* Sights stand but for these slots. False: some node needs a view that is not there. */
+static bool follow_slots(struct views *v, const struct snapshot *s, const struct bitset *slots)
+{
+	if (s->seat_count > v->of_count) {
+		v->of = x_realloc(v->of, (s->seat_count + 1) * sizeof(struct view *));
+		memset(v->of + v->of_count, 0, (s->seat_count - v->of_count) * sizeof(struct view *));
+		v->of_count = s->seat_count;
+	}
+	BITSET_EACH(slots, slot) {
+		bool takes_part = snapshot_admits(s, snapshot_node(s, (uint32_t)slot));
+		const struct sight *sight = takes_part ? visible_sight(v->rules->policy, (uint32_t)slot) : NULL;
+		v->of[slot] = view_by_sight(v, sight, bitset_has(&v->rules->no_ip4, slot));
+		if (sight && !v->of[slot])
+			return false;
+	}
+	for (size_t i = 0; i < v->count; i++) {
+		struct view *view = v->list[i];
+		for (size_t slot = view->used ? bitset_next(slots, 0) : SIZE_MAX; slot != SIZE_MAX; slot = bitset_next(slots, slot + 1)) {
+			if (bitset_has(&view->row, slot) == bitset_has(&view->sight->row, slot))
+				continue;
+			undo_push(view, v->history, s->version, (uint32_t)(slot / 64));
+			if (bitset_has(&view->row, slot))
+				bitset_remove(&view->row, slot);
+			else
+				bitset_add(&view->row, slot);
+		}
+	}
+	return true;
+}
+
 static void leave_policy(struct views *v)
 {
 	for (size_t i = 0; i < v->count; i++)
@@ -277,13 +317,14 @@ static void leave_policy(struct views *v)
 
 void views_follow(struct views *v, const struct snapshot *s)
 {
-	bool anew = rules_follow(v->rules, s);
+	enum rules_step step = rules_follow(v->rules, s);
+	bool anew = step == RULES_ANEW;
 	if (v->version == s->version)
 		return;
 	relaymap_follow(&v->rules->relays, s, v->rules->document, v->rules->read);
 	if (v->rules->state == RULES_OPEN)
 		follow_open(v, s);
-	if (v->rules->state == RULES_COMPILED && anew)
+	if (v->rules->state == RULES_COMPILED && (anew || (step == RULES_FOLLOWED && !follow_slots(v, s, &v->rules->rolled))))
 		follow_policy(v, s);
 	else if (anew)
 		leave_policy(v);

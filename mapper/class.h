@@ -28,9 +28,10 @@ struct view {
 	uint64_t oldest;              /* rows can be told back to this version */
 	struct sight_router *routers; /* by slot, in one block; unless open */
 	size_t router_count;
-	struct moves rerouted; /* other routes are shown of a slot */
-	unsigned holders;      /* streams that were told it */
-	bool used;             /* some node has it */
+	struct moves rerouted;     /* other routes are shown of a slot */
+	unsigned holders;          /* streams that were told it */
+	bool used;                 /* some node has it */
+	const struct sight *sight; /* of the policy, while it is used; unless open */
 };
 
 struct views {

@@ -214,9 +214,49 @@ static void rows_alone_are_no_reason_to_compile(void **state)
 	m.rows[3].home_relay++;
 	madeup_hand_over(&m, 3, 1, CHANGE_NODE_RELAY);
 	assert_int_equal(m.views.rules->serial, serial);
-	m.rows[3].user = m.users[9].id;
+	m.rows[3].user = m.users[9].id; /* whom no alias names */
 	madeup_hand_over(&m, 3, 1, CHANGE_NODE_OWNER);
+	assert_int_equal(m.views.rules->serial, serial);
+	m.rows[3].routes_advertised = m.rows[3].routes_approved = &(struct prefix){{.family = IP_V4, .byte = {10}}, 8};
+	m.rows[3].advertised_count = m.rows[3].approved_count = 1;
+	madeup_hand_over(&m, 3, 1, CHANGE_NODE_ROUTES);
 	assert_int_equal(m.views.rules->serial, serial + 1);
+	madeup_free(&m);
+}
+
+/* Users 0 and 1 have two nodes each, of 60; the policy is compiled once. */
+static void a_join_is_followed(void **state)
+{
+	struct madeup m;
+	(void)state;
+	madeup_new(&m, MADEUP_USERS + 10, 64);
+	madeup_policy(&m, "{\"acls\": [" RULE(USER(0), USER(1) ":*") "]}");
+	uint64_t serial = m.views.rules->serial, version = m.snapshot->version;
+	struct view *from = view_of_row(&m, 0), *to = view_of_row(&m, 1);
+	uint32_t slot = madeup_slot(&m, MADEUP_USERS + 1);
+	for (uint32_t i = 0; i < m.snapshot->seat_count; i++)
+		rules_look(m.views.rules, m.snapshot, i);
+	madeup_hand_over(&m, MADEUP_USERS + 1, 1, CHANGE_NODE_REMOVED);
+	assert_false(bitset_has(&from->row, slot));
+	assert_int_equal(bitset_population(&from->row), 1);
+	madeup_hand_over(&m, MADEUP_USERS + 1, 1, CHANGE_NODE_ADDED);
+	assert_int_equal(m.views.rules->serial, serial);
+	assert_ptr_equal(view_of_row(&m, MADEUP_USERS + 1), to);
+	assert_int_equal(bitset_population(&from->row), 2);
+	struct bitset was = {0};
+	assert_int_equal(view_at(from, version, &was), ERR_NONE);
+	assert_true(bitset_equal(&was, &from->row)); /* it is in the slot in which it was */
+	bitset_clear(&was);
+	/* Of the others, nobody's rules name the joined node as a source. */
+	version = m.snapshot->version;
+	madeup_hand_over(&m, MADEUP_USERS, 1, CHANGE_NODE_REMOVED);
+	for (uint32_t i = 0; i < m.snapshot->seat_count; i++)
+		if (snapshot_node(m.snapshot, i))
+			rules_look(m.views.rules, m.snapshot, i);
+	assert_int_equal(m.views.rules->serial, serial);
+	assert_int_equal(rules_moved(m.views.rules, madeup_slot(&m, 0), version), 0);
+	assert_int_equal(rules_moved(m.views.rules, madeup_slot(&m, 1), version), OWN_FILTER);
+	assert_int_equal(rules_moved(m.views.rules, madeup_slot(&m, 2), version), 0);
 	madeup_free(&m);
 }
 
@@ -233,6 +273,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_understood_counts_for_nothing),
 		cmocka_unit_test(a_view_ends_with_its_last_stream),
 		cmocka_unit_test(rows_alone_are_no_reason_to_compile),
+		cmocka_unit_test(a_join_is_followed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

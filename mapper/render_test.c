@@ -232,6 +232,35 @@ static void check_equal(const json_t *a, const json_t *b, const char *what)
 	fail_msg("%s differ:\n%s\n%s", what, x ? x : "-", y ? y : "-");
 }
 
+/* What was followed is what would be compiled. */
+static void check_rules(struct rules *r, const struct snapshot *s, uint32_t slot)
+{
+	struct policy *kept = r->policy, *fresh = policy_compile(r->document, &r->roll);
+	struct buffer text[2];
+	for (size_t i = 0; i < 2; i++) {
+		struct jsonw w;
+		buffer_init(&text[i], TEXT_MAX);
+		jsonw_start(&w, &text[i]);
+		r->policy = i ? fresh : kept;
+		jsonw_object(&w, NULL);
+		rules_write_filter(r, &w, s, slot);
+		rules_write_ssh(r, &w, s, slot);
+		rules_write_caps(r, &w, s, slot, NULL);
+		jsonw_object_end(&w);
+		assert_int_equal(jsonw_end(&w), ERR_NONE);
+	}
+	r->policy = kept;
+	assert_true(bytes_equal(buffer_bytes(&text[0]), buffer_bytes(&text[1])));
+	const struct sight *a = visible_sight(kept, slot), *b = visible_sight(fresh, slot);
+	assert_int_equal(a != NULL, b != NULL);
+	assert_true(!a || sight_hash(a) == sight_hash(b));
+	for (uint32_t i = 0; i < s->seat_count; i++)
+		assert_ptr_equal(r->roll.nodes[i].node, snapshot_admits(s, s->seats[i].node) ? s->seats[i].node : NULL);
+	buffer_clear(&text[0]);
+	buffer_clear(&text[1]);
+	policy_free(&fresh);
+}
+
 /* What a client knows is what its sight holds: who, and with which routes and addresses. */
 static void check_peers_by_policy(struct world *w, const struct client *c)
 {
@@ -239,6 +268,8 @@ static void check_peers_by_policy(struct world *w, const struct client *c)
 	size_t seen = 0;
 	if (r->state == RULES_OPEN)
 		return;
+	if (r->state == RULES_COMPILED)
+		check_rules(w->views.rules, w->h.s, c->slot);
 	const struct sight *sight =
 		r->state == RULES_COMPILED && snapshot_admits(w->h.s, snapshot_node(w->h.s, c->slot)) ? visible_sight(r->policy, c->slot) : NULL;
 	for (uint32_t slot = 0; sight && slot < w->h.s->seat_count; slot++) {

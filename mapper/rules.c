@@ -4,12 +4,16 @@
 
 #include "attrs.h"
 #include "filterjson.h"
+#include "follow.h"
 #include "secret.h"
 #include "sshjson.h"
 #include "table.h"
 
 /* A filter of ten thousand rules is a few megabytes. */
 enum { TEXT_MAX = 64 << 20, LOOKS_OF_AN_ARENA = 1 << 20, HASH_NOTHING = 0, HASH_OPEN = 1 };
+
+/* So many nodes are followed at once, and a share of all. */
+enum { FOLLOWED_LEAST = 8, FOLLOWED_SHARE = 64 };
 
 struct rules *rules_new(size_t history)
 {
@@ -38,7 +42,8 @@ void rules_free(struct rules **rules)
 	bitset_clear(&r->no_ip4);
 	moves_clear(&r->flips);
 	relaymap_clear(&r->relays);
-	free(r->sources);
+	bitset_clear(&r->rolled);
+	free(r->roll_nodes);
 	free(r->own);
 	free(r);
 }
@@ -64,23 +69,47 @@ static void call_users(struct rules *r, const struct snapshot *s)
 	r->roll.users = users;
 }
 
-static void call_nodes(struct rules *r, const struct snapshot *s)
+static void call_node(struct rules *r, const struct snapshot *s, uint32_t slot)
 {
-	struct roll_node *nodes = (struct roll_node *)r->roll.nodes;
-	for (uint32_t slot = 0; slot < r->roll.node_count; slot++) {
-		const struct seat *seat = &s->seats[slot];
-		if (snapshot_admits(s, seat->node))
-			nodes[slot] = (struct roll_node){seat->node, seat->facts->list, seat->facts->count};
-	}
+	const struct seat *seat = &s->seats[slot];
+	if (snapshot_admits(s, seat->node))
+		r->roll_nodes[slot] = (struct roll_node){seat->node, seat->facts->list, seat->facts->count};
+	else
+		r->roll_nodes[slot] = (struct roll_node){0};
 }
 
-static void call_roll(struct rules *r, const struct snapshot *s)
+static void make_room(struct rules *r, const struct snapshot *s)
+{
+	if (s->seat_count > r->roll_room)
+		r->roll_nodes = x_realloc(r->roll_nodes, (r->roll_room = s->seat_room) * sizeof *r->roll_nodes);
+	for (uint32_t slot = (uint32_t)r->roll.node_count; slot < s->seat_count; slot++)
+		call_node(r, s, slot);
+	r->roll.nodes = r->roll_nodes;
+	r->roll.node_count = s->seat_count;
+}
+
+/* Rows took the place of others. */
+static void call_nodes(struct rules *r, const struct snapshot *s)
+{
+	struct bitset slots = {0};
+	make_room(r, s);
+	if (r->replaced && moves_since(&s->replaced, r->replaced, &slots)) {
+		BITSET_EACH(&slots, slot)
+			call_node(r, s, (uint32_t)slot);
+	} else {
+		for (uint32_t slot = 0; slot < s->seat_count; slot++)
+			call_node(r, s, slot);
+	}
+	bitset_clear(&slots);
+	r->replaced = s->version;
+}
+
+static void call_all_users(struct rules *r, const struct snapshot *s)
 {
 	arena_reset(r->roll_arena);
-	r->roll = (struct roll){.node_count = s->seat_count, .domains = s->domains, .domain_count = s->domain_count};
-	r->roll.nodes = ARENA_ARRAY(r->roll_arena, struct roll_node, s->seat_count + 1);
+	r->roll.domains = s->domains;
+	r->roll.domain_count = s->domain_count;
 	call_users(r, s);
-	call_nodes(r, s);
 }
 
 /* Groups of users from outside: rules may name them. */
@@ -134,54 +163,31 @@ static bool names_no_ip4(const struct document *document)
 	return false;
 }
 
-static void look_at_ip4(struct rules *r, const struct snapshot *s)
+static void look_at_ip4_of(struct rules *r, const struct snapshot *s, uint32_t slot, bool any)
+{
+	bool was = bitset_has(&r->no_ip4, slot), is = any && r->roll.nodes[slot].node && attrs_of(r->policy, r->scratch, slot, false).disable_ipv4;
+	if (arena_size(r->scratch) > LOOKS_OF_AN_ARENA)
+		arena_reset(r->scratch);
+	if (was == is)
+		return;
+	if (is)
+		bitset_add(&r->no_ip4, slot);
+	else
+		bitset_remove(&r->no_ip4, slot);
+	moves_push(&r->flips, r->history, s->version, slot);
+}
+
+/* `slots`: those that can have changed; NULL: all. */
+static void look_at_ip4(struct rules *r, const struct snapshot *s, const struct bitset *slots)
 {
 	bool any = r->state == RULES_COMPILED && names_no_ip4(r->document);
 	if (!any && !bitset_any(&r->no_ip4))
 		return;
-	for (uint32_t slot = 0; slot < s->seat_count; slot++) {
-		bool was = bitset_has(&r->no_ip4, slot), is = any && r->roll.nodes[slot].node && attrs_of(r->policy, r->scratch, slot, false).disable_ipv4;
-		if (arena_size(r->scratch) > LOOKS_OF_AN_ARENA)
-			arena_reset(r->scratch);
-		if (was == is)
-			continue;
-		if (is)
-			bitset_add(&r->no_ip4, slot);
-		else
-			bitset_remove(&r->no_ip4, slot);
-		moves_push(&r->flips, r->history, s->version, slot);
-	}
+	for (uint32_t slot = 0; slot < s->seat_count; slot++)
+		if (!slots || bitset_has(slots, slot))
+			look_at_ip4_of(r, s, slot, any);
 	arena_reset(r->scratch);
 }
-
-bool rules_follow(struct rules *r, const struct snapshot *s)
-{
-	if (r->serial && s->roll_moved <= r->followed) {
-		/* The same nodes, but perhaps other rows. */
-		if (r->state == RULES_COMPILED && r->replaced != s->replaced)
-			call_nodes(r, s);
-		r->replaced = s->replaced;
-		return false;
-	}
-	policy_free(&r->policy);
-	free(r->sources);
-	r->sources = NULL;
-	if (!r->serial || s->policy_moved > r->read)
-		read_document(r, s);
-	if (r->state == RULES_COMPILED) {
-		call_roll(r, s);
-		r->policy = policy_compile(r->document, &r->roll);
-		r->source_count = r->policy->source_count;
-		r->sources = x_zalloc((r->source_count + 1) * sizeof *r->sources);
-	}
-	r->followed = s->roll_moved;
-	r->replaced = s->replaced;
-	r->serial++;
-	look_at_ip4(r, s);
-	return true;
-}
-
-/* ---- what a node alone is told ---- */
 
 static struct own *own_at(struct rules *r, const struct snapshot *s, uint32_t slot)
 {
@@ -192,6 +198,77 @@ static struct own *own_at(struct rules *r, const struct snapshot *s, uint32_t sl
 	}
 	return &r->own[slot];
 }
+
+static void make_due(struct rules *r, const struct snapshot *s, const struct bitset *slots, unsigned parts)
+{
+	BITSET_EACH(slots, slot)
+		own_at(r, s, (uint32_t)slot)->due |= parts;
+}
+
+/* Nodes and users moved, and not so many of them that compiling is cheaper. */
+static bool can_follow(struct rules *r, const struct snapshot *s)
+{
+	bitset_clear(&r->rolled);
+	return r->policy && s->roll_anew <= r->followed && moves_since(&s->rolled, r->followed, &r->rolled) &&
+	       bitset_population(&r->rolled) <= FOLLOWED_LEAST + s->seat_count / FOLLOWED_SHARE;
+}
+
+static bool follow(struct rules *r, const struct snapshot *s)
+{
+	struct touched touched = {0};
+	uint32_t *slots = x_alloc((bitset_population(&r->rolled) + 1) * sizeof *slots), count = 0;
+	BITSET_EACH(&r->rolled, slot)
+		slots[count++] = (uint32_t)slot;
+	call_nodes(r, s);
+	BITSET_EACH(&r->rolled, slot) /* a node that left has no new row */
+		call_node(r, s, (uint32_t)slot);
+	if (s->users_moved > r->followed)
+		call_all_users(r, s);
+	bool followed = policy_follow(r->policy, slots, count, &touched);
+	if (followed) {
+		make_due(r, s, &touched.filters, OWN_FILTER);
+		make_due(r, s, &touched.ssh, OWN_SSH);
+		make_due(r, s, &r->rolled, OWN_ALL);
+		r->followed = s->roll_moved;
+		look_at_ip4(r, s, &r->rolled);
+	}
+	bitset_clear(&touched.filters);
+	bitset_clear(&touched.ssh);
+	free(slots);
+	return followed;
+}
+
+static void compile(struct rules *r, const struct snapshot *s)
+{
+	policy_free(&r->policy);
+	if (!r->serial || s->policy_moved > r->read)
+		read_document(r, s);
+	if (r->state == RULES_COMPILED) {
+		r->replaced = 0;
+		call_nodes(r, s);
+		call_all_users(r, s);
+		r->policy = policy_compile(r->document, &r->roll);
+	}
+	r->followed = s->roll_moved;
+	r->serial++;
+	look_at_ip4(r, s, NULL);
+}
+
+enum rules_step rules_follow(struct rules *r, const struct snapshot *s)
+{
+	if (r->serial && s->roll_moved <= r->followed) {
+		/* The same nodes, but perhaps other rows. */
+		if (r->policy)
+			call_nodes(r, s);
+		return RULES_SAME;
+	}
+	if (r->serial && can_follow(r, s) && follow(r, s))
+		return RULES_FOLLOWED;
+	compile(r, s);
+	return RULES_ANEW;
+}
+
+/* ---- what a node alone is told ---- */
 
 /* Whether the policy is asked about the node. */
 static bool is_ruled(const struct rules *r, const struct snapshot *s, uint32_t slot)
@@ -217,25 +294,12 @@ static uint64_t digest(struct buffer *text)
 	return get_be64(hash);
 }
 
-/* Sources are long and few: each is hashed once. */
-static void write_digest(struct rules *r, struct jsonw *w, const struct filter *filter)
+/* Sources are long and few: their sums stand for them. */
+static void write_digest(struct jsonw *w, const struct filter *filter)
 {
 	for (size_t i = 0; i < filter->count; i++) {
-		const struct source *source = filter->rules[i].source;
-		uint64_t *at = source->number < r->source_count ? &r->sources[source->number] : NULL;
-		uint64_t made = at ? *at : 0;
-		if (!made) {
-			struct buffer text;
-			struct jsonw names;
-			buffer_init(&text, TEXT_MAX);
-			jsonw_start(&names, &text);
-			filterjson_source(&names, source);
-			made = digest(&text) | 1;
-			buffer_clear(&text);
-			if (at)
-				*at = made;
-		}
-		jsonw_uint(w, NULL, made);
+		jsonw_uint(w, NULL, filter->rules[i].source->sum);
+		jsonw_uint(w, NULL, filter->rules[i].source->text_count);
 		filterjson_rest(w, &filter->rules[i]);
 	}
 }
@@ -249,7 +313,7 @@ static void write_part(struct rules *r, struct jsonw *w, const struct snapshot *
 	switch (part) {
 	case OWN_FILTER:
 		filter = filter_of(r->policy, r->scratch, slot);
-		write_digest(r, w, &filter);
+		write_digest(w, &filter);
 		break;
 	case OWN_SSH:
 		ssh = ssh_of(r, s, slot);
@@ -285,10 +349,12 @@ static uint64_t part_hash(struct rules *r, const struct snapshot *s, uint32_t sl
 void rules_look(struct rules *r, const struct snapshot *s, uint32_t slot)
 {
 	struct own *own = own_at(r, s, slot);
-	if (own->looked == r->serial)
-		return;
+	unsigned due = own->looked == r->serial ? own->due : OWN_ALL;
 	own->looked = r->serial;
-	for (unsigned i = 0; i < OWN_PARTS; i++) {
+	own->due = 0;
+	for (unsigned i = 0; due >> i; i++) {
+		if (!(due >> i & 1))
+			continue;
 		uint64_t hash = part_hash(r, s, slot, (enum own_part)(1U << i), own->hash[i]);
 		if (hash != own->hash[i])
 			own->moved[i] = s->version;

@@ -1,4 +1,4 @@
-/* A tailnet's policy as its maps follow it: the document read once per text, compiled once per version in which something that it sees moved; and what each node
+/* A tailnet's policy as its maps follow it: the document read once per text, compiled when nodes that join, leave and change cannot be followed; and what each node
  * alone is told because of it: packet filter, SSH rules, capabilities, and when each of these moved last.
  * Not who sees whom and its history (class.h) and not when (keeper.h). Pure.
  * Owns document and policy; borrows the snapshot's rows: rules_follow before anything is asked after they changed. */
@@ -24,6 +24,7 @@ enum { OWN_PARTS = 3 };
 
 struct own {
 	uint64_t looked;                            /* serial of the rules when it was looked at last; 0: never */
+	unsigned due;                               /* parts to be looked at nevertheless; enum own_part, ored */
 	uint64_t hash[OWN_PARTS], moved[OWN_PARTS]; /* versions */
 };
 
@@ -31,7 +32,8 @@ struct rules {
 	enum rules_state state;
 	uint64_t serial;      /* counts compiles */
 	uint64_t followed;    /* roll_moved of the snapshot that it stands for */
-	uint64_t replaced;    /* of the snapshot: as the roll has its rows */
+	uint64_t replaced;    /* version of the snapshot: as the roll has its rows */
+	struct bitset rolled; /* slots whose change was followed last (RULES_FOLLOWED) */
 	uint64_t read;        /* policy_moved of the snapshot that the document stands for */
 	struct diag why;      /* of RULES_CLOSED */
 	struct lapses lapses; /* of RULES_COMPILED: what was not understood, and counts for nothing */
@@ -40,8 +42,8 @@ struct rules {
 	struct document *document;
 	struct policy *policy;
 	struct roll roll;
-	size_t source_count;
-	uint64_t *sources;  /* digests of the policy's sources; 0: not made yet */
+	struct roll_node *roll_nodes; /* of `roll` */
+	uint32_t roll_room;
 	struct buffer text; /* scratch */
 	struct own *own;    /* by slot */
 	uint32_t own_room;
@@ -53,8 +55,15 @@ struct rules {
 
 struct rules *rules_new(size_t history);
 void rules_free(struct rules **rules);
-/* Brings them to the snapshot's present state. True: compiled anew, which never happens between two versions. */
-bool rules_follow(struct rules *r, const struct snapshot *s);
+
+enum rules_step {
+	RULES_SAME,
+	RULES_FOLLOWED, /* the policy stands as before but for the nodes in `rolled`, and what they touch */
+	RULES_ANEW      /* compiled; or state or text are others */
+};
+
+/* Brings them to the snapshot's present state; between two versions, RULES_SAME. */
+enum rules_step rules_follow(struct rules *r, const struct snapshot *s);
 
 /* The parts of a node that moved after `version`, after a look at them as of the present version; enum own_part, ored. */
 void rules_look(struct rules *r, const struct snapshot *s, uint32_t slot);

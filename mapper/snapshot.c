@@ -52,6 +52,8 @@ void snapshot_free(struct snapshot **snapshot)
 	}
 	free_users(s);
 	table_free(&s->slots);
+	moves_clear(&s->replaced);
+	moves_clear(&s->rolled);
 	ring_clear(&s->ring);
 	body_drop(&s->relays);
 	free((void *)s->domain.at);
@@ -91,9 +93,23 @@ static void mark(struct snapshot *s, uint32_t slot, unsigned facets)
 /* Something that a policy sees moves in the version to come; `around`: the policy itself, or what is around it. */
 static void mark_roll(struct snapshot *s, bool around)
 {
-	s->roll_moved = s->version + 1;
+	s->roll_moved = s->roll_anew = s->version + 1;
 	if (around)
 		s->policy_moved = s->version + 1;
+	s->pending = true;
+}
+
+/* Past that many, all are looked at. */
+static size_t most_moves(const struct snapshot *s)
+{
+	return 64 + s->seat_count / 8;
+}
+
+/* A policy sees another node in that slot. */
+static void mark_rolled(struct snapshot *s, uint32_t slot)
+{
+	s->roll_moved = s->version + 1;
+	moves_push(&s->rolled, most_moves(s), s->version + 1, slot);
 	s->pending = true;
 }
 
@@ -195,7 +211,7 @@ static void remove_node(struct snapshot *s, uint32_t slot)
 	s->node_count--;
 	free(seat->facts);
 	seat->facts = NULL;
-	mark_roll(s, false);
+	mark_rolled(s, slot);
 	mark(s, slot, change_facets(CHANGE_NODE_ADDED));
 }
 
@@ -232,11 +248,11 @@ static void put_node(struct snapshot *s, const struct node *row, const struct at
 	struct node *node = row_of(row, old, hash == seat->hostinfo_hash);
 	bool asked = put_facts(seat, row, hash, attributes, attribute_count);
 	if (!old || asked || !noderow_same_roll(old, node))
-		mark_roll(s, false);
+		mark_rolled(s, slot);
 	bool expired = node_is_expired(node, now);
 	unsigned facets = old ? noderow_facets(old, seat->expired, node, expired, seat->online) : change_facets(CHANGE_NODE_ADDED);
 	s->node_count += !old;
-	s->replaced++;
+	moves_push(&s->replaced, most_moves(s), s->version + 1, slot);
 	free(old);
 	seat->node = node;
 	seat->hostinfo_hash = hash;
@@ -288,6 +304,19 @@ static bool same_user(const struct user *a, const struct user *b)
 	return bytes_equal(a->name, b->name) && bytes_equal(a->email, b->email) && a->roles == b->roles;
 }
 
+/* Names are in the texts of rules and roles in aliases, but nothing else of a user: its nodes stand elsewhere for its roles alone. */
+static void mark_user(struct snapshot *s, const struct profile *old, const struct profile *now, bool regrouped)
+{
+	bool renamed = old && (!bytes_equal(old->user.name, now->user.name) || !bytes_equal(old->user.email, now->user.email));
+	if (regrouped || renamed)
+		mark_roll(s, regrouped);
+	s->roll_moved = s->users_moved = s->version + 1;
+	s->pending = true;
+	for (uint32_t i = 0; i < s->seat_count && !(old && old->user.roles == now->user.roles); i++)
+		if (s->seats[i].node && s->seats[i].node->user == now->id)
+			mark_rolled(s, i);
+}
+
 static void put_user(struct snapshot *s, const struct user *user)
 {
 	struct profile *profile = profile_of(user), *old = table_find_number(s->users, user->id);
@@ -297,7 +326,7 @@ static void put_user(struct snapshot *s, const struct user *user)
 		return;
 	}
 	table_put_number(s->users, user->id, profile);
-	mark_roll(s, !grouped);
+	mark_user(s, old, profile, !grouped);
 	for (uint32_t i = 0; old && !shown && i < s->seat_count; i++)
 		if (s->seats[i].node && node_wire_user(s->seats[i].node) == user->id)
 			mark(s, i, FACET_PROFILE | FACET_SELF);

@@ -11,6 +11,7 @@
 #include "census.h"
 #include "change.h"
 #include "journal.h"
+#include "moves.h"
 #include "ring.h"
 #include "seatfacts.h"
 
@@ -64,9 +65,12 @@ struct snapshot {
 	struct body *policy;     /* its text; NULL: none */
 	struct bytes *domains;   /* one block */
 	size_t domain_count;
-	uint64_t replaced;     /* counts rows that took the place of others: who borrows rows looks here */
+	struct moves replaced; /* slots whose row took the place of another: who borrows rows looks here */
 	uint64_t policy_moved; /* version: text, domains, outer groups */
 	uint64_t roll_moved;   /* version: anything that a policy sees */
+	uint64_t roll_anew;    /* version: of that, what is not the row of a node that came, went or changed, nor a user that came or changed */
+	struct moves rolled;   /* slots of those nodes, and of the nodes of such users */
+	uint64_t users_moved;  /* version: users came, or have other rows */
 	struct wall next_due;  /* when time alone moves a node next: its key expires, or soon will; WALL_ZERO: never */
 	struct ring ring;
 	uint32_t *empty, *resting; /* slots */

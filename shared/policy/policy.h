@@ -21,6 +21,7 @@ struct source {
 	uint32_t number;
 	struct bytes *texts; /* SrcIPs: sorted by byte value, unique (8.2). There once a filter named the source: formatted on demand */
 	size_t text_count;
+	uint64_t sum;        /* of the texts, in whatever order they were added; there with them */
 	struct spans spans;  /* their union; {0} with `everything` */
 	bool everything;     /* ["*"] */
 	struct bitset own;   /* slots whose own address lies in it */

@@ -46,6 +46,27 @@ static int by_bytes(const void *a, const void *b)
 	return bytes_compare(*(const struct bytes *)a, *(const struct bytes *)b);
 }
 
+/* Texts are short and come from the tailnet's own nodes and rules. */
+static uint64_t sum_of(struct bytes text)
+{
+	uint64_t sum = text.len, word;
+	for (size_t at = 0; at < text.len; at += sizeof word) {
+		word = 0;
+		memcpy(&word, text.at + at, text.len - at < sizeof word ? text.len - at : sizeof word);
+		sum = (sum ^ word) * UINT64_C(0xd6e8feb86659fd93);
+		sum = (sum ^ sum >> 32) * UINT64_C(0xd6e8feb86659fd93);
+		sum ^= sum >> 29;
+	}
+	return sum;
+}
+
+static void sum_texts(struct source *source)
+{
+	source->sum = 0;
+	for (size_t i = 0; i < source->text_count; i++)
+		source->sum += sum_of(source->texts[i]);
+}
+
 static size_t sort_texts(struct bytes *texts, size_t count)
 {
 	size_t kept = 0;
@@ -87,11 +108,13 @@ void source_texts(struct resolver *r, const struct source *source)
 	own->texts = ARENA_ARRAY(r->arena, struct bytes, own->spans.count);
 	if (made->of_nodes && r->ranked && own->spans.count > r->mark_words / 8) {
 		format_nodes(r, own);
+		sum_texts(own);
 		return;
 	}
 	for (size_t i = 0; i < own->spans.count; i++)
 		own->texts[i] = span_text(r, own->spans.list[i]);
 	own->text_count = sort_texts(own->texts, own->spans.count);
+	sum_texts(own);
 }
 
 static struct made *made_new(struct resolver *r)
@@ -114,6 +137,7 @@ static struct source *everything(struct resolver *r)
 	source->texts = ARENA_NEW(r->arena, struct bytes);
 	source->texts[0] = BYTES("*");
 	source->text_count = 1;
+	sum_texts(source);
 	source->own = source->nodes = r->all;
 	return source;
 }
@@ -212,6 +236,7 @@ static void format_any(struct resolver *r, struct source *source, struct known *
 	for (size_t i = 0; i < total; i++)
 		source->texts[i] = span_text(r, spans[i]);
 	source->text_count = sort_texts(source->texts, total);
+	sum_texts(source);
 	source->spans = spans_of(spans, total);
 }
 
@@ -348,6 +373,7 @@ static void take_text(struct source *source, struct span span)
 {
 	char text[SPAN_TEXT_MAX];
 	size_t at = text_at(source, bytes_of(text, span_format(text, span)));
+	source->sum -= sum_of(source->texts[at]);
 	memmove(source->texts + at, source->texts + at + 1, (source->text_count - at - 1) * sizeof *source->texts);
 	source->text_count--;
 }
@@ -368,6 +394,7 @@ static void put_text(struct resolver *r, struct made *made, struct span span)
 	}
 	memmove(source->texts + at + 1, source->texts + at, (source->text_count - at) * sizeof *source->texts);
 	source->texts[at] = text;
+	source->sum += sum_of(text);
 	source->text_count++;
 }
 
