@@ -53,6 +53,12 @@ def furnish(cluster, traces, color, v4, v6):
     net.api("POST", "/api/v1/auth/reject", {"authId": net.logins[1]})
     cluster.postgres.sql("fleetscale", f"""update fleetscale.logins l set tailnet_id = t.id from fleetscale.tailnets t
         where l.tailnet_id is null and t.name = '{net.name}'""")
+    # Sign-ins that SSH rules ask for: one waits, one is remembered.
+    cluster.postgres.sql("fleetscale", f"""insert into fleetscale.ssh_checks (tailnet_id, hash, source_id, destination_id, local_user, ends, answered)
+        select n.tailnet_id, sha256((n.id || '{mark}' || i)::text::bytea), n.id, n.id, '{mark}', now() + interval '1 day', case i when 1 then now() end
+        from fleetscale.nodes n, generate_series(0, 1) i where n.id = {raws[0].number}""")
+    cluster.postgres.sql("fleetscale", f"""insert into fleetscale.ssh_signins (tailnet_id, node_id, at)
+        select n.tailnet_id, n.id, now() from fleetscale.nodes n where n.id = {raws[0].number}""")
     net.raws, net.key = raws, api[0]
     net.narrow = net.api("POST", "/api/fleetscale/v1/keys", {"description": f"{mark} narrow", "expiration": when, "scopes": ["all:read"]})["apiKey"]
     return net
