@@ -7,6 +7,7 @@
 #include "attrs.h"
 #include "log.h"
 #include "policies.h"
+#include "table.h"
 #include "tailnets.h"
 #include "trial.h"
 #include "users.h"
@@ -15,6 +16,7 @@
 enum {
 	KEPT_MAX = 64,             /* documents */
 	KEPT_BYTES_MAX = 64 << 20, /* of all together */
+	PLAIN_MAX = 1 << 16,       /* tailnets whose policy is known to have no pools */
 	TAGS_TEXT_MAX = 200        /* of those that a sentence names */
 };
 
@@ -23,14 +25,15 @@ struct kept {
 	uint64_t tailnet, version, used; /* used: when last, by count of questions */
 	struct arena *arena;
 	const struct document *document;
-	bool pools;
+	bool pools; /* it gives some */
 };
 
 struct charters {
 	struct kept kept[KEPT_MAX];
 	size_t count, bytes;
 	uint64_t questions;
-	struct list loads; /* struct load */
+	struct table *plain; /* tailnet -> version of its policy without pools, as a pointer that points nowhere; never more than PLAIN_MAX */
+	struct list loads;   /* struct load */
 };
 
 /* One document that is being read, and who waits for it. */
@@ -62,6 +65,7 @@ struct charters *charters_new(void)
 {
 	struct charters *charters = x_zalloc(sizeof *charters);
 
+	charters->plain = table_new();
 	list_init(&charters->loads);
 	return charters;
 }
@@ -99,6 +103,7 @@ void charters_free(struct charters **charters)
 	}
 	for (size_t i = 0; i < home->count; i++)
 		arena_free(&home->kept[i].arena);
+	table_free(&home->plain);
 	free(home);
 }
 
@@ -129,11 +134,26 @@ static size_t oldest(const struct charters *home)
 	return at;
 }
 
+/* Documents make room for each other; this little stays, so that most joins of most tailnets need not read theirs again. */
+static void remember_plain(struct charters *home, const struct kept *made)
+{
+	if (made->pools) {
+		table_remove_number(home->plain, made->tailnet);
+		return;
+	}
+	if (table_count(home->plain) >= PLAIN_MAX) {
+		table_free(&home->plain);
+		home->plain = table_new();
+	}
+	table_put_number(home->plain, made->tailnet, (void *)(uintptr_t)made->version);
+}
+
 /* Takes the arena, or ends it. */
 static void keep(struct charters *home, struct kept *made)
 {
 	size_t size = arena_size(made->arena);
 
+	remember_plain(home, made);
 	for (size_t i = 0; i < home->count; i++)
 		if (home->kept[i].tailnet == made->tailnet) {
 			drop(home, i);
@@ -152,9 +172,7 @@ static void keep(struct charters *home, struct kept *made)
 
 bool charter_lacks_pools(const struct charters *home, uint64_t tailnet, uint64_t version)
 {
-	const struct kept *kept = version ? find(home, tailnet, version) : NULL;
-
-	return !version || (kept && !kept->pools);
+	return !version || (uintptr_t)table_find_number(home->plain, tailnet) == version;
 }
 
 /* --- reading one ----------------------------------------------------------------------------------------------------------------------------------------- */
@@ -167,7 +185,7 @@ static void load_end(struct load *load, enum err e)
 	load_answer(load, e);
 	if (home)
 		list_remove(&load->link);
-	if (home && !e && load->made.document)
+	if (home && !e)
 		keep(home, &load->made);
 	else
 		arena_free(&arena);

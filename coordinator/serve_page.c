@@ -89,6 +89,18 @@ static struct bytes system_of(const struct login *login, struct arena *arena)
 	return bytes_text(arena_format(arena, "%.*s %.*s", BYTES_ARG(name), BYTES_ARG(version)));
 }
 
+/* "tag:a, tag:b" */
+static struct bytes tags_of(const struct login *login, struct arena *arena)
+{
+	char *text = arena_alloc(arena, SHOWN_MAX + 1);
+	struct bytes *tags;
+	size_t count = hostinfo_request_tags(login->hostinfo, arena, &tags), len = 0;
+
+	for (size_t i = 0; i < count && len + tags[i].len + 2 < SHOWN_MAX; i++)
+		len += (size_t)sprintf(text + len, "%s%.*s", len ? ", " : "", BYTES_ARG(tags[i]));
+	return bytes_of(text, len);
+}
+
 static void reply_login(struct page_task *t, const struct logins_found *found)
 {
 	struct arena *arena = t->x->arena;
@@ -109,6 +121,7 @@ static void reply_login(struct page_task *t, const struct logins_found *found)
 			   {"address", login->address},
 			   {"machine", bytes_text(key)},
 			   {"renews", found->renews},
+			   {"tags", tags_of(login, arena)},
 			   {"ephemeral", login->ephemeral ? yes : no},
 			   {"ends", bytes_text(ends)},
 			   {"ends_text", ends_text(arena, login->ends, found->left_ms)},

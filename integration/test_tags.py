@@ -4,7 +4,7 @@ import json
 
 import pytest
 from actors.client import OLDEST
-from actors.logins import Follower, auth_id, begin, register, url_of
+from actors.logins import Follower, auth_id, begin, page, register, url_of
 from actors.policies import of, put, tagged
 
 OWNERS = {"tag:web": ["ann@"], "tag:db": ["group:data"], "tag:ops": ["autogroup:admin"], "tag:infra": [], "tag:leaf": ["tag:infra"], "tag:king": []}
@@ -150,6 +150,7 @@ def test_login_with_tags(net):
     raw = net.machine().raw("node", url=net.url())
     url = begin(raw, **asking("tag:web"))
     held = Follower(raw, url, **asking("tag:web")).waits(0.5)
+    assert '<dd id="tags"><bdi>tag:web</bdi>' in page(url)[2]
     made = register(net, url, "ann", net.cluster.coordinators[1])
     assert made["tags"] == ["tag:web"] and made["user"] is None and made["expiry"] is None
     assert held.answer()["json"]["Login"]["LoginName"] == "tagged-devices"

@@ -47,6 +47,7 @@ struct values {
 	struct field_count count;
 	struct bytes inner;
 	struct field_objects items;
+	struct bytes scalar;
 };
 
 struct item {
@@ -86,6 +87,7 @@ static unsigned read_body(struct bytes body, struct values *v)
 				 {"at", FIELD_TIME, &v->at},
 				 {"texts", FIELD_TEXTS, &v->texts},
 				 {"number", FIELD_NUMBER, &v->number},
+				 {"scalar", FIELD_SCALAR, &v->scalar},
 				 {"choice", FIELD_FLAG, &v->choice},
 				 {"count", FIELD_COUNT, &v->count},
 				 {"object", FIELD_OBJECT, (struct field[]){{"inner", FIELD_TEXT, &v->inner}, {"items", FIELD_OBJECTS, &v->items}, {0}}},
@@ -133,6 +135,33 @@ static void test_good_bodies(void **state)
 	assert_int_equal(read_body(BYTES("{\"id\":\"\"}"), &v), 200);
 	assert_int_equal(v.id, 0);
 	assert_int_equal(read_body(BYTES("{\"number\":3}"), &v), 200);
+	assert_null(v.scalar.at);
+}
+
+static void test_scalars(void **state)
+{
+	static const char *const good[] = {"\"\"", "\"a\\\"\xc3\xa9\"", "7", "-7", "7.5", "true", "false"}, *const bad[] = {"[]", "[1]", "{}"};
+	struct values v;
+	char body[512], long_text[300];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(good); i++) {
+		snprintf(body, sizeof body, "{\"scalar\":%s}", good[i]);
+		assert_int_equal(read_body(bytes_text(body), &v), 200);
+		if (!bytes_equal_text(v.scalar, good[i]))
+			fail_msg("%s: %.*s", good[i], BYTES_ARG(v.scalar));
+	}
+	for (size_t i = 0; i < COUNT_OF(bad); i++) {
+		snprintf(body, sizeof body, "{\"scalar\":%s}", bad[i]);
+		assert_int_equal(read_body(bytes_text(body), &v), 422);
+	}
+	assert_int_equal(read_body(BYTES("{\"scalar\":null}"), &v), 200);
+	assert_null(v.scalar.at);
+	memset(long_text, 'a', sizeof long_text);
+	snprintf(body, sizeof body, "{\"scalar\":\"%.*s\"}", 256, long_text);
+	assert_int_equal(read_body(bytes_text(body), &v), 200);
+	snprintf(body, sizeof body, "{\"scalar\":\"%.*s\"}", 257, long_text);
+	assert_int_equal(read_body(bytes_text(body), &v), 422);
 }
 
 static void test_bad_bodies(void **state)
@@ -314,6 +343,7 @@ static void test_ids_in_paths(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(test_good_bodies),   TEST(test_scalars),          TEST(test_long_and_deep_bodies), TEST(test_long_names_are_told_well_formed),
 		TEST(test_good_bodies),   TEST(test_bad_bodies),       TEST(test_long_and_deep_bodies), TEST(test_long_names_are_told_well_formed),
 		TEST(test_nested_bodies), TEST(test_places_of_faults), TEST(test_content_types),        TEST(test_ids_in_paths),
 	};
