@@ -37,8 +37,8 @@ struct client {
 
 	struct packet *incoming; /* being read; filled up to incoming_len */
 	uint32_t incoming_len;
-	unsigned received; /* packets, modulo */
-	uint64_t skip;     /* bytes of the current frame that nobody wants */
+	unsigned received, pace_mark; /* packets, modulo; loop_count_packets */
+	uint64_t skip;                /* bytes of the current frame that nobody wants */
 
 	struct queue disco, other;
 	struct buffer control; /* small frames of our own, before all packets */
@@ -445,7 +445,7 @@ static void on_data(void *context, struct buffer *in)
 	bool more = true;
 	while (more && c->state == CLIENT_LIVE)
 		more = c->incoming ? fill(c, in) : c->skip ? skip(c, in) : begin(c, in);
-	loop_count_packets(c->shard->loop, c->received - before);
+	loop_count_packets(c->shard->loop, &c->pace_mark, c->received - before);
 }
 
 static void on_end(void *context, enum err why)

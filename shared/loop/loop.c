@@ -95,6 +95,7 @@ struct loop *loop_new(void)
 	struct loop *loop = x_zalloc(sizeof(*loop));
 	loop->h2o = h2o_evloop_create();
 	loop->now = clock_mono();
+	loop->pace.window = 1;
 	wheel_init(&loop->wheel, loop->now.ms);
 	list_init(&loop->deferred);
 	loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -182,9 +183,9 @@ static int32_t wait_until_next(const struct loop *loop, int64_t most)
 	return wait > 0 ? (int32_t)wait : 0;
 }
 
-void loop_count_packets(struct loop *loop, unsigned packets)
+void loop_count_packets(struct loop *loop, unsigned *mark, unsigned packets)
 {
-	pace_count(&loop->pace, packets);
+	pace_count(&loop->pace, mark, packets);
 	loop->moved = true;
 }
 

@@ -19,8 +19,9 @@ void loop_turn(struct loop *loop, int64_t wait_ms); /* one turn, waiting at most
 void loop_stop(struct loop *loop);                  /* from any thread */
 struct mono loop_now(const struct loop *loop);      /* as of the start of this turn */
 
-/* One read brought so many packets. A loop that is told so lets input gather while it is busy with small batches: it naps for up to a millisecond between turns. */
-void loop_count_packets(struct loop *loop, unsigned packets);
+/* One read brought so many packets; `mark` is the flow's, zero at first. A loop that is told so lets input gather while flows are strong: it naps for up to a millisecond
+ * between turns. */
+void loop_count_packets(struct loop *loop, unsigned *mark, unsigned packets);
 
 /* Timers: a wheel on the monotonic clock; 1 ms resolution, O(1) set and cancel. A timer fires once; set it again to repeat. */
 typedef void (*timer_fn)(void *context);

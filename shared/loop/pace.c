@@ -1,25 +1,30 @@
 #include "pace.h"
 
 enum {
-	BUSY = 45, /* percent: above it naps grow */
-	CALM = 30, /* below it they shrink */
-	FED = 20,  /* packets of one read: longer naps bring little */
-	FULL = 40, /* naps only cost time */
-	FIRST_US = 20
+	BUSY = 15,            /* percent; below it there is nothing to save */
+	WORTH = 10000,        /* packets per second of one flow from which on they are gathered */
+	WANTED = 16,          /* of one flow in a turn */
+	BATCHES = WANTED + 4, /* so many in one read: they come in batches, or naps are longer than needed */
+	LEAST_US = 50
 };
 
 void pace_window(struct pace *p, uint64_t busy_us, uint64_t window_us)
 {
-	unsigned each = p->reads ? p->units / p->reads : FULL;
+	uint64_t rate = p->flows && window_us ? (uint64_t)p->units * 1000000 / (p->flows * window_us) : 0;
 	uint64_t share = window_us ? 100 * busy_us / window_us : 0;
+	unsigned each = p->reads ? p->units / p->reads : 0;
 
-	if (share > BUSY && each < FED)
-		p->nap_us = p->nap_us ? p->nap_us + p->nap_us / 4 : FIRST_US;
-	else if (share < CALM || each >= FULL)
-		p->nap_us -= p->nap_us / 4 + 1 < p->nap_us ? p->nap_us / 4 + 1 : p->nap_us;
+	p->rate = (unsigned)((3 * (uint64_t)p->rate + rate) / 4);
+	if (share < BUSY || p->rate < WORTH)
+		p->nap_us = 0;
+	else if (each >= BATCHES)
+		p->nap_us -= p->nap_us / 4;
+	else
+		p->nap_us = WANTED * 1000000u / p->rate;
 	if (p->nap_us > PACE_MOST_US)
 		p->nap_us = PACE_MOST_US;
-	if (p->nap_us < FIRST_US)
+	if (p->nap_us < LEAST_US)
 		p->nap_us = 0;
-	p->reads = p->units = 0;
+	p->reads = p->units = p->flows = 0;
+	p->window++;
 }

@@ -1,5 +1,6 @@
-/* How long a busy loop lets input gather before it looks again: a nap that grows while the loop is busy with crumbs, and goes when it is idle or well fed.
- * What network cards do with interrupts: packets that wait together share reads, records and writes. Not a sleep that anybody waits for: at most PACE_MOST_US.
+/* How long a busy loop lets input gather before it looks again: a nap between turns while single flows bring so many packets that those of one millisecond are worth
+ * handling together. What network cards do with interrupts: packets that wait together share reads, records and writes.
+ * Not a sleep for calm loops, nor for input that comes in batches anyway.
  * A plain value of one loop; it reads no clock. */
 #ifndef PACE_H
 #define PACE_H
@@ -10,14 +11,17 @@ enum { PACE_MOST_US = 1000, PACE_WINDOW_US = 2000 };
 
 struct pace {
 	unsigned nap_us; /* after each turn that moved something */
-	unsigned reads, units;
+	unsigned reads, units, flows, window;
+	unsigned rate; /* packets of one flow in a second, smoothed */
 };
 
-/* One read brought `units` packets. */
-static inline void pace_count(struct pace *p, unsigned units)
+/* One read brought `units` packets of the flow that keeps `mark` for this loop. */
+static inline void pace_count(struct pace *p, unsigned *mark, unsigned units)
 {
 	p->reads++;
 	p->units += units;
+	p->flows += *mark != p->window;
+	*mark = p->window;
 }
 /* A window has passed, of which the thread was on a processor for `busy_us`. */
 void pace_window(struct pace *p, uint64_t busy_us, uint64_t window_us);

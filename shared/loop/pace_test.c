@@ -6,63 +6,83 @@
 
 #include <cmocka.h>
 
-static void windows(struct pace *p, unsigned count, unsigned each, unsigned busy_percent)
+enum { FLOWS = 10 };
+
+/* Windows in which each of ten flows brings so many packets, `each` by one read. */
+static void windows(struct pace *p, unsigned count, unsigned packets, unsigned each, unsigned busy_percent)
 {
+	static unsigned marks[FLOWS];
+
 	for (unsigned i = 0; i < count; i++) {
-		for (unsigned k = 0; k < 10; k++)
-			pace_count(p, each);
+		for (unsigned k = 0; k < FLOWS; k++)
+			for (unsigned left = packets; left; left -= left < each ? left : each)
+				pace_count(p, &marks[k], left < each ? left : each);
 		pace_window(p, busy_percent * PACE_WINDOW_US / 100, PACE_WINDOW_US);
 	}
 }
 
-static void busy_with_crumbs_naps_longer(void **state)
+static void strong_flows_are_gathered(void **state)
 {
-	struct pace p = {0};
+	struct pace p = {.window = 1};
 	(void)state;
-	windows(&p, 1, 1, 90);
-	assert_int_not_equal(p.nap_us, 0);
-	unsigned first = p.nap_us;
-	windows(&p, 4, 1, 90);
-	assert_true(p.nap_us > first);
-	windows(&p, 100, 1, 90);
+	/* 20,000 packets per second of each flow: 16 come in 800 us. */
+	windows(&p, 50, 40, 1, 80);
+	assert_in_range(p.nap_us, 790, 850);
+	/* Still so while that saves time; shorter for stronger flows. */
+	windows(&p, 50, 40, 16, 30);
+	assert_in_range(p.nap_us, 790, 850);
+	windows(&p, 50, 160, 10, 60);
+	assert_in_range(p.nap_us, 195, 215);
+	windows(&p, 50, 21, 1, 60);
 	assert_int_equal(p.nap_us, PACE_MOST_US);
 }
 
-static void calm_does_not_nap(void **state)
+static void weak_flows_are_not(void **state)
 {
-	struct pace p = {0};
+	struct pace p = {.window = 1};
 	(void)state;
-	windows(&p, 100, 1, 20);
+	windows(&p, 50, 15, 1, 95);
 	assert_int_equal(p.nap_us, 0);
-	windows(&p, 100, 1, 90);
-	windows(&p, 100, 1, 10);
+	windows(&p, 50, 0, 1, 95);
 	assert_int_equal(p.nap_us, 0);
 }
 
-static void well_fed_does_not_nap(void **state)
+static void calm_loops_do_not_nap(void **state)
 {
-	struct pace p = {0};
+	struct pace p = {.window = 1};
 	(void)state;
-	windows(&p, 100, 30, 100);
-	assert_int_equal(p.nap_us, 0);
-	windows(&p, 100, 2, 90);
-	windows(&p, 100, 64, 100);
+	windows(&p, 50, 40, 1, 10);
 	assert_int_equal(p.nap_us, 0);
 }
 
-static void between_them_it_stays(void **state)
+static void batches_need_no_nap(void **state)
 {
-	struct pace p = {0};
+	struct pace p = {.window = 1};
 	(void)state;
-	windows(&p, 5, 1, 90);
+	windows(&p, 50, 400, 30, 100);
+	assert_int_equal(p.nap_us, 0);
+	/* Naps that bring more than is wanted get shorter, step by step. */
+	windows(&p, 50, 40, 1, 80);
 	unsigned before = p.nap_us;
-	windows(&p, 100, 4, 40);
-	assert_int_equal(p.nap_us, before);
+	windows(&p, 1, 40, 30, 80);
+	assert_in_range(p.nap_us, before / 2, before - 1);
+	windows(&p, 50, 40, 30, 80);
+	assert_int_equal(p.nap_us, 0);
+}
+
+static void a_burst_alone_changes_nothing(void **state)
+{
+	struct pace p = {.window = 1};
+	(void)state;
+	windows(&p, 50, 1, 1, 90);
+	windows(&p, 1, 40, 1, 90);
+	assert_int_equal(p.nap_us, 0);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(busy_with_crumbs_naps_longer), cmocka_unit_test(calm_does_not_nap),
-					   cmocka_unit_test(well_fed_does_not_nap), cmocka_unit_test(between_them_it_stays)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(strong_flows_are_gathered), cmocka_unit_test(weak_flows_are_not),
+					   cmocka_unit_test(calm_loops_do_not_nap), cmocka_unit_test(batches_need_no_nap),
+					   cmocka_unit_test(a_burst_alone_changes_nothing)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
