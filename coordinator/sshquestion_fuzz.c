@@ -14,6 +14,8 @@ static struct bytes part(struct arena *arena, struct bytes *input)
 	return percent_decode(arena, text, true, &decoded) ? BYTES_NONE : decoded;
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct arena *arena = arena_new();
