@@ -68,6 +68,9 @@ static bool same_postures(const struct following *f, uint32_t twin)
 static bool may_be_twin(const struct following *f, uint32_t slot)
 {
 	const struct resolver *r = f->r;
+	for (size_t k = 0; k < 2; k++)
+		if (r->entry[slot * 2 + k] != ADDRESS_NONE && bitset_has(&r->behind, r->entry[slot * 2 + k]))
+			return false;
 	return slot != f->slot && bitset_has(&r->all, slot) && !bitset_has(&f->later, slot) && !bitset_has(&r->routing, slot) &&
 	       !bitset_has(&f->policy->exits, slot);
 }
@@ -126,7 +129,7 @@ static uint32_t choose(const struct following *f, uint64_t owner, bool leaving)
 	BITSET_EACH(&f->twins, slot) {
 		uint32_t twin = (uint32_t)slot;
 		bool same = true;
-		if (f->r->by_user && f->r->owner[twin] != owner)
+		if (!may_be_twin(f, twin) || (f->r->by_user && f->r->owner[twin] != owner))
 			continue;
 		for (size_t i = 0; leaving && same && i < f->policy->document->posture_count; i++)
 			same = !f->r->postures[i] || bitset_has(f->r->postures[i], twin) == bitset_has(f->r->postures[i], f->slot);

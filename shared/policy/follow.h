@@ -17,7 +17,8 @@ struct touched {
  *
  * A node can be followed while some other node, its twin, stands in each alias and posture of the policy as it does (and, when rules are for each user alone,
  * is of its user): what rules make of it is then known, and no two sources become equal or unequal by it. Not followed are routers and exit nodes, addresses in
- * approved routes, and policies whose address sets are made of nodes (ipsets of names, `*` beside names, addresses under postures). */
+ * approved routes, and policies whose address sets are made of nodes (ipsets of names, `*` beside several names or beside a name and addresses, addresses under
+ * postures). */
 bool policy_follow(struct policy *policy, const uint32_t *slots, size_t count, struct touched *touched);
 
 #endif

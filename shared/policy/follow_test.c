@@ -43,8 +43,10 @@ static const char *const policies[] = {
 	"{\"target\": [\"100.64.0.0/26\"], \"attr\": [\"y\"]}], \"acls\": [" ACL("\"autogroup:owner\"", "\"*:*\"") "]}",
 	"{" TAGS "\"ipsets\": {\"ipset:i\": [\"add 100.64.0.0/26\", \"remove 100.64.0.3\"]}, \"acls\": [" ACL("\"ipset:i\", \"tag:t0\"",
 													      "\"ipset:i:80\", \"tag:t1:80\"") "]}",
+	"{" TAGS GROUPS
+	"\"acls\": [" ACL("\"*\", \"tag:t0\"", "\"tag:t1:80\"") "," ACL("\"*\", \"group:a\"", "\"tag:t2:*\"") "," ACL("\"group:outer\", \"*\"", "\"*:7\"") "]}",
 	"{" TAGS "\"ipsets\": {\"ipset:i\": [\"add tag:t0\", \"add tag:t1\"]}, \"acls\": [" ACL("\"ipset:i\"", "\"tag:t1:80\"") "]}",
-	"{" TAGS "\"acls\": [" ACL("\"*\", \"tag:t0\"", "\"tag:t1:80\"") "," ACL("\"autogroup:danger-all\"", "\"tag:t2:*\"") "]}",
+	"{" TAGS "\"acls\": [" ACL("\"*\", \"tag:t0\", \"tag:t1\"", "\"tag:t1:80\"") "," ACL("\"autogroup:danger-all\"", "\"tag:t2:*\"") "]}",
 };
 
 static const struct surroundings *around(const struct shiftnet *net)

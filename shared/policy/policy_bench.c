@@ -1,7 +1,11 @@
+#include <math.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "filter.h"
+#include "follow.h"
 #include "price.h"
+#include "visible.h"
 
 enum { TAGS = 200, GROUPS = 100, GROUP_USERS = 20, SECONDS_MAX = 60 };
 
@@ -140,18 +144,68 @@ static void filter_all(struct policy *policy, size_t nodes)
 	arena_free(&arena);
 }
 
-static const char *const compiles[] = {"compile, 10 rules", "compile, 100 rules", "compile, 1,000 rules", "compile, 10,000 rules"};
-static const char *const filters[] = {"every filter, 10 rules", "every filter, 100 rules", "every filter, 1,000 rules", "every filter, 10,000 rules"};
+/* Time of this process alone: other work on the machine does not count. */
+static double cpu_us(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
+}
 
-static void price_size(struct price *p, size_t nodes, size_t rules, int which)
+#define CPU(p, what_, nodes_, rounds_, bytes_, work) \
+	do { \
+		double began_ = cpu_us(), spent_ = 0; \
+		size_t done_ = 0; \
+		while (done_ < (rounds_) && spent_ < 500000) { \
+			work; \
+			done_++; \
+			spent_ = cpu_us() - began_; \
+		} \
+		price_add(p, what_, nodes_, done_, spent_ / (double)done_, (double)(bytes_)); \
+	} while (0)
+
+enum { SIZES = 4, RULES = 4 };
+
+static const char *const compiles[RULES] = {"compile, 10 rules", "compile, 100 rules", "compile, 1,000 rules", "compile, 10,000 rules"};
+static const char *const sighted[RULES] = {"all sights, 10 rules", "all sights, 100 rules", "all sights, 1,000 rules", "all sights, 10,000 rules"};
+static const char *const filters[RULES] = {"every filter, 10 rules", "every filter, 100 rules", "every filter, 1,000 rules", "every filter, 10,000 rules"};
+static const char *const joins[RULES] = {"a leave or a join, 10 rules", "a leave or a join, 100 rules", "a leave or a join, 1,000 rules",
+					 "a leave or a join, 10,000 rules"};
+
+/* A node leaves that some other is like, and comes back. */
+static void go_or_come(struct tailnet *t, struct policy *policy, uint32_t slot)
+{
+	struct touched touched = {0};
+	t->slots[slot].node = t->slots[slot].node ? NULL : &t->nodes[slot];
+	if (!policy_follow(policy, &slot, 1, &touched))
+		abort();
+	bitset_clear(&touched.filters);
+	bitset_clear(&touched.ssh);
+}
+
+/* A tagged node that is no router, and that has a twin. */
+static uint32_t some_slot(size_t nodes)
+{
+	size_t slot = nodes / 2;
+	while (slot % 3 == 0 || slot % 100 == 1)
+		slot++;
+	return (uint32_t)slot;
+}
+
+static double price_size(struct price *p, size_t nodes, size_t rules, int which)
 {
 	struct tailnet t;
 	struct policy *policy = NULL;
 	tailnet_new(&t, nodes, nodes / 3 + 1, rules, 2);
-	PRICE(p, compiles[which], nodes, 20, arena_size(policy->arena), (policy_free(&policy), policy = policy_compile(&t.document, &t.roll)));
-	PRICE(p, filters[which], nodes, 1, 0, filter_all(policy, nodes));
+	CPU(p, compiles[which], nodes, 20, arena_size(policy->arena), (policy_free(&policy), policy = policy_compile(&t.document, &t.roll)));
+	double us = p->rows[p->count - 1].us;
+	CPU(p, sighted[which], nodes, 1, arena_size(policy->arena), visible_sight(policy, 0));
+	CPU(p, filters[which], nodes, 1, 0, filter_all(policy, nodes));
+	if (nodes >= 1000)
+		CPU(p, joins[which], nodes, 100, 0, go_or_come(&t, policy, some_slot(nodes)));
 	policy_free(&policy);
 	arena_free(&t.arena);
+	return us;
 }
 
 /* One group that holds everybody, and rules as long as they may be. */
@@ -164,22 +218,36 @@ static void price_worst(struct price *p)
 	group->users = (struct aliases){ARENA_ARRAY(t.arena, struct alias, 100000), 100000};
 	for (size_t i = 0; i < group->users.count; i++)
 		group->users.list[i] = (struct alias){.kind = ALIAS_USER, .text = t.users[i].name};
-	PRICE(p, "compile, 100,000 rules of 40 sources", 1000, 1, arena_size(policy->arena), (policy = policy_compile(&t.document, &t.roll)));
+	CPU(p, "compile, 100,000 rules of 40 sources", 1000, 1, arena_size(policy->arena), (policy = policy_compile(&t.document, &t.roll)));
 	policy_free(&policy);
 	arena_free(&t.arena);
 }
 
+/* Of the last step of ten, where the fixed part weighs least: 1 is linear. */
+static void print_exponents(double us[SIZES][RULES])
+{
+	for (int which = 0; which < RULES; which++)
+		if (us[SIZES - 1][which] > 0)
+			printf("exponent over nodes, 10,000 to 100,000, %s: %.2f\n", compiles[which] + sizeof "compile, " - 1,
+			       log10(us[SIZES - 1][which] / us[SIZES - 2][which]));
+	for (int size = 0; size < SIZES; size++)
+		if (us[size][RULES - 1] > 0)
+			printf("exponent over rules, 1,000 to 10,000, %.0f nodes: %.2f\n", 100 * pow(10, size),
+			       log10(us[size][RULES - 1] / us[size][RULES - 2]));
+}
+
 int main(void)
 {
+	static double us[SIZES][RULES];
 	struct price p = {.bench = "policy"};
-	uint64_t began = clock_mono_us();
-	for (size_t nodes = 100; nodes <= 100000; nodes *= 10) {
-		int which = 0;
-		for (size_t rules = 10; rules <= 10000; rules *= 10, which++)
-			if (clock_mono_us() - began < SECONDS_MAX * UINT64_C(1000000) && nodes * rules <= 100000000)
-				price_size(&p, nodes, rules, which);
+	size_t nodes = 100;
+	for (int size = 0; size < SIZES; size++, nodes *= 10) {
+		size_t rules = 10;
+		for (int which = 0; which < RULES; which++, rules *= 10)
+			us[size][which] = price_size(&p, nodes, rules, which);
 	}
 	price_worst(&p);
 	price_print(&p);
+	print_exponents(us);
 	return 0;
 }

@@ -8,8 +8,9 @@
 struct made {
 	struct source source;
 	bool formatted;
-	bool of_nodes;       /* spans are those of r->marks of `own`: every one begins at a node's address */
-	struct known **list; /* its aliases */
+	bool of_nodes;              /* spans are those of r->marks of `own`: every one begins at a node's address */
+	const struct known *beside; /* the one name beside `*`: its ranges have texts of their own */
+	struct known **list;        /* its aliases */
 	size_t count;
 	size_t span_room, text_room; /* once spans and texts are blocks of the heap; 0: in the arena */
 };
@@ -279,14 +280,24 @@ static void join(struct resolver *r, struct made *made, struct known *const *lis
 	memset(r->marks, 0, r->mark_words * sizeof *r->marks);
 }
 
+/* More than one name, or ranges too, beside `*`: which texts they come to together is not followed. */
+static const struct known *only_name(struct resolver *r, struct known *const *list, size_t count)
+{
+	const struct known *name = NULL;
+	for (size_t i = 0; i < count; i++)
+		if (list[i]->identity)
+			name = list[i];
+	r->fixed = r->fixed || (name && count > 2);
+	return name;
+}
+
 static struct source *make(struct resolver *r, struct known *const *list, size_t count, bool any)
 {
 	struct made draft = {0};
 	struct buffer key;
 	buffer_init(&key, SIZE_MAX / 4);
-	for (size_t i = 0; i < count; i++)
-		r->fixed = r->fixed || (any && list[i]->identity);
 	if (any) {
+		draft.beside = only_name(r, list, count);
 		format_any(r, &draft.source, list, count);
 		draft.formatted = true;
 		if (texts_are_spans(r, &draft.source))
@@ -407,13 +418,59 @@ static bool edit(struct resolver *r, struct made *made, const struct span_edit *
 	return edit->gone_count + edit->come_count > 0;
 }
 
+/* What the edit of its name's ranges was, for it has been made already. */
+static struct span_edit edit_beside(struct spans set, struct ip ip, bool put)
+{
+	struct span whole = {ip, ip}, pieces[2];
+	size_t count = 0, at = spans_reaching(set, ip);
+	if (put && at < set.count)
+		whole = set.list[at];
+	else if (at < set.count && ip_equal(span_after(ip), set.list[at].first))
+		whole.last = set.list[at].last;
+	if (!put && at && ip_equal(span_after(set.list[at - 1].last), ip))
+		whole.first = set.list[at - 1].first;
+	if (!ip_equal(whole.first, ip))
+		pieces[count++] = (struct span){whole.first, span_before(ip)};
+	if (!ip_equal(whole.last, ip))
+		pieces[count++] = (struct span){span_after(ip), whole.last};
+	struct span_edit edit = {.gone_count = put ? count : 1, .come_count = put ? 1 : count};
+	memcpy(put ? edit.gone : edit.come, pieces, count * sizeof *pieces);
+	*(put ? edit.come : edit.gone) = whole;
+	return edit;
+}
+
+/* A route may have the same text. */
+static bool is_route(const struct policy *policy, struct span span)
+{
+	for (size_t i = 0; i < policy->route_count; i++) {
+		struct span route = span_of(policy->routes[i]);
+		if (ip_equal(route.first, span.first) && ip_equal(route.last, span.last))
+			return true;
+	}
+	return false;
+}
+
+static void edit_texts_beside(struct resolver *r, struct made *made, struct ip ip, bool put)
+{
+	struct span_edit edit = edit_beside(made->beside->meaning.spans, ip, put);
+	for (size_t i = 0; i < edit.gone_count; i++)
+		if (!is_route(r->policy, edit.gone[i]))
+			take_text(&made->source, edit.gone[i]);
+	for (size_t i = 0; i < edit.come_count; i++)
+		if (!is_route(r->policy, edit.come[i]))
+			put_text(r, made, edit.come[i]);
+}
+
 bool source_put(struct resolver *r, struct source *source, struct ip ip)
 {
 	struct made *made = OWNER_OF(source, struct made, source);
 	if (ip.family == IP_NONE)
 		return false;
 	struct span_edit done = spans_put(&source->spans, &made->span_room, ip);
-	return edit(r, made, &done);
+	if (!made->beside)
+		return edit(r, made, &done);
+	edit_texts_beside(r, made, ip, true);
+	return true;
 }
 
 /* An address alias may have it beside the node. */
@@ -423,10 +480,11 @@ bool source_take(struct resolver *r, struct source *source, struct ip ip)
 	bool stays = ip.family == IP_NONE;
 	for (size_t i = 0; i < made->count; i++)
 		stays = stays || (!made->list[i]->identity && spans_has(made->list[i]->meaning.spans, ip));
-	if (stays)
-		return false;
-	struct span_edit done = spans_take(&source->spans, &made->span_room, ip);
-	return edit(r, made, &done);
+	struct span_edit done = stays ? (struct span_edit){.come_count = 0} : spans_take(&source->spans, &made->span_room, ip);
+	if (!made->beside || ip.family == IP_NONE)
+		return edit(r, made, &done);
+	edit_texts_beside(r, made, ip, false);
+	return true;
 }
 
 void sources_clear(struct policy *policy)

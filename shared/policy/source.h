@@ -10,7 +10,8 @@
 struct source *source_make(struct resolver *r, struct known **list, size_t count);
 /* Fills texts when they are not there. */
 void source_texts(struct resolver *r, const struct source *source);
-/* A node's address comes to, or goes from, a source that has the node by one of its identity aliases; whether that changed its texts. */
+/* A node's address comes to, or goes from, a source that has the node by one of its identity aliases; whether that changed its texts.
+ * After the edit of the alias itself. */
 bool source_put(struct resolver *r, struct source *source, struct ip ip);
 bool source_take(struct resolver *r, struct source *source, struct ip ip);
 /* Whether an identity alias of the source has the node. */

@@ -2,8 +2,7 @@
 
 #include <stdlib.h>
 
-/* The first range that does not end before the address. */
-static size_t reaching(struct spans set, struct ip ip)
+size_t spans_reaching(struct spans set, struct ip ip)
 {
 	size_t low = 0, high = set.count;
 	while (low < high) {
@@ -49,7 +48,7 @@ static bool touches(struct ip left, struct ip right)
 struct span_edit spans_put(struct spans *set, size_t *room, struct ip ip)
 {
 	struct span_edit edit = {.come = {{ip, ip}}, .come_count = 1};
-	size_t at = reaching(*set, ip);
+	size_t at = spans_reaching(*set, ip);
 	if (at < set->count && ip_compare(set->list[at].first, ip) <= 0)
 		return (struct span_edit){.come_count = 0};
 	if (at < set->count && touches(ip, set->list[at].first)) {
@@ -68,7 +67,7 @@ struct span_edit spans_put(struct spans *set, size_t *room, struct ip ip)
 struct span_edit spans_take(struct spans *set, size_t *room, struct ip ip)
 {
 	struct span_edit edit = {.come_count = 0};
-	size_t at = reaching(*set, ip);
+	size_t at = spans_reaching(*set, ip);
 	if (at == set->count || ip_compare(set->list[at].first, ip) > 0)
 		return edit;
 	struct span whole = set->list[at];

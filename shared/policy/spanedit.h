@@ -12,6 +12,8 @@ struct span_edit {
 	size_t gone_count, come_count;
 };
 
+/* The first range that does not end before the address. */
+size_t spans_reaching(struct spans set, struct ip ip);
 struct span_edit spans_put(struct spans *set, size_t *room, struct ip ip);
 struct span_edit spans_take(struct spans *set, size_t *room, struct ip ip);
 
