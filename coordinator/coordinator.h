@@ -23,6 +23,7 @@ struct asks;
 struct charters;
 struct online;
 struct rate;
+struct relayfleet;
 struct reports;
 struct routers;
 struct sweep;
@@ -42,6 +43,7 @@ struct coordinator_options {
 	int64_t login_lifetime_ms, login_hold_ms;
 	int64_t probe_interval_ms, probe_timeout_ms;
 	bool relay_insecure_for_tests;
+	int64_t relays_settle_ms, relays_patience_ms, relays_dead_ms, relays_steady_ms;
 };
 
 enum session_state {
@@ -77,6 +79,7 @@ struct coordinator {
 	struct charters *charters;
 	struct sweep *sweep; /* first worker only, as the next */
 	struct routers *routers;
+	struct relayfleet *relayfleet;
 	struct list sessions[SESSION_STATES];
 	size_t session_count;
 	struct list logins;  /* requests held until somebody answers for them */

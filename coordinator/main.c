@@ -12,6 +12,7 @@
 #include "origin.h"
 #include "poll.h"
 #include "rate.h"
+#include "relayfleet.h"
 #include "reports.h"
 #include "routers.h"
 #include "routes.h"
@@ -142,6 +143,7 @@ static enum err on_worker(struct worker *w, struct diag *why)
 	e = coordinator_listen(c, why);
 	if (!e && w->index == 0) {
 		c->sweep = sweep_new(c);
+		c->relayfleet = relayfleet_new(c);
 		c->routers = routers_new(c);
 	}
 	return e;
@@ -154,6 +156,7 @@ static void on_drain(struct worker *w)
 	c->draining = true;
 	server_stop_listening(c->server);
 	sweep_free(&c->sweep);
+	relayfleet_free(&c->relayfleet);
 	routers_free(&c->routers);
 	poll_end_all(c);
 	held_end_all(c);
@@ -177,6 +180,7 @@ static void on_stop(struct worker *w)
 	if (!c)
 		return;
 	sweep_free(&c->sweep);
+	relayfleet_free(&c->relayfleet);
 	routers_free(&c->routers);
 	server_free(&c->server); /* first: it may still hand over a session */
 	turns_end(c->loop);

@@ -54,6 +54,14 @@ const struct option coordinator_option_table[] = {
 	 "An answer must come within. A router that lets two questions pass one after the other loses its routes to another."},
 	{"relay.insecure_for_tests", OPTION_BOOL, AT(relay_insecure_for_tests), "false", 0, 0, NULL,
 	 "Lets relays announce InsecureForTests: clients then do not check their certificate."},
+	{"relays.settle", OPTION_DURATION, AT(relays_settle_ms), "10s", 100, MINUTES(10), NULL,
+	 "A region that leaves the relay map is scored away first, then nobody's home, then gone; each lasts at least so long."},
+	{"relays.patience", OPTION_DURATION, AT(relays_patience_ms), "5m", 100, DAYS(1), NULL,
+	 "So long each of these waits for clients that are still at home in the region."},
+	{"relays.dead", OPTION_DURATION, AT(relays_dead_ms), "5m", SECONDS(1), DAYS(7), NULL,
+	 "A relay that was not heard of for so long leaves the relay map."},
+	{"relays.steady", OPTION_DURATION, AT(relays_steady_ms), "30s", 0, MINUTES(60), NULL,
+	 "One that had left it so comes back when it has been heard of for so long."},
 	{0},
 };
 

@@ -5,13 +5,16 @@
 #include "act.h"
 #include "dispatch.h"
 #include "doorstep.h"
+#include "hostname.h"
 #include "jsonw.h"
 #include "log.h"
-#include "nodes.h"
+#include "relayfleet.h"
 #include "relays.h"
 #include "secret.h"
+#include "tailnet.h"
+#include "text.h"
 
-enum { LEASE_SECONDS = 15, HOST_MAX = 253, PORT_MAX = 65535 };
+enum { HOST_MAX = 253, PORT_MAX = 65535 };
 
 static void refuse(struct exchange *x, unsigned status, const char *reason)
 {
@@ -35,37 +38,48 @@ struct guard_task {
 	struct secret secret;
 };
 
-static void on_relay(void *context, enum err e, const struct relay *relay)
+static void on_token(void *context, enum err e, const struct relay_token *token)
 {
 	struct guard_task *t = context;
 
 	if (e) {
 		refuse(t->x, 503, "the database cannot be asked now");
-	} else if (!relay || !secret_matches(&t->secret, relay->hash)) {
+	} else if (!token || !secret_matches(&t->secret, token->hash)) {
 		refuse(t->x, 401, "this relay token is not known");
-	} else if (!wall_is_zero(relay->revoked)) {
+	} else if (!wall_is_zero(token->revoked)) {
 		refuse(t->x, 403, "this relay token was revoked");
 	} else {
-		t->x->guard = (void *)relay;
+		t->x->guard = (void *)token;
 		dispatch_pass(t->x);
 	}
 	key_wipe(&t->secret, sizeof t->secret);
 }
 
-void relayreg_guard(struct exchange *x)
+static void guard(struct exchange *x, struct bytes text, const char *wanted)
 {
 	struct coordinator *c = x->program;
-	struct bytes header = exchange_header(x, "authorization");
 	struct guard_task *t = ARENA_NEW(x->arena, struct guard_task);
 
 	if (!doorstep_credential(x))
 		return;
 	t->x = x;
-	if (!bytes_starts(header, "Bearer ") || secret_parse(SECRET_RELAY, bytes_skip(header, 7), &t->secret)) {
-		refuse(x, 401, "this door wants a relay token: Authorization: Bearer hskey-relay-...");
+	if (secret_parse(SECRET_RELAY, text, &t->secret)) {
+		refuse(x, 401, wanted);
 		return;
 	}
-	relays_find(c->pg, bytes_text(t->secret.prefix), x->arena, on_relay, t);
+	relay_tokens_find(c->pg, bytes_text(t->secret.prefix), x->arena, on_token, t);
+}
+
+void relayreg_guard(struct exchange *x)
+{
+	struct bytes header = exchange_header(x, "authorization");
+
+	guard(x, bytes_starts(header, "Bearer ") ? bytes_skip(header, 7) : BYTES(""), "this door wants a relay token: Authorization: Bearer hskey-relay-...");
+}
+
+void relayreg_guard_path(struct exchange *x)
+{
+	guard(x, x->params[0], "this door wants a relay token at the end of its path");
 }
 
 /* --- announce -------------------------------------------------------------------------------------------------------------------------------- */
@@ -73,6 +87,8 @@ void relayreg_guard(struct exchange *x)
 struct announce_task {
 	struct exchange *x;
 	struct relay relay;
+	uint64_t homes, known;
+	unsigned told, siblings, keys, rechecks;
 };
 
 static struct bytes member_text(struct exchange *x, const json_t *body, const char *name, size_t max, struct diag *why)
@@ -126,6 +142,7 @@ static void announce_decode(struct announce_task *t, const json_t *body, struct 
 	const struct coordinator *c = t->x->program;
 	struct relay_node *node = &t->relay.node;
 
+	node->name = member_text(t->x, body, "Name", HOST_MAX, why);
 	node->host_name = member_text(t->x, body, "HostName", HOST_MAX, why);
 	node->cert_name = member_text(t->x, body, "CertName", HOST_MAX, why);
 	node->ipv4 = member_text(t->x, body, "IPv4", IP_TEXT_MAX, why);
@@ -135,39 +152,113 @@ static void announce_decode(struct announce_task *t, const json_t *body, struct 
 	node->insecure_for_tests = c->options->relay_insecure_for_tests && json_is_true(json_object_get(body, "InsecureForTests"));
 	node->can_port80 = json_is_true(json_object_get(body, "CanPort80"));
 	t->relay.version = member_text(t->x, body, "Version", 64, why);
+	t->relay.draining = json_is_true(json_object_get(body, "Draining"));
+	t->homes = (uint64_t)member_int(body, "Homes", 0, INT32_MAX, why);
+	t->known = (uint64_t)member_int(body, "RechecksFrom", 0, INT64_MAX, why);
 	check_address("IPv4", node->ipv4, IP_V4, why);
 	check_address("IPv6", node->ipv6, IP_V6, why);
 	if (!node->host_name.len)
 		diag_set(why, ERR_MALFORMED, "HostName is missing");
 	check_host("HostName", node->host_name, why);
 	check_host("CertName", node->cert_name, why);
+	if (node->name.len && hostname_check(node->name, &(struct diag){0}))
+		diag_set(why, ERR_MALFORMED, "Name must be a label of lower-case letters, digits and hyphens");
 	if (json_is_true(json_object_get(body, "InsecureForTests")) && !c->options->relay_insecure_for_tests)
 		diag_set(why, ERR_DENIED, "this server does not let relays go without a certificate that clients check (relay.insecure_for_tests)");
+}
+
+static void write_siblings(struct jsonw *w, const struct announce_task *t, struct tx *tx, uint64_t self)
+{
+	struct relay *siblings;
+	size_t count = relays_read(tx, t->siblings, t->x->arena, &siblings);
+
+	jsonw_array(w, "Siblings");
+	for (size_t i = 0; i < count; i++) {
+		const struct relay_node *n = &siblings[i].node;
+
+		if (siblings[i].id == self)
+			continue;
+		jsonw_object(w, NULL);
+		jsonw_text(w, "Name", n->name);
+		jsonw_text(w, "HostName", n->host_name);
+		jsonw_text(w, "CertName", n->cert_name);
+		jsonw_text(w, "IPv4", n->ipv4);
+		jsonw_text(w, "IPv6", n->ipv6);
+		jsonw_uint(w, "DERPPort", n->relay_port);
+		jsonw_bool(w, "InsecureForTests", n->insecure_for_tests);
+		jsonw_object_end(w);
+	}
+	jsonw_array_end(w);
+}
+
+static void write_keys(struct jsonw *w, const struct announce_task *t, struct tx *tx)
+{
+	struct region_keys keys;
+
+	regions_read_keys(tx, t->keys, t->x->arena, &keys);
+	jsonw_text(w, "MeshKey", keys.key);
+	jsonw_text(w, "MeshKeyBefore", keys.before);
+}
+
+static void write_rechecks(struct jsonw *w, const struct announce_task *t, struct tx *tx)
+{
+	struct bytes *keys;
+	uint64_t stands;
+	size_t count;
+	bool all = relay_rechecks_read(tx, t->rechecks, t->x->arena, &stands, &keys, &count);
+
+	jsonw_uint(w, "RechecksFrom", stands);
+	jsonw_bool(w, "RecheckAll", !all);
+	jsonw_array(w, "Rechecks");
+	for (size_t i = 0; all && i < count; i++)
+		jsonw_text(w, NULL, keys[i]);
+	jsonw_array_end(w);
+}
+
+/* Source of the members: docs/protocol/derp.md, registration. */
+static void answer_announce(const struct announce_task *t, struct tx *tx, const struct relay_told *told)
+{
+	struct buffer out;
+	struct jsonw w;
+
+	buffer_init(&out, 1 << 20);
+	jsonw_start(&w, &out);
+	jsonw_object(&w, NULL);
+	jsonw_uint(&w, "RegionID", told->region.id);
+	jsonw_text(&w, "RegionCode", told->region.code);
+	jsonw_text(&w, "Name", told->name);
+	jsonw_uint(&w, "LeaseSeconds", RELAYFLEET_LEASE_SECONDS);
+	jsonw_bool(&w, "Drain", told->drain);
+	jsonw_bool(&w, "Shown", told->shown);
+	jsonw_uint(&w, "Stage", told->stage);
+	jsonw_bool(&w, "SiblingsServe", told->siblings_serve);
+	jsonw_bool(&w, "OthersServe", told->others_serve);
+	jsonw_uint(&w, "ClientBytesPerSecond", told->client_rate);
+	jsonw_uint(&w, "ClientBurstBytes", told->client_burst);
+	write_siblings(&w, t, tx, told->id);
+	write_keys(&w, t, tx);
+	write_rechecks(&w, t, tx);
+	jsonw_object_end(&w);
+	exchange_reply_json(t->x, jsonw_end(&w) ? 500 : 200, buffer_bytes(&out));
+	buffer_clear(&out);
 }
 
 static void on_announced(void *context, enum err e, struct tx *tx, const struct diag *why)
 {
 	struct announce_task *t = context;
-	const struct relay *relay = t->x->guard;
-	struct buffer out;
-	struct jsonw w;
+	struct relay_told told;
 
+	if (!e && !relays_read_told(tx, t->told, t->x->arena, &told))
+		e = ERR_NOT_FOUND;
 	if (e) {
-		refuse(t->x, e == ERR_NOT_FOUND ? 403 : 503, why->text);
+		refuse(t->x, e == ERR_NOT_FOUND || e == ERR_DENIED ? 403 : 503, why->text);
 		return;
 	}
+	relayfleet_heard(t->x->program, told.id, t->homes);
 	if (tx_generation(tx))
-		log_info(((struct subject){.kind = "relay", .id = relay->id}), "relay map changed", F_BYTES("name", relay->node.name),
+		log_info(((struct subject){.kind = "relay", .id = told.id}), "relay map changed", F_BYTES("name", told.name),
 			 F_BYTES("host", t->relay.node.host_name));
-	buffer_init(&out, 4096);
-	jsonw_start(&w, &out);
-	jsonw_object(&w, NULL);
-	jsonw_uint(&w, "RegionID", relay->region);
-	jsonw_text(&w, "Name", relay->node.name);
-	jsonw_uint(&w, "LeaseSeconds", LEASE_SECONDS);
-	jsonw_object_end(&w);
-	exchange_reply_json(t->x, jsonw_end(&w) ? 500 : 200, buffer_bytes(&out));
-	buffer_clear(&out);
+	answer_announce(t, tx, &told);
 }
 
 static json_t *body_object(struct exchange *x)
@@ -184,7 +275,7 @@ void serve_relay_announce(struct exchange *x)
 {
 	struct coordinator *c = x->program;
 	struct announce_task *t = ARENA_NEW(x->arena, struct announce_task);
-	const struct relay *known = x->guard;
+	const struct relay_token *token = x->guard;
 	json_t *body = body_object(x);
 	struct diag why = {0};
 	struct tx *tx;
@@ -194,7 +285,6 @@ void serve_relay_announce(struct exchange *x)
 		return;
 	}
 	t->x = x;
-	t->relay = *known;
 	announce_decode(t, body, &why);
 	json_decref(body);
 	if (*why.text) {
@@ -202,7 +292,11 @@ void serve_relay_announce(struct exchange *x)
 		return;
 	}
 	tx = tx_begin(c->pg, TAILNET_INSTALLATION, TX_WRITE);
-	relays_announce(tx, &t->relay);
+	relays_announce(tx, token, &t->relay);
+	t->told = relays_told(tx, token, t->relay.node.name);
+	t->siblings = relays_siblings(tx, token->region);
+	t->keys = regions_keys(tx, token->region);
+	t->rechecks = relay_rechecks(tx, t->known);
 	act_commit(c, tx, on_announced, t);
 }
 
@@ -221,6 +315,7 @@ static void on_verified(void *context, enum err e, bool allowed)
 void serve_relay_verify(struct exchange *x)
 {
 	struct coordinator *c = x->program;
+	const struct relay_token *token = x->guard;
 	json_t *body = body_object(x);
 	const json_t *text = json_object_get(body, "NodePublic");
 	struct node_key key;
@@ -230,5 +325,5 @@ void serve_relay_verify(struct exchange *x)
 	if (e)
 		refuse(x, 400, "NodePublic is not a node key");
 	else
-		nodes_verify(c->pg, &key, on_verified, x);
+		relays_verify(c->pg, &key, token->region, on_verified, x);
 }

@@ -251,9 +251,31 @@ def test_relays_and_regions(operator):
     listed, table = operator.in_all_forms("relays", "list")
     assert made["relay"]["id"] in [r["id"] for r in listed] and "cli-relay" in table
     regions, _ = operator.in_all_forms("regions", "list")
-    assert {"id": 955, "code": "cli", "name": "By Command", "relays": 1, "lastSeen": None} in regions
+    region = next(r for r in regions if r["id"] == 955)
+    assert (region["code"], region["name"], region["relays"], region["state"]) == ("cli", "By Command", 1, "not in the map")
+    assert operator.say("regions", "set", "955", "--score", "2.5", "--name", "Renamed")["score"] == 2.5
+    key = operator.say("regions", "mesh-key", "955")
+    rotated = operator.say("regions", "mesh-key", "955", "--rotate")
+    assert rotated["meshKeyBefore"] == key["meshKey"] != rotated["meshKey"]
+    token = operator.say("relays", "token", "--region", "955", "-d", "for all")
+    assert token["relayToken"]["relayId"] is None and token["token"].startswith("hskey-relay-")
+    operator.say("relays", "revoke", token["relayToken"]["id"], "--force")
+    tokens, _ = operator.in_all_forms("relays", "tokens")
+    assert next(t for t in tokens if t["id"] == token["relayToken"]["id"])["revokedAt"]
+    for verb, wish in (("drain", "drain"), ("resume", "serve")):
+        assert operator.say("relays", verb, made["relay"]["id"]) == {}
+        assert next(r for r in operator.say("relays", "list") if r["id"] == made["relay"]["id"])["wish"] == wish
+    assert "has relays" in operator.say("regions", "delete", "955", "--force", expect=1)["error"]
     assert operator.say("relays", "delete", made["relay"]["id"], "--force") == {}
+    assert operator.say("regions", "delete", "955", "--force") == {}
     assert 955 not in [r["id"] for r in operator.say("regions", "list")]
+    assert operator.say("regions", "create", "956", "--code", "by-hand")["code"] == "by-hand"
+    foreign = operator.say("relays", "create", "cli-foreign", "--region-id", "956", "--foreign", "--hostname", "derp.example.net", "--port", "8443",
+                           "--stun-port=-1")["relay"]
+    assert foreign["foreign"] and (foreign["hostName"], foreign["derpPort"], foreign["stunPort"]) == ("derp.example.net", 8443, -1)
+    operator.say("relays", "delete", foreign["id"], "--force")
+    operator.say("relays", "delete", foreign["id"], "--force", expect=None)
+    operator.say("regions", "delete", "956", "--force")
 
 
 def test_operator_keys(operator, shared, traces):

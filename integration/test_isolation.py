@@ -16,7 +16,8 @@ ROUNDS = 12  # calls of each route and credential
 SOFT = "'last_seen', 'last_used', 'report_epoch'"  # columns that go on by themselves
 
 # Tables of the installation as a whole. Every other one must say whose its rows are.
-INSTALLATION = {"installation", "migrations", "serverkeys", "regions", "relays"}
+INSTALLATION = {"installation", "migrations", "serverkeys", "regions", "relays", "region_keys", "relay_tokens",
+                "relay_rechecks"}
 
 
 # --- two tailnets with equal contents
@@ -352,7 +353,7 @@ def mappers_write_nothing_and_read_no_secret(filled):
     secrets = sql("fleetscale", r"""select c.relname || '.' || a.attname from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0
         where c.relnamespace = 'fleetscale'::regnamespace and c.relkind in ('r', 'p') and not a.attisdropped
         and a.attname ~ '(^|_)(hash|private|private_key|secret|token|password)($|_)'""").split()
-    assert {"authkeys.hash", "apikeys.hash", "relays.hash", "serverkeys.private_key", "logins.hash"} <= set(secrets)
+    assert {"authkeys.hash", "apikeys.hash", "relays.hash", "relay_tokens.hash", "serverkeys.private_key", "logins.hash"} <= set(secrets)
     for secret in secrets:
         table, _, column = secret.partition(".")
         readable = sql("fleetscale", f"select has_column_privilege('fleetscale_mapper', 'fleetscale.{table}', '{column}', 'SELECT')")

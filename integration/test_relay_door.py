@@ -107,6 +107,9 @@ def remove(cluster, relay, watcher):
     mark = watcher.mark()
     number = cluster.api("GET", "/api/fleetscale/v1/relays")["relays"][0]["id"]
     cluster.api("DELETE", f"/api/fleetscale/v1/relays/{number}")
+    leaving = cluster.api("GET", "/api/fleetscale/v1/relays")["relays"][0]
+    assert leaving["shown"] and leaving["state"] == "leaving", "the last relay stays until asked again"
+    cluster.api("DELETE", f"/api/fleetscale/v1/relays/{number}")
     watcher.frame(lambda m: "DERPMap" in m and not m["DERPMap"].get("Regions"), mark, 10, "a map without the relay")
     watcher.assert_only_deltas(mark)
     status, text = ask(cluster, "/relay/v1/announce", cluster.key("relay-0.token"), '{"HostName":"x"}')

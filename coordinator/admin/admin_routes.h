@@ -10,6 +10,7 @@
 #include "own_attributes.h"
 #include "own_joining.h"
 #include "own_policy.h"
+#include "own_relays.h"
 #include "own_users.h"
 #include "own_whoami.h"
 #include "policy_text.h"
@@ -95,6 +96,16 @@
 		{METHOD_GET, "/api/fleetscale/v1/relays", ADMIN_DOORS, guard_operator_read, own_relays_list, 0}, \
 		{METHOD_POST, "/api/fleetscale/v1/relays", ADMIN_DOORS, guard_operator, own_relays_create, 0}, \
 		{METHOD_DELETE, "/api/fleetscale/v1/relays/{id}", ADMIN_DOORS, guard_operator, own_relays_delete, 0}, \
+		{METHOD_PATCH, "/api/fleetscale/v1/relays/{id}", ADMIN_DOORS, guard_operator, own_relays_update, 0}, \
+		{METHOD_GET, "/api/fleetscale/v1/relay-tokens", ADMIN_DOORS, guard_operator_read, own_relay_tokens_list, 0}, \
+		{METHOD_POST, "/api/fleetscale/v1/relay-tokens", ADMIN_DOORS, guard_operator, own_relay_tokens_create, 0}, \
+		{METHOD_DELETE, "/api/fleetscale/v1/relay-tokens/{id}", ADMIN_DOORS, guard_operator, own_relay_tokens_delete, 0}, \
+		{METHOD_GET, "/api/fleetscale/v1/regions", ADMIN_DOORS, guard_operator_read, own_regions_list, 0}, \
+		{METHOD_POST, "/api/fleetscale/v1/regions", ADMIN_DOORS, guard_operator, own_regions_create, 0}, \
+		{METHOD_PATCH, "/api/fleetscale/v1/regions/{id}", ADMIN_DOORS, guard_operator, own_regions_update, 0}, \
+		{METHOD_DELETE, "/api/fleetscale/v1/regions/{id}", ADMIN_DOORS, guard_operator, own_regions_delete, 0}, \
+		{METHOD_GET, "/api/fleetscale/v1/regions/{id}/mesh-key", ADMIN_DOORS, guard_operator, own_mesh_key_get, 0}, \
+		{METHOD_POST, "/api/fleetscale/v1/regions/{id}/mesh-key", ADMIN_DOORS, guard_operator, own_mesh_key_rotate, 0}, \
 		{METHOD_POST, "/api/fleetscale/v1/operator/keys", ADMIN_DOORS, guard_operator, own_operator_create, 0}, \
 		{METHOD_GET, "/api/fleetscale/v1/operator/audits", ADMIN_DOORS, guard_operator_read, own_operator_audits_list, 0}, \
 		{METHOD_GET, "/api/fleetscale/v1/whoami", ADMIN_DOORS, guard_any, own_whoami, 0}, \

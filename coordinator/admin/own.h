@@ -12,9 +12,6 @@ void own_tailnets_update(struct exchange *x);
 void own_tailnets_delete(struct exchange *x); /* ?confirm=NAME, and &force=true while it has nodes */
 void own_settings_get(struct exchange *x);    /* of the tailnet asked for */
 void own_settings_update(struct exchange *x);
-void own_relays_list(struct exchange *x);
-void own_relays_create(struct exchange *x);
-void own_relays_delete(struct exchange *x);
 void own_operator_create(struct exchange *x);
 void own_keys_list(struct exchange *x);
 void own_keys_create(struct exchange *x);

@@ -77,6 +77,7 @@ static void read_region(struct tx *tx, size_t row, struct arena *arena, struct r
 	out->latitude = strtod(arena_text(arena, tx_text(tx, REGIONS, row, 3)), NULL);
 	out->longitude = strtod(arena_text(arena, tx_text(tx, REGIONS, row, 4)), NULL);
 	out->no_measure_no_home = tx_bool(tx, REGIONS, row, 5);
+	out->score = strtod(arena_text(arena, tx_text(tx, REGIONS, row, 6)), NULL);
 }
 
 static void read_relay(struct tx *tx, size_t row, struct arena *arena, struct relay_node *out)
@@ -131,8 +132,10 @@ void census_take_relays(struct pg *pg, struct arena *arena, census_relays_fn on_
 	struct take_relays *take = ARENA_NEW(tx_arena(tx), struct take_relays);
 	*take = (struct take_relays){arena, on_read, context};
 	tx_add(tx, STANDS);
-	tx_add(tx, "SELECT id, code, name, latitude, longitude, no_measure_no_home FROM fleetscale.regions ORDER BY id");
+	/* A region that leaves is scored away, then nobody's home, before its relays are shown no more (relays_step). */
+	tx_add(tx, "SELECT id, code, name, latitude, longitude, no_measure_no_home OR stage > 1, CASE WHEN stage > 0 THEN score * 1000 ELSE score END, "
+		   "coalesce(tailnets, '{}')::text[] FROM fleetscale.regions ORDER BY id");
 	tx_add(tx, "SELECT region_id, name, host_name, cert_name, ipv4, ipv6, stun_port, relay_port, stun_only, insecure_for_tests, can_port80 "
-		   "FROM fleetscale.relays WHERE last_seen IS NOT NULL AND revoked IS NULL ORDER BY region_id, name");
+		   "FROM fleetscale.relays WHERE shown ORDER BY region_id, id");
 	tx_run(tx, on_relays_taken, take);
 }

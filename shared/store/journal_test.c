@@ -235,6 +235,7 @@ static void many_tailnets_are_asked_at_once(void **state)
 }
 
 static uint64_t relay_id;
+static struct relay_token relay_key = {.id = 1};
 
 static void see_relay(void *context, struct tx *tx)
 {
@@ -253,19 +254,20 @@ static uint64_t announce(const struct relay *relay)
 {
 	uint64_t generation = 0;
 	struct tx *tx = tx_begin(writer, 0, TX_WRITE);
-	relays_announce(tx, relay);
+	relays_announce(tx, &relay_key, relay);
 	assert_int_equal(fixture_run(loop, tx, see_generation, &generation, NULL), ERR_NONE);
 	return generation;
 }
 
 static void the_relay_map_comes_from_rows(void **state)
 {
-	struct relay relay = {.region = 900, .node = {.name = BYTES("900a")}, .prefix = "abcdefghijkl"};
+	struct relay relay = {.region = 900, .node = {.name = BYTES("900a")}};
+	struct secret secret = {.prefix = "abcdefghijkl"};
 	struct tx *tx = tx_begin(writer, 0, TX_WRITE);
 	(void)state;
 	regions_insert(tx, &(struct relay_region){.id = 900, .code = BYTES("fl"), .name = BYTES("Fleet"), .latitude = 52.5});
 	regions_insert(tx, &(struct relay_region){.id = 901, .code = BYTES("xx"), .name = BYTES("Empty")});
-	unsigned at = relays_insert(tx, &relay);
+	unsigned at = relays_insert(tx, &relay, &secret);
 	assert_int_equal(fixture_run(loop, tx, see_relay, &at, NULL), ERR_NONE);
 	struct taken t = relays();
 	uint64_t generation = t.relays->generation, stamp = t.relays->stamp;
@@ -296,11 +298,12 @@ static void the_relay_map_comes_from_rows(void **state)
 	assert_int_equal(j.read->lines[1].kind, CHANGE_RELAYS);
 	assert_false(j.read->tailnet_gone);
 	tx = tx_begin(writer, 0, TX_WRITE);
-	relays_delete(tx, relay_id);
+	relays_remove(tx, relay_id);
+	relays_remove(tx, relay_id);
 	write_all(tx);
 	assert_int_equal(relays().relays->regions[0].node_count, 0);
 	tx = tx_begin(writer, 0, TX_WRITE);
-	relays_announce(tx, &relay);
+	relays_announce(tx, &relay_key, &relay);
 	assert_int_equal(fixture_run(loop, tx, NULL, NULL, NULL), ERR_NOT_FOUND);
 }
 

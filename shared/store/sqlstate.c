@@ -24,6 +24,9 @@ static const struct {
 	{"nodes_authkey", ERR_NOT_FOUND, "no such auth key"},
 	{"authkeys_user", ERR_NOT_FOUND, "no such user"},
 	{"relays_region", ERR_NOT_FOUND, "no such region"},
+	{"relay_tokens_region", ERR_NOT_FOUND, "no such region"},
+	{"relay_tokens_relay", ERR_NOT_FOUND, "no such relay"},
+	{"regions_pkey", ERR_EXISTS, "a region of this number exists"},
 	{"authkeys_owner", ERR_MALFORMED, "an auth key belongs to a user or to tags"},
 	{"nodes_owner", ERR_MALFORMED, "a node belongs to a user or to tags"},
 };

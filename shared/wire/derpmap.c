@@ -62,12 +62,29 @@ enum err derpmap_encode_region(const struct relay_region *region, struct buffer 
 	return jsonw_end(&w);
 }
 
+/* Always there: absent scores would leave those that a client knows as they are. */
+static void write_scores(struct jsonw *w, const struct relay_region *regions, size_t count)
+{
+	jsonw_object(w, "HomeParams");
+	jsonw_object(w, "RegionScore");
+	for (size_t i = 0; i < count; i++) {
+		char id[U64_DIGITS_MAX];
+		if (!regions[i].node_count || regions[i].score <= 0 || regions[i].score == 1)
+			continue;
+		jsonw_key(w, bytes_of(id, text_put_u64(id, regions[i].id)));
+		jsonw_double(w, NULL, regions[i].score);
+	}
+	jsonw_object_end(w);
+	jsonw_object_end(w);
+}
+
 enum err derpmap_encode(const struct relay_region *regions, size_t count, struct buffer *out)
 {
 	size_t before = out->len;
 	struct jsonw w;
 	jsonw_start(&w, out);
 	jsonw_object(&w, NULL);
+	write_scores(&w, regions, count);
 	jsonw_object(&w, "Regions");
 	for (size_t i = 0; i < count; i++) {
 		char id[U64_DIGITS_MAX];

@@ -23,6 +23,7 @@ struct relay_region {
 	bool no_measure_no_home;
 	struct relay_node *nodes;
 	size_t node_count;
+	double score; /* measured times count so many times; 0 as 1 */
 };
 
 /* Appends one region's object. */

@@ -38,16 +38,19 @@ static void encodes(void **state)
 		 .latitude = 47.37,
 		 .longitude = 8.54,
 		 .no_measure_no_home = true,
+		 .score = 1000,
 		 .nodes = &full,
 		 .node_count = 1},
 	};
-	wants(NULL, 0, "{\"Regions\":{},\"omitDefaultRegions\":true}");
+	wants(NULL, 0, "{\"HomeParams\":{\"RegionScore\":{}},\"Regions\":{},\"omitDefaultRegions\":true}");
 	wants(regions, 2,
-	      "{\"Regions\":{\"900\":{\"RegionID\":900,\"RegionCode\":\"fl\",\"RegionName\":\"fleet\",\"Nodes\":[{\"Name\":\"900a\","
+	      "{\"HomeParams\":{\"RegionScore\":{}},\"Regions\":{\"900\":{\"RegionID\":900,\"RegionCode\":\"fl\",\"RegionName\":\"fleet\",\"Nodes\":[{\"Name\":"
+	      "\"900a\","
 	      "\"RegionID\":900,"
 	      "\"HostName\":\"derp.example.net\"}]}},\"omitDefaultRegions\":true}");
 	wants(regions + 1, 2,
-	      "{\"Regions\":{\"65535\":{\"RegionID\":65535,\"RegionCode\":\"q\\\"\",\"RegionName\":\"Z\xc3\xbcrich\",\"Latitude\":47.37,"
+	      "{\"HomeParams\":{\"RegionScore\":{\"65535\":1000}},\"Regions\":{\"65535\":{\"RegionID\":65535,\"RegionCode\":\"q\\\"\",\"RegionName\":"
+	      "\"Z\xc3\xbcrich\",\"Latitude\":47.37,"
 	      "\"Longitude\":8.54,"
 	      "\"Avoid\":true,\"NoMeasureNoHome\":true,\"Nodes\":[{\"Name\":\"901a\",\"RegionID\":65535,\"HostName\":\"127.0.0.1\","
 	      "\"CertName\":\"sha256-raw:ab\","

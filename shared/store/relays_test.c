@@ -1,0 +1,317 @@
+/* The fleet's rows: how regions come into the relay map and leave it, tokens, keys of meshes, what relays ask again. Against a PostgreSQL of its own. */
+#include "relays.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include "census.h"
+#include "nodes_fixture.h"
+
+static void run(struct tx *tx)
+{
+	struct diag why = {.text = ""};
+	enum err e = fixture_run(loop, tx, NULL, NULL, &why);
+	assert_string_equal(e ? why.text : "", "");
+}
+
+static struct tx *begin(void)
+{
+	return tx_begin(pg, 0, TX_WRITE);
+}
+
+struct seen {
+	unsigned statement;
+	uint64_t id;
+	struct relay_told told;
+};
+
+static void see_id(void *context, struct tx *tx)
+{
+	struct seen *s = context;
+	s->id = tx_u64(tx, s->statement, 0, 0);
+}
+
+static struct relay_token tokens[4];
+
+/* A token of the region, which is made when it is not there. */
+static void region(unsigned at, unsigned id)
+{
+	struct secret secret;
+	struct seen s = {0};
+	struct tx *tx = begin();
+	secret_mint(SECRET_RELAY, &secret);
+	regions_insert(tx, &(struct relay_region){.id = id, .code = BYTES("x"), .name = BYTES("X")});
+	s.statement = relay_tokens_insert(tx, &(struct relay_token){.region = id}, &secret);
+	assert_int_equal(fixture_run(loop, tx, see_id, &s, NULL), ERR_NONE);
+	tokens[at] = (struct relay_token){.id = s.id, .region = id};
+}
+
+static struct seen announce(unsigned at, const char *name, bool draining)
+{
+	struct relay said = {.draining = draining, .version = BYTES("0.1"), .node = {.name = bytes_text(name), .host_name = bytes_text(name)}};
+	struct seen s = {0};
+	struct tx *tx = begin();
+	s.statement = relays_announce(tx, &tokens[at], &said);
+	assert_int_equal(fixture_run(loop, tx, see_id, &s, NULL), ERR_NONE);
+	return s;
+}
+
+static void step(const uint64_t *heard, const uint64_t *homes, size_t count, int64_t patience_ms, int64_t dead_ms)
+{
+	struct tx *tx = begin();
+	relays_step(tx, heard, homes, count, true, &(struct relays_patience){0, patience_ms, dead_ms, 0});
+	run(tx);
+}
+
+static const struct census_relays *census;
+
+static void on_census(void *context, enum err e, const struct census_relays *c)
+{
+	assert_int_equal(e, ERR_NONE);
+	census = c;
+	*(bool *)context = true;
+}
+
+/* Nodes, score and mark of a region in the map. */
+static void wants(unsigned id, size_t nodes, double score, bool no_home)
+{
+	bool done = false;
+	census_take_relays(pg, arena, on_census, &done);
+	assert_true(fixture_wait(loop, &done, 10000));
+	for (size_t i = 0; i < census->region_count; i++) {
+		if (census->regions[i].id != id)
+			continue;
+		assert_int_equal(census->regions[i].node_count, nodes);
+		assert_true(census->regions[i].score == score);
+		assert_int_equal(census->regions[i].no_measure_no_home, no_home);
+		return;
+	}
+	fail_msg("no region %u", id);
+}
+
+static void fresh(void)
+{
+	region(0, 900);
+	region(1, 901);
+}
+
+static void a_region_leaves_in_order(void **state)
+{
+	(void)state;
+	fresh();
+	uint64_t heard[] = {announce(0, "one", false).id, announce(1, "two", false).id}, homes[] = {3, 0};
+	wants(900, 1, 1, false);
+	struct tx *tx = begin();
+	relays_wish(tx, heard[0], true);
+	run(tx);
+	step(heard, homes, 2, 1000000, 1000000);
+	wants(900, 1, 1000, false);
+	step(heard, homes, 2, 1000000, 1000000);
+	wants(900, 1, 1000, false); /* clients are at home there */
+	homes[0] = 0;
+	step(heard, homes, 2, 1000000, 1000000);
+	wants(900, 1, 1000, true);
+	step(heard, homes, 2, 1000000, 1000000);
+	wants(900, 0, 1000, true);
+	/* And comes back. */
+	tx = begin();
+	relays_wish(tx, heard[0], false);
+	run(tx);
+	step(heard, homes, 2, 1000000, 1000000);
+	wants(900, 1, 1, false);
+}
+
+static void patience_ends(void **state)
+{
+	(void)state;
+	fresh();
+	uint64_t heard[] = {announce(0, "one", true).id, announce(1, "two", false).id}, homes[] = {3, 0};
+	step(heard, homes, 2, 0, 1000000);
+	step(heard, homes, 2, 0, 1000000);
+	wants(900, 1, 1000, true);
+}
+
+static void the_last_region_stays(void **state)
+{
+	(void)state;
+	fresh();
+	uint64_t heard[] = {announce(0, "one", true).id}, homes[] = {0};
+	for (unsigned i = 0; i < 4; i++)
+		step(heard, homes, 1, 0, 0);
+	wants(900, 1, 1, false);
+	struct tx *tx = begin();
+	relays_remove(tx, heard[0]);
+	run(tx);
+	step(heard, homes, 0, 0, 0);
+	wants(900, 1, 1, false);
+	tx = begin();
+	relays_remove(tx, heard[0]);
+	run(tx);
+	wants(900, 0, 1, false);
+}
+
+static void one_of_two_leaves(void **state)
+{
+	(void)state;
+	fresh();
+	uint64_t heard[] = {announce(0, "one", false).id, announce(0, "two", false).id}, homes[] = {0, 0};
+	wants(900, 2, 1, false);
+	/* It only empties itself: those that try it go on to the next, and the region stays as it is. */
+	announce(0, "one", true);
+	step(heard, homes, 2, 0, 1000000);
+	wants(900, 2, 1, false);
+	struct tx *tx = begin();
+	relays_remove(tx, heard[0]);
+	run(tx);
+	step(heard, homes, 2, 0, 1000000);
+	wants(900, 1, 1, false);
+}
+
+static void the_silent_leave(void **state)
+{
+	(void)state;
+	fresh();
+	uint64_t heard[] = {announce(0, "one", false).id, announce(1, "two", false).id}, homes[] = {0, 0};
+	step(heard, homes, 2, 0, 0);
+	wants(901, 1, 1, false);
+	step(heard, homes, 1, 0, 1000000); /* silent, but not for long */
+	wants(901, 1, 1, false);
+	for (unsigned i = 0; i < 3; i++)
+		step(heard, homes, 1, 0, 0);
+	wants(901, 0, 1000, true);
+	step(heard, homes, 2, 0, 1000000);
+	wants(901, 1, 1, false);
+}
+
+static void a_revoked_token_takes_its_relays_along(void **state)
+{
+	(void)state;
+	fresh();
+	uint64_t heard[] = {announce(0, "one", false).id, announce(1, "two", false).id}, homes[] = {0, 0};
+	struct tx *tx = begin();
+	relay_tokens_revoke(tx, tokens[0].id);
+	run(tx);
+	for (unsigned i = 0; i < 3; i++)
+		step(heard, homes, 2, 0, 1000000);
+	wants(900, 0, 1000, true);
+	wants(901, 1, 1, false);
+	struct relay said = {.version = BYTES(""), .node = {.name = BYTES("one"), .host_name = BYTES("h")}};
+	tx = begin();
+	relays_announce(tx, &tokens[0], &said);
+	assert_int_equal(fixture_run(loop, tx, NULL, NULL, NULL), ERR_NOT_FOUND);
+}
+
+static void tokens_speak_for_their_own(void **state)
+{
+	(void)state;
+	fresh();
+	announce(0, "one", false);
+	struct relay said = {.version = BYTES(""), .node = {.name = BYTES("one"), .host_name = BYTES("h")}};
+	struct tx *tx = begin();
+	relays_announce(tx, &tokens[1], &said);
+	assert_int_equal(fixture_run(loop, tx, NULL, NULL, NULL), ERR_DENIED);
+	said.node.name = BYTES("");
+	tx = begin();
+	relays_announce(tx, &tokens[0], &said);
+	assert_int_equal(fixture_run(loop, tx, NULL, NULL, NULL), ERR_DENIED);
+	tx = begin();
+	regions_delete(tx, 900);
+	assert_int_equal(fixture_run(loop, tx, NULL, NULL, NULL), ERR_CONFLICT);
+}
+
+struct keys {
+	unsigned statement;
+	struct region_keys keys;
+};
+
+static void see_keys(void *context, struct tx *tx)
+{
+	struct keys *k = context;
+	assert_true(regions_read_keys(tx, k->statement, arena, &k->keys));
+}
+
+static struct region_keys keys_of(unsigned id)
+{
+	struct tx *tx = tx_begin(pg, 0, TX_READ);
+	struct keys k = {.statement = regions_keys(tx, id)};
+	assert_int_equal(fixture_run(loop, tx, see_keys, &k, NULL), ERR_NONE);
+	return k.keys;
+}
+
+static void keys_overlap(void **state)
+{
+	(void)state;
+	fresh();
+	struct region_keys first = keys_of(900), second;
+	assert_int_equal(first.key.len, 2 * KEY_LEN);
+	assert_int_equal(first.before.len, 0);
+	struct tx *tx = begin();
+	regions_rotate(tx, 900, NULL, 60000);
+	run(tx);
+	second = keys_of(900);
+	assert_true(bytes_equal(second.before, first.key) && !bytes_equal(second.key, first.key));
+	tx = begin();
+	regions_rotate(tx, 900, NULL, 0);
+	run(tx);
+	assert_int_equal(keys_of(900).before.len, 0);
+}
+
+struct rechecks {
+	uint64_t stands;
+	size_t count;
+	char last[2 * KEY_LEN + 1];
+};
+
+static void see_rechecks(void *context, struct tx *tx)
+{
+	struct rechecks *r = context;
+	struct bytes *keys;
+	assert_true(relay_rechecks_read(tx, 0, arena, &r->stands, &keys, &r->count));
+	if (r->count)
+		memcpy(r->last, keys[r->count - 1].at, 2 * KEY_LEN);
+}
+
+static struct rechecks rechecks(uint64_t known)
+{
+	struct rechecks r = {0};
+	struct tx *tx = tx_begin(pg, 0, TX_READ);
+	relay_rechecks(tx, known);
+	assert_int_equal(fixture_run(loop, tx, see_rechecks, &r, NULL), ERR_NONE);
+	return r;
+}
+
+static void who_leaves_is_asked_about_again(void **state)
+{
+	(void)state;
+	assert_int_equal(enroll(join_of(1, "laptop")).e, ERR_NONE);
+	struct rechecks before = rechecks(0), after;
+	assert_int_equal(before.count, 0);
+	fixture_sql(fx, "UPDATE fleetscale.nodes SET last_seen = now()");
+	assert_int_equal(rechecks(before.stands).count, 0);
+	fixture_sql(fx, "UPDATE fleetscale.nodes SET expiry = now() WHERE id = (SELECT min(id) FROM fleetscale.nodes)");
+	after = rechecks(before.stands);
+	assert_int_equal(after.count, 1);
+	assert_int_equal(rechecks(after.stands).count, 0);
+	fixture_sql(fx, "DELETE FROM fleetscale.nodes WHERE id = (SELECT min(id) FROM fleetscale.nodes)");
+	struct rechecks gone = rechecks(after.stands);
+	assert_int_equal(gone.count, 1);
+	assert_string_equal(gone.last, after.last);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_region_leaves_in_order, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(patience_ends, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(the_last_region_stays, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(one_of_two_leaves, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(the_silent_leave, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(a_revoked_token_takes_its_relays_along, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(tokens_speak_for_their_own, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(keys_overlap, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(who_leaves_is_asked_about_again, nodes_fixture_open, nodes_fixture_close),
+	};
+	return cmocka_run_group_tests(tests, nodes_fixture_start, nodes_fixture_stop);
+}
