@@ -1,13 +1,5 @@
 #include "filterjson.h"
 
-static void write_sources(struct jsonw *w, const char *name, const struct source *source)
-{
-	jsonw_array(w, name);
-	for (size_t i = 0; i < source->text_count; i++)
-		jsonw_text(w, NULL, source->texts[i]);
-	jsonw_array_end(w);
-}
-
 static void write_ports(struct jsonw *w, const struct filter_rule *rule)
 {
 	jsonw_array(w, "DstPorts");
@@ -57,11 +49,6 @@ static void write_rest(struct jsonw *w, const struct filter_rule *rule)
 	jsonw_array_end(w);
 }
 
-void filterjson_source(struct jsonw *w, const struct source *source)
-{
-	write_sources(w, NULL, source);
-}
-
 void filterjson_rest(struct jsonw *w, const struct filter_rule *rule)
 {
 	jsonw_object(w, NULL);
@@ -69,10 +56,13 @@ void filterjson_rest(struct jsonw *w, const struct filter_rule *rule)
 	jsonw_object_end(w);
 }
 
-void filterjson_rule(struct jsonw *w, const struct filter_rule *rule)
+void filterjson_rule(struct jsonw *w, const struct bytes *sources, size_t count, const struct filter_rule *rule)
 {
 	jsonw_object(w, NULL);
-	write_sources(w, "SrcIPs", rule->source);
+	jsonw_array(w, "SrcIPs");
+	for (size_t i = 0; i < count; i++)
+		jsonw_text(w, NULL, sources[i]);
+	jsonw_array_end(w);
 	write_rest(w, rule);
 	jsonw_object_end(w);
 }

@@ -7,9 +7,9 @@
 #include "filter.h"
 #include "jsonw.h"
 
-void filterjson_rule(struct jsonw *w, const struct filter_rule *rule);
-/* Its two parts, for those who compare: the list of sources; an object of all the rest. */
-void filterjson_source(struct jsonw *w, const struct source *source);
+/* With these sources, which may be some of its own. */
+void filterjson_rule(struct jsonw *w, const struct bytes *sources, size_t count, const struct filter_rule *rule);
+/* All but the sources as an object, for those who compare. */
 void filterjson_rest(struct jsonw *w, const struct filter_rule *rule);
 
 #endif

@@ -25,7 +25,7 @@ static void written(const struct filter_rule *rule, const char *wanted)
 	struct jsonw w;
 	buffer_init(&out, ROOM);
 	jsonw_start(&w, &out);
-	filterjson_rule(&w, rule);
+	filterjson_rule(&w, rule->source->texts, rule->source->text_count, rule);
 	assert_int_equal(jsonw_end(&w), ERR_NONE);
 	check(&out, wanted);
 	buffer_clear(&out);

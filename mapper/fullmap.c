@@ -88,7 +88,7 @@ static void write_head(struct jsonw *w, const struct snapshot *s, struct class c
 	}
 	nodejson_self(w, "Node", s, rules, slot, features);
 	sections_write(w, s, &rules->relays, SECTIONS_ALL, features);
-	rules_write_filter(rules, w, s, slot);
+	rules_write_filter(rules, w, s, slot, OWN_FILTERS, true);
 	rules_write_ssh(rules, w, s, slot);
 	jsonw_bool(w, "CollectServices", false);
 	messages_write(w, s->seats[slot].messages, s->notice, !(features & CAPVER_DISPLAY_MESSAGES), true);

@@ -285,8 +285,8 @@ static enum err add_head(struct render *r, uint32_t viewer, unsigned private, un
 	if (private & FACET_MESSAGES)
 		messages_write(&w, s->seats[viewer].messages, s->notice, !(features & CAPVER_DISPLAY_MESSAGES), false);
 	sections_write(&w, s, &r->class.view->rules->relays, r->delta->sections, features);
-	if (own & OWN_FILTER)
-		rules_write_filter(rules, &w, s, viewer);
+	if (own & OWN_FILTERS)
+		rules_write_filter(rules, &w, s, viewer, own, false);
 	if (own & OWN_SSH)
 		rules_write_ssh(rules, &w, s, viewer);
 	return jsonw_end(&w);

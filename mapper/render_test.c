@@ -164,9 +164,27 @@ static void apply_messages(struct client *c, json_t *told)
 	}
 }
 
+/* Parts by name; null takes one away. */
+static void apply_filters(struct client *c, json_t *parts)
+{
+	json_t *known = json_object_get(c->sections, "PacketFilters"), *part;
+	const char *name;
+	if (parts && !known) {
+		json_object_set_new(c->sections, "PacketFilters", json_object());
+		known = json_object_get(c->sections, "PacketFilters");
+	}
+	json_object_foreach(parts, name, part)
+	{
+		if (json_is_null(part))
+			json_object_del(known, name);
+		else
+			json_object_set(known, name, part);
+	}
+}
+
 static void apply(struct client *c, json_t *message, bool first)
 {
-	static const char *const sections[] = {"DERPMap", "DNSConfig", "Domain", "PacketFilters", "SSHPolicy", "Health", "DefaultAutoUpdate", NULL};
+	static const char *const sections[] = {"DERPMap", "DNSConfig", "Domain", "SSHPolicy", "Health", "DefaultAutoUpdate", NULL};
 	json_t *changed = json_object_get(message, "PeersChanged"), *patches = json_object_get(message, "PeersChangedPatch"), *item;
 	json_t *removed = json_object_get(message, "PeersRemoved"), *peers = json_object_get(message, "Peers");
 	size_t i;
@@ -191,6 +209,7 @@ static void apply(struct client *c, json_t *message, bool first)
 	for (i = 0; sections[i]; i++)
 		if (json_object_get(message, sections[i]))
 			json_object_set(c->sections, sections[i], json_object_get(message, sections[i]));
+	apply_filters(c, json_object_get(message, "PacketFilters"));
 	assert_false(json_object_get(message, "Health") && json_object_get(message, "DisplayMessages"));
 	apply_messages(c, json_object_get(message, "DisplayMessages"));
 	if (json_object_get(message, "Node")) {
@@ -232,10 +251,67 @@ static void check_equal(const json_t *a, const json_t *b, const char *what)
 	fail_msg("%s differ:\n%s\n%s", what, x ? x : "-", y ? y : "-");
 }
 
-/* What was followed is what would be compiled. */
-static void check_rules(struct rules *r, const struct snapshot *s, uint32_t slot)
+static struct span span_parse(const char *text)
 {
+	struct bytes last, first = bytes_split(bytes_text(text), '-', &last);
+	struct prefix prefix;
+	assert_int_equal(prefix_parse(bytes_equal_text(first, "*") ? BYTES("0.0.0.0/0") : first, &prefix), ERR_NONE);
+	struct span span = span_of(prefix);
+	if (last.at)
+		assert_int_equal(ip_parse(last, &span.last), ERR_NONE);
+	return span;
+}
+
+/* What a filter lets in, whatever its parts: by all of a rule but its sources, the ranges of these. */
+static json_t *meaning_of(json_t *parts)
+{
+	json_t *rules = json_object(), *part, *rule, *source;
+	struct arena *arena = arena_new();
+	const char *name;
+	size_t i, k;
+	json_object_foreach(parts, name, part) json_array_foreach(part, i, rule)
+	{
+		json_t *rest = json_copy(rule);
+		json_object_del(rest, "SrcIPs");
+		char *key = json_dumps(rest, JSON_SORT_KEYS);
+		json_decref(rest);
+		if (!json_object_get(rules, key))
+			json_object_set_new(rules, key, json_array());
+		json_array_extend(json_object_get(rules, key), json_object_get(rule, "SrcIPs"));
+		free(key);
+	}
+	json_object_foreach(rules, name, part)
+	{
+		struct span *list = ARENA_ARRAY(arena, struct span, json_array_size(part) + 1);
+		json_array_foreach(part, k, source) list[k] = span_parse(json_string_value(source));
+		struct spans spans = spans_of(list, json_array_size(part));
+		json_array_clear(part);
+		for (k = 0; k < spans.count; k++) {
+			char text[SPAN_TEXT_MAX];
+			json_array_append_new(part, json_stringn(text, span_format(text, spans.list[k])));
+		}
+	}
+	arena_free(&arena);
+	return rules;
+}
+
+static void check_filter(const struct client *c, struct bytes whole)
+{
+	json_t *root = json_loadb((const char *)whole.at, whole.len, 0, NULL);
+	json_t *told = meaning_of(json_object_get(c->sections, "PacketFilters")), *wanted = meaning_of(json_object_get(root, "PacketFilters"));
+	check_equal(told, wanted, "what the filter lets in");
+	json_decref(told);
+	json_decref(wanted);
+	json_decref(root);
+}
+
+/* What was followed is what would be compiled, and what the client was told in parts. */
+static void check_rules(struct rules *r, const struct snapshot *s, const struct client *c)
+{
+	uint32_t slot = c->slot;
 	struct policy *kept = r->policy, *fresh = policy_compile(r->document, &r->roll);
+	struct sourcebook book = r->book;
+	r->book = (struct sourcebook){0}; /* lists as a whole */
 	struct buffer text[2];
 	for (size_t i = 0; i < 2; i++) {
 		struct jsonw w;
@@ -243,14 +319,17 @@ static void check_rules(struct rules *r, const struct snapshot *s, uint32_t slot
 		jsonw_start(&w, &text[i]);
 		r->policy = i ? fresh : kept;
 		jsonw_object(&w, NULL);
-		rules_write_filter(r, &w, s, slot);
+		rules_write_filter(r, &w, s, slot, OWN_FILTERS, true);
 		rules_write_ssh(r, &w, s, slot);
 		rules_write_caps(r, &w, s, slot, NULL);
 		jsonw_object_end(&w);
 		assert_int_equal(jsonw_end(&w), ERR_NONE);
 	}
 	r->policy = kept;
+	r->book = book;
 	assert_true(bytes_equal(buffer_bytes(&text[0]), buffer_bytes(&text[1])));
+	if (snapshot_admits(s, snapshot_node(s, slot)))
+		check_filter(c, buffer_bytes(&text[1]));
 	const struct sight *a = visible_sight(kept, slot), *b = visible_sight(fresh, slot);
 	assert_int_equal(a != NULL, b != NULL);
 	assert_true(!a || sight_hash(a) == sight_hash(b));
@@ -269,7 +348,7 @@ static void check_peers_by_policy(struct world *w, const struct client *c)
 	if (r->state == RULES_OPEN)
 		return;
 	if (r->state == RULES_COMPILED)
-		check_rules(w->views.rules, w->h.s, c->slot);
+		check_rules(w->views.rules, w->h.s, c);
 	const struct sight *sight =
 		r->state == RULES_COMPILED && snapshot_admits(w->h.s, snapshot_node(w->h.s, c->slot)) ? visible_sight(r->policy, c->slot) : NULL;
 	for (uint32_t slot = 0; sight && slot < w->h.s->seat_count; slot++) {
@@ -412,6 +491,8 @@ static void world_init(struct world *w, uint64_t seed)
 	*w = (struct world){0};
 	happenings_init(&w->h, seed);
 	views_init(&w->views, seed % 5 ? 4096 : 16);
+	if (seed % 3)
+		w->views.rules->book.least = 1;
 	w->chunks = chunk_cache_new();
 	render_init(&w->render);
 	fullmap_init(&w->fullmap);

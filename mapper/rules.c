@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "attrs.h"
-#include "filterjson.h"
+#include "filterparts.h"
 #include "follow.h"
 #include "secret.h"
 #include "sshjson.h"
@@ -24,6 +24,7 @@ struct rules *rules_new(size_t history)
 	r->scratch = arena_new();
 	buffer_init(&r->text, TEXT_MAX);
 	bitset_init(&r->no_ip4);
+	sourcebook_init(&r->book);
 	return r;
 }
 
@@ -42,6 +43,7 @@ void rules_free(struct rules **rules)
 	bitset_clear(&r->no_ip4);
 	moves_clear(&r->flips);
 	relaymap_clear(&r->relays);
+	sourcebook_clear(&r->book);
 	bitset_clear(&r->rolled);
 	free(r->roll_nodes);
 	free(r->own);
@@ -226,7 +228,7 @@ static bool follow(struct rules *r, const struct snapshot *s)
 		call_all_users(r, s);
 	bool followed = policy_follow(r->policy, slots, count, &touched);
 	if (followed) {
-		make_due(r, s, &touched.filters, OWN_FILTER);
+		make_due(r, s, &touched.filters, OWN_FILTERS);
 		make_due(r, s, &touched.ssh, OWN_SSH);
 		make_due(r, s, &r->rolled, OWN_ALL);
 		r->followed = s->roll_moved;
@@ -248,6 +250,7 @@ static void compile(struct rules *r, const struct snapshot *s)
 		call_nodes(r, s);
 		call_all_users(r, s);
 		r->policy = policy_compile(r->document, &r->roll);
+		sourcebook_turn(&r->book, r->policy->source_count);
 	}
 	r->followed = s->roll_moved;
 	r->serial++;
@@ -294,52 +297,43 @@ static uint64_t digest(struct buffer *text)
 	return get_be64(hash);
 }
 
-/* Sources are long and few: their sums stand for them. */
-static void write_digest(struct jsonw *w, const struct filter *filter)
+static void write_caps_digest(struct rules *r, struct jsonw *w, uint32_t slot)
 {
-	for (size_t i = 0; i < filter->count; i++) {
-		jsonw_uint(w, NULL, filter->rules[i].source->sum);
-		jsonw_uint(w, NULL, filter->rules[i].source->text_count);
-		filterjson_rest(w, &filter->rules[i]);
+	struct attrs attrs = attrs_of(r->policy, r->scratch, slot, false);
+	if (bitset_has(&r->no_ip4, slot))
+		jsonw_null(w, NULL);
+	for (size_t i = 0; i < attrs.count; i++) {
+		jsonw_text(w, NULL, attrs.list[i].name);
+		jsonw_text(w, NULL, attrs.list[i].values);
 	}
 }
 
-/* One of OWN_PARTS as text to be compared; nothing when there is nothing to tell. */
-static void write_part(struct rules *r, struct jsonw *w, const struct snapshot *s, uint32_t slot, enum own_part part)
+/* One of OWN_PARTS as text to be compared; nothing when there is nothing to tell. filter: of the node. */
+static void write_part(struct rules *r, struct jsonw *w, const struct snapshot *s, uint32_t slot, const struct filter *filter, unsigned part)
 {
-	struct filter filter;
 	struct sshrules ssh;
-	struct attrs attrs;
-	switch (part) {
-	case OWN_FILTER:
-		filter = filter_of(r->policy, r->scratch, slot);
-		write_digest(w, &filter);
-		break;
+	switch (1U << part) {
 	case OWN_SSH:
 		ssh = ssh_of(r, s, slot);
 		if (ssh.count)
 			sshjson_write(w, NULL, r->policy, r->scratch, &ssh);
 		break;
+	case OWN_CAPS:
+		write_caps_digest(r, w, slot);
+		break;
 	default:
-		attrs = attrs_of(r->policy, r->scratch, slot, false);
-		if (bitset_has(&r->no_ip4, slot))
-			jsonw_null(w, NULL);
-		for (size_t i = 0; i < attrs.count; i++) {
-			jsonw_text(w, NULL, attrs.list[i].name);
-			jsonw_text(w, NULL, attrs.list[i].values);
-		}
+		filterpart_digest(w, &r->book, filter, (enum filter_part)part);
 	}
-	arena_reset(r->scratch);
 }
 
-static uint64_t part_hash(struct rules *r, const struct snapshot *s, uint32_t slot, enum own_part part, uint64_t before)
+static uint64_t part_hash(struct rules *r, const struct snapshot *s, uint32_t slot, const struct filter *filter, unsigned part, uint64_t before)
 {
 	struct jsonw w;
 	if (!is_ruled(r, s, slot))
-		return part == OWN_FILTER && is_open(r, s, slot) ? HASH_OPEN : HASH_NOTHING;
+		return 1U << part == OWN_FILTER && is_open(r, s, slot) ? HASH_OPEN : HASH_NOTHING;
 	buffer_reset(&r->text);
 	jsonw_start(&w, &r->text);
-	write_part(r, &w, s, slot, part);
+	write_part(r, &w, s, slot, filter, part);
 	/* Past all caps: whatever it was, it moved. */
 	if (jsonw_end(&w))
 		return before + 1;
@@ -349,17 +343,21 @@ static uint64_t part_hash(struct rules *r, const struct snapshot *s, uint32_t sl
 void rules_look(struct rules *r, const struct snapshot *s, uint32_t slot)
 {
 	struct own *own = own_at(r, s, slot);
+	struct filter filter = {0};
 	unsigned due = own->looked == r->serial ? own->due : OWN_ALL;
 	own->looked = r->serial;
 	own->due = 0;
+	if (due & OWN_FILTERS && is_ruled(r, s, slot))
+		filter = filter_of(r->policy, r->scratch, slot);
 	for (unsigned i = 0; due >> i; i++) {
 		if (!(due >> i & 1))
 			continue;
-		uint64_t hash = part_hash(r, s, slot, (enum own_part)(1U << i), own->hash[i]);
+		uint64_t hash = part_hash(r, s, slot, &filter, i, own->hash[i]);
 		if (hash != own->hash[i])
 			own->moved[i] = s->version;
 		own->hash[i] = hash;
 	}
+	arena_reset(r->scratch);
 }
 
 unsigned rules_moved(const struct rules *r, uint32_t slot, uint64_t version)
@@ -372,20 +370,28 @@ unsigned rules_moved(const struct rules *r, uint32_t slot, uint64_t version)
 }
 
 /* The empty list blocks all; an absent one would keep the old rules. */
-void rules_write_filter(struct rules *r, struct jsonw *w, const struct snapshot *s, uint32_t slot)
+void rules_write_filter(struct rules *r, struct jsonw *w, const struct snapshot *s, uint32_t slot, unsigned parts, bool first)
 {
+	struct filter filter = {0};
+	if (is_ruled(r, s, slot))
+		filter = filter_of(r->policy, r->scratch, slot);
 	jsonw_object(w, "PacketFilters");
-	jsonw_array(w, "base");
-	if (is_open(r, s, slot))
-		jsonw_raw(w, NULL, BYTES("{\"SrcIPs\":[\"*\"],\"DstPorts\":[{\"IP\":\"*\",\"Ports\":{\"First\":0,\"Last\":65535}}]}"));
-	if (is_ruled(r, s, slot)) {
-		struct filter filter = filter_of(r->policy, r->scratch, slot);
-		for (size_t i = 0; i < filter.count; i++)
-			filterjson_rule(w, &filter.rules[i]);
-		arena_reset(r->scratch);
+	for (unsigned part = 0; part < PART_COUNT; part++) {
+		bool any = part == PART_BASE || filterpart_any(&r->book, &filter, (enum filter_part)part);
+		if (!(parts >> part & 1) || (first && !any))
+			continue;
+		if (!any) {
+			jsonw_null(w, filterpart_name((enum filter_part)part));
+			continue;
+		}
+		jsonw_array(w, filterpart_name((enum filter_part)part));
+		if (part == PART_BASE && is_open(r, s, slot))
+			jsonw_raw(w, NULL, BYTES("{\"SrcIPs\":[\"*\"],\"DstPorts\":[{\"IP\":\"*\",\"Ports\":{\"First\":0,\"Last\":65535}}]}"));
+		filterpart_write(w, &r->book, &filter, (enum filter_part)part);
+		jsonw_array_end(w);
 	}
-	jsonw_array_end(w);
 	jsonw_object_end(w);
+	arena_reset(r->scratch);
 }
 
 void rules_write_ssh(struct rules *r, struct jsonw *w, const struct snapshot *s, uint32_t slot)

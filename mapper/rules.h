@@ -5,6 +5,7 @@
 #ifndef RULES_H
 #define RULES_H
 
+#include "filterparts.h"
 #include "jsonw.h"
 #include "moves.h"
 #include "policy.h"
@@ -18,9 +19,17 @@ enum rules_state {
 };
 
 /* What a node alone is told. */
-enum own_part { OWN_FILTER = 1 << 0, OWN_SSH = 1 << 1, OWN_CAPS = 1 << 2, OWN_ALL = (1 << 3) - 1 };
+enum own_part {
+	OWN_FILTER = 1 << PART_BASE,
+	OWN_GRANTS = 1 << PART_CAPS,
+	OWN_LATE = 1 << PART_LATE,
+	OWN_FILTERS = (1 << PART_COUNT) - 1,
+	OWN_SSH = 1 << PART_COUNT,
+	OWN_CAPS = 2 << PART_COUNT,
+	OWN_ALL = (4 << PART_COUNT) - 1
+};
 
-enum { OWN_PARTS = 3 };
+enum { OWN_PARTS = PART_COUNT + 2 };
 
 struct own {
 	uint64_t looked;                            /* serial of the rules when it was looked at last; 0: never */
@@ -50,6 +59,7 @@ struct rules {
 	struct bitset no_ip4; /* slots of nodes without IPv4 (attribute disable-ipv4) */
 	struct moves flips;   /* when a slot entered or left it */
 	struct relaymap relays;
+	struct sourcebook book;
 	size_t history;
 };
 
@@ -69,8 +79,8 @@ enum rules_step rules_follow(struct rules *r, const struct snapshot *s);
 void rules_look(struct rules *r, const struct snapshot *s, uint32_t slot);
 unsigned rules_moved(const struct rules *r, uint32_t slot, uint64_t version);
 
-/* Members of a map message, or of a node. The slot holds a node. */
-void rules_write_filter(struct rules *r, struct jsonw *w, const struct snapshot *s, uint32_t slot);
+/* Members of a map message, or of a node. The slot holds a node. parts: of OWN_FILTERS those that are told; first: on a new stream, where nothing is taken back. */
+void rules_write_filter(struct rules *r, struct jsonw *w, const struct snapshot *s, uint32_t slot, unsigned parts, bool first);
 void rules_write_ssh(struct rules *r, struct jsonw *w, const struct snapshot *s, uint32_t slot);
 /* Into an open object: capabilities of the policy but those named in `has`, a list that ends in NULL. */
 void rules_write_caps(struct rules *r, struct jsonw *w, const struct snapshot *s, uint32_t slot, const char *const *has);
