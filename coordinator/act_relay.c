@@ -6,6 +6,8 @@
 
 enum { REGION_NAME_MAX = 255, HOST_MAX = 253, PORT_MAX = 65535, SCORE_MAX = 1000000 };
 
+static const uint64_t rate_max = UINT64_C(9007199254740991); /* what JSON numbers hold */
+
 static enum err check_place(double latitude, double longitude, struct diag *why)
 {
 	if (latitude < -90 || latitude > 90 || longitude < -180 || longitude > 180)
@@ -81,7 +83,7 @@ static enum err check_change(const struct region_change *c, struct diag *why)
 		return e;
 	if (!isnan(c->score) && !(c->score >= 0.001 && c->score <= SCORE_MAX))
 		return diag_set(why, ERR_MALFORMED, "score goes from 0.001 to %d", SCORE_MAX);
-	if ((c->set_rate && c->client_rate > INT64_MAX) || (c->set_burst && c->client_burst > INT64_MAX))
+	if ((c->set_rate && c->client_rate > rate_max) || (c->set_burst && c->client_burst > rate_max))
 		return diag_set(why, ERR_MALFORMED, "a limit is too large");
 	return ERR_NONE;
 }
