@@ -184,13 +184,16 @@ static void wait_hold(struct check_wait *w, int64_t left_ms)
 	}
 }
 
+/* Stands for a check that there is not: it has ended. */
+static const struct sshchecks_found none;
+
 static void wait_decide(struct check_wait *w, const struct sshjudge_found *found)
 {
-	const struct sshchecks_found *followed = found->followed;
+	const struct sshchecks_found *followed = found->followed ? found->followed : &none;
 
 	w->login = (struct sshcheck_login){w->question.source, w->question.destination, found->source->user, w->question.local_user};
 	w->period_ms = found->period_ms;
-	switch (sshcheck_decide(&w->login, found->period_ms, found->signin_age_ms, followed ? &followed->check : NULL, followed ? followed->left_ms : 0)) {
+	switch (sshcheck_decide(&w->login, found->period_ms, found->signin_age_ms, &followed->check, followed->left_ms)) {
 	case SSHCHECK_ACCEPT:
 		wait_accept(w, &found->accept, "somebody signed in");
 		break;
@@ -234,17 +237,17 @@ static void wait_judge(struct check_wait *w)
 /* While the answer is to wait, nobody judges anew: a look is small. */
 static void on_looked(void *context, enum err e, const struct sshchecks_found *found, int64_t signin_age_ms)
 {
+	const struct sshchecks_found *followed = found ? found : &none;
 	struct check_wait *w = context;
 
 	if (!wait_back(w))
 		return;
-	if (e) {
+	if (e)
 		held_retry(&w->held);
-	} else if (sshcheck_decide(&w->login, w->period_ms, signin_age_ms, found ? &found->check : NULL, found ? found->left_ms : 0) != SSHCHECK_HOLD) {
+	else if (sshcheck_decide(&w->login, w->period_ms, signin_age_ms, &followed->check, followed->left_ms) != SSHCHECK_HOLD)
 		wait_judge(w);
-	} else {
-		wait_hold(w, found->left_ms);
-	}
+	else
+		wait_hold(w, followed->left_ms);
 }
 
 static void wait_look(struct check_wait *w)

@@ -36,7 +36,8 @@ struct sshcheck_login {
 enum sshcheck_step { SSHCHECK_ACCEPT, SSHCHECK_REFUSE, SSHCHECK_BEGIN, SSHCHECK_HOLD };
 
 /* What a check rule answers. period_ms: for so long a sign-in is remembered; not above 0: never. signin_age_ms: how long ago one was; below 0: none.
- * check: the one followed up, or NULL; what is not of this login counts as none. left_ms: until it ends, or until its answer counts no more. */
+ * check: the one followed up, or NULL; what is not of this login counts as none. left_ms: until it ends, or until its answer counts no more: above 0, or there is
+ * none. */
 enum sshcheck_step sshcheck_decide(const struct sshcheck_login *login, int64_t period_ms, int64_t signin_age_ms, const struct sshcheck *check, int64_t left_ms);
 
 #endif
