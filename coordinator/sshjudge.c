@@ -19,10 +19,8 @@ struct judge {
 	const struct sshquestion *question;
 	sshjudge_fn on_judged;
 	void *context;
-	unsigned whole, nodes, policy, users, groups, signin, check; /* statements */
+	unsigned whole, nodes, policy, users, signin, check; /* statements */
 	struct census census;
-	struct bytes *outer;
-	size_t outer_count;
 	struct document *document;
 	const struct ssh_rule *rule; /* that decides; NULL: none */
 	struct sshjudge_found found;
@@ -120,7 +118,7 @@ static uint32_t slot_of(const struct judge *j, uint64_t node)
 	return UINT32_MAX;
 }
 
-/* Source and destination alone: no rule about them asks for a third node. */
+/* Source and destination alone: no rule about them asks for a third node. An outer group that neither user is in counts as one without users. */
 static void find_rule(void *context)
 {
 	struct judge *j = context;
@@ -130,8 +128,6 @@ static void find_rule(void *context)
 	struct sshrules rules;
 
 	trial_call_roll(&trial, j->arena, &j->census);
-	trial.around.groups = j->outer;
-	trial.around.group_count = j->outer_count;
 	if (document_read_stored(j->arena, j->census.policy->text, &trial.around, &j->document, &trial.lapses, NULL))
 		return;
 	trial.policy = policy_compile(j->document, &trial.roll);
@@ -204,7 +200,6 @@ static void on_read(void *context, enum err e, struct tx *tx, const struct diag 
 	if (!policies_read(tx, j->policy, j->arena, &j->census.policy))
 		j->census.policy = NULL;
 	j->census.user_count = users_read(tx, j->users, j->arena, &j->census.users);
-	j->outer_count = users_read_groups(tx, j->groups, j->arena, &j->outer);
 	j->found.signin_age_ms = sshchecks_read_signin(tx, j->signin);
 	if (j->question->follows && sshchecks_read(tx, j->check, j->arena, &followed))
 		j->found.followed = followed;
@@ -239,7 +234,6 @@ void sshjudge(struct coordinator *c, uint64_t tailnet, const struct sshquestion 
 	j->nodes = nodes_some(tx, nodes, COUNT_OF(nodes));
 	j->policy = policies_newest(tx);
 	j->users = users_of_nodes(tx, nodes, COUNT_OF(nodes));
-	j->groups = users_groups(tx);
 	j->signin = sshchecks_signin(tx, question->source);
 	if (question->follows)
 		j->check = sshchecks_get(tx, question->id.hash);

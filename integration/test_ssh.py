@@ -6,6 +6,7 @@ import threading
 
 import pytest
 from actors.audits import audited
+from actors.cli import over_socket
 from actors.client import NEWEST, OLDEST, Refused
 from actors.logins import approve, auth_id, page, reject
 from actors.policies import allow, of, put, tagged
@@ -356,6 +357,33 @@ def test_follow_ups(tailnet):
     assert ask(*where, auth_id=number)["accept"], "an answer that was lost is asked for again"
     tailnet.expire(source.number)
     assert "no such source" in rejected(ask(*where, auth_id=number))
+
+
+def test_outer_groups(tailnet):
+    """Who is in a group only because a sign-in provider says so; rules may name groups that nobody here is in."""
+    source, destination = raw_pair(tailnet)
+    strange = tailnet.raw("strange", authkey=of(tailnet, "freya"))
+    users = {u["name"]: u["id"] for u in tailnet.api("GET", "/api/fleetscale/v1/users")["users"]}
+    for name, group in (("odin", "group:outer"), ("freya", "group:others")):
+        tailnet.api("PATCH", f"/api/fleetscale/v1/users/{users[name]}", {"groups": [group]})
+    policy(tailnet, rule("check", ["group:others"], ["tag:server"], users=["ubuntu"]), rule("check", ["group:outer"], ["tag:server"]))
+    begun(ask(destination, source.number, destination.number))
+    assert "does not permit" in rejected(ask(destination, source.number, destination.number, login="ubuntu"))
+    begun(ask(destination, strange.number, destination.number, login="ubuntu"))
+    assert "does not permit" in rejected(ask(destination, strange.number, destination.number))
+
+
+def test_by_the_command(tailnet, tmp_path):
+    source, destination = raw_pair(tailnet)
+    cli = over_socket(tailnet.cluster, tmp_path, tailnet.name)
+    for verb, tells in (("reject", rejected), ("approve", lambda answer: answer["accept"])):
+        url, number = begun(ask(destination, source.number, destination.number))
+        (listed,) = cli.say("auth", "checks")
+        assert (listed["source"], listed["destination"], listed["localUser"]) == ("source", "destination", "root")
+        cli.say("auth", verb, "--auth-id", number)
+        assert tells(ask(destination, source.number, destination.number, auth_id=number))
+        assert cli.say("auth", "checks") == []
+        assert cli.run("auth", verb, "--auth-id", number, expect=None).returncode != 0, "answered already"
 
 
 def test_many_wait(tailnet):

@@ -46,20 +46,6 @@ unsigned users_of_nodes(struct tx *tx, const uint64_t *nodes, size_t count)
 			  "WHERE u.id IN (SELECT n.user_id FROM fleetscale.nodes n WHERE n.id = ANY ($1)) ORDER BY u.id");
 }
 
-unsigned users_groups(struct tx *tx)
-{
-	return tx_add(tx, "SELECT DISTINCT g.name FROM fleetscale.user_groups g WHERE g.tailnet_id = fleetscale.current_tailnet()");
-}
-
-size_t users_read_groups(struct tx *tx, unsigned statement, struct arena *arena, struct bytes **out)
-{
-	size_t count = tx_rows(tx, statement);
-	*out = ARENA_ARRAY(arena, struct bytes, count);
-	for (size_t i = 0; i < count; i++)
-		(*out)[i] = rows_text(tx, statement, i, 0, arena);
-	return count;
-}
-
 unsigned users_rename(struct tx *tx, uint64_t id, struct bytes name)
 {
 	tx_arg_u64(tx, id);

@@ -15,8 +15,6 @@ unsigned users_get(struct tx *tx, uint64_t id);                              /* 
 unsigned users_find(struct tx *tx, struct bytes name);                       /* one row or none */
 unsigned users_rename(struct tx *tx, uint64_t id, struct bytes name);        /* its row is the answer. ERR_NOT_FOUND, ERR_EXISTS */
 unsigned users_of_nodes(struct tx *tx, const uint64_t *nodes, size_t count); /* whose those nodes are, by id */
-unsigned users_groups(struct tx *tx);                                        /* outer groups that any user is in, for users_read_groups */
-size_t users_read_groups(struct tx *tx, unsigned statement, struct arena *arena, struct bytes **out);
 /* Auth keys of the user go too. ERR_NOT_FOUND; ERR_CONFLICT while the user has nodes. */
 unsigned users_delete(struct tx *tx, uint64_t id);
 /* Nothing differs: no journal line. A new owner makes an administrator of the one before. ERR_NOT_FOUND. */
