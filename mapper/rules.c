@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "afford.h"
 #include "attrs.h"
 #include "filterparts.h"
 #include "follow.h"
@@ -245,10 +246,13 @@ static void compile(struct rules *r, const struct snapshot *s)
 	policy_free(&r->policy);
 	if (!r->serial || s->policy_moved > r->read)
 		read_document(r, s);
-	if (r->state == RULES_COMPILED) {
+	if (r->document) {
 		r->replaced = 0;
 		call_nodes(r, s);
 		call_all_users(r, s);
+		r->state = afford_check(r->document, &r->roll, AFFORD_GROWN, NULL, &r->why) ? RULES_CLOSED : RULES_COMPILED;
+	}
+	if (r->state == RULES_COMPILED) {
 		r->policy = policy_compile(r->document, &r->roll);
 		sourcebook_turn(&r->book, r->policy->source_count);
 	}

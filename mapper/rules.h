@@ -15,7 +15,7 @@
 enum rules_state {
 	RULES_OPEN,     /* no policy: everything passes between all approved nodes */
 	RULES_COMPILED, /* `policy` */
-	RULES_CLOSED    /* there is one that is no policy at all: nothing passes, nobody sees anybody */
+	RULES_CLOSED    /* there is one that is no policy at all, or too large for this tailnet: nothing passes, nobody sees anybody */
 };
 
 /* What a node alone is told. */

@@ -24,6 +24,10 @@ void policy_text_refuse(struct exchange *x, enum err e, const char *detail, cons
 		problem_reply(x, 429, detail, why->text, NULL);
 		return;
 	}
+	if (e == ERR_TOO_BIG && why && *why->text) {
+		problem_reply(x, 413, detail, why->text, place_text(x, why->line, why->column));
+		return;
+	}
 	if (e != ERR_MALFORMED || !why || !*why->text) {
 		problem_reply_err(x, e, detail, why);
 		return;

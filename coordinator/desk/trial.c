@@ -1,5 +1,6 @@
 #include "trial.h"
 
+#include "afford.h"
 #include "nodefacts.h"
 #include "table.h"
 
@@ -70,11 +71,13 @@ void trial_call_roll(struct trial *trial, struct arena *arena, const struct cens
 	trial->roll.domain_count = trial->around.domain_count = census->tailnet.domain_count;
 }
 
-static enum err compile(struct trial *trial, enum err read)
+static enum err compile(struct trial *trial, unsigned times, enum err read, struct diag *why)
 {
-	if (!read)
+	enum err e = read ? read : afford_check(trial->document, &trial->roll, times, NULL, why);
+
+	if (!e)
 		trial->policy = policy_compile(trial->document, &trial->roll);
-	return read;
+	return e;
 }
 
 enum err trial_compile(struct trial *trial, struct arena *arena, const struct census *census, struct bytes text, struct diag *why)
@@ -86,7 +89,7 @@ enum err trial_compile(struct trial *trial, struct arena *arena, const struct ce
 	/* What the service answers with 500. */
 	if (e == ERR_BUG || e == ERR_NOT_FOUND)
 		e = ERR_MALFORMED;
-	return compile(trial, e);
+	return compile(trial, 1, e, why);
 }
 
 enum err trial_compile_stored(struct trial *trial, struct arena *arena, const struct census *census, struct diag *why)
@@ -94,7 +97,7 @@ enum err trial_compile_stored(struct trial *trial, struct arena *arena, const st
 	struct bytes text = census->policy ? census->policy->text : BYTES("{}");
 
 	trial_call_roll(trial, arena, census);
-	return compile(trial, document_read_stored(arena, text, &trial->around, &trial->document, &trial->lapses, why));
+	return compile(trial, AFFORD_GROWN, document_read_stored(arena, text, &trial->around, &trial->document, &trial->lapses, why), why);
 }
 
 enum err trial_run(struct trial *trial, struct arena *arena, const struct census *census, struct bytes text, struct diag *why)
