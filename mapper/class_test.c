@@ -168,6 +168,29 @@ static void an_unreadable_policy_closes_everything(void **state)
 	madeup_free(&m);
 }
 
+static void a_policy_too_large_for_the_tailnet_closes_everything(void **state)
+{
+	enum { RULES = 100000 };
+	static const char rule[] = ",{\"src\":[\"autogroup:member\"],\"dst\":[\"autogroup:self\"],\"ip\":[\"1\",\"udp:2\"]}";
+	struct madeup m;
+	struct buffer text;
+	(void)state;
+	madeup_new(&m, 12, 64);
+	buffer_init(&text, 16 << 20);
+	assert_int_equal(buffer_add(&text, BYTES("{\"grants\": [")), ERR_NONE);
+	for (size_t i = 0; i < RULES; i++)
+		assert_int_equal(buffer_add(&text, bytes_text(i ? rule : rule + 1)), ERR_NONE);
+	assert_int_equal(buffer_add(&text, bytes_of("]}", 3)), ERR_NONE);
+	madeup_policy(&m, (const char *)text.at);
+	assert_int_equal(m.views.rules->state, RULES_CLOSED);
+	assert_non_null(strstr(m.views.rules->why.text, "12 nodes"));
+	assert_ptr_equal(view_of_row(&m, 0), m.views.nobody);
+	madeup_policy(&m, "{}");
+	assert_int_equal(m.views.rules->state, RULES_COMPILED);
+	buffer_clear(&text);
+	madeup_free(&m);
+}
+
 static void what_is_not_understood_counts_for_nothing(void **state)
 {
 	struct madeup m;
@@ -270,6 +293,7 @@ int main(void)
 		cmocka_unit_test(a_view_goes_on_with_its_nodes),
 		cmocka_unit_test(other_routes_are_another_view),
 		cmocka_unit_test(an_unreadable_policy_closes_everything),
+		cmocka_unit_test(a_policy_too_large_for_the_tailnet_closes_everything),
 		cmocka_unit_test(what_is_not_understood_counts_for_nothing),
 		cmocka_unit_test(a_view_ends_with_its_last_stream),
 		cmocka_unit_test(rows_alone_are_no_reason_to_compile),
