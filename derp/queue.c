@@ -2,6 +2,12 @@
 
 #include <stdlib.h>
 
+enum { SPARE_MOST = 1024 };
+
+/* Lent packets are alike, short-lived and stay in their thread. */
+static __thread struct packet *spare;
+static __thread unsigned spare_count;
+
 struct packet *packet_new(const struct node_key *from, const struct node_key *to, uint32_t len)
 {
 	struct packet *p = x_alloc(sizeof(*p) + DERPFRAME_RECV_HEADER_LEN + len);
@@ -12,7 +18,11 @@ struct packet *packet_new(const struct node_key *from, const struct node_key *to
 
 struct packet *packet_lend(const struct node_key *from, const struct node_key *to, uint8_t *frame, uint32_t len)
 {
-	struct packet *p = x_alloc(sizeof(*p));
+	struct packet *p = spare;
+	if (p)
+		spare = p->next, spare_count--;
+	else
+		p = x_alloc(sizeof(*p));
 	*p = (struct packet){.to = *to, .len = len, .lent = true, .frame = frame};
 	derpframe_encode_recv(frame, from, len);
 	return p;
@@ -28,14 +38,31 @@ void packet_keep(struct packet **packet)
 	p->lent = false;
 	p->frame = p->own;
 	memcpy(p->own, lent->frame, packet_frame_len(lent));
-	free(lent);
+	packet_free(&lent);
 	*packet = p;
 }
 
 void packet_free(struct packet **packet)
 {
-	free(*packet);
+	struct packet *p = *packet;
 	*packet = NULL;
+	if (!p || !p->lent || spare_count == SPARE_MOST) {
+		free(p);
+		return;
+	}
+	p->next = spare;
+	spare = p;
+	spare_count++;
+}
+
+void packet_spare_clear(void)
+{
+	while (spare) {
+		struct packet *p = spare;
+		spare = p->next;
+		free(p);
+	}
+	spare_count = 0;
 }
 
 void packet_source(const struct packet *p, struct node_key *source)

@@ -13,6 +13,7 @@ struct packet {
 	struct packet *next;
 	struct node_key to;
 	uint64_t sender; /* connection number on the loop it came in by */
+	uint32_t via;    /* link to a sibling, of a packet that goes there */
 	uint16_t from_loop;
 	uint8_t kind; /* enum letter_kind, while it crosses loops (crossing.h) */
 	bool disco, lent;
@@ -28,6 +29,8 @@ struct packet *packet_lend(const struct node_key *from, const struct node_key *t
 /* A lent packet gets memory of its own, and another address. */
 void packet_keep(struct packet **packet);
 void packet_free(struct packet **packet); /* accepts NULL, leaves NULL */
+/* The thread ends: what it keeps for its next packets is freed. */
+void packet_spare_clear(void);
 static inline uint8_t *packet_payload(struct packet *p)
 {
 	return p->frame + DERPFRAME_RECV_HEADER_LEN;

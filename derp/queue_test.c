@@ -95,6 +95,7 @@ static void lent_packets_are_kept(void **state)
 		packet_free(&p);
 	}
 	assert_null(queue_pop(&q));
+	packet_spare_clear();
 }
 
 int main(void)

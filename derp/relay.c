@@ -344,4 +344,5 @@ void shard_close(struct shard *s)
 	heard_free(&s->heard);
 	directory_free(&s->directory);
 	table_free(&s->clients);
+	packet_spare_clear();
 }

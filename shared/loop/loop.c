@@ -11,10 +11,11 @@
 
 #include "loop_h2o.h"
 #include "pace.h"
+#include "tlsio.h"
 #include "wheel.h"
 
 /* Rounds of deferred work in one turn: a deferral may defer further work, but not for ever. */
-enum { DEFER_ROUNDS = 64, SETTLE_ROUNDS = 4, LINGER_TURNS = 16 };
+enum { DEFER_ROUNDS = 64, SETTLE_ROUNDS = 4, LINGER_TURNS = 16, COOLING_MS = 1000 };
 
 #if defined(__SANITIZE_ADDRESS__)
 #define WITH_LEAK_CHECK 1
@@ -57,6 +58,8 @@ struct loop {
 	struct watch *wake;
 	unsigned tasks;
 	struct landing landing;
+	struct warmth warmth;
+	struct timer cooling;
 	struct pace pace;
 	bool moved; /* packets came in this turn */
 	uint64_t window_us, window_cpu_us;
@@ -70,6 +73,21 @@ h2o_loop_t *loop_h2o(struct loop *loop)
 struct landing *loop_landing(struct loop *loop)
 {
 	return &loop->landing;
+}
+
+static void on_cooling(void *context)
+{
+	struct loop *loop = context;
+	tlsio_cool(&loop->warmth);
+	if (loop->warmth.count)
+		timer_set(&loop->cooling, COOLING_MS);
+}
+
+struct warmth *loop_warmth(struct loop *loop)
+{
+	if (!timer_is_set(&loop->cooling))
+		timer_set(&loop->cooling, COOLING_MS);
+	return &loop->warmth;
 }
 
 static void on_wake(void *context, unsigned ready)
@@ -98,6 +116,8 @@ struct loop *loop_new(void)
 	loop->pace.window = 1;
 	wheel_init(&loop->wheel, loop->now.ms);
 	list_init(&loop->deferred);
+	list_init(&loop->warmth.list);
+	timer_init(&loop->cooling, loop, on_cooling, loop);
 	loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (loop->wake_fd < 0)
 		abort();

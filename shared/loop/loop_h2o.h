@@ -9,9 +9,13 @@
 #include "landing.h"
 #include "pipe.h"
 
+struct warmth;
+
 h2o_loop_t *loop_h2o(struct loop *loop);
 /* Where this turn's input lands. */
 struct landing *loop_landing(struct loop *loop);
+/* TLS connections that are in use (tlsio.h); the loop cools them. */
+struct warmth *loop_warmth(struct loop *loop);
 /* The socket, plain or TLS, with what lies in its input, becomes a pipe. Without events nothing is read until pipe_set_events. */
 struct pipe *pipe_adopt(struct loop *loop, h2o_socket_t *sock, size_t in_cap, const struct pipe_events *events, void *context);
 /* Keep-alive, no delay, and how long sent bytes may stay unacknowledged. Accepted sockets inherit it from their listener. */

@@ -175,6 +175,7 @@ static enum err take_bytes(struct pipe *p, uint8_t *at, size_t room, size_t *len
 	if (p->plain)
 		return ERR_NONE;
 	bool waited = p->sealed.len;
+	tlsio_warm(&p->tls, loop_warmth(p->loop));
 	enum err e = tlsio_open(&p->tls, bytes_of(scratch(), (size_t)got), at, len, &p->sealed);
 	if (p->sealed.len && !waited)
 		loop_defer(p->loop, &p->flushing);
@@ -393,6 +394,7 @@ static bool give_sealed(struct pipe *p, struct buffer *sealed)
 static bool give_pieces_tls(struct pipe *p, const struct iovec *pieces, size_t count)
 {
 	static __thread uint8_t room[TLSIO_SEALED_MOST];
+	tlsio_warm(&p->tls, loop_warmth(p->loop));
 	struct buffer sealed = {.at = room, .base = room, .room = sizeof(room), .cap = sizeof(room)};
 	if (tlsio_seal(&p->tls, pieces, count, &sealed) != ERR_NONE) {
 		errno = EIO;
@@ -600,6 +602,8 @@ static void close_socket(struct pipe *p)
 	if (!sock)
 		return;
 	sock->data = NULL;
+	if (!p->plain)
+		tlsio_leave(&p->tls);
 	if (h2o_socket_is_reading(sock))
 		h2o_socket_read_stop(sock);
 	h2o_socket_close(sock);
@@ -665,6 +669,8 @@ struct pipe_parcel *pipe_export(struct pipe **at)
 	buffer_move(&parcel->in, &p->in);
 	if (h2o_socket_is_reading(p->sock))
 		h2o_socket_read_stop(p->sock);
+	if (!p->plain)
+		tlsio_leave(&p->tls);
 	if (h2o_socket_export(p->sock, &parcel->socket))
 		abort();
 	p->sock = NULL;

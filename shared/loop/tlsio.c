@@ -63,6 +63,7 @@ void tlsio_take(struct tlsio *t, h2o_socket_t *sock)
 	const struct h2o_tls_head *head = (const void *)sock->ssl;
 	pthread_once(&once, make_method);
 	*t = (struct tlsio){.ssl = head->ssl};
+	list_init(&t->warm);
 	/* The one that h2o reads and writes by is bound to this very socket: proof that the head is what we take it for. */
 	assert(BIO_get_data(SSL_get_rbio(t->ssl)) == sock);
 	BIO *bio = BIO_new(method);
@@ -87,7 +88,7 @@ enum err tlsio_open(struct tlsio *t, struct bytes in, uint8_t *to, size_t *len, 
 	int why = SSL_get_error(t->ssl, got);
 	t->into = NULL;
 	t->in = BYTES_NONE;
-	(void)SSL_free_buffers(t->ssl);
+	t->used = true;
 	return why == SSL_ERROR_WANT_READ ? ERR_NONE : why == SSL_ERROR_ZERO_RETURN ? ERR_CLOSED : ERR_IO;
 }
 
@@ -134,8 +135,43 @@ enum err tlsio_seal(struct tlsio *t, const struct iovec *pieces, size_t count, s
 	if (filled && good)
 		good = seal_one(t, together, filled);
 	t->into = NULL;
-	(void)SSL_free_buffers(t->ssl);
+	t->used = true;
 	return good ? ERR_NONE : ERR_IO;
+}
+
+/* Half a record that has come stays. */
+static void cool(struct tlsio *t)
+{
+	(void)SSL_free_buffers(t->ssl);
+	list_remove(&t->warm);
+	t->warmth->count--;
+}
+
+void tlsio_leave(struct tlsio *t)
+{
+	if (list_linked(&t->warm))
+		cool(t);
+	t->ssl = NULL;
+}
+
+void tlsio_warm(struct tlsio *t, struct warmth *warmth)
+{
+	if (list_linked(&t->warm))
+		return;
+	if (warmth->count == WARM_MOST)
+		cool(LIST_FIRST(&warmth->list, struct tlsio, warm));
+	t->warmth = warmth;
+	list_append(&warmth->list, &t->warm);
+	warmth->count++;
+}
+
+void tlsio_cool(struct warmth *warmth)
+{
+	LIST_EACH(&warmth->list, t, struct tlsio, warm) {
+		if (!t->used)
+			cool(t);
+		t->used = false;
+	}
 }
 
 void tlsio_farewell(struct tlsio *t, struct buffer *sealed)
