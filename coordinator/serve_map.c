@@ -2,6 +2,7 @@
 
 #include "act_node.h"
 #include "capver.h"
+#include "charter.h"
 #include "log.h"
 #include "poll.h"
 #include "report.h"
@@ -14,6 +15,9 @@ struct map_task {
 	struct map_request request;
 	const struct node *node;
 	struct report_moves moves;
+	uint64_t epoch;
+	struct join wish; /* tags that the client asks for anew */
+	struct known known;
 };
 
 static void on_node(void *context, enum err e, const struct nodes_place *place, uint64_t epoch);
@@ -103,6 +107,78 @@ static bool task_owns_node(struct map_task *t, const struct node *node)
 	return false;
 }
 
+static void task_report(struct map_task *t)
+{
+	report_compare(t->node, &t->request, t->epoch, clock_wall(), t->x->arena, &t->moves);
+	if (t->moves.write)
+		reports_add(t->c->reports, t->node->tailnet, &t->moves.report, on_written, t);
+	else
+		on_written(t, ERR_NONE);
+}
+
+/* --- tags ----------------------------------------------------------------------------------------------------------------------------------------------- */
+
+/* Before the report: what it asks for is new only until it was written. */
+static void on_wish(void *context, enum err e, const struct node *node, const struct diag *why)
+{
+	struct map_task *t = context;
+
+	(void)node, (void)why;
+	if (e && e != ERR_NOT_FOUND)
+		task_fail(t, e);
+	else
+		task_report(t);
+}
+
+static void task_decide_wish(struct map_task *t)
+{
+	struct verdict v = admission_decide_report(t->node, &t->wish, &t->known, clock_wall());
+	struct subject subject = NODE(t->node->tailnet, t->node->id);
+
+	if (v.kind == VERDICT_RETAG) {
+		log_info(subject, "node took other tags", F_UINT("id", t->x->id));
+		act_node_tag(t->c, NULL, t->node->tailnet, t->node->id, v.tags, v.tag_count, on_wish, t);
+	} else if (v.kind == VERDICT_EXPIRE_SOONER) {
+		log_info(subject, "node asks for tags: its user has to sign in", F_UINT("id", t->x->id));
+		act_node_set_expiry(t->c, NULL, t->node->tailnet, t->node->id, v.expiry, on_wish, t);
+	} else {
+		task_report(t);
+	}
+}
+
+static void on_charter(void *context, enum err e, const struct charter *charter)
+{
+	struct map_task *t = context;
+	struct tag_rights rights;
+
+	if (e) {
+		task_fail(t, e);
+		return;
+	}
+	rights = charter_rights(charter);
+	t->known.rights = &rights;
+	task_decide_wish(t);
+}
+
+/* The policy is asked only for a tagged node that asks for other tags. */
+static void task_wish(struct map_task *t)
+{
+	const struct hostinfo *hostinfo = &t->request.hostinfo;
+	struct bytes *told;
+
+	t->wish = (struct join){.request_tags = hostinfo->request_tags, .request_tag_count = hostinfo->request_tag_count};
+	if (!hostinfo->request_tag_count) {
+		task_report(t);
+		return;
+	}
+	t->known.told_tag_count = hostinfo_request_tags(t->node->hostinfo, t->x->arena, &told);
+	t->known.told_tags = told;
+	if (node_is_tagged(t->node) && admission_decide_report(t->node, &t->wish, &t->known, clock_wall()).kind != VERDICT_KNOWN)
+		charter_ask(t->c, t->node->tailnet, 0, on_charter, t);
+	else
+		task_decide_wish(t);
+}
+
 static void on_node(void *context, enum err e, const struct nodes_place *place, uint64_t epoch)
 {
 	struct map_task *t = context;
@@ -123,9 +199,6 @@ static void on_node(void *context, enum err e, const struct nodes_place *place, 
 		on_reported(t, ERR_NONE);
 		return;
 	}
-	report_compare(t->node, &t->request, epoch, clock_wall(), t->x->arena, &t->moves);
-	if (t->moves.write)
-		reports_add(t->c->reports, t->node->tailnet, &t->moves.report, on_written, t);
-	else
-		on_written(t, ERR_NONE);
+	t->epoch = epoch;
+	task_wish(t);
 }

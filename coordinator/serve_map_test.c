@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "act_node.h"
+#include "charter.h"
 #include "log.h"
 #include "played.h"
 #include "poll.h"
@@ -22,8 +23,8 @@ static struct exchange x;
 static struct machine_key machine = {{1}};
 static struct node node;
 static bool found;
-static unsigned polls, written, relabels;
-static enum err find_error, write_error, relabel_error;
+static unsigned polls, written, relabels, tagged, expired, charters_asked;
+static enum err find_error, write_error, relabel_error, tag_error, charter_error;
 static unsigned reply_at, leave_at; /* the client leaves in front of this reply */
 
 /* --- played neighbours ------------------------------------------------------------------------------------------------------------------------ */
@@ -62,6 +63,51 @@ void act_node_relabel(struct coordinator *coordinator, uint64_t tailnet, uint64_
 	on_done(context, relabel_error, relabel_error ? NULL : &node, &(struct diag){0});
 }
 
+void act_node_tag(struct coordinator *coordinator, const struct actor *actor, uint64_t tailnet, uint64_t id, const struct bytes *tags, size_t count,
+		  act_node_fn on_done, void *context)
+{
+	(void)coordinator, (void)tailnet, (void)id;
+	assert_null(actor);
+	assert_true(count == 1 && bytes_equal_text(tags[0], "tag:db") && !written);
+	reply_comes();
+	tagged += !tag_error;
+	on_done(context, tag_error, tag_error ? NULL : &node, &(struct diag){0});
+}
+
+void act_node_set_expiry(struct coordinator *coordinator, const struct actor *actor, uint64_t tailnet, uint64_t id, struct wall expiry, act_node_fn on_done,
+			 void *context)
+{
+	(void)coordinator, (void)tailnet, (void)id;
+	assert_null(actor);
+	assert_true(wall_passed(expiry, clock_wall()) && !written);
+	reply_comes();
+	expired += !tag_error;
+	on_done(context, tag_error, tag_error ? NULL : &node, &(struct diag){0});
+}
+
+/* tag:web owns tag:db. */
+static bool may(const void *context, uint64_t user, const struct node *carried, struct bytes tag)
+{
+	(void)context;
+	assert_int_equal(user, 0);
+	return carried && bytes_equal_text(carried->tags[0], "tag:web") && bytes_equal_text(tag, "tag:db");
+}
+
+void charter_ask(struct coordinator *coordinator, uint64_t tailnet, uint64_t user, charter_fn on_read, void *context)
+{
+	static const struct charter charter;
+
+	(void)coordinator, (void)tailnet, (void)user;
+	reply_comes();
+	charters_asked++;
+	on_read(context, charter_error, charter_error ? NULL : &charter);
+}
+
+struct tag_rights charter_rights(const struct charter *charter)
+{
+	return (struct tag_rights){may, charter};
+}
+
 void poll_open(struct exchange *exchange, const struct node *of, const struct map_request *request)
 {
 	(void)request;
@@ -81,7 +127,7 @@ static void ask(const char *fields)
 	arena_free(&x.arena);
 	x = (struct exchange){.carrier = &PLAYED, .arena = arena_new(), .program = &c, .machine = &machine, .door = DOOR_NOISE};
 	x.body = arena_copy(x.arena, bytes_of(body, (size_t)len));
-	status = answers = polls = written = relabels = reply_at = 0;
+	status = answers = polls = written = relabels = tagged = expired = charters_asked = reply_at = 0;
 	retry_after[0] = 0;
 	serve_map(&x);
 	assert_true(x.answered);
@@ -97,8 +143,15 @@ static int set_up(void **state)
 {
 	(void)state;
 	c = (struct coordinator){0};
-	node = (struct node){.id = 3, .tailnet = 1, .machine_key = machine, .label = BYTES("laptop"), .hostinfo = BYTES("{}"), .capver = 142};
-	find_error = write_error = relabel_error = ERR_NONE;
+	node = (struct node){.id = 3,
+			     .tailnet = 1,
+			     .user = 5,
+			     .machine_key = machine,
+			     .label = BYTES("laptop"),
+			     .hostinfo = BYTES("{}"),
+			     .capver = 142,
+			     .expiry = WALL_ZERO};
+	find_error = write_error = relabel_error = tag_error = charter_error = ERR_NONE;
 	leave_at = 0;
 	found = true;
 	return 0;
@@ -128,6 +181,45 @@ static void test_each_kind_does_its_part(void **state)
 	ask(READ);
 	assert_int_equal(polls, 1);
 	assert_int_equal(written, 0);
+}
+
+#define WISH(tag) ",\"OmitPeers\":true,\"Hostinfo\":{\"Hostname\":\"laptop\",\"RequestTags\":[\"" tag "\"]}"
+
+/* A wish for tags is granted or ends the key, before the report that tells it stands. */
+static void test_wishes_for_tags(void **state)
+{
+	static struct bytes web = BYTES("tag:web");
+
+	(void)state;
+	ask(WISH("tag:web"));
+	assert_true(status == 200 && expired == 1 && !charters_asked && written == 1);
+	node.hostinfo = BYTES("{\"RequestTags\":[\"tag:web\"]}");
+	ask(WISH("tag:web"));
+	assert_true(status == 200 && !expired && !charters_asked);
+	node.tags = &web;
+	node.tag_count = 1;
+	ask(WISH("tag:web"));
+	assert_true(status == 200 && !expired && !tagged && !charters_asked);
+	ask(WISH("tag:db"));
+	assert_true(status == 200 && tagged == 1 && charters_asked == 1 && written == 1);
+	ask(WISH("tag:king"));
+	assert_true(status == 200 && expired == 1 && charters_asked == 1 && written == 1);
+	charter_error = ERR_TIMEOUT;
+	ask(WISH("tag:db"));
+	assert_true(status == 503 && !tagged && !written);
+	charter_error = ERR_NONE;
+	tag_error = ERR_TIMEOUT;
+	ask(WISH("tag:db"));
+	assert_true(status == 503 && !written);
+	/* Gone meanwhile: its report is passed over, as ever. */
+	tag_error = ERR_NOT_FOUND;
+	ask(WISH("tag:db"));
+	assert_int_equal(status, 200);
+	/* Who left may have said so long ago. */
+	tag_error = ERR_NONE;
+	leave_at = 1;
+	ask(WISH("tag:db"));
+	assert_true(!tagged && !charters_asked);
 }
 
 static void test_strangers_learn_nothing(void **state)
@@ -217,8 +309,13 @@ static void test_bad_requests(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_each_kind_does_its_part),     TEST(test_strangers_learn_nothing),          TEST(test_trouble_of_ours_is_503),
-		TEST(test_no_stream_begins_in_a_drain), TEST(test_who_leaves_is_answered_to_nobody), TEST(test_bad_requests),
+		TEST(test_each_kind_does_its_part),
+		TEST(test_strangers_learn_nothing),
+		TEST(test_trouble_of_ours_is_503),
+		TEST(test_no_stream_begins_in_a_drain),
+		TEST(test_who_leaves_is_answered_to_nobody),
+		TEST(test_bad_requests),
+		TEST(test_wishes_for_tags),
 	};
 
 	log_setup("serve_map_test", LOG_ERROR, LOG_TEXT);

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from actors.client import OLDEST
+from actors.client import NEWEST, OLDEST
 from actors.logins import Follower, auth_id, begin, page, register, url_of
 from actors.policies import of, put, tagged
 
@@ -236,3 +236,18 @@ def test_an_old_client_asks(net):
     register(net, url_of(node, other=first), "ann")
     node.running()
     assert node.me["Tags"] == ["tag:web"] and not node.me.get("KeyExpiry")
+
+
+@pytest.mark.parametrize("release", [NEWEST, OLDEST])
+def test_a_running_client_asks(net, release):
+    """An edit of its preferences while it runs: what its own tags own it has at once; for others its user signs in."""
+    machine = net.machine(release)
+    node = net.join("server", machine=machine, authkey=tagged(net, "tag:infra"))
+    number = node.id
+    node.set(tags=["tag:leaf"])
+    node.wait(lambda v: (v["self"] or {}).get("Tags") == ["tag:leaf"], 20, "the tag that its own owns")
+    node.set(tags=["tag:web"])
+    node.state("NeedsLogin")
+    node.call("login", authkey=of(net, "ann"))
+    node.wait(lambda v: v["state"] == "Running" and v["self"].get("Tags") == ["tag:web"], 30, "running with its user's tag")
+    assert node.id == number and len(net.nodes()) == 1

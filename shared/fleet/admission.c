@@ -348,6 +348,13 @@ struct verdict admission_decide(const struct join *join, const struct known *kno
 	return about(VERDICT_ASK_LOGIN, node ? node : known->by_old_key, WALL_ZERO);
 }
 
+struct verdict admission_decide_report(const struct node *node, const struct join *join, const struct known *known, struct wall now)
+{
+	if (node_is_expired(node, now) || !asks_anew(join, known, node))
+		return about(VERDICT_KNOWN, node, node->expiry);
+	return owns_what_it_asks(join, known, node) ? retag(node, join) : about(VERDICT_EXPIRE_SOONER, node, now);
+}
+
 /* Do the login's own keys name this node? */
 static bool names(const struct login *login, const struct node *node)
 {

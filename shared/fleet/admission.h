@@ -84,6 +84,10 @@ bool admission_asks_rights(const struct join *join, const struct known *known);
 /* `lifetime_ms`: key expiry of the tailnet for untagged nodes, 0 = never. */
 struct verdict admission_decide(const struct join *join, const struct known *known, int64_t lifetime_ms, struct wall now);
 
+/* A running node's client asks for tags in a report (request_tags, told_tags, rights alone are looked at). VERDICT_KNOWN: not anew, or it does not run;
+ * VERDICT_RETAG: its own tags own them; VERDICT_EXPIRE_SOONER, at once: its user has to sign in for them. */
+struct verdict admission_decide_report(const struct node *node, const struct join *join, const struct known *known, struct wall now);
+
 /* Somebody of the tailnet answers for a login. */
 struct login_answer {
 	const struct tailnet *tailnet;

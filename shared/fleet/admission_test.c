@@ -400,6 +400,37 @@ static void decides(void **state)
 		one_trial(&trials[i]);
 }
 
+static void decides_reports(void **state)
+{
+	static const struct {
+		const char *name;
+		const struct node *node;
+		struct bytes *tags, *told;
+		bool no_policy;
+		enum verdict_kind kind;
+	} reports[] = {
+		{"asks for nothing", &good, NULL, NULL, false, VERDICT_KNOWN},
+		{"no longer asks", &tagged, NULL, web, false, VERDICT_KNOWN},
+		{"asks for what it has", &tagged, web, db, false, VERDICT_KNOWN},
+		{"asks for what it asked for", &tagged, king, king, false, VERDICT_KNOWN},
+		{"asks for what its tags own", &tagged, db, web, false, VERDICT_RETAG},
+		{"asks for what its tags own, without a policy", &tagged, db, web, true, VERDICT_EXPIRE_SOONER},
+		{"asks for others", &tagged, king, web, false, VERDICT_EXPIRE_SOONER},
+		{"a person's asks", &good, web, NULL, false, VERDICT_EXPIRE_SOONER},
+		{"an expired one asks", &expired, web, NULL, false, VERDICT_KNOWN},
+		{"asks for what is no tag", &tagged, strange, NULL, false, VERDICT_EXPIRE_SOONER},
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(reports); i++) {
+		struct join join = {.request_tags = reports[i].tags, .request_tag_count = reports[i].tags ? 1 : 0};
+		struct known known = {.rights = reports[i].no_policy ? NULL : &policy, .told_tags = reports[i].told, .told_tag_count = reports[i].told ? 1 : 0};
+		struct verdict v = admission_decide_report(reports[i].node, &join, &known, now);
+		if (v.kind != reports[i].kind || (v.kind == VERDICT_RETAG && (v.tags != join.request_tags || v.tag_count != 1)) ||
+		    (v.kind == VERDICT_EXPIRE_SOONER && v.expiry.ns != now.ns))
+			fail_msg("%s: kind %d", reports[i].name, v.kind);
+	}
+}
+
 /* However many tags are asked for, the sentence is whole. */
 static void cuts_long_lists(void **state)
 {
@@ -568,6 +599,7 @@ static void answers_for_logins(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(decides), cmocka_unit_test(answers_for_logins), cmocka_unit_test(cuts_long_lists)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(decides), cmocka_unit_test(decides_reports), cmocka_unit_test(answers_for_logins),
+					   cmocka_unit_test(cuts_long_lists)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
