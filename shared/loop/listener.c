@@ -7,8 +7,9 @@
 #include "loop_h2o.h"
 
 enum {
-	BACKLOG = 4096,        /* the kernel clips it to net.core.somaxconn */
-	ACCEPTS_PER_TURN = 64, /* so that a storm of connections does not starve those that are there */
+	BACKLOG = 4096,         /* the kernel clips it to net.core.somaxconn */
+	ACCEPTS_PER_TURN = 64,  /* so that a storm of connections does not starve those that are there */
+	ACCEPTS_IN_TRAFFIC = 4, /* while packets pass: a TLS handshake takes as long as a hundred of them */
 	EMPTY_MAX = 65536,
 	REST_MS = 100, /* pause when descriptors have run out */
 	KEEP_IDLE_S = 60,
@@ -52,7 +53,8 @@ static void on_waiting(void *context, unsigned ready)
 {
 	struct listener *l = context;
 	(void)ready;
-	for (unsigned i = 0; i < ACCEPTS_PER_TURN; i++) {
+	unsigned most = loop_moves(l->loop) ? ACCEPTS_IN_TRAFFIC : ACCEPTS_PER_TURN;
+	for (unsigned i = 0; i < most; i++) {
 		int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
 			l->on_accept(l->context, fd);

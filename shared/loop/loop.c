@@ -61,7 +61,7 @@ struct loop {
 	struct warmth warmth;
 	struct timer cooling;
 	struct pace pace;
-	bool moved; /* packets came in this turn */
+	bool moved, moved_before; /* packets came in this turn; in the last */
 	uint64_t window_us, window_cpu_us;
 };
 
@@ -209,6 +209,11 @@ void loop_count_packets(struct loop *loop, unsigned *mark, unsigned packets)
 	loop->moved = true;
 }
 
+bool loop_moves(const struct loop *loop)
+{
+	return loop->moved || loop->moved_before;
+}
+
 static uint64_t thread_us(void)
 {
 	struct timespec t;
@@ -219,7 +224,6 @@ static uint64_t thread_us(void)
 /* Between two turns that move packets. */
 static void nap(struct loop *loop)
 {
-	loop->moved = false;
 	uint64_t now_us = clock_mono_us();
 	if (now_us - loop->window_us >= PACE_WINDOW_US) {
 		uint64_t cpu_us = thread_us();
@@ -235,7 +239,9 @@ static void nap(struct loop *loop)
 
 void loop_turn(struct loop *loop, int64_t wait_ms)
 {
-	if (loop->moved && wait_ms)
+	loop->moved_before = loop->moved;
+	loop->moved = false;
+	if (loop->moved_before && wait_ms)
 		nap(loop);
 	/* Deferred work that is left over may still look at what has landed. */
 	if (list_empty(&loop->deferred))
