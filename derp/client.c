@@ -43,7 +43,7 @@ struct client {
 	struct queue disco, other;
 	struct buffer control; /* small frames of our own, before all packets */
 	bool pong_waits;
-	bool preferred;
+	bool preferred, not_ideal;
 	struct limit not_here;
 	struct timer keep_alive, stall;
 	int64_t keep_alive_ms;
@@ -480,11 +480,14 @@ static void enter(struct client *c)
 	move(c, CLIENT_LIVE);
 	c->begun = loop_now(s->loop);
 	limit_init(&c->not_here, NOT_HERE_BURST, c->begun);
-	struct member *stale = directory_add(s->directory, &c->key, &c->member) > DUPLICATES_MAX ? directory_stalest(&c->member) : NULL;
+	unsigned members = directory_add(s->directory, &c->key, &c->member);
+	relay_count(RELAY_DUP_TOTAL, members > 1);
+	struct member *stale = members > DUPLICATES_MAX ? directory_stalest(&c->member) : NULL;
 	if (stale)
 		client_end(OWNER_OF(stale, struct client, member), ERR_EXHAUSTED);
 	count_keys(s);
 	relay_count(RELAY_CONNECTIONS, 1);
+	relay_count(RELAY_NOT_IDEAL, c->not_ideal);
 	c->given += info.len;
 	if (pipe_write(c->pipe, &info))
 		abort();
@@ -534,9 +537,10 @@ static struct client *client_new(struct shard *s, struct pipe *pipe, struct endp
 	return c;
 }
 
-void client_admit(struct shard *s, struct pipe *pipe, struct endpoint peer, const struct derpframe_client_info *info)
+void client_admit(struct shard *s, struct pipe *pipe, struct endpoint peer, bool not_ideal, const struct derpframe_client_info *info)
 {
 	struct client *c = client_new(s, pipe, peer, &info->key);
+	c->not_ideal = not_ideal;
 	pipe_set_events(pipe, &events, c);
 	pipe_set_dead_after(pipe, UNACKED_MS, IDLE_PROBE_MS);
 	if (s->closing || table_count(s->clients) > (size_t)s->relay->options->limit_connections) {
@@ -564,6 +568,7 @@ static void leave(struct client *c)
 	heard_forget(s->heard, &c->hearer);
 	count_keys(s);
 	relay_count(RELAY_CONNECTIONS, -1);
+	relay_count(RELAY_NOT_IDEAL, -(int64_t)c->not_ideal);
 	if (c->preferred)
 		relay_count(RELAY_HOME_CONNECTIONS, -1);
 	if (left && !s->closing) {

@@ -17,8 +17,8 @@ enum client_state {
 	CLIENT_STATE_COUNT
 };
 
-/* Takes the pipe, paused, on the key's own shard. Refused clients are closed without a word, as stock relays do. */
-void client_admit(struct shard *shard, struct pipe *pipe, struct endpoint peer, const struct derpframe_client_info *info);
+/* Takes the pipe, paused, on the key's own shard. not_ideal: it would rather be at another node. Refused clients are closed without a word, as stock relays do. */
+void client_admit(struct shard *shard, struct pipe *pipe, struct endpoint peer, bool not_ideal, const struct derpframe_client_info *info);
 /* What came from another shard; takes it. */
 void client_take_letter(struct shard *shard, struct packet *letter);
 /* Idempotent. */

@@ -6,7 +6,8 @@
 #include "metrics_relay.h"
 #include "relay.h"
 #include "text.h"
-#include "upgrade.h"
+#include "websocket.h"
+#include "wsbridge.h"
 
 enum {
 	HANDSHAKE_MS = 10000,
@@ -24,6 +25,9 @@ struct guest {
 	struct defer ending;
 	size_t held; /* bytes it has sent that wait for more */
 	bool ended;
+	bool not_ideal; /* at another node than it would like */
+	bool silent;    /* fast start: it was told nothing yet */
+	bool framed;    /* a WebSocket */
 };
 
 /* A proven client on its way to its shard. */
@@ -31,6 +35,7 @@ struct passage {
 	struct shard *to;
 	struct pipe_parcel *parcel;
 	struct endpoint peer;
+	bool not_ideal;
 	struct derpframe_client_info info;
 };
 
@@ -72,7 +77,7 @@ static void on_arrived(void *context)
 	if (p->to->closing)
 		pipe_close(&pipe);
 	else
-		client_admit(p->to, pipe, p->peer, &p->info);
+		client_admit(p->to, pipe, p->peer, p->not_ideal, &p->info);
 	free(p);
 }
 
@@ -84,10 +89,10 @@ static void hand_over(struct guest *g, const struct derpframe_client_info *info)
 	if (home == s->index) {
 		struct pipe *pipe = g->pipe;
 		g->pipe = NULL;
-		client_admit(s, pipe, g->peer, info);
+		client_admit(s, pipe, g->peer, g->not_ideal, info);
 	} else {
 		struct passage *p = x_alloc(sizeof(*p));
-		*p = (struct passage){.to = s->relay->shard[home], .parcel = pipe_export(&g->pipe), .peer = g->peer, .info = *info};
+		*p = (struct passage){.to = s->relay->shard[home], .parcel = pipe_export(&g->pipe), .peer = g->peer, .not_ideal = g->not_ideal, .info = *info};
 		loop_post(p->to->loop, on_arrived, p);
 	}
 	retire(g);
@@ -149,6 +154,17 @@ static void on_deadline(void *context)
 	fail(context, ERR_TIMEOUT);
 }
 
+/* What the head of an answer carries with it otherwise. */
+static void say_key(struct guest *g)
+{
+	struct buffer first;
+	uint8_t frame[DERPFRAME_SERVER_KEY_LEN];
+	buffer_init(&first, sizeof frame);
+	derpframe_encode_server_key(frame, &g->shard->relay->public_key);
+	if (buffer_add(&first, bytes_of(frame, sizeof frame)) || pipe_write(g->pipe, &first))
+		abort();
+}
+
 static void on_pipe(void *context, struct pipe *pipe)
 {
 	struct guest *g = context;
@@ -157,9 +173,20 @@ static void on_pipe(void *context, struct pipe *pipe)
 		retire(g);
 		return;
 	}
-	g->pipe = pipe;
 	relay_count(RELAY_ACCEPTS, 1);
+	if (g->framed) {
+		relay_count(RELAY_WEBSOCKETS, 1);
+		pipe = wsbridge_open(g->shard->loop, pipe, IN_CAP);
+	}
+	if (!pipe) {
+		fail(g, ERR_EXHAUSTED);
+		return;
+	}
+	g->pipe = pipe;
+	if (g->silent)
+		say_key(g);
 	pipe_set_events(pipe, &events, g);
+	pipe_kick(pipe);
 }
 
 static struct guest *guest_new(struct shard *s, struct endpoint peer)
@@ -174,34 +201,52 @@ static struct guest *guest_new(struct shard *s, struct endpoint peer)
 }
 
 /* Very old clients ask for WebSocket, yet speak DERP; those that mean it name the sub-protocol. */
-static bool wants_derp(struct exchange *x)
+static bool wants_derp(struct exchange *x, bool *framed)
 {
 	struct bytes wanted = upgrade_wanted(x);
-	if (bytes_equal_text(wanted, "derp"))
-		return true;
-	return bytes_equal_text(wanted, "websocket") && !exchange_header(x, "sec-websocket-protocol").len;
+	*framed = bytes_equal_text(wanted, "websocket") && exchange_header(x, "sec-websocket-protocol").len;
+	return bytes_equal_text(wanted, "derp") || bytes_equal_text(wanted, "websocket");
+}
+
+static void take_over(struct exchange *x, struct guest *g)
+{
+	char key[2 * KEY_LEN + 1];
+	uint8_t first[DERPFRAME_SERVER_KEY_LEN];
+	if (g->silent) {
+		upgrade_take_silently(x, IN_CAP, on_pipe, g);
+		return;
+	}
+	derpframe_encode_server_key(first, &g->shard->relay->public_key);
+	if (g->framed) {
+		websocket_take(x, "derp", bytes_of(first, sizeof first), false, IN_CAP, on_pipe, g);
+		return;
+	}
+	hex_encode(key, bytes_of(g->shard->relay->public_key.raw, KEY_LEN));
+	exchange_add_header(x, "Derp-Version", BYTES("2"));
+	exchange_add_header(x, "Derp-Public-Key", bytes_text(key));
+	upgrade_take(x, "DERP", bytes_of(first, sizeof first), IN_CAP, on_pipe, g);
 }
 
 void handshake_begin(struct exchange *x)
 {
 	struct shard *s = x->program;
-	if (!wants_derp(x)) {
+	bool framed;
+	if (!wants_derp(x, &framed)) {
 		exchange_reply_text(x, 426, "DERP requires connection upgrade\n");
 		return;
 	}
+	if (framed && !websocket_asked(x, "derp"))
+		return;
 	if (s->closing || !shard_complete(s) || s->guest_count >= (size_t)s->relay->options->limit_handshakes) {
 		exchange_reply_text(x, 503, "no room\n");
 		return;
 	}
-	char key[2 * KEY_LEN + 1];
-	uint8_t first[DERPFRAME_SERVER_KEY_LEN];
-	hex_encode(key, bytes_of(s->relay->public_key.raw, KEY_LEN));
-	derpframe_encode_server_key(first, &s->relay->public_key);
-	exchange_add_header(x, "Derp-Version", BYTES("2"));
-	exchange_add_header(x, "Derp-Public-Key", bytes_text(key));
 	struct guest *g = guest_new(s, x->peer);
+	g->framed = framed;
+	g->not_ideal = !framed && exchange_header(x, "ideal-node").len;
+	g->silent = !framed && bytes_equal_text(exchange_header(x, "derp-fast-start"), "1");
 	timer_set(&g->deadline, HANDSHAKE_MS);
-	upgrade_take(x, "DERP", bytes_of(first, sizeof first), IN_CAP, on_pipe, g);
+	take_over(x, g);
 }
 
 void handshake_end_all(struct shard *s)

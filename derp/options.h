@@ -15,8 +15,11 @@ struct relay_options {
 	char *coordinators;
 	char *relay_token, *relay_name, *relay_hostname, *relay_ipv4, *relay_ipv6, *relay_cert_name;
 	bool relay_unsafe_self_signed;
+	char *bootstrap_names, *bootstrap_hidden_names;
 	bool verify_fail_open;
 	int64_t verify_cache_ms, verify_refused_ms, verify_grace_ms;
+	char *limit_rate_file;
+	int64_t limit_stun;
 	int64_t limit_connections, limit_handshakes, limit_queued, limit_write_ms;
 };
 

@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include "announce.h"
+#include "bootstrap.h"
 #include "handshake.h"
 #include "log.h"
+#include "metacert.h"
 #include "routes_relay.h"
 #include "selfsigned.h"
 #include "stundoor.h"
@@ -124,6 +126,8 @@ enum err relay_open(struct relay *r, const struct relay_options *options, struct
 		e = coordinators_parse(bytes_text(options->coordinators), &r->coordinators, why);
 	if (!e)
 		e = trusted_parse(bytes_text(options->proxies_trusted), &r->proxies, why);
+	if (!e && !(r->bootstrap = bootstrap_new(options->bootstrap_names, options->bootstrap_hidden_names, why)))
+		e = ERR_MALFORMED;
 	if (!e)
 		e = reserve(options->listen_relay, "listen.relay", &r->reserved, &r->at, why);
 	if (!e)
@@ -135,6 +139,9 @@ enum err relay_open(struct relay *r, const struct relay_options *options, struct
 	if (e)
 		return e;
 	key_mint(&r->key, &r->public_key);
+	buffer_init(&r->metacert, METACERT_MAX);
+	if (metacert_make(&r->public_key, &r->metacert))
+		return diag_set(why, ERR_CRYPTO, "cannot make the certificate that tells the relay's key");
 	r->seed = random_number() | 1;
 	uint8_t instance[8];
 	random_fill(instance, sizeof instance);
@@ -165,6 +172,8 @@ void relay_close(struct relay *r)
 	close_fd(&r->certificate_fd);
 	close_fd(&r->key_fd);
 	coordinators_clear(&r->coordinators);
+	bootstrap_free(&r->bootstrap);
+	buffer_clear(&r->metacert);
 	key_wipe(&r->key, sizeof r->key);
 }
 
@@ -256,6 +265,7 @@ static enum err open_doors(struct shard *s, struct diag *why)
 	struct relay *r = s->relay;
 	const struct server_limits limits = {.connections = (size_t)r->options->limit_connections, .request_ms = REQUEST_MS, .proxies = r->proxies};
 	s->server = server_new(s->loop, relay_routes, &limits, s);
+	server_show_certificate(s->server, buffer_bytes(&r->metacert));
 	enum err e = server_listen(s->server, DOOR_RELAY, r->at, relay_certificate(r), relay_certificate_key(r), why);
 	if (!e && r->options->listen_proxy_protocol)
 		server_expect_proxyline(s->server, r->at);
@@ -315,8 +325,10 @@ enum err shard_open(struct relay *r, struct worker *w, unsigned count, struct di
 		r->count = count;
 	r->shard[s->index] = s;
 	enum err e = open_doors(s, why);
-	if (!e && !s->index)
+	if (!e && !s->index) {
+		bootstrap_start(r->bootstrap, s->loop);
 		e = begin_announcing(s, why);
+	}
 	atomic_fetch_add_explicit(&r->opened, 1, memory_order_release);
 	return e;
 }
@@ -326,6 +338,8 @@ void shard_drain(struct shard *s)
 	atomic_store(&s->relay->draining, true);
 	stundoor_close(&s->stun);
 	announce_free(&s->announce);
+	if (!s->index)
+		bootstrap_stop(s->relay->bootstrap);
 	server_stop_listening(s->server);
 	s->closing = true;
 	handshake_end_all(s);

@@ -20,6 +20,7 @@
 enum { RELAY_SHARDS_MAX = 256 };
 
 struct announce;
+struct bootstrap;
 struct relay;
 struct stundoor;
 
@@ -50,6 +51,8 @@ struct relay {
 	const struct relay_options *options;
 	struct coordinators coordinators;
 	struct trusted proxies;
+	struct bootstrap *bootstrap;
+	struct buffer metacert; /* DER, behind every chain: tells clients our key, so that they need not wait for it */
 	struct private_key key; /* of this process: clients learn it anew with each connection */
 	struct public_key public_key;
 	uint64_t seed; /* of the home of keys, so that nobody can aim at one shard */

@@ -1,5 +1,7 @@
 #include "routes_relay.h"
 
+#include "bootstrap.h"
+#include "debugpages.h"
 #include "handshake.h"
 #include "relay.h"
 
@@ -40,6 +42,15 @@ static void serve_probe(struct exchange *x)
 	exchange_reply(x, 200, NULL, BYTES_NONE);
 }
 
+/* What clients ask whose DNS is broken. */
+static void serve_bootstrap(struct exchange *x)
+{
+	struct shard *s = x->program;
+	add_page_headers(x);
+	exchange_add_header(x, "Connection", BYTES("close"));
+	bootstrap_reply(s->relay->bootstrap, x);
+}
+
 static bool is_challenge(struct bytes text)
 {
 	if (!text.len || text.len > 64)
@@ -68,6 +79,10 @@ static void serve_generate_204(struct exchange *x)
 static void serve_redirect(struct exchange *x)
 {
 	struct shard *s = x->program;
+	if (x->method != METHOD_GET && x->method != METHOD_HEAD) {
+		exchange_reply_text(x, 400, "Use HTTPS\n");
+		return;
+	}
 	const char *host = s->relay->options->relay_hostname;
 	bool is_v6 = strchr(host, ':') != NULL;
 	const char *to = arena_format(x->arena, "https://%s%s%s%.*s", is_v6 ? "[" : "", host, is_v6 ? "]" : "", BYTES_ARG(x->path));
@@ -89,7 +104,12 @@ const struct route relay_routes[] = {
 	ANY_METHOD("/derp/latency-check", DOOR_RELAY, serve_probe),
 	ANY_METHOD("/generate_204", DOOR_RELAY | DOOR_CLIENTS, serve_generate_204),
 	ANY_METHOD("/robots.txt", DOOR_RELAY, serve_robots),
-	{METHOD_GET, "/{*}", DOOR_CLIENTS, NULL, serve_redirect, 4096},
+	{METHOD_GET, "/debug/vars", DOOR_RELAY, debugpages_guard, debugpages_vars, 4096},
+	{METHOD_GET, "/debug/varz", DOOR_RELAY, debugpages_guard, debugpages_varz, 4096},
+	{METHOD_GET, "/debug/check", DOOR_RELAY, debugpages_guard, debugpages_check, 4096},
+	{METHOD_GET, "/debug/{*}", DOOR_RELAY, debugpages_guard, debugpages_index, 4096},
+	{METHOD_GET, "/bootstrap-dns", DOOR_RELAY, NULL, serve_bootstrap, 4096},
+	ANY_METHOD("/{*}", DOOR_CLIENTS, serve_redirect),
 	ANY_METHOD("/{*}", DOOR_RELAY, serve_home),
 	{0},
 };

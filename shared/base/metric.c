@@ -147,6 +147,12 @@ static int64_t sum_of(unsigned slot)
 	return sum;
 }
 
+int64_t metric_sum(const struct metric *m, unsigned value)
+{
+	assert(m->type != METRIC_HISTOGRAM && value < value_count(m));
+	return m->slot ? sum_of(m->slot + value) : 0;
+}
+
 /* Help texts and label values: backslash, newline and, in values, the quote. */
 static enum err add_escaped(struct buffer *out, const char *text, bool quote)
 {

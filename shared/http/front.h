@@ -58,6 +58,7 @@ enum { FRONT_RETIRED_MAX = 96 };
 
 struct front_tls {
 	char *certificate, *key; /* files */
+	struct bytes last;       /* DER, behind each chain; borrowed */
 	struct front_stamp {
 		int64_t mtime_ns[2];
 		uint64_t inode[2], size[2];
@@ -71,7 +72,7 @@ struct front_tls {
 	unsigned retired_count;
 };
 
-MUST_USE enum err front_tls_open(struct front_tls *tls, const char *certificate, const char *key, struct diag *why);
+MUST_USE enum err front_tls_open(struct front_tls *tls, const char *certificate, const char *key, struct bytes last, struct diag *why);
 /* Looks at the files; a good new pair replaces the old, a bad one is logged once. */
 void front_tls_refresh(struct front_tls *tls);
 void front_tls_close(struct front_tls *tls);

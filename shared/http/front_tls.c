@@ -29,6 +29,18 @@ static enum err refuse(struct diag *why, const char *what, const char *file)
 	return diag_set(why, ERR_MALFORMED, "%s %s: %s", what, file, text);
 }
 
+/* The library shall send the chain as it is, neither completed nor sorted. */
+static bool add_last(SSL_CTX *c, struct bytes der)
+{
+	const unsigned char *at = der.at;
+	X509 *x = d2i_X509(NULL, &at, (long)der.len);
+	SSL_CTX_set_mode(c, SSL_MODE_NO_AUTO_CHAIN);
+	if (x && SSL_CTX_add0_chain_cert(c, x) == 1)
+		return true;
+	X509_free(x);
+	return false;
+}
+
 static enum err load(const struct front_tls *tls, SSL_CTX **loaded, struct diag *why)
 {
 	SSL_CTX *c = SSL_CTX_new(TLS_server_method());
@@ -47,6 +59,8 @@ static enum err load(const struct front_tls *tls, SSL_CTX **loaded, struct diag 
 		e = refuse(why, "cannot use the certificate", tls->certificate);
 	else if (SSL_CTX_use_PrivateKey_file(c, tls->key, SSL_FILETYPE_PEM) != 1 || SSL_CTX_check_private_key(c) != 1)
 		e = refuse(why, "cannot use the key", tls->key);
+	if (e == ERR_NONE && tls->last.len && !add_last(c, tls->last))
+		e = refuse(why, "cannot add to the chain of", tls->certificate);
 	if (e != ERR_NONE) {
 		SSL_CTX_free(c);
 		return e;
@@ -70,9 +84,9 @@ static struct front_stamp look(const struct front_tls *tls)
 	return stamp;
 }
 
-enum err front_tls_open(struct front_tls *tls, const char *certificate, const char *key, struct diag *why)
+enum err front_tls_open(struct front_tls *tls, const char *certificate, const char *key, struct bytes last, struct diag *why)
 {
-	*tls = (struct front_tls){.certificate = x_strdup(certificate), .key = x_strdup(key)};
+	*tls = (struct front_tls){.certificate = x_strdup(certificate), .key = x_strdup(key), .last = last};
 	tls->seen = look(tls);
 	enum err e = load(tls, &tls->context, why);
 	if (e != ERR_NONE)
@@ -83,7 +97,7 @@ enum err front_tls_open(struct front_tls *tls, const char *certificate, const ch
 enum err tlsfiles_check(const char *certificate, const char *key, struct diag *why)
 {
 	struct front_tls tls;
-	enum err e = front_tls_open(&tls, certificate, key, why);
+	enum err e = front_tls_open(&tls, certificate, key, BYTES_NONE, why);
 
 	if (!e)
 		front_tls_close(&tls);

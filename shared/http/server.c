@@ -45,6 +45,7 @@ struct server {
 	void *program;
 	h2o_globalconf_t config;
 	h2o_context_t context;
+	struct bytes shown_last; /* DER */
 	struct list doors, open; /* open: exchanges that are not answered, and streams */
 	int64_t complained_ms;
 };
@@ -215,7 +216,7 @@ enum err server_listen(struct server *s, enum door door, struct endpoint at, con
 {
 	struct server_door *d = door_new(s, door);
 	if (certificate && *certificate) {
-		enum err e = front_tls_open(&d->tls, certificate, key ? key : "", why);
+		enum err e = front_tls_open(&d->tls, certificate, key ? key : "", s->shown_last, why);
 		if (e != ERR_NONE) {
 			door_free(d);
 			return e;
@@ -234,6 +235,11 @@ enum err server_listen(struct server *s, enum door door, struct endpoint at, con
 	d->at = listener_endpoint(d->listener);
 	list_append(&s->doors, &d->link);
 	return ERR_NONE;
+}
+
+void server_show_certificate(struct server *s, struct bytes der)
+{
+	s->shown_last = der;
 }
 
 void server_expect_proxyline(struct server *s, struct endpoint at)

@@ -2,6 +2,8 @@
 
 #include <assert.h>
 #include <ctype.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "front.h"
 
@@ -39,7 +41,8 @@ static void on_tell_lost(void *context)
 	on_head_sent(f, NULL, 0);
 }
 
-void upgrade_take(struct exchange *x, const char *protocol, struct bytes first, size_t in_cap, void (*on_pipe)(void *context, struct pipe *pipe), void *context)
+/* Answered from now on; NULL when the client is gone, which is told at the end of the turn. */
+static h2o_req_t *begin(struct exchange *x, size_t in_cap, void (*on_pipe)(void *context, struct pipe *pipe), void *context)
 {
 	struct front_exchange *f = front_of(x);
 	assert(f && !x->answered);
@@ -51,11 +54,42 @@ void upgrade_take(struct exchange *x, const char *protocol, struct bytes first, 
 	if (!req) {
 		defer_init(&f->telling, on_tell_lost, f);
 		loop_defer(x->loop, &f->telling);
-		return;
+		return NULL;
 	}
 	req->res.status = 101;
 	req->res.reason = front_reason(101);
+	return req;
+}
+
+void upgrade_take(struct exchange *x, const char *protocol, struct bytes first, size_t in_cap, void (*on_pipe)(void *context, struct pipe *pipe), void *context)
+{
+	h2o_req_t *req = begin(x, in_cap, on_pipe, context);
+	if (!req)
+		return;
 	front_add_header(req, "Upgrade", bytes_text(protocol));
 	h2o_iovec_t more = h2o_strdup(&req->pool, first.len ? (const char *)first.at : "", first.len);
-	h2o_http1_upgrade(req, &more, first.len != 0, on_head_sent, f);
+	h2o_http1_upgrade(req, &more, first.len != 0, on_head_sent, front_of(x));
+}
+
+/* h2o gives a connection away only by writing a head, at once. For that moment the descriptor is /dev/null and the connection has no TLS, whose records would count. */
+void upgrade_take_silently(struct exchange *x, size_t in_cap, void (*on_pipe)(void *context, struct pipe *pipe), void *context)
+{
+	h2o_req_t *req = begin(x, in_cap, on_pipe, context);
+	if (!req)
+		return;
+	h2o_socket_t *sock = req->conn->callbacks->get_socket(req->conn);
+	int fd = h2o_socket_get_fd(sock), kept = fcntl(fd, F_DUPFD_CLOEXEC, 0), nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	bool muted = kept >= 0 && nowhere >= 0 && dup3(nowhere, fd, O_CLOEXEC) >= 0;
+	struct st_h2o_socket_ssl_t *ssl = sock->ssl;
+	if (muted)
+		sock->ssl = NULL;
+	/* Without descriptors for this the client hears a head that it does not expect, and comes again. */
+	h2o_http1_upgrade(req, NULL, 0, on_head_sent, front_of(x));
+	sock->ssl = ssl;
+	if (muted)
+		(void)dup3(kept, fd, O_CLOEXEC);
+	if (kept >= 0)
+		close(kept);
+	if (nowhere >= 0)
+		close(nowhere);
 }

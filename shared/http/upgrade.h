@@ -13,5 +13,7 @@ struct bytes upgrade_wanted(struct exchange *x);
  * on_pipe(context, pipe) once: NULL when the client was gone. Bytes the client sent past its head are in the pipe's input and shown by on_data. */
 void upgrade_take(struct exchange *x, const char *protocol, struct bytes first, size_t in_cap, void (*on_pipe)(void *context, struct pipe *pipe),
 		  void *context);
+/* The same without a word: a client that sends on without waiting for an answer expects none. The pipe's first bytes are the caller's. */
+void upgrade_take_silently(struct exchange *x, size_t in_cap, void (*on_pipe)(void *context, struct pipe *pipe), void *context);
 
 #endif

@@ -1,0 +1,114 @@
+#include "wsbridge.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "tunnel.h"
+
+enum {
+	NEAR_BUFFER = 64 << 10, /* of the pair: what it holds, the relay cannot drop any more */
+	IN_MAX = 128 << 10,
+	PIECE = 64 << 10, /* bytes framed at once */
+	UNACKED_MS = 15000,
+	IDLE_PROBE_MS = 600000,
+};
+
+struct wsbridge {
+	struct loop *loop;
+	struct tunnel far; /* to the client */
+	struct pipe *near; /* to the relay */
+	struct defer ending;
+	bool ended;
+};
+
+static void free_now(void *context)
+{
+	free(context);
+}
+
+static void end(struct wsbridge *b)
+{
+	if (b->ended)
+		return;
+	b->ended = true;
+	tunnel_close(&b->far);
+	pipe_close(&b->near);
+	loop_defer(b->loop, &b->ending);
+}
+
+static void on_end(void *context, enum err why)
+{
+	(void)why;
+	end(context);
+}
+
+/* One direction at a time: what one side says is read only when the other has taken what came before. */
+static void on_far_data(void *context, struct buffer *in)
+{
+	struct wsbridge *b = context;
+	struct buffer bytes;
+	buffer_init(&bytes, IN_MAX);
+	if (b->ended || !in->len)
+		return;
+	if (buffer_add(&bytes, bytes_take(buffer_bytes(in), IN_MAX)) || pipe_write(b->near, &bytes)) {
+		buffer_clear(&bytes);
+		end(b);
+		return;
+	}
+	buffer_consume(in, in->len < IN_MAX ? in->len : IN_MAX);
+	pipe_read_pause(b->far.pipe);
+}
+
+static void on_near_written(void *context)
+{
+	struct wsbridge *b = context;
+	if (!b->ended)
+		pipe_read_resume(b->far.pipe);
+}
+
+static void on_near_data(void *context, struct buffer *in)
+{
+	struct wsbridge *b = context;
+	struct buffer bytes;
+	if (b->ended || !in->len || tunnel_busy(&b->far))
+		return;
+	struct bytes piece = bytes_take(buffer_bytes(in), PIECE);
+	buffer_init(&bytes, PIECE);
+	if (buffer_add(&bytes, piece) || tunnel_write(&b->far, &bytes)) {
+		buffer_clear(&bytes);
+		end(b);
+		return;
+	}
+	buffer_consume(in, piece.len);
+	pipe_read_pause(b->near);
+}
+
+static void on_far_written(void *context)
+{
+	struct wsbridge *b = context;
+	if (b->ended)
+		return;
+	pipe_read_resume(b->near);
+	pipe_kick(b->near);
+}
+
+static const struct pipe_events far_events = {.on_data = on_far_data, .on_written = on_far_written, .on_end = on_end};
+static const struct pipe_events near_events = {.on_data = on_near_data, .on_written = on_near_written, .on_end = on_end};
+
+struct pipe *wsbridge_open(struct loop *loop, struct pipe *framed, size_t in_cap)
+{
+	int pair[2], size = NEAR_BUFFER;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0) {
+		pipe_close(&framed);
+		return NULL;
+	}
+	for (unsigned i = 0; i < 2; i++)
+		(void)!setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+	struct wsbridge *b = x_alloc(sizeof(*b));
+	*b = (struct wsbridge){.loop = loop};
+	defer_init(&b->ending, free_now, b);
+	pipe_set_dead_after(framed, UNACKED_MS, IDLE_PROBE_MS);
+	b->near = pipe_open(loop, pair[0], IN_MAX, &near_events, b);
+	tunnel_open(&b->far, loop, framed, true, &far_events, b);
+	return pipe_open(loop, pair[1], in_cap, NULL, NULL);
+}

@@ -1,0 +1,12 @@
+/* A client that speaks through WebSocket messages, made into one that speaks through bytes: a socket pair, frames on its far side.
+ * Not the handshake (websocket.h). Few clients come so (browsers), so that the others need not know of it; a bridge ends when either side does.
+ * The bridge owns the WebSocket and its end of the pair, and frees itself; what is given back is the caller's. */
+#ifndef WSBRIDGE_H
+#define WSBRIDGE_H
+
+#include "pipe.h"
+
+/* Takes `framed`. NULL: no descriptors are left; `framed` is closed. Source: docs/protocol/derp.md, WebSocket. */
+struct pipe *wsbridge_open(struct loop *loop, struct pipe *framed, size_t in_cap);
+
+#endif

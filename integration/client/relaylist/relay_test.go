@@ -1,0 +1,404 @@
+// Package relaylist is what a relay must show to those outside, item by item: each test starts a
+// relay of its own and speaks to it by the official client, or by bare sockets where that client
+// cannot misbehave. RELAYLIST_SERVER says which relay ("ours" or "derper"), RELAYLIST_PROGRAM where it is.
+package relaylist
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/hex"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const patience = 20 * time.Second // on a loaded machine; nobody waits so long otherwise
+
+var kind, program = os.Getenv("RELAYLIST_SERVER"), os.Getenv("RELAYLIST_PROGRAM")
+
+func TestMain(m *testing.M) {
+	listing := false
+	for _, arg := range os.Args[1:] {
+		listing = listing || strings.Contains(arg, "test.list")
+	}
+	if !listing && ((kind != "ours" && kind != "derper") || program == "") {
+		fmt.Fprintln(os.Stderr, "relaylist: RELAYLIST_SERVER is ours or derper, RELAYLIST_PROGRAM its program")
+		os.Exit(2)
+	}
+	http.DefaultTransport.(*http.Transport).TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
+	os.Exit(m.Run())
+}
+
+// how says what a relay is to be like.
+type how struct {
+	tls                    bool
+	port80                 bool
+	admission              http.HandlerFunc // nil: everybody is admitted
+	failOpen               bool
+	rate, burst            int // bytes per second and client; 0: none
+	published, unpublished string
+	meshKey                string   // 64 hexadecimal digits
+	meshWith               []string // host names of siblings
+	extra                  []string // lines of options (ours), or words (derper)
+}
+
+type relay struct {
+	how
+	t        *testing.T
+	host     string // an address of its own, so that ports are free
+	port     int
+	folder   string
+	leaf     *x509.Certificate
+	process  *exec.Cmd
+	ended    chan struct{}
+	admitter *http.Server
+}
+
+var addresses struct {
+	sync.Mutex
+	given int
+}
+
+// address is one of 127.0.0.0/8 that no other process and no other relay of this one uses.
+func address() string {
+	addresses.Lock()
+	defer addresses.Unlock()
+	n, pid := addresses.given, os.Getpid()
+	addresses.given++
+	return fmt.Sprintf("127.%d.%d.%d", 1+(pid>>12+n>>4*37)%250, pid>>4&255, pid&15<<4|n&15)
+}
+
+func start(t *testing.T, h how) *relay {
+	t.Helper()
+	r := prepare(t, h)
+	r.launch()
+	return r
+}
+
+func prepare(t *testing.T, h how) *relay {
+	t.Helper()
+	r := &relay{how: h, t: t, host: address(), port: 3340, folder: t.TempDir()}
+	if h.tls {
+		r.port = 443
+		r.makeCertificate("relay", r.host)
+	}
+	return r
+}
+
+func (r *relay) at() string { return net.JoinHostPort(r.host, strconv.Itoa(r.port)) }
+
+func (r *relay) url(path string) string {
+	if r.tls {
+		return "https://" + r.host + path
+	}
+	return "http://" + r.at() + path
+}
+
+func (r *relay) file(name, content string) string {
+	r.t.Helper()
+	path := filepath.Join(r.folder, name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+	return path
+}
+
+// makeCertificate writes NAME.crt and NAME.key for a host that nobody vouches for.
+func (r *relay) makeCertificate(name, host string) {
+	r.t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	like := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: host},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour)}
+	if ip := net.ParseIP(host); ip != nil {
+		like.IPAddresses = []net.IP{ip}
+	} else {
+		like.DNSNames = []string{host}
+	}
+	der, err := x509.CreateCertificate(rand.Reader, like, like, private.Public(), private)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.leaf, _ = x509.ParseCertificate(der)
+	secret, _ := x509.MarshalPKCS8PrivateKey(private)
+	r.file(name+".crt", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+	r.file(name+".key", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})))
+}
+
+func (r *relay) launch() {
+	r.t.Helper()
+	r.admit()
+	words := r.ours
+	if kind == "derper" {
+		words = r.derper
+	}
+	r.process = exec.Command(program, words()...)
+	r.process.Env = append(os.Environ(), "SSL_CERT_FILE="+os.Getenv("SSL_CERT_FILE"))
+	log, err := os.OpenFile(filepath.Join(r.folder, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer log.Close()
+	r.process.Stdout, r.process.Stderr = log, log
+	r.process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := r.process.Start(); err != nil {
+		r.t.Fatal(err)
+	}
+	r.ended = make(chan struct{})
+	go func(p *exec.Cmd, ended chan struct{}) {
+		p.Wait()
+		close(ended)
+	}(r.process, r.ended)
+	r.t.Cleanup(r.stop)
+	r.await()
+}
+
+func (r *relay) await() {
+	r.t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		res, err := http.Get(r.url("/derp/probe"))
+		if err == nil {
+			res.Body.Close()
+			if res.StatusCode == 200 {
+				return
+			}
+		}
+		select {
+		case <-r.ended:
+			r.t.Fatalf("the relay does not start:\n%s", r.log())
+		default:
+		}
+		if time.Now().After(end) {
+			r.t.Fatalf("the relay does not answer: %v\n%s", err, r.log())
+		}
+	}
+}
+
+func (r *relay) log() string {
+	text, _ := os.ReadFile(filepath.Join(r.folder, "log"))
+	return string(text[max(0, len(text)-6000):])
+}
+
+// stop ends it in order; ours must end cleanly and without a word of a sanitizer.
+func (r *relay) stop() {
+	if r.process == nil {
+		return
+	}
+	signal := syscall.SIGTERM
+	if kind == "derper" {
+		signal = syscall.SIGKILL
+	}
+	select {
+	case <-r.ended:
+		r.t.Errorf("the relay ended by itself:\n%s", r.log())
+	default:
+		r.process.Process.Signal(signal)
+		select {
+		case <-r.ended:
+		case <-time.After(patience):
+			r.process.Process.Kill()
+			r.t.Errorf("the relay does not end:\n%s", r.log())
+		}
+	}
+	if code := r.process.ProcessState.ExitCode(); kind == "ours" && code != 0 {
+		r.t.Errorf("the relay ended with status %d:\n%s", code, r.log())
+	}
+	r.process = nil
+	if r.admitter != nil {
+		r.admitter.Close()
+	}
+	if r.t.Failed() {
+		r.t.Logf("log of %s:\n%s", r.host, r.log())
+	}
+}
+
+// admit answers what relays ask: whether a key may connect, and ours where it belongs.
+func (r *relay) admit() {
+	if r.admitter != nil || (kind == "derper" && r.admission == nil) {
+		return
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/relay/v1/announce", func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, `{"RegionID":900,"RegionCode":"list","Name":"900a","LeaseSeconds":15}`)
+	})
+	admission := r.admission
+	if admission == nil {
+		admission = func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"Allow":true}`) }
+	}
+	mux.HandleFunc("/relay/v1/verify", admission)
+	mux.HandleFunc("/verify", admission)
+	l, err := net.Listen("tcp", net.JoinHostPort(r.host, "8000"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.admitter = &http.Server{Handler: mux}
+	go r.admitter.Serve(l)
+}
+
+func (r *relay) rateFile(rate, burst int) string {
+	return r.file("rate.json", fmt.Sprintf(`{"PerClientRateLimitBytesPerSec":%d,"PerClientRateBurstBytes":%d}`, rate, burst))
+}
+
+func (r *relay) derper() []string {
+	words := []string{"-c", filepath.Join(r.folder, "key.json"), "-a", r.at(), "-hostname", r.host}
+	if r.tls {
+		words = append(words, "-certmode", "manual", "-certdir", r.folder)
+		for _, end := range []string{".crt", ".key"} {
+			text, _ := os.ReadFile(filepath.Join(r.folder, "relay"+end))
+			r.file(r.host+end, string(text))
+		}
+	}
+	if r.port80 {
+		words = append(words, "-http-port", "80")
+	} else {
+		words = append(words, "-http-port", "-1")
+	}
+	if r.admission != nil {
+		words = append(words, "-verify-client-url", "http://"+r.host+":8000/verify", fmt.Sprintf("-verify-client-url-fail-open=%v", r.failOpen))
+	}
+	if r.rate > 0 {
+		words = append(words, "-rate-config", r.rateFile(r.rate, r.burst))
+	}
+	if r.published != "" {
+		words = append(words, "-bootstrap-dns-names", r.published)
+	}
+	if r.unpublished != "" {
+		words = append(words, "-unpublished-bootstrap-dns-names", r.unpublished)
+	}
+	if r.meshKey != "" {
+		words = append(words, "-mesh-psk-file", r.file("mesh.key", r.meshKey+"\n"))
+	}
+	if len(r.meshWith) > 0 {
+		words = append(words, "-mesh-with", strings.Join(r.meshWith, ","))
+	}
+	return append(words, r.extra...)
+}
+
+func (r *relay) ours() []string {
+	lines := []string{"listen.relay: " + r.at(), "listen.stun: " + r.host + ":3478", "coordinators: http://" + r.host + ":8000", "relay.token: hskey-relay-list",
+		"relay.hostname: " + r.host, "threads: 2", "log.level: info", fmt.Sprintf("verify.fail_open: %v", r.failOpen), "verify.refused: 0s"}
+	if r.tls {
+		lines = append(lines, "tls.certificate: "+filepath.Join(r.folder, "relay.crt"), "tls.key: "+filepath.Join(r.folder, "relay.key"))
+	}
+	if r.port80 {
+		lines = append(lines, "listen.plain: "+r.host+":80")
+	}
+	if r.rate > 0 {
+		lines = append(lines, "limits.rate_file: "+r.rateFile(r.rate, r.burst))
+	}
+	if r.published != "" {
+		lines = append(lines, "bootstrap.names: "+r.published)
+	}
+	if r.unpublished != "" {
+		lines = append(lines, "bootstrap.hidden_names: "+r.unpublished)
+	}
+	return []string{"--config", r.file("options", strings.Join(append(lines, r.extra...), "\n")+"\n")}
+}
+
+// ---- what it counts ----
+
+var series = regexp.MustCompile(`(?m)^([a-z0-9_]+)(?:\{([^}]*)\})? ([0-9.e+]+)$`)
+
+// counted is a variable by the name that derper gives it; labels as "reason=queue_head". What has several series is summed.
+func (r *relay) counted(name string, labels ...string) int {
+	r.t.Helper()
+	status, _, body := r.get("GET", "/debug/varz", nil)
+	if status != 200 {
+		r.t.Fatalf("/debug/varz: %d %s", status, body)
+	}
+	total, found := 0.0, false
+	for _, m := range series.FindAllStringSubmatch(body, -1) {
+		if m[1] != name {
+			continue
+		}
+		fits := true
+		for _, l := range labels {
+			key, value, _ := strings.Cut(l, "=")
+			fits = fits && strings.Contains(m[2], key+`="`+value+`"`)
+		}
+		if fits {
+			value, _ := strconv.ParseFloat(m[3], 64)
+			total, found = total+value, true
+		}
+	}
+	if !found && kind == "ours" {
+		r.t.Fatalf("no variable %s %v in\n%s", name, labels, body)
+	}
+	return int(total)
+}
+
+func (r *relay) awaitCount(want int, name string, labels ...string) {
+	r.t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		got := r.counted(name, labels...)
+		if got == want {
+			return
+		}
+		if time.Now().After(end) {
+			r.t.Fatalf("%s %v is %d, not %d", name, labels, got, want)
+		}
+	}
+}
+
+// ---- HTTP ----
+
+// get is one request without redirects.
+func (r *relay) get(method, path string, headers map[string]string) (int, http.Header, string) {
+	r.t.Helper()
+	return ask(r.t, method, r.url(path), headers)
+}
+
+func ask(t *testing.T, method, url string, headers map[string]string) (int, http.Header, string) {
+	t.Helper()
+	req, err := http.NewRequest(method, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range headers {
+		req.Header.Set(name, value)
+	}
+	client := http.Client{Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	res, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, res.Header, string(body)
+}
+
+func (r *relay) pin() string {
+	sum := sha256.Sum256(r.leaf.Raw)
+	return "sha256-raw:" + hex.EncodeToString(sum[:])
+}
+
+func equal(t *testing.T, got, want []byte) {
+	t.Helper()
+	if !bytes.Equal(got, want) {
+		t.Fatalf("%d bytes %.80x..., not %d bytes %.80x...", len(got), got, len(want), want)
+	}
+}

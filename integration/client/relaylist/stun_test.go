@@ -1,0 +1,88 @@
+package relaylist
+
+import (
+	"bytes"
+	"encoding/binary"
+	"hash/crc32"
+	"net"
+	"testing"
+	"time"
+
+	"tailscale.com/net/stun"
+)
+
+func (r *relay) stunDial() net.Conn {
+	r.t.Helper()
+	c, err := net.Dial("udp", net.JoinHostPort(r.host, "3478"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func sealed(head []byte) []byte {
+	head = append(head, 0x80, 0x28, 0, 4)
+	return binary.BigEndian.AppendUint32(head, crc32.ChecksumIEEE(head[:len(head)-4])^0x5354554e)
+}
+
+// The official request, answered from the address that was asked; everything else is met with silence.
+func TestSTUN(t *testing.T) {
+	r := start(t, how{})
+	c := r.stunDial()
+	id := stun.NewTxID()
+	good := stun.Request(id)
+	answered := func() []byte {
+		t.Helper()
+		in := make([]byte, 1500)
+		for range 20 { // a datagram may be lost even here
+			c.Write(good)
+			c.SetReadDeadline(time.Now().Add(time.Second))
+			if n, err := c.Read(in); err == nil {
+				return in[:n]
+			}
+		}
+		t.Fatal("no answer")
+		return nil
+	}
+	got, from, err := stun.ParseResponse(answered())
+	if err != nil || got != id || from.String() != c.LocalAddr().String() {
+		t.Fatal(got, from, err, c.LocalAddr())
+	}
+	if n := len(answered()); n != 32 && !(kind == "derper" && n == 44) {
+		t.Fatalf("%d bytes", n)
+	}
+	software := []byte{0x80, 0x22, 0, 8, 't', 'a', 'i', 'l', 'n', 'o', 'd', 'e'}
+	head := func(kind, len uint16) []byte {
+		b := binary.BigEndian.AppendUint16(nil, kind)
+		b = binary.BigEndian.AppendUint16(b, len)
+		return append(append(b, 0x21, 0x12, 0xa4, 0x42), id[:]...)
+	}
+	strange := [][]byte{{}, {0}, good[:19], good[:20], good[:39], head(1, 0), sealed(head(1, 8)), append(head(1, 12), software...),
+		sealed(append(head(2, 20), software...)), sealed(append(head(0x101, 20), software...)), append(sealed(append(head(1, 20), software...)), 0, 0, 0, 0),
+		bytes.Replace(good, []byte("tailnode"), []byte("tailnodE"), 1), bytes.Repeat([]byte{0xff}, 1400), bytes.Repeat(good, 3)}
+	broken := bytes.Clone(good)
+	broken[len(broken)-1] ^= 1
+	wrongCookie := bytes.Clone(good)
+	wrongCookie[4] ^= 1
+	strange = append(strange, broken, wrongCookie)
+	for _, s := range strange {
+		c.Write(s)
+	}
+	first := c
+	c = r.stunDial()
+	answered() // whatever was asked before has been seen
+	first.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
+	if n, err := first.Read(make([]byte, 1500)); err == nil {
+		t.Fatalf("%d bytes more", n)
+	}
+	// An attribute that nobody knows may stand between, the header's length is not looked at.
+	good = sealed(append(append(head(1, 999), 0x80, 0x77, 0, 3, 1, 2, 3, 0), software...))
+	answered()
+	if got := r.counted("stun_requests", "disposition=success"); got < 4 {
+		t.Fatalf("%d successes", got)
+	}
+	if got := r.counted("stun_requests", "disposition=not_stun"); got < len(strange)-2 {
+		t.Fatalf("%d were strange, not %d", got, len(strange))
+	}
+}
