@@ -361,12 +361,12 @@ def test_a_policy_of_another_release_loads_and_says_so(tailnet, go, put, traces)
 
 
 def largest():
-    """As many rules as there may be, each with names of its own, in as many bytes as there may be."""
+    """Sixty thousand rules, each with names of its own, in as many bytes as there may be."""
     def address(first, i):
         return f"{first}.{i >> 16}.{i >> 8 & 255}.{i & 255}"
-    rules = [f'{{"action":"accept","src":["{address(10, i)}"],"dst":["{address(11, i)}:{1 + i % 60000}"]}}' for i in range(100000)]
+    rules = [f'{{"action":"accept","src":["{address(10, i)}"],"dst":["{address(11, i)}:{1 + i % 60000}"]}}' for i in range(60000)]
     text = '{"acls": [' + ",\n".join(rules) + '],\n"tests": [' + ",".join(
-        f'{{"src": "{address(10, i)}", "accept": ["{address(11, i)}:{1 + i % 60000}"]}}' for i in range(0, 100000, 250)) + "]}"
+        f'{{"src": "{address(10, i)}", "accept": ["{address(11, i)}:{1 + i % 60000}"]}}' for i in range(0, 60000, 600)) + "]}"
     assert len(text) < 10 << 20
     return text + " " * ((10 << 20) - len(text))
 
@@ -388,7 +388,7 @@ def test_others_are_answered_while_the_largest_is_tried(go, put):
             if len(waits) == 5:
                 asked = [pool.submit(go, "POST", POLICY + "/explain", {"src": "10.0.0.1", "dst": "10.0.0.2"}) for _ in range(40)]
         answer, ended = tried.result()
-        assert answer.status == 200 and answer.json["testsRun"] == 400, answer.text
+        assert answer.status == 200 and answer.json["testsRun"] == 100, answer.text
         statuses = {a.result().status: a.result() for a in asked}
     assert max(waits) < (ended - begun) / 2, (max(waits), ended - begun)
     assert set(statuses) == {200, 429}, statuses

@@ -1,6 +1,7 @@
 #include "trial.h"
 
 #include "afford.h"
+#include "approve.h"
 #include "nodefacts.h"
 #include "table.h"
 
@@ -100,11 +101,42 @@ enum err trial_compile_stored(struct trial *trial, struct arena *arena, const st
 	return compile(trial, AFFORD_GROWN, document_read_stored(arena, text, &trial->around, &trial->document, &trial->lapses, why), why);
 }
 
+static bool is_approved(const struct node *node, struct prefix route)
+{
+	for (size_t i = 0; i < node->approved_count; i++)
+		if (!prefix_compare(node->routes_approved[i], route))
+			return true;
+	return false;
+}
+
+static void find_routes(struct trial *t)
+{
+	struct approvals *approvals = approvals_new(t->policy, t->arena);
+	size_t most = 0;
+
+	if (!t->document->route_approver_count && !t->document->exit_approvers.count)
+		return;
+	for (size_t i = 0; i < t->roll.node_count; i++)
+		most += t->roll.nodes[i].node ? t->roll.nodes[i].node->advertised_count : 0;
+	t->routes = ARENA_ARRAY(t->arena, struct trial_route, most);
+	for (size_t i = 0; i < t->roll.node_count; i++) {
+		const struct node *node = t->roll.nodes[i].node;
+
+		for (size_t k = 0; node && k < node->advertised_count; k++)
+			if (!is_approved(node, node->routes_advertised[k]) && approvals_have(approvals, (uint32_t)i, node->routes_advertised[k]))
+				t->routes[t->route_count++] = (struct trial_route){node, node->routes_advertised[k]};
+	}
+}
+
 enum err trial_run(struct trial *trial, struct arena *arena, const struct census *census, struct bytes text, struct diag *why)
 {
 	enum err e = trial_compile(trial, arena, census, text, why);
 
-	return e ? e : selftest_run(trial->policy, arena, &trial->tests, why);
+	if (!e)
+		e = selftest_run(trial->policy, arena, &trial->tests, why);
+	if (!e)
+		find_routes(trial);
+	return e;
 }
 
 void trial_end(struct trial *trial)

@@ -16,6 +16,13 @@ struct trial {
 	struct lapses lapses; /* of trial_compile_stored */
 	struct policy *policy;
 	struct selftest tests;
+	struct trial_route *routes; /* of trial_run: what the policy approves and nobody did yet, by node */
+	size_t route_count;
+};
+
+struct trial_route {
+	const struct node *node;
+	struct prefix route;
 };
 
 /* The roll alone. */
@@ -24,7 +31,7 @@ void trial_call_roll(struct trial *trial, struct arena *arena, const struct cens
 MUST_USE enum err trial_compile(struct trial *trial, struct arena *arena, const struct census *census, struct bytes text, struct diag *why);
 /* The policy in force, read as mappers read it: without what is not understood. That of a tailnet without one is {}. */
 MUST_USE enum err trial_compile_stored(struct trial *trial, struct arena *arena, const struct census *census, struct diag *why);
-/* As trial_compile, and the tests. ERR_MALFORMED "test(s) failed": `tests` tells which, and there is something to end. */
+/* As trial_compile, the tests, and the routes that it approves. ERR_MALFORMED "test(s) failed": `tests` tells which, and there is something to end. */
 MUST_USE enum err trial_run(struct trial *trial, struct arena *arena, const struct census *census, struct bytes text, struct diag *why);
 void trial_end(struct trial *trial); /* may be called on an empty one */
 

@@ -312,6 +312,11 @@ static void count_rest(struct counting *c)
 	}
 	for (size_t i = 0; i < d->node_attr_count; i++)
 		meet_all(c, &d->node_attrs[i].targets);
+	meet_all(c, &d->exit_approvers);
+	for (size_t i = 0; i < d->route_approver_count; i++) {
+		meet_all(c, &d->route_approvers[i].who);
+		c->cost.bytes += c->set_bytes;
+	}
 	for (size_t i = 0; i < d->test_count; i++)
 		if (!d->tests[i].fault)
 			meet(c, &d->tests[i].src);

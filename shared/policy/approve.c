@@ -13,18 +13,105 @@ static bool names_any(const struct document *document, const struct roll *roll, 
 	return false;
 }
 
+static const struct prefix *prefix_at(const struct document *document, size_t place)
+{
+	return &document->route_approvers[document->approver_order[place]].prefix;
+}
+
+/* The first approver, in the order of prefixes, that is not before this one. */
+static size_t place_of(const struct document *document, struct prefix prefix)
+{
+	size_t low = 0, high = document->route_approver_count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (prefix_compare(*prefix_at(document, middle), prefix) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Whether one of the approvers whose prefix covers the route says yes: a look for each length. */
+static bool any_cover(const struct document *document, struct prefix route, bool (*says)(void *context, uint32_t approver), void *context)
+{
+	for (int bits = route.bits; bits >= 0; bits--) {
+		struct prefix cover = prefix_masked((struct prefix){route.ip, (uint8_t)bits});
+		for (size_t i = place_of(document, cover); i < document->route_approver_count && !prefix_compare(*prefix_at(document, i), cover); i++)
+			if (says(context, document->approver_order[i]))
+				return true;
+	}
+	return false;
+}
+
+struct one {
+	const struct document *document;
+	const struct roll *roll;
+	const struct node *node;
+};
+
+static bool says_of_one(void *context, uint32_t approver)
+{
+	const struct one *one = context;
+	return names_any(one->document, one->roll, &one->document->route_approvers[approver].who, one->node);
+}
+
 bool approve_route(const struct document *document, const struct roll *roll, const struct node *node, struct prefix route)
 {
+	struct one one = {document, roll, node};
 	route = prefix_masked(route);
 	if (route_is_exit(route))
 		return names_any(document, roll, &document->exit_approvers, node);
-	for (size_t i = 0; i < document->route_approver_count; i++) {
-		const struct auto_approver *approver = &document->route_approvers[i];
-		bool covers = approver->prefix.bits <= route.bits && prefix_has(approver->prefix, route.ip);
-		if (covers && names_any(document, roll, &approver->who, node))
-			return true;
+	return any_cover(document, route, says_of_one, &one);
+}
+
+/* ---- all nodes of a roll ---- */
+
+struct approvals {
+	struct policy *policy;
+	struct arena *arena;
+	uint32_t slot;
+	struct bitset *who; /* per approver; that of exit nodes last; no words: not asked for yet */
+};
+
+struct approvals *approvals_new(struct policy *policy, struct arena *arena)
+{
+	struct approvals *a = ARENA_NEW(arena, struct approvals);
+	a->policy = policy;
+	a->arena = arena;
+	a->who = ARENA_ARRAY(arena, struct bitset, policy->document->route_approver_count + 1);
+	return a;
+}
+
+static const struct bitset *named_by(struct approvals *a, uint32_t approver, const struct aliases *aliases)
+{
+	struct bitset *who = &a->who[approver];
+	if (who->words)
+		return who;
+	who->count = (a->policy->roll->node_count + 63) / 64 + 1;
+	who->words = ARENA_ARRAY(a->arena, uint64_t, who->count);
+	for (size_t i = 0; i < aliases->count; i++) {
+		const struct bitset *nodes = &policy_meaning(a->policy, &aliases->list[i])->nodes;
+		for (size_t word = 0; word < who->count; word++)
+			who->words[word] |= bitset_word(nodes, word);
 	}
-	return false;
+	return who;
+}
+
+static bool says_of_slot(void *context, uint32_t approver)
+{
+	struct approvals *a = context;
+	return bitset_has(named_by(a, approver, &a->policy->document->route_approvers[approver].who), a->slot);
+}
+
+bool approvals_have(struct approvals *a, uint32_t slot, struct prefix route)
+{
+	const struct document *document = a->policy->document;
+	route = prefix_masked(route);
+	a->slot = slot;
+	if (route_is_exit(route))
+		return bitset_has(named_by(a, (uint32_t)document->route_approver_count, &document->exit_approvers), slot);
+	return any_cover(document, route, says_of_slot, a);
 }
 
 static bool carries(const struct node *node, struct bytes tag)

@@ -8,6 +8,10 @@
 
 /* Whether an advertised route of this node is approved: exit routes by exitNode alone, others by a key that contains them. */
 bool approve_route(const struct document *document, const struct roll *roll, const struct node *node, struct prefix route);
+/* The same for the nodes of a compiled policy, who is named by an approver found once. Lives in the arena and borrows the policy. */
+struct approvals;
+struct approvals *approvals_new(struct policy *policy, struct arena *arena);
+bool approvals_have(struct approvals *approvals, uint32_t slot, struct prefix route);
 /* Whether the user may give a node this tag: listed, in a listed group or role, owner of a listed tag; or the node carries a tag that owns it (`carried`, may be NULL).
  * ERR_DENIED or ERR_NOT_FOUND (no such tag) with a sentence. */
 MUST_USE enum err approve_tag(const struct document *document, const struct roll *roll, const struct roll_user *user, const struct node *carried,

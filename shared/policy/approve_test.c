@@ -1,5 +1,7 @@
 #include "approve.h"
 
+#include <stdio.h>
+
 #include "buffer.h"
 #include "smallnet.h"
 
@@ -59,7 +61,43 @@ static void routes_are_approved(void **state)
 		const struct document *document = smallnet_document(&net, text);
 		if (approve_route(document, &net.roll, &net.nodes[cases[i].node], prefix(cases[i].route)) != cases[i].approved)
 			fail_msg("case %zu: %s", i, cases[i].approvers);
+		struct policy *policy = policy_compile(document, &net.roll);
+		struct approvals *all = approvals_new(policy, net.arena);
+		for (size_t k = 0; k < COUNT_OF(cases); k++)
+			for (uint32_t slot = 0; slot < SMALLNET_NODES; slot++)
+				if (approvals_have(all, slot, prefix(cases[k].route)) !=
+				    approve_route(document, &net.roll, &net.nodes[slot], prefix(cases[k].route)))
+					fail_msg("%s: %s of %u", cases[i].approvers, cases[k].route, slot);
+		policy_free(&policy);
 	}
+	smallnet_clear(&net);
+}
+
+/* Each prefix is found among many, by what covers it. */
+static void many_approvers_are_found(void **state)
+{
+	enum { MANY = 20000, ASKED = 500 };
+	(void)state;
+	struct smallnet net;
+	struct buffer text;
+	smallnet_init(&net);
+	buffer_init(&text, 4 << 20);
+	assert_int_equal(buffer_add(&text, BYTES("{" SMALLNET_TAGS ", \"autoApprovers\": {\"routes\": {\"10.0.0.0/15\": [\"tag:exit\"]")), ERR_NONE);
+	for (unsigned i = 0; i < MANY; i++) {
+		char entry[80];
+		int len = snprintf(entry, sizeof entry, ", \"10.%u.%u.0/24\": [\"tag:%s\"]", i / 256, i % 256, i % 3 ? "router" : "server");
+		assert_int_equal(buffer_add(&text, bytes_of(entry, (size_t)len)), ERR_NONE);
+	}
+	assert_int_equal(buffer_add(&text, bytes_of("}}}", 4)), ERR_NONE);
+	const struct document *document = smallnet_document(&net, (const char *)text.at);
+	for (unsigned k = 0; k < ASKED; k++) {
+		unsigned i = k * 7919 % MANY;
+		struct prefix route = {{IP_V4, {10, (uint8_t)(i / 256), (uint8_t)i, 128}}, 25};
+		assert_int_equal(approve_route(document, &net.roll, &net.nodes[ROUTER], route), i % 3 != 0);
+		assert_int_equal(approve_route(document, &net.roll, &net.nodes[SERVER], route), i % 3 == 0);
+		assert_int_equal(approve_route(document, &net.roll, &net.nodes[EXIT], route), i < 512);
+	}
+	buffer_clear(&text);
 	smallnet_clear(&net);
 }
 
@@ -153,9 +191,8 @@ static void a_knot_of_tags_is_bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(routes_are_approved),       cmocka_unit_test(who_is_about_to_join_is_judged_too),
-		cmocka_unit_test(owners_may_set_tags),       cmocka_unit_test(tags_that_a_node_carries_own_too),
-		cmocka_unit_test(a_knot_of_tags_is_bounded),
+		cmocka_unit_test(routes_are_approved), cmocka_unit_test(many_approvers_are_found),         cmocka_unit_test(who_is_about_to_join_is_judged_too),
+		cmocka_unit_test(owners_may_set_tags), cmocka_unit_test(tags_that_a_node_carries_own_too), cmocka_unit_test(a_knot_of_tags_is_bounded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

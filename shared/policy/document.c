@@ -227,6 +227,12 @@ static int by_group_name(const void *a, const void *b, void *document)
 	return bytes_compare(groups[*(const uint32_t *)a].name, groups[*(const uint32_t *)b].name);
 }
 
+static int by_approver_prefix(const void *a, const void *b, void *document)
+{
+	const struct auto_approver *approvers = ((const struct document *)document)->route_approvers;
+	return prefix_compare(approvers[*(const uint32_t *)a].prefix, approvers[*(const uint32_t *)b].prefix);
+}
+
 static uint32_t *sorted(struct reading *r, size_t count, int (*compare)(const void *, const void *, void *))
 {
 	uint32_t *order = ARENA_ARRAY(r->arena, uint32_t, count + 1);
@@ -257,6 +263,7 @@ static enum err read_all(struct reading *r, struct bytes source, struct document
 		return e;
 	r->doc->tag_order = sorted(r, r->doc->tag_count, by_tag_name);
 	r->doc->group_order = sorted(r, r->doc->group_count, by_group_name);
+	r->doc->approver_order = sorted(r, r->doc->route_approver_count, by_approver_prefix);
 	*document = r->doc;
 	return ERR_NONE;
 }

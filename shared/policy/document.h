@@ -235,6 +235,7 @@ struct document {
 	size_t group_count, tag_count, host_count, ipset_count, posture_count, ssh_count, node_attr_count, route_approver_count, service_approver_count;
 	size_t test_count, ssh_test_count;
 	uint32_t *tag_order, *group_order; /* numbers by name, for document_find_* */
+	uint32_t *approver_order;          /* numbers of route_approvers by prefix */
 	bool randomize_client_port, disable_ipv4;
 	struct bytes one_cgnat_route;    /* "", "mac-always", "mac-never" */
 	const struct derp_section *derp; /* NULL: no derpMap */
