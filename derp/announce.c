@@ -14,7 +14,8 @@ enum {
 	BACKOFF_MOST_MS = 5000,
 	LEASE_DEFAULT_S = 15,
 	LEASE_MOST_S = 3600,
-	ANSWER_MAX = 16384,
+	ANSWER_MAX = 1 << 18,
+	HURRY_MS = 300,
 };
 
 struct announce {
@@ -25,6 +26,7 @@ struct announce {
 	int64_t backoff_ms;
 	bool known; /* the region was logged */
 	bool asking, ending;
+	bool hurried, fresh, current; /* fresh: the one on its way was said since; current: its answer was heard */
 };
 
 static void say(void *context);
@@ -46,6 +48,10 @@ enum err announcement_encode(const struct announcement *a, struct buffer *out)
 	jsonw_bool(&w, "CanPort80", a->can_port80);
 	jsonw_string(&w, "Version", FLEETSCALE_VERSION);
 	jsonw_string(&w, "Instance", a->instance);
+	jsonw_uint(&w, "Homes", a->homes);
+	jsonw_uint(&w, "RechecksFrom", a->rechecks_from);
+	if (a->draining)
+		jsonw_bool(&w, "Draining", true);
 	jsonw_object_end(&w);
 	return jsonw_end(&w);
 }
@@ -57,8 +63,6 @@ struct announce *announce_new(const struct announce_config *config)
 	a->backoff_ms = BACKOFF_LEAST_MS;
 	a->coordinator = coordinators_first(config->coordinators);
 	buffer_init(&a->body, ANSWER_MAX);
-	if (buffer_add(&a->body, config->body))
-		abort();
 	timer_init(&a->next, config->loop, say, a);
 	timer_set(&a->next, 0);
 	return a;
@@ -94,9 +98,10 @@ static void on_taken(struct announce *a, const json_t *answer)
 	}
 	a->known = true;
 	a->backoff_ms = BACKOFF_LEAST_MS;
-	timer_set(&a->next, lease_s * 1000 / 3);
+	timer_set(&a->next, a->hurried ? HURRY_MS : lease_s * 1000 / 3);
+	a->current = !a->hurried || a->fresh;
 	relay_count_at(RELAY_ANNOUNCEMENTS, 1, 1);
-	a->config.on_taken(a->config.context);
+	a->config.on_taken(a->config.context, answer);
 }
 
 static void on_failed(struct announce *a, enum err e, unsigned status, struct bytes body)
@@ -133,13 +138,29 @@ static void on_answer(void *context, enum err e, unsigned status, struct bytes b
 	json_decref(answer);
 }
 
+void announce_hurry(struct announce *a)
+{
+	a->hurried = true;
+	a->current = false;
+	if (!a->asking)
+		timer_set(&a->next, 0);
+}
+
+bool announce_is_current(const struct announce *a)
+{
+	return a->current;
+}
+
 static void say(void *context)
 {
 	struct announce *a = context;
+	buffer_reset(&a->body);
+	a->config.write(a->config.context, &a->body);
 	char *url = coordinators_url(a->config.coordinators, a->coordinator, "/relay/v1/announce");
 	const struct fetch_request request = {
 		.method = "POST", .url = url, .bearer = a->config.token, .body = buffer_bytes(&a->body), .timeout_ms = ANNOUNCE_MS};
 	a->asking = true;
+	a->fresh = a->hurried;
 	fetch_start(a->config.fetcher, &request, on_answer, a);
 	free(url);
 }

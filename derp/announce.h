@@ -4,6 +4,8 @@
 #ifndef ANNOUNCE_H
 #define ANNOUNCE_H
 
+#include <jansson.h>
+
 #include "coordinators.h"
 #include "fetch.h"
 
@@ -14,9 +16,9 @@ struct announce_config {
 	struct fetcher *fetcher;
 	struct coordinators *coordinators;
 	const char *token;
-	struct bytes body;                 /* JSON, copied */
-	void (*on_taken)(void *context);   /* a coordinator took it; each time */
-	void (*on_refused)(void *context); /* our token, or what we say, is not good there; each time */
+	void (*write)(void *context, struct buffer *out);      /* what to say now, JSON */
+	void (*on_taken)(void *context, const json_t *answer); /* a coordinator took it; each time */
+	void (*on_refused)(void *context);                     /* our token, or what we say, is not good there; each time */
 	void *context;
 };
 
@@ -28,12 +30,18 @@ struct announcement {
 	int stun_port; /* -1: none */
 	bool insecure_for_tests, can_port80;
 	const char *instance; /* random, of this process */
+	uint64_t homes;       /* clients whose home it is */
+	uint64_t rechecks_from;
+	bool draining;
 };
 
 /* Wire: POST /relay/v1/announce, docs/protocol/derp.md. */
 MUST_USE enum err announcement_encode(const struct announcement *announcement, struct buffer *out);
 
 struct announce *announce_new(const struct announce_config *config); /* the first one goes at the end of this turn */
-void announce_free(struct announce **announce);                      /* before the fetcher */
+void announce_hurry(struct announce *announce);                      /* say it now, and often from now on */
+/* The last answer was one to what was said after announce_hurry, if that was called. */
+bool announce_is_current(const struct announce *announce);
+void announce_free(struct announce **announce); /* before the fetcher */
 
 #endif

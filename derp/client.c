@@ -19,7 +19,11 @@ enum {
 	HOME_SETTLES_MS = 5000, /* a home noted so early is not a move */
 	DUPLICATES_MAX = 32,    /* connections of one key; beyond it the one that was silent longest ends */
 	UNACKED_MS = 15000,
-	IDLE_PROBE_MS = 600000, /* rarely: every probe wakes a phone */
+	PART_TICK_MS = 20,
+	RECONNECT_MS = 100,             /* told to clients of a relay that goes */
+	IDLE_PROBE_MS = 600000,         /* rarely: every probe wakes a phone */
+	SIBLING_TAKES_MS = 30000,       /* a sibling that takes nothing for so long ends */
+	SIBLING_CONTROL_CAP = 64 << 20, /* news of a million keys */
 	CONTROL_CAP = (HEARD_MAX + 64) * DERPFRAME_PEER_GONE_LEN,
 };
 
@@ -44,6 +48,9 @@ struct client {
 	struct buffer control; /* small frames of our own, before all packets */
 	bool pong_waits;
 	bool preferred, not_ideal;
+	bool mesh, watching; /* a sibling, proven; it wants to know who is here */
+	bool forwarded;      /* of the packet that is being read */
+	bool parting;        /* ends as soon as nothing waits for it */
 	struct limit not_here;
 	struct timer keep_alive, stall;
 	int64_t keep_alive_ms;
@@ -206,7 +213,7 @@ static void on_stall_tick(void *context)
 	if (taken != c->taken)
 		c->moved = now;
 	c->taken = taken;
-	if (now.ms - c->moved.ms >= c->shard->relay->options->limit_write_ms) {
+	if (now.ms - c->moved.ms >= (c->mesh ? (int64_t)SIBLING_TAKES_MS : c->shard->relay->options->limit_write_ms)) {
 		relay_count(RELAY_WRITE_TIMEOUTS, 1);
 		client_end(c, ERR_TIMEOUT);
 		return;
@@ -214,9 +221,21 @@ static void on_stall_tick(void *context)
 	timer_set(&c->stall, STALL_TICK_MS);
 }
 
+static bool has_waiting(const struct client *c)
+{
+	return c->control.len || c->disco.count || c->other.count || pipe_busy(c->pipe);
+}
+
 static void on_keep_alive(void *context)
 {
 	struct client *c = context;
+	if (c->parting) {
+		if (!has_waiting(c))
+			client_end(c, ERR_CANCELED);
+		else
+			timer_set(&c->keep_alive, PART_TICK_MS);
+		return;
+	}
 	uint8_t frame[DERPFRAME_HEADER_LEN];
 	derpframe_encode(frame, DERPFRAME_KEEP_ALIVE, 0);
 	add_control(c, frame, sizeof frame);
@@ -288,7 +307,7 @@ static void deliver(struct shard *s, struct packet *p)
 	struct client *c = find(s, &p->to);
 	if (c)
 		push(c, p);
-	else
+	else if (p->kind == LETTER_FORWARDED || !mesh_forward(s, p))
 		nobody(s, p);
 }
 
@@ -309,6 +328,22 @@ static void route(struct client *c, struct packet *p)
 		crossing_send(s, home, p);
 }
 
+/* From a sibling: to a client of ours or to nobody, never to another sibling. */
+static void route_forwarded(struct client *c, struct packet *p)
+{
+	struct shard *s = c->shard;
+	p->disco = derpframe_is_disco(bytes_of(packet_payload(p), p->len));
+	p->kind = LETTER_FORWARDED;
+	p->sender = c->number;
+	p->from_loop = (uint16_t)s->index;
+	relay_count(RELAY_FORWARDED_IN, 1);
+	unsigned home = relay_home(s->relay, &p->to);
+	if (home == s->index)
+		deliver(s, p);
+	else
+		crossing_send(s, home, p);
+}
+
 static void on_peer_left(struct hearer *hearer, const struct node_key *source)
 {
 	struct client *c = OWNER_OF(hearer, struct client, hearer);
@@ -322,6 +357,7 @@ void client_take_letter(struct shard *s, struct packet *letter)
 {
 	switch ((enum letter_kind)letter->kind) {
 	case LETTER_PACKET:
+	case LETTER_FORWARDED:
 		deliver(s, letter);
 		return;
 	case LETTER_NOT_HERE:
@@ -330,6 +366,9 @@ void client_take_letter(struct shard *s, struct packet *letter)
 	case LETTER_LEFT:
 		heard_gone(s->heard, &letter->to, on_peer_left);
 		packet_free(&letter);
+		return;
+	default:
+		mesh_take_letter(s, letter);
 		return;
 	}
 }
@@ -343,6 +382,7 @@ static void on_note_preferred(struct client *c, const uint8_t *payload)
 		return;
 	c->preferred = preferred;
 	relay_count(RELAY_HOME_CONNECTIONS, preferred ? 1 : -1);
+	atomic_fetch_add_explicit(&c->shard->relay->homes, preferred ? 1 : -1, memory_order_relaxed);
 	if (loop_now(c->shard->loop).ms - c->begun.ms > HOME_SETTLES_MS)
 		relay_count(preferred ? RELAY_HOME_MOVES_IN : RELAY_HOME_MOVES_OUT, 1);
 }
@@ -375,6 +415,32 @@ static void pass_on(struct client *c, uint8_t *frame, uint32_t len)
 	route(c, packet_lend(&c->key, &to, frame, len - KEY_LEN));
 }
 
+/* What only siblings may say. */
+static bool begin_mesh(struct client *c, struct buffer *in, struct derpframe_header h)
+{
+	uint32_t head = h.type == DERPFRAME_FORWARD_PACKET ? 2 * KEY_LEN : h.len;
+	struct node_key from = {{0}}, to = {{0}};
+	if (in->len < DERPFRAME_HEADER_LEN + head)
+		return false;
+	if (head)
+		memcpy(from.raw, in->at + DERPFRAME_HEADER_LEN, KEY_LEN);
+	if (head > KEY_LEN)
+		memcpy(to.raw, in->at + DERPFRAME_HEADER_LEN + KEY_LEN, KEY_LEN);
+	buffer_consume(in, DERPFRAME_HEADER_LEN + head);
+	if (h.type == DERPFRAME_FORWARD_PACKET) {
+		c->incoming = packet_new(&from, &to, h.len - head);
+		c->incoming_len = 0;
+		c->forwarded = true;
+	} else if (h.type == DERPFRAME_CLOSE_PEER) {
+		mesh_close_peer(c->shard, &from);
+	} else if (!c->watching) {
+		c->watching = true;
+		relay_count(RELAY_WATCHERS, 1);
+		mesh_watch(c->shard, c->number);
+	}
+	return true;
+}
+
 /* The head of a frame: header, and as much of its payload as is wanted at once. False: more bytes are needed. */
 static bool begin(struct client *c, struct buffer *in)
 {
@@ -382,6 +448,8 @@ static bool begin(struct client *c, struct buffer *in)
 	if (derpframe_decode(buffer_bytes(in), &h))
 		return false;
 	enum err e = derpframe_check(h);
+	if (e == ERR_DENIED && c->mesh)
+		return begin_mesh(c, in, h);
 	if (e && e != ERR_UNSUPPORTED) {
 		log_info(SUBJECT("client"), "frame refused", F_UINT("number", c->number), F_UINT("type", h.type), F_UINT("len", h.len), F_ERR(e));
 		client_end(c, e);
@@ -426,7 +494,12 @@ static bool fill(struct client *c, struct buffer *in)
 	if (c->incoming_len < p->len)
 		return false;
 	c->incoming = NULL;
-	route(c, p);
+	if (c->forwarded) {
+		c->forwarded = false;
+		route_forwarded(c, p);
+	} else {
+		route(c, p);
+	}
 	return true;
 }
 
@@ -468,6 +541,12 @@ static void log_refused(struct client *c, const char *reason)
 }
 
 /* In the directory before ServerInfo is sent: who has read it can be reached. And nothing can be written before it. */
+static uint8_t presence_flags(const struct client *c)
+{
+	uint8_t flags = (c->mesh ? DERPFRAME_IS_MESH_PEER : 0) | (c->not_ideal ? DERPFRAME_IS_NOT_IDEAL : 0);
+	return flags ? flags : DERPFRAME_IS_REGULAR;
+}
+
 static void enter(struct client *c)
 {
 	struct shard *s = c->shard;
@@ -496,12 +575,15 @@ static void enter(struct client *c)
 	watch_for_stall(c);
 	char key[KEY_SHORT_MAX];
 	log_debug(SUBJECT("client"), "connected", F_UINT("number", c->number), F_TEXT("key", key_short(key, c->key.raw)));
+	mesh_tell_present(s, &c->key, c->peer, presence_flags(c));
 	pipe_read_resume(c->pipe);
 }
 
 static void on_verdict(void *context, bool allowed)
 {
 	struct client *c = context;
+	if (allowed && c->state == CLIENT_LIVE)
+		return;
 	if (allowed) {
 		enter(c);
 		return;
@@ -543,9 +625,15 @@ void client_admit(struct shard *s, struct pipe *pipe, struct endpoint peer, bool
 	c->not_ideal = not_ideal;
 	pipe_set_events(pipe, &events, c);
 	pipe_set_dead_after(pipe, UNACKED_MS, IDLE_PROBE_MS);
-	if (s->closing || table_count(s->clients) > (size_t)s->relay->options->limit_connections) {
-		log_refused(c, s->closing ? "draining" : "limits.connections");
+	if (relaylife_is_leaving(s) || table_count(s->clients) > (size_t)s->relay->options->limit_connections) {
+		log_refused(c, relaylife_is_leaving(s) ? "draining" : "limits.connections");
 		client_end(c, ERR_EXHAUSTED);
+		return;
+	}
+	if (info->has_mesh_key) {
+		c->mesh = true;
+		buffer_init(&c->control, SIBLING_CONTROL_CAP);
+		enter(c);
 		return;
 	}
 	switch (verify_ask(s->verify, &c->key, c->peer.ip, &c->wait)) {
@@ -569,12 +657,19 @@ static void leave(struct client *c)
 	count_keys(s);
 	relay_count(RELAY_CONNECTIONS, -1);
 	relay_count(RELAY_NOT_IDEAL, -(int64_t)c->not_ideal);
-	if (c->preferred)
+	if (c->preferred) {
 		relay_count(RELAY_HOME_CONNECTIONS, -1);
-	if (left && !s->closing) {
-		heard_gone(s->heard, &c->key, on_peer_left);
-		crossing_tell_left(s, &c->key);
+		atomic_fetch_sub_explicit(&s->relay->homes, 1, memory_order_relaxed);
 	}
+	if (c->watching) {
+		relay_count(RELAY_WATCHERS, -1);
+		mesh_unwatch(s, c->number);
+	}
+	if (!left || s->closing)
+		return;
+	mesh_tell_gone(s, &c->key);
+	if (!mesh_reaches(s, &c->key))
+		client_tell_left(s, &c->key);
 }
 
 static void drop_waiting(struct queue *q)
@@ -612,6 +707,92 @@ void client_end_all(struct shard *s)
 {
 	for (unsigned state = CLIENT_ASKING; state < CLIENT_ENDED; state++) {
 		LIST_EACH(&s->in_state[state], c, struct client, in_state)
+			client_end(c, ERR_CANCELED);
+	}
+}
+
+/* ---- asked again, and sent away ---- */
+
+static void recheck(struct client *c)
+{
+	if (!list_empty(&c->wait.link) || c->mesh)
+		return;
+	if (verify_ask(c->shard->verify, &c->key, c->peer.ip, &c->wait) == VERDICT_REFUSED) {
+		log_refused(c, "not admitted any more");
+		client_end(c, ERR_DENIED);
+	}
+}
+
+void client_recheck(struct shard *s, const struct node_key *key)
+{
+	verify_doubt(s->verify, key);
+	LIST_EACH(&s->in_state[CLIENT_LIVE], c, struct client, in_state) {
+		if (!memcmp(c->key.raw, key->raw, KEY_LEN))
+			recheck(c);
+	}
+}
+
+uint64_t client_recheck_after(struct shard *s, uint64_t number, unsigned most)
+{
+	unsigned asked = 0;
+	/* Numbers grow along the list. */
+	LIST_EACH(&s->in_state[CLIENT_LIVE], c, struct client, in_state) {
+		if (c->number <= number)
+			continue;
+		if (asked++ == most)
+			return number;
+		number = c->number;
+		verify_doubt(s->verify, &c->key);
+		recheck(c);
+	}
+	return 0;
+}
+
+void client_part_all(struct shard *s, int64_t spread_ms)
+{
+	LIST_EACH(&s->in_state[CLIENT_ASKING], c, struct client, in_state)
+		client_end(c, ERR_CANCELED);
+	LIST_EACH(&s->in_state[CLIENT_LIVE], c, struct client, in_state) {
+		uint8_t frame[DERPFRAME_RESTARTING_LEN];
+		derpframe_encode_restarting(frame, RECONNECT_MS, (uint32_t)spread_ms);
+		add_control(c, frame, sizeof frame);
+		c->parting = true;
+		timer_set(&c->keep_alive, 1 + (int64_t)(random_number() % (uint64_t)spread_ms));
+	}
+}
+
+/* ---- the mesh ---- */
+
+void client_tell_left(struct shard *s, const struct node_key *key)
+{
+	heard_gone(s->heard, key, on_peer_left);
+	crossing_tell_left(s, key);
+}
+
+void client_tell_sibling(struct shard *s, uint64_t number, const uint8_t *frame, size_t len)
+{
+	struct client *c = table_find_number(s->clients, number);
+	if (!c || c->state != CLIENT_LIVE || !c->mesh)
+		return;
+	if (buffer_add(&c->control, bytes_of(frame, len)))
+		client_end(c, ERR_EXHAUSTED);
+	else
+		want_flush(c);
+}
+
+void client_each_present(struct shard *s, void *context,
+			 void (*each)(struct shard *shard, void *context, const struct node_key *key, struct endpoint peer, uint8_t flags))
+{
+	LIST_EACH(&s->in_state[CLIENT_LIVE], c, struct client, in_state) {
+		if (directory_find(s->directory, &c->key) == &c->member)
+			each(s, context, &c->key, c->peer, presence_flags(c));
+	}
+}
+
+void client_end_key(struct shard *s, const struct node_key *key)
+{
+	LIST_EACH(&s->in_state[CLIENT_LIVE], c, struct client, in_state) {
+		if (!memcmp(c->key.raw, key->raw, KEY_LEN))
 			client_end(c, ERR_CANCELED);
 	}
 }

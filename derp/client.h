@@ -21,6 +21,19 @@ enum client_state {
 void client_admit(struct shard *shard, struct pipe *pipe, struct endpoint peer, bool not_ideal, const struct derpframe_client_info *info);
 /* What came from another shard; takes it. */
 void client_take_letter(struct shard *shard, struct packet *letter);
+/* They may not be good any more: coordinators are asked again, and those that are refused end. */
+void client_recheck(struct shard *shard, const struct node_key *key);
+/* So for as many clients with a greater number; returns the number of the last one, 0 when there are no more. */
+uint64_t client_recheck_after(struct shard *shard, uint64_t number, unsigned most);
+/* For the mesh. A frame to a client that has proven the mesh key: one that cannot hear all of it ends, since it must not believe too much. */
+void client_tell_sibling(struct shard *shard, uint64_t number, const uint8_t *frame, size_t len);
+void client_each_present(struct shard *shard, void *context,
+			 void (*each)(struct shard *shard, void *context, const struct node_key *key, struct endpoint peer, uint8_t flags));
+void client_end_key(struct shard *shard, const struct node_key *key);
+/* The key can be reached no more, here or at siblings: those that heard of it are told. */
+void client_tell_left(struct shard *shard, const struct node_key *key);
+/* Tells all that the relay goes, and ends them at random within spread_ms, each when it has taken what waits for it. */
+void client_part_all(struct shard *shard, int64_t spread_ms);
 /* Idempotent. */
 void client_end(struct client *client, enum err why);
 void client_end_all(struct shard *shard);

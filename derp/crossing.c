@@ -48,7 +48,7 @@ static void drop_packets(struct outbox *o)
 		struct packet *letter = rest;
 		rest = letter->next;
 		letter->next = NULL;
-		if (letter->kind != LETTER_PACKET) {
+		if (!letter_is_packet(letter->kind)) {
 			*o->end = letter;
 			o->end = &letter->next;
 			continue;
@@ -115,7 +115,7 @@ void crossing_send(struct shard *from, unsigned to, struct packet *letter)
 	*o->end = letter;
 	o->end = &letter->next;
 	o->bytes += letter->len;
-	o->count += letter->kind == LETTER_PACKET;
+	o->count += letter_is_packet(letter->kind);
 	loop_defer(from->loop, &from->crossing.posting);
 }
 

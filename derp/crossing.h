@@ -14,8 +14,25 @@ struct shard;
 enum letter_kind {
 	LETTER_PACKET,   /* to the shard where `to` lives */
 	LETTER_NOT_HERE, /* back to the shard it came from: `to` is not connected here */
-	LETTER_LEFT      /* to all: the key `to` has no connection any more */
+	LETTER_LEFT,     /* to all: the key `to` has no connection any more */
+	/* The mesh's; `sender` is the number of a client that watches, or of a link. */
+	LETTER_FORWARDED,   /* a packet of a sibling's client to the shard where `to` lives: it goes no further */
+	LETTER_FORWARD,     /* a packet to the shard of the link `via` */
+	LETTER_WATCH,       /* to all */
+	LETTER_UNWATCH,     /* to all */
+	LETTER_PRESENT,     /* to the shard of the watcher: `to` is connected; behind it how */
+	LETTER_GONE,        /* to the shard of the watcher: `to` is not any more */
+	LETTER_ROUTE,       /* to the shard where `to` lives: a link has it */
+	LETTER_UNROUTE,     /* it has it no more */
+	LETTER_UNROUTE_ALL, /* to all: the link broke */
+	LETTER_CLOSE_PEER   /* to the shard where `to` lives: its connections shall end */
 };
+
+/* What may be dropped on the way; news may not. */
+static inline bool letter_is_packet(uint8_t kind)
+{
+	return kind == LETTER_PACKET || kind == LETTER_FORWARDED || kind == LETTER_FORWARD;
+}
 
 struct outbox {
 	struct packet *first, **end;

@@ -74,7 +74,7 @@ static void on_arrived(void *context)
 	struct passage *p = context;
 	static const struct pipe_events none;
 	struct pipe *pipe = pipe_import(p->to->loop, &p->parcel, &none, NULL);
-	if (p->to->closing)
+	if (relaylife_is_leaving(p->to))
 		pipe_close(&pipe);
 	else
 		client_admit(p->to, pipe, p->peer, p->not_ideal, &p->info);
@@ -130,6 +130,8 @@ static void on_data(void *context, struct buffer *in)
 		fail(g, e);
 		return;
 	}
+	/* From now on: a sibling, proven. A wrong key is no fault: a client like others. */
+	info.has_mesh_key = info.has_mesh_key && told_is_mesh_key(g->shard->life.told, info.mesh_key);
 	key_wipe(info.mesh_key, sizeof info.mesh_key);
 	buffer_consume(in, DERPFRAME_HEADER_LEN + h.len);
 	hand_over(g, &info);
@@ -168,7 +170,7 @@ static void say_key(struct guest *g)
 static void on_pipe(void *context, struct pipe *pipe)
 {
 	struct guest *g = context;
-	if (!pipe || g->ended || g->shard->closing) {
+	if (!pipe || g->ended || relaylife_is_leaving(g->shard)) {
 		pipe_close(&pipe);
 		retire(g);
 		return;
@@ -237,7 +239,7 @@ void handshake_begin(struct exchange *x)
 	}
 	if (framed && !websocket_asked(x, "derp"))
 		return;
-	if (s->closing || !shard_complete(s) || s->guest_count >= (size_t)s->relay->options->limit_handshakes) {
+	if (relaylife_is_leaving(s) || !shard_complete(s) || s->guest_count >= (size_t)s->relay->options->limit_handshakes) {
 		exchange_reply_text(x, 503, "no room\n");
 		return;
 	}

@@ -34,7 +34,6 @@ static enum err on_worker(struct worker *w, struct diag *why)
 static void on_drain(struct worker *w)
 {
 	shard_drain(w->program);
-	daemon_drained(w);
 }
 
 static void on_stop(struct worker *w)

@@ -37,4 +37,9 @@ struct metric relay_metrics[RELAY_METRIC_COUNT + 1] = {
 	[RELAY_STUN_REQUESTS] = {"stun_requests_total", METRIC_COUNTER, "STUN datagrams.", "disposition",
 				 VALUES("success", "not_stun", "read_error", "write_error", "limited"), 0},
 	[RELAY_STUN_FAMILY] = {"stun_addrfamily_total", METRIC_COUNTER, "STUN requests answered.", "family", VALUES("ipv4", "ipv6"), 0},
+	[RELAY_SIBLINGS] = {"derp_siblings", METRIC_GAUGE, "Links to siblings of the region that stand.", NULL, NULL, 0},
+	[RELAY_WATCHERS] = {"derp_watchers", METRIC_GAUGE, "Siblings that are told who is here.", NULL, NULL, 0},
+	[RELAY_REMOTE_KEYS] = {"derp_clients_remote", METRIC_GAUGE, "Node keys that siblings have.", NULL, NULL, 0},
+	[RELAY_FORWARDED_IN] = {"derp_packets_forwarded_in_total", METRIC_COUNTER, "Packets from siblings.", NULL, NULL, 0},
+	[RELAY_FORWARDED_OUT] = {"derp_packets_forwarded_out_total", METRIC_COUNTER, "Packets to siblings.", NULL, NULL, 0},
 };

@@ -209,24 +209,35 @@ bool shard_complete(const struct shard *s)
 	return atomic_load_explicit(&s->relay->opened, memory_order_acquire) == s->crew;
 }
 
-static void on_taken(void *context)
+static void on_taken(void *context, const json_t *answer)
 {
-	struct relay *r = context;
-	atomic_store(&r->announced, true);
-	atomic_store(&r->refused, false);
+	struct shard *s = context;
+	atomic_store(&s->relay->announced, true);
+	atomic_store(&s->relay->refused, false);
+	relaylife_heard(s, answer);
 }
 
 static void on_refused(void *context)
 {
-	struct relay *r = context;
-	atomic_store(&r->refused, true);
+	struct shard *s = context;
+	atomic_store(&s->relay->refused, true);
+	relaylife_refused(s);
 }
 
-static enum err begin_announcing(struct shard *s, struct diag *why)
+static void write_announcement(void *context, struct buffer *out)
+{
+	struct shard *s = context;
+	int homes = atomic_load(&s->relay->homes);
+	s->relay->said.homes = homes > 0 ? (uint64_t)homes : 0;
+	if (announcement_encode(&s->relay->said, out))
+		log_error(SUBJECT("relay"), "what the relay says about itself is too long");
+}
+
+static void begin_announcing(struct shard *s)
 {
 	struct relay *r = s->relay;
 	const struct relay_options *o = r->options;
-	const struct announcement said = {
+	r->said = (struct announcement){
 		.name = o->relay_name,
 		.host_name = o->relay_hostname,
 		.ipv4 = o->relay_ipv4,
@@ -238,34 +249,22 @@ static enum err begin_announcing(struct shard *s, struct diag *why)
 		.can_port80 = r->plain_at.port == 80,
 		.instance = r->instance,
 	};
-	struct buffer body;
-	buffer_init(&body, 8192);
-	enum err e = announcement_encode(&said, &body);
-	if (!e) {
-		const struct announce_config config = {
-			.loop = s->loop,
-			.fetcher = s->fetcher,
-			.coordinators = &r->coordinators,
-			.token = o->relay_token,
-			.body = buffer_bytes(&body),
-			.on_taken = on_taken,
-			.on_refused = on_refused,
-			.context = r,
-		};
-		s->announce = announce_new(&config);
-	} else {
-		diag_set(why, e, "what the relay says about itself is too long");
-	}
-	buffer_clear(&body);
-	return e;
+	const struct announce_config config = {
+		.loop = s->loop,
+		.fetcher = s->fetcher,
+		.coordinators = &r->coordinators,
+		.token = o->relay_token,
+		.write = write_announcement,
+		.on_taken = on_taken,
+		.on_refused = on_refused,
+		.context = s,
+	};
+	s->announce = announce_new(&config);
 }
 
-static enum err open_doors(struct shard *s, struct diag *why)
+enum err shard_listen(struct shard *s, struct diag *why)
 {
 	struct relay *r = s->relay;
-	const struct server_limits limits = {.connections = (size_t)r->options->limit_connections, .request_ms = REQUEST_MS, .proxies = r->proxies};
-	s->server = server_new(s->loop, relay_routes, &limits, s);
-	server_show_certificate(s->server, buffer_bytes(&r->metacert));
 	enum err e = server_listen(s->server, DOOR_RELAY, r->at, relay_certificate(r), relay_certificate_key(r), why);
 	if (!e && r->options->listen_proxy_protocol)
 		server_expect_proxyline(s->server, r->at);
@@ -273,7 +272,7 @@ static enum err open_doors(struct shard *s, struct diag *why)
 		e = server_listen(s->server, DOOR_CLIENTS, r->plain_at, NULL, NULL, why);
 	if (e || !r->stun_at.port)
 		return e;
-	int fd = s->index ? stundoor_bind(r->stun_at, why) : dup(r->reserved_stun);
+	int fd = s->index || r->reserved_stun < 0 ? stundoor_bind(r->stun_at, why) : dup(r->reserved_stun);
 	if (fd < 0)
 		return ERR_IO;
 	s->stun = stundoor_open(s->loop, fd);
@@ -281,6 +280,21 @@ static enum err open_doors(struct shard *s, struct diag *why)
 	if (!s->index)
 		close_fd(&r->reserved_stun);
 	return ERR_NONE;
+}
+
+void shard_shut(struct shard *s)
+{
+	stundoor_close(&s->stun);
+	server_stop_listening(s->server);
+}
+
+static enum err open_doors(struct shard *s, struct diag *why)
+{
+	const struct relay *r = s->relay;
+	const struct server_limits limits = {.connections = (size_t)r->options->limit_connections, .request_ms = REQUEST_MS, .proxies = r->proxies};
+	s->server = server_new(s->loop, relay_routes, &limits, s);
+	server_show_certificate(s->server, buffer_bytes(&r->metacert));
+	return shard_listen(s, why);
 }
 
 static struct verify *open_verify(struct shard *s)
@@ -309,6 +323,7 @@ enum err shard_open(struct relay *r, struct worker *w, unsigned count, struct di
 	w->program = s;
 	s->relay = r;
 	s->loop = w->loop;
+	s->worker = w;
 	s->index = w->index;
 	s->crew = count;
 	s->directory = directory_new();
@@ -321,35 +336,31 @@ enum err shard_open(struct relay *r, struct worker *w, unsigned count, struct di
 	list_init(&s->guests);
 	limit_init(&s->refusal_log, 20, loop_now(s->loop));
 	crossing_open(s, count);
+	relaylife_open(s);
+	mesh_open(s);
 	if (!s->index)
 		r->count = count;
 	r->shard[s->index] = s;
 	enum err e = open_doors(s, why);
-	if (!e && !s->index) {
-		bootstrap_start(r->bootstrap, s->loop);
-		e = begin_announcing(s, why);
-	}
+	if (!e && !s->index)
+		begin_announcing(s);
 	atomic_fetch_add_explicit(&r->opened, 1, memory_order_release);
 	return e;
 }
 
 void shard_drain(struct shard *s)
 {
-	atomic_store(&s->relay->draining, true);
-	stundoor_close(&s->stun);
-	announce_free(&s->announce);
-	if (!s->index)
-		bootstrap_stop(s->relay->bootstrap);
-	server_stop_listening(s->server);
-	s->closing = true;
-	handshake_end_all(s);
-	client_end_all(s);
+	relaylife_end(s);
 }
 
 void shard_close(struct shard *s)
 {
-	if (!s->closing)
-		shard_drain(s);
+	s->closing = true;
+	announce_free(&s->announce);
+	shard_shut(s);
+	handshake_end_all(s);
+	client_end_all(s);
+	mesh_close(s);
 	server_free(&s->server);
 	handshake_end_all(s);
 	verify_free(&s->verify);
@@ -358,5 +369,6 @@ void shard_close(struct shard *s)
 	heard_free(&s->heard);
 	directory_free(&s->directory);
 	table_free(&s->clients);
+	relaylife_close(s);
 	packet_spare_clear();
 }

@@ -7,19 +7,21 @@
 
 #include <stdatomic.h>
 
+#include "announce.h"
 #include "client.h"
 #include "coordinators.h"
 #include "crossing.h"
 #include "directory.h"
 #include "heard.h"
 #include "limit.h"
+#include "mesh.h"
 #include "options.h"
+#include "relaylife.h"
 #include "server.h"
 #include "verify.h"
 
 enum { RELAY_SHARDS_MAX = 256 };
 
-struct announce;
 struct bootstrap;
 struct relay;
 struct stundoor;
@@ -27,6 +29,7 @@ struct stundoor;
 struct shard {
 	struct relay *relay;
 	struct loop *loop;
+	struct worker *worker;
 	unsigned index, crew; /* which of how many */
 	bool closing;         /* no new clients */
 	struct directory *directory;
@@ -45,6 +48,8 @@ struct shard {
 	struct directory_count counted; /* as last told to the metrics */
 	struct limit refusal_log;
 	struct crossing crossing;
+	struct relaylife life;
+	struct mesh mesh;
 };
 
 struct relay {
@@ -61,6 +66,8 @@ struct relay {
 	int reserved, reserved_stun, reserved_plain; /* sockets that hold the ports until the shards listen */
 	int certificate_fd, key_fd;                  /* of the self-signed pair, in memory */
 	char certificate[64], certificate_key[64];   /* their paths */
+	struct announcement said;                    /* first shard */
+	atomic_int homes;                            /* clients whose home it is */
 	atomic_bool announced, refused, draining;
 	atomic_uint opened; /* shards that are there; `count` and `shard` may be read once it says all */
 	unsigned count;
@@ -80,7 +87,10 @@ const char *relay_certificate_key(const struct relay *relay);
 bool shard_complete(const struct shard *shard);
 /* On the shard's own thread. */
 MUST_USE enum err shard_open(struct relay *relay, struct worker *worker, unsigned count, struct diag *why);
-/* Stops STUN and listening, then ends all clients. */
+/* Its doors: open, and shut. */
+MUST_USE enum err shard_listen(struct shard *shard, struct diag *why);
+void shard_shut(struct shard *shard);
+/* Lets clients move, then ends them (relaylife.h). */
 void shard_drain(struct shard *shard);
 void shard_close(struct shard *shard);
 

@@ -8,7 +8,7 @@
 struct answer {
 	struct list by_age;
 	struct node_key key;
-	bool allowed;
+	bool allowed, doubted;
 	int64_t at_ms;
 };
 
@@ -59,7 +59,7 @@ enum verdict verdicts_find(const struct verdicts *v, const struct node_key *key,
 	int64_t age = now.ms - a->at_ms;
 	if (!a->allowed)
 		return age < v->limits.refused_ms ? VERDICT_REFUSED : VERDICT_UNKNOWN;
-	if (age < v->limits.allowed_ms)
+	if (age < v->limits.allowed_ms && !a->doubted)
 		return VERDICT_ALLOWED;
 	return age < v->limits.grace_ms ? VERDICT_STALE : VERDICT_UNKNOWN;
 }
@@ -77,6 +77,17 @@ void verdicts_put(struct verdicts *v, const struct node_key *key, bool allowed, 
 	list_append(&v->by_age[allowed], &a->by_age);
 	v->count[allowed]++;
 	table_put(v->answers, bytes_of(a->key.raw, KEY_LEN), a);
+}
+
+void verdicts_doubt(struct verdicts *v, const struct node_key *key, struct mono now)
+{
+	struct answer *a = table_find(v->answers, bytes_of(key->raw, KEY_LEN));
+	if (!a)
+		return;
+	if (!a->allowed)
+		end(v, a);
+	else if (now.ms - a->at_ms < v->limits.allowed_ms)
+		a->doubted = true;
 }
 
 size_t verdicts_count(const struct verdicts *v)

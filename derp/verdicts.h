@@ -26,6 +26,8 @@ struct verdicts *verdicts_new(const struct verdicts_limits *limits);
 void verdicts_free(struct verdicts **verdicts);
 enum verdict verdicts_find(const struct verdicts *verdicts, const struct node_key *key, struct mono now);
 void verdicts_put(struct verdicts *verdicts, const struct node_key *key, bool allowed, struct mono now);
+/* An admission becomes VERDICT_STALE, for its grace; a refusal is forgotten. */
+void verdicts_doubt(struct verdicts *verdicts, const struct node_key *key, struct mono now);
 size_t verdicts_count(const struct verdicts *verdicts);
 
 #endif

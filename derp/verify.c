@@ -63,6 +63,11 @@ void verify_free(struct verify **verify)
 	end_if_quiet(v);
 }
 
+void verify_doubt(struct verify *v, const struct node_key *key)
+{
+	verdicts_doubt(v->verdicts, key, clock_mono());
+}
+
 void verify_wait_init(struct verify_wait *w, void (*on_verdict)(void *context, bool allowed), void *context)
 {
 	*w = (struct verify_wait){.on_verdict = on_verdict, .context = context};

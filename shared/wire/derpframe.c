@@ -1,5 +1,7 @@
 #include "derpframe.h"
 
+#include <stdio.h>
+
 #include "box.h"
 #include "jsonr.h"
 #include "text.h"
@@ -79,6 +81,59 @@ void derpframe_encode_peer_gone(uint8_t out[static DERPFRAME_PEER_GONE_LEN], con
 	derpframe_encode(out, DERPFRAME_PEER_GONE, KEY_LEN + 1);
 	memcpy(out + DERPFRAME_HEADER_LEN, peer->raw, KEY_LEN);
 	out[DERPFRAME_HEADER_LEN + KEY_LEN] = (uint8_t)reason;
+}
+
+void derpframe_encode_restarting(uint8_t out[static DERPFRAME_RESTARTING_LEN], uint32_t reconnect_ms, uint32_t try_for_ms)
+{
+	derpframe_encode(out, DERPFRAME_RESTARTING, 8);
+	put_be32(out + DERPFRAME_HEADER_LEN, reconnect_ms);
+	put_be32(out + DERPFRAME_HEADER_LEN + 4, try_for_ms);
+}
+
+void derpframe_encode_peer_present(uint8_t out[static DERPFRAME_PRESENT_LEN], const struct node_key *key, struct endpoint peer, uint8_t flags)
+{
+	uint8_t *at = out + DERPFRAME_HEADER_LEN + KEY_LEN;
+	derpframe_encode(out, DERPFRAME_PEER_PRESENT, DERPFRAME_PRESENT_LEN - DERPFRAME_HEADER_LEN);
+	memcpy(out + DERPFRAME_HEADER_LEN, key->raw, KEY_LEN);
+	memset(at, 0, 18);
+	if (peer.ip.family == IP_V4) {
+		at[10] = at[11] = 0xff;
+		memcpy(at + 12, peer.ip.byte, 4);
+	} else if (peer.ip.family == IP_V6) {
+		memcpy(at, peer.ip.byte, 16);
+	}
+	if (peer.ip.family != IP_NONE) {
+		at[16] = (uint8_t)(peer.port >> 8);
+		at[17] = (uint8_t)peer.port;
+	}
+	at[18] = flags;
+}
+
+void derpframe_encode_forward(uint8_t out[static DERPFRAME_FORWARD_HEADER_LEN], const struct node_key *source, const struct node_key *to, uint32_t len)
+{
+	derpframe_encode(out, DERPFRAME_FORWARD_PACKET, 2 * KEY_LEN + len);
+	memcpy(out + DERPFRAME_HEADER_LEN, source->raw, KEY_LEN);
+	memcpy(out + DERPFRAME_HEADER_LEN + KEY_LEN, to->raw, KEY_LEN);
+}
+
+enum err derpframe_encode_mesh_info(const struct private_key *relay, const struct public_key *self, const struct node_key *sibling,
+				    const uint8_t mesh_key[static KEY_LEN], struct buffer *out)
+{
+	char hex[2 * KEY_LEN + 1], json[160];
+	size_t before = out->len;
+	hex_encode(hex, bytes_of(mesh_key, KEY_LEN));
+	int len = snprintf(json, sizeof json, "{\"meshKey\":\"%s\",\"version\":2,\"CanAckPings\":false}", hex);
+	uint8_t head[DERPFRAME_HEADER_LEN + KEY_LEN];
+	derpframe_encode(head, DERPFRAME_CLIENT_INFO, (uint32_t)(KEY_LEN + BOX_OVERHEAD + (size_t)len));
+	memcpy(head + DERPFRAME_HEADER_LEN, self->raw, KEY_LEN);
+	enum err e = buffer_add(out, bytes_of(head, sizeof head));
+	if (!e)
+		e = box_seal(relay, sibling->raw, bytes_of(json, (size_t)len), out);
+	if (e)
+		buffer_cut(out, before);
+	key_wipe(json, sizeof json);
+	key_wipe(hex, sizeof hex);
+	return e;
 }
 
 enum err derpframe_encode_server_info(const struct private_key *relay, const struct node_key *client, struct buffer *out)

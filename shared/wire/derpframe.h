@@ -4,6 +4,7 @@
 #ifndef DERPFRAME_H
 #define DERPFRAME_H
 
+#include "addr.h"
 #include "buffer.h"
 #include "key.h"
 
@@ -16,6 +17,9 @@ enum {
 	DERPFRAME_RECV_HEADER_LEN = DERPFRAME_HEADER_LEN + KEY_LEN,
 	DERPFRAME_PING_LEN = 8,
 	DERPFRAME_PONG_LEN = DERPFRAME_HEADER_LEN + DERPFRAME_PING_LEN,
+	DERPFRAME_PRESENT_LEN = DERPFRAME_HEADER_LEN + KEY_LEN + 16 + 2 + 1,
+	DERPFRAME_FORWARD_HEADER_LEN = DERPFRAME_HEADER_LEN + 2 * KEY_LEN,
+	DERPFRAME_RESTARTING_LEN = DERPFRAME_HEADER_LEN + 8,
 	DERPFRAME_PEER_GONE_LEN = DERPFRAME_HEADER_LEN + KEY_LEN + 1
 };
 
@@ -62,6 +66,15 @@ void derpframe_encode_server_key(uint8_t out[static DERPFRAME_SERVER_KEY_LEN], c
 void derpframe_encode_recv(uint8_t out[static DERPFRAME_RECV_HEADER_LEN], const struct node_key *source, uint32_t len);
 void derpframe_encode_pong(uint8_t out[static DERPFRAME_PONG_LEN], const uint8_t ping[static DERPFRAME_PING_LEN]);
 void derpframe_encode_peer_gone(uint8_t out[static DERPFRAME_PEER_GONE_LEN], const struct node_key *peer, enum derpframe_gone reason);
+void derpframe_encode_restarting(uint8_t out[static DERPFRAME_RESTARTING_LEN], uint32_t reconnect_ms, uint32_t try_for_ms);
+enum { DERPFRAME_IS_REGULAR = 1, DERPFRAME_IS_MESH_PEER = 2, DERPFRAME_IS_PROBER = 4, DERPFRAME_IS_NOT_IDEAL = 8 };
+/* peer: zeroes when its family is IP_NONE. */
+void derpframe_encode_peer_present(uint8_t out[static DERPFRAME_PRESENT_LEN], const struct node_key *key, struct endpoint peer, uint8_t flags);
+/* The head of a ForwardPacket; `len` bytes of packet follow it. */
+void derpframe_encode_forward(uint8_t out[static DERPFRAME_FORWARD_HEADER_LEN], const struct node_key *source, const struct node_key *to, uint32_t len);
+/* Appends a whole ClientInfo frame of a relay that dials a sibling. */
+MUST_USE enum err derpframe_encode_mesh_info(const struct private_key *relay, const struct public_key *self, const struct node_key *sibling,
+					     const uint8_t mesh_key[static KEY_LEN], struct buffer *out);
 /* Appends a whole ServerInfo frame, sealed to `client`. */
 MUST_USE enum err derpframe_encode_server_info(const struct private_key *relay, const struct node_key *client, struct buffer *out);
 

@@ -1,0 +1,118 @@
+#include "meshroutes.h"
+
+#include <stdlib.h>
+
+#include "list.h"
+#include "mem.h"
+
+struct via {
+	struct list link;
+	struct meshlink_at at;
+};
+
+struct seat {
+	struct node_key key;
+	struct list vias; /* oldest first */
+};
+
+struct meshroutes {
+	struct table *seats;
+};
+
+struct meshroutes *meshroutes_new(void)
+{
+	struct meshroutes *r = x_zalloc(sizeof *r);
+	r->seats = table_new();
+	return r;
+}
+
+static void end(struct meshroutes *r, struct seat *seat)
+{
+	table_remove(r->seats, bytes_of(seat->key.raw, KEY_LEN));
+	LIST_EACH(&seat->vias, via, struct via, link)
+		free(via);
+	free(seat);
+}
+
+void meshroutes_free(struct meshroutes **routes)
+{
+	struct meshroutes *r = *routes;
+	struct bytes key;
+	struct seat *seat;
+	*routes = NULL;
+	if (!r)
+		return;
+	TABLE_EACH(r->seats, key, seat)
+		end(r, seat);
+	table_free(&r->seats);
+	free(r);
+}
+
+size_t meshroutes_count(const struct meshroutes *r)
+{
+	return table_count(r->seats);
+}
+
+static struct via *find(struct seat *seat, struct meshlink_at at)
+{
+	LIST_EACH(&seat->vias, via, struct via, link)
+		if (via->at.number == at.number && via->at.shard == at.shard)
+			return via;
+	return NULL;
+}
+
+bool meshroutes_add(struct meshroutes *r, const struct node_key *key, struct meshlink_at at)
+{
+	struct seat *seat = table_find(r->seats, bytes_of(key->raw, KEY_LEN));
+	if (!seat) {
+		seat = x_alloc(sizeof *seat);
+		seat->key = *key;
+		list_init(&seat->vias);
+		table_put(r->seats, bytes_of(key->raw, KEY_LEN), seat);
+	}
+	if (find(seat, at))
+		return false;
+	struct via *via = x_alloc(sizeof *via);
+	via->at = at;
+	list_append(&seat->vias, &via->link);
+	return true;
+}
+
+static bool remove_from(struct meshroutes *r, struct seat *seat, struct meshlink_at at)
+{
+	struct via *via = find(seat, at);
+	if (!via)
+		return false;
+	list_remove(&via->link);
+	free(via);
+	if (!list_empty(&seat->vias))
+		return false;
+	end(r, seat);
+	return true;
+}
+
+bool meshroutes_remove(struct meshroutes *r, const struct node_key *key, struct meshlink_at at)
+{
+	struct seat *seat = table_find(r->seats, bytes_of(key->raw, KEY_LEN));
+	return seat && remove_from(r, seat, at);
+}
+
+bool meshroutes_find(const struct meshroutes *r, const struct node_key *key, struct meshlink_at *at)
+{
+	struct seat *seat = table_find(r->seats, bytes_of(key->raw, KEY_LEN));
+	if (!seat)
+		return false;
+	*at = LIST_FIRST(&seat->vias, struct via, link)->at;
+	return true;
+}
+
+void meshroutes_clear(struct meshroutes *r, struct meshlink_at at, void (*on_last)(void *context, const struct node_key *key), void *context)
+{
+	struct bytes name;
+	struct seat *seat;
+	TABLE_EACH(r->seats, name, seat) {
+		struct node_key key = seat->key;
+		if (remove_from(r, seat, at))
+			on_last(context, &key);
+	}
+}

@@ -1,0 +1,82 @@
+#include "meshstream.h"
+
+#include "text.h"
+
+enum { MAGIC_LEN = 8, GREETING_MAX = 1024 };
+
+static const uint8_t magic[MAGIC_LEN] = {'D', 'E', 'R', 'P', 0xf0, 0x9f, 0x94, 0x91};
+
+static struct meshstream_event bad(unsigned status)
+{
+	return (struct meshstream_event){.kind = MESHSTREAM_BAD, .status = status};
+}
+
+static struct meshstream_event more(void)
+{
+	return (struct meshstream_event){.kind = MESHSTREAM_MORE};
+}
+
+/* The answer's head is skipped; only its status matters. */
+static struct meshstream_event upgrade(struct meshstream *s, struct buffer *in)
+{
+	static const char wanted[] = "HTTP/1.1 ";
+	const uint8_t *end = memmem(in->at ? in->at : (const uint8_t *)"", in->len, "\r\n\r\n", 4);
+	uint64_t status;
+	if (!end)
+		return in->len > MESHSTREAM_HEAD_MAX ? bad(1) : more();
+	struct bytes head = bytes_of(in->at, (size_t)(end - in->at));
+	if (!bytes_starts(head, wanted) || text_parse_u64(bytes_take(bytes_skip(head, sizeof wanted - 1), 3), 999, &status))
+		return bad(1);
+	if (status != 101)
+		return bad((unsigned)status);
+	buffer_consume(in, head.len + 4);
+	s->upgraded = true;
+	return (struct meshstream_event){.kind = MESHSTREAM_ALIVE};
+}
+
+static struct meshstream_event greet(struct meshstream *s, struct buffer *in, struct derpframe_header h)
+{
+	struct meshstream_event event = {.kind = MESHSTREAM_KEY};
+	if (h.type != DERPFRAME_SERVER_KEY || h.len < MAGIC_LEN + KEY_LEN || h.len > GREETING_MAX)
+		return bad(0);
+	if (in->len < DERPFRAME_HEADER_LEN + h.len)
+		return more();
+	if (memcmp(in->at + DERPFRAME_HEADER_LEN, magic, MAGIC_LEN))
+		return bad(0);
+	memcpy(event.key.raw, in->at + DERPFRAME_HEADER_LEN + MAGIC_LEN, KEY_LEN);
+	buffer_consume(in, DERPFRAME_HEADER_LEN + h.len);
+	s->greeted = true;
+	return key_is_zero(event.key.raw) ? bad(0) : event;
+}
+
+struct meshstream_event meshstream_next(struct meshstream *s, struct buffer *in)
+{
+	struct derpframe_header h;
+	struct meshstream_event event = {.kind = MESHSTREAM_ALIVE};
+	if (!s->upgraded)
+		return upgrade(s, in);
+	if (s->skip) {
+		size_t count = s->skip < in->len ? (size_t)s->skip : in->len;
+		buffer_consume(in, count);
+		s->skip -= count;
+		if (s->skip)
+			return more();
+	}
+	if (derpframe_decode(buffer_bytes(in), &h))
+		return more();
+	if (!s->greeted)
+		return greet(s, in, h);
+	if (h.len > MESHSTREAM_FRAME_MAX)
+		return bad(0);
+	bool tells = (h.type == DERPFRAME_PEER_PRESENT || h.type == DERPFRAME_PEER_GONE) && h.len >= KEY_LEN;
+	size_t head = DERPFRAME_HEADER_LEN + (tells ? KEY_LEN : 0);
+	if (in->len < head)
+		return more();
+	if (tells) {
+		memcpy(event.key.raw, in->at + DERPFRAME_HEADER_LEN, KEY_LEN);
+		event.kind = h.type == DERPFRAME_PEER_PRESENT ? MESHSTREAM_PRESENT : MESHSTREAM_GONE;
+	}
+	s->skip = DERPFRAME_HEADER_LEN + (uint64_t)h.len - head;
+	buffer_consume(in, head);
+	return event;
+}

@@ -1,0 +1,209 @@
+#include "relaylife.h"
+
+#include <stdlib.h>
+
+#include "announce.h"
+#include "daemon.h"
+#include "handshake.h"
+#include "log.h"
+#include "relay.h"
+#include "siblings.h"
+
+enum {
+	SPREAD_MS = 1500,   /* clients end at random within */
+	PATIENCE_MS = 3000, /* for those that take nothing, from then on */
+	LOOK_MS = 50,
+	RECHECK_TICK_MS = 50,
+	RECHECK_BATCH = 128,
+};
+
+bool relaylife_is_leaving(const struct shard *s)
+{
+	return s->closing || s->life.leaving;
+}
+
+/* ---- going ---- */
+
+static void drained(struct shard *s)
+{
+	timer_cancel(&s->life.look);
+	if (s->life.ending && !s->life.said_drained)
+		daemon_drained(s->worker);
+	s->life.said_drained |= s->life.ending;
+}
+
+static void on_look(void *context)
+{
+	struct shard *s = context;
+	if (table_count(s->clients) && loop_now(s->loop).ms < s->life.until.ms) {
+		timer_set(&s->life.look, LOOK_MS);
+		return;
+	}
+	if (s->life.ending)
+		s->closing = true;
+	client_end_all(s);
+	drained(s);
+}
+
+/* Doors close, so that who dials goes elsewhere at once; then the clients, one after the other. */
+static void finish(struct shard *s)
+{
+	if (s->life.leaving) {
+		on_look(s);
+		return;
+	}
+	log_info(SUBJECT("relay"), "doors close", F_UINT("shard", s->index), F_UINT("clients", table_count(s->clients)));
+	s->life.leaving = true;
+	shard_shut(s);
+	handshake_end_all(s);
+	client_part_all(s, SPREAD_MS);
+	s->life.until = (struct mono){loop_now(s->loop).ms + SPREAD_MS + PATIENCE_MS};
+	timer_set(&s->life.look, LOOK_MS);
+}
+
+static void on_finish(void *context)
+{
+	struct shard *s = context;
+	if (!s->closing)
+		finish(s);
+}
+
+static void finish_all(struct relay *r)
+{
+	for (unsigned i = 0; i < r->count; i++)
+		loop_post(r->shard[i]->loop, on_finish, r->shard[i]);
+}
+
+static void on_too_late(void *context)
+{
+	struct shard *s = context;
+	finish_all(s->relay);
+}
+
+/* Whether waiting any longer would help a client. */
+static bool may_go(const struct shard *s)
+{
+	struct relay *r = s->relay;
+	return !s->life.told || s->life.told->leave || atomic_load(&r->homes) <= 0;
+}
+
+void relaylife_end(struct shard *s)
+{
+	struct relay *r = s->relay;
+	s->life.ending = true;
+	atomic_store(&r->draining, true);
+	if (s->life.leaving) {
+		on_look(s);
+		return;
+	}
+	if (s->index)
+		return;
+	r->said.draining = true;
+	if (!s->announce || !atomic_load(&r->announced) || atomic_load(&r->refused)) {
+		finish_all(r);
+		return;
+	}
+	announce_hurry(s->announce);
+	timer_set(&s->life.late, r->options->daemon.drain_ms > 2 * (SPREAD_MS + PATIENCE_MS) ? r->options->daemon.drain_ms - (SPREAD_MS + PATIENCE_MS)
+											     : r->options->daemon.drain_ms / 2);
+}
+
+void relaylife_refused(struct shard *s)
+{
+	if (s->life.ending)
+		finish_all(s->relay);
+}
+
+static void resume(struct shard *s)
+{
+	struct diag why = {0};
+	if (!s->life.leaving || s->life.ending || s->closing)
+		return;
+	s->life.leaving = false;
+	timer_cancel(&s->life.look);
+	if (shard_listen(s, &why))
+		log_error(SUBJECT("relay"), "cannot open its doors again", F_TEXT("reason", why.text));
+	else
+		log_info(SUBJECT("relay"), "doors open again", F_UINT("shard", s->index));
+}
+
+/* ---- asking again ---- */
+
+static void on_recheck_tick(void *context)
+{
+	struct shard *s = context;
+	s->life.rechecked = client_recheck_after(s, s->life.rechecked, RECHECK_BATCH);
+	if (s->life.rechecked)
+		timer_set(&s->life.recheck, RECHECK_TICK_MS);
+}
+
+static void recheck(struct shard *s, const struct told *told)
+{
+	for (size_t i = 0; i < told->recheck_count; i++)
+		if (relay_home(s->relay, &told->rechecks[i]) == s->index)
+			client_recheck(s, &told->rechecks[i]);
+	if (told->recheck_all) {
+		s->life.rechecked = 0;
+		timer_set(&s->life.recheck, 0);
+	}
+}
+
+/* ---- what was told ---- */
+
+struct telling {
+	struct shard *to;
+	struct told *told;
+};
+
+static void on_told(void *context)
+{
+	struct telling *t = context;
+	struct shard *s = t->to;
+	if (!s->closing) {
+		told_drop(&s->life.told);
+		s->life.told = told_take(t->told);
+		recheck(s, t->told);
+		siblings_follow(s, t->told);
+		if (!t->told->drain)
+			resume(s);
+	}
+	told_drop(&t->told);
+	free(t);
+}
+
+void relaylife_heard(struct shard *first, const json_t *answer)
+{
+	struct relay *r = first->relay;
+	struct told *told = told_new(answer);
+	bool away = first->life.heard.ms && loop_now(first->loop).ms - first->life.heard.ms > RECHECKS_KEPT_MS;
+	told->recheck_all |= away;
+	first->life.heard = loop_now(first->loop);
+	r->said.rechecks_from = told->rechecks_from;
+	for (unsigned i = 0; i < r->count; i++) {
+		struct telling *t = x_alloc(sizeof *t);
+		*t = (struct telling){r->shard[i], told_take(told)};
+		loop_post(r->shard[i]->loop, on_told, t);
+	}
+	if (!first->life.ending)
+		atomic_store(&r->draining, told->drain);
+	told_drop(&first->life.told);
+	first->life.told = told;
+	/* An answer from before we said that we drain says nothing about it. */
+	if ((first->life.ending || told->drain) && announce_is_current(first->announce) && may_go(first))
+		finish_all(r);
+}
+
+void relaylife_close(struct shard *s)
+{
+	timer_cancel(&s->life.look);
+	timer_cancel(&s->life.late);
+	timer_cancel(&s->life.recheck);
+	told_drop(&s->life.told);
+}
+
+void relaylife_open(struct shard *s)
+{
+	timer_init(&s->life.look, s->loop, on_look, s);
+	timer_init(&s->life.late, s->loop, on_too_late, s);
+	timer_init(&s->life.recheck, s->loop, on_recheck_tick, s);
+}

@@ -1,0 +1,415 @@
+#include "siblings.h"
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "linktls.h"
+#include "log.h"
+#include "meshstream.h"
+#include "metrics_relay.h"
+#include "relay.h"
+
+enum {
+	DIAL_MS = 5000,
+	GREETING_MS = 10000,
+	SILENCE_MS = 120000,
+	RETRY_LEAST_MS = 1000,
+	RETRY_MOST_MS = 5000,
+	IN_CAP = 1 << 20,
+	PLAIN_CAP = 4 << 20,
+	OUT_CAP = 1 << 20,
+	OUT_WINDOW = 256 << 10,
+	DEPTH = 4096, /* packets of each kind that wait for a sibling */
+};
+
+enum link_state { LINK_WAITING, LINK_RESOLVING, LINK_DIALING, LINK_GREETING, LINK_PROVING, LINK_UP, LINK_SELF };
+
+struct link {
+	struct shard *shard;
+	struct list link;
+	uint32_t number;
+	struct sibling sibling;
+	enum link_state state;
+	struct pipe *pipe;
+	struct linktls *tls;
+	struct meshstream stream;
+	struct buffer plain, sealed;
+	struct queue disco, other;
+	unsigned key; /* which of the mesh keys is tried */
+	bool wanted, connected, was_up;
+	struct timer timer;
+	struct mono heard;
+	struct defer flushing, ending;
+	struct lookup *lookup;
+};
+
+static void dial(struct link *l);
+static void stop(struct link *l, const char *reason);
+
+/* ---- end ---- */
+
+static void drop_waiting(struct queue *q)
+{
+	relay_count_at(RELAY_BYTES_DROPPED, RELAY_DROP_GONE, (int64_t)(q->bytes - (size_t)q->count * DERPFRAME_RECV_HEADER_LEN));
+	relay_count_at(RELAY_PACKETS_DROPPED, RELAY_DROP_GONE, queue_clear(q));
+}
+
+static void hang_up(struct link *l)
+{
+	if (l->state >= LINK_UP && l->was_up)
+		relay_count(RELAY_SIBLINGS, -1);
+	l->was_up = false;
+	timer_cancel(&l->timer);
+	defer_cancel(&l->flushing);
+	pipe_close(&l->pipe);
+	linktls_free(&l->tls);
+	buffer_clear(&l->plain);
+	buffer_clear(&l->sealed);
+	drop_waiting(&l->disco);
+	drop_waiting(&l->other);
+	mesh_forget_link(l->shard, l->number);
+	table_remove_number(l->shard->mesh.link_of, l->number);
+}
+
+static void on_ending(void *context)
+{
+	free(context);
+}
+
+struct lookup {
+	struct link *link; /* NULL: nobody waits any more */
+	char host[TOLD_HOST_MAX + 1];
+	struct ip found;
+};
+
+static void end(struct link *l)
+{
+	hang_up(l);
+	if (l->lookup)
+		l->lookup->link = NULL;
+	list_remove(&l->link);
+	loop_defer(l->shard->loop, &l->ending);
+}
+
+static void on_timer(void *context)
+{
+	struct link *l = context;
+	int64_t silent = loop_now(l->shard->loop).ms - l->heard.ms;
+	if (l->state == LINK_WAITING)
+		dial(l);
+	else if (l->state == LINK_UP && silent < SILENCE_MS)
+		timer_set(&l->timer, SILENCE_MS - silent);
+	else
+		stop(l, "silent");
+}
+
+/* And again, a little later. What was learned by it is forgotten first. */
+static void stop(struct link *l, const char *reason)
+{
+	bool proven = l->state == LINK_UP;
+	LOG_AT(proven ? LOG_WARNING : LOG_INFO, SUBJECT("mesh"), "no link to a sibling", F_TEXT("sibling", l->sibling.name), F_TEXT("reason", reason));
+	/* It said nothing of who is there: it may know our other key only. */
+	if (l->state == LINK_PROVING)
+		l->key++;
+	hang_up(l);
+	l->state = LINK_WAITING;
+	timer_set(&l->timer, RETRY_LEAST_MS + (int64_t)(random_number() % (RETRY_MOST_MS - RETRY_LEAST_MS)));
+}
+
+/* ---- out ---- */
+
+static bool flush_sealed(struct link *l)
+{
+	return !l->sealed.len || !pipe_write(l->pipe, &l->sealed);
+}
+
+static bool say(struct link *l, struct bytes text)
+{
+	return !linktls_seal(l->tls, text, &l->sealed) && flush_sealed(l);
+}
+
+static bool pack(struct buffer *out, struct queue *q)
+{
+	struct packet *p = queue_pop(q);
+	uint8_t head[DERPFRAME_FORWARD_HEADER_LEN];
+	struct node_key source;
+	packet_source(p, &source);
+	derpframe_encode_forward(head, &source, &p->to, p->len);
+	bool fits = !buffer_add(out, bytes_of(head, sizeof head)) && !buffer_add(out, bytes_of(packet_payload(p), p->len));
+	relay_count(RELAY_FORWARDED_OUT, 1);
+	packet_free(&p);
+	return fits;
+}
+
+static void on_flush(void *context)
+{
+	struct link *l = context;
+	struct buffer out;
+	buffer_init(&out, OUT_CAP);
+	while (l->state == LINK_UP && (l->disco.count || l->other.count) && pipe_unsent(l->pipe) < OUT_WINDOW) {
+		buffer_reset(&out);
+		while (out.len < OUT_WINDOW / 2 && (l->disco.count || l->other.count))
+			if (!pack(&out, l->disco.count ? &l->disco : &l->other))
+				break;
+		if (!say(l, buffer_bytes(&out)))
+			stop(l, "cannot write");
+	}
+	buffer_clear(&out);
+}
+
+static void queue(struct link *l, struct packet *p)
+{
+	struct queue *q = p->disco ? &l->disco : &l->other;
+	packet_keep(&p);
+	queue_add(q, p);
+	while (q->count > DEPTH) {
+		struct packet *oldest = queue_pop(q);
+		relay_count_at(RELAY_PACKETS_DROPPED, RELAY_DROP_QUEUE_HEAD, 1);
+		relay_count_at(RELAY_BYTES_DROPPED, RELAY_DROP_QUEUE_HEAD, oldest->len);
+		packet_free(&oldest);
+	}
+	loop_defer(l->shard->loop, &l->flushing);
+}
+
+void siblings_send(struct shard *s, struct packet *p)
+{
+	struct link *l = table_find_number(s->mesh.link_of, p->via);
+	if (l && l->state == LINK_UP) {
+		queue(l, p);
+		return;
+	}
+	relay_count_at(RELAY_PACKETS_DROPPED, RELAY_DROP_UNKNOWN_DEST, 1);
+	relay_count_at(RELAY_BYTES_DROPPED, RELAY_DROP_UNKNOWN_DEST, p->len);
+	packet_free(&p);
+}
+
+/* ---- in ---- */
+
+static bool greet(struct link *l, const struct node_key *key)
+{
+	const struct relay *r = l->shard->relay;
+	const struct told *told = l->shard->life.told;
+	uint8_t watch[DERPFRAME_HEADER_LEN];
+	struct buffer out;
+	buffer_init(&out, 4096);
+	derpframe_encode(watch, DERPFRAME_WATCH_CONNS, 0);
+	bool said = told && told->mesh_key_count &&
+		    !derpframe_encode_mesh_info(&r->key, &r->public_key, key, told->mesh_key[l->key % told->mesh_key_count], &out) &&
+		    !buffer_add(&out, bytes_of(watch, sizeof watch)) && say(l, buffer_bytes(&out));
+	buffer_clear(&out);
+	return said;
+}
+
+/* False: the link has ended. */
+static bool take(struct link *l, const struct meshstream_event *e)
+{
+	char reason[64];
+	switch (e->kind) {
+	case MESHSTREAM_KEY:
+		if (!memcmp(e->key.raw, l->shard->relay->public_key.raw, KEY_LEN)) {
+			hang_up(l);
+			l->state = LINK_SELF;
+			log_info(SUBJECT("mesh"), "a sibling is this relay itself", F_TEXT("sibling", l->sibling.name));
+			return false;
+		}
+		l->state = LINK_PROVING;
+		if (!greet(l, &e->key)) {
+			stop(l, "cannot write");
+			return false;
+		}
+		return true;
+	case MESHSTREAM_PRESENT:
+		if (l->state == LINK_PROVING) {
+			l->state = LINK_UP;
+			l->was_up = true;
+			relay_count(RELAY_SIBLINGS, 1);
+			timer_set(&l->timer, SILENCE_MS);
+			log_info(SUBJECT("mesh"), "link to a sibling", F_TEXT("sibling", l->sibling.name), F_TEXT("host", l->sibling.host));
+		}
+		mesh_learn(l->shard, l->number, &e->key, true);
+		return true;
+	case MESHSTREAM_GONE:
+		mesh_learn(l->shard, l->number, &e->key, false);
+		return true;
+	case MESHSTREAM_BAD:
+		snprintf(reason, sizeof reason, e->status > 1 ? "answered %u" : "does not speak as relays do", e->status);
+		stop(l, reason);
+		return false;
+	default:
+		return true;
+	}
+}
+
+static void on_data(void *context, struct buffer *in)
+{
+	struct link *l = context;
+	struct diag why = {.text = ""};
+	bool was_ready = linktls_ready(l->tls);
+	enum err e = linktls_turn(l->tls, in, &l->plain, &l->sealed, &why);
+	struct meshstream_event event;
+	l->heard = loop_now(l->shard->loop);
+	if (!flush_sealed(l))
+		e = ERR_TOO_BIG;
+	if (!e && !was_ready && linktls_ready(l->tls)) {
+		char request[TOLD_HOST_MAX + 160];
+		int len = snprintf(request, sizeof request,
+				   l->sibling.port == 443 ? "GET /derp HTTP/1.1\r\nHost: %s\r\n" : "GET /derp HTTP/1.1\r\nHost: %s:%u\r\n", l->sibling.host,
+				   l->sibling.port);
+		len += snprintf(request + len, sizeof request - (size_t)len, "User-Agent: fleetscale\r\nConnection: Upgrade\r\nUpgrade: DERP\r\n\r\n");
+		if (!say(l, bytes_of(request, (size_t)len)))
+			e = ERR_IO;
+	}
+	do {
+		event = meshstream_next(&l->stream, &l->plain);
+		if (event.kind == MESHSTREAM_MORE)
+			break;
+	} while (take(l, &event));
+	if (e && l->pipe)
+		stop(l, *why.text ? why.text : "the connection broke");
+	else if (l->pipe && !l->plain.len)
+		buffer_clear(&l->plain);
+}
+
+static void on_written(void *context)
+{
+	struct link *l = context;
+	struct buffer none;
+	if (!l->connected) {
+		l->connected = true;
+		l->state = LINK_GREETING;
+		timer_set(&l->timer, GREETING_MS);
+		buffer_init(&none, 1);
+		on_data(l, &none);
+	} else if (l->state == LINK_UP && (l->disco.count || l->other.count)) {
+		on_flush(l);
+	}
+}
+
+static void on_end(void *context, enum err why)
+{
+	stop(context, err_text(why));
+}
+
+static const struct pipe_events events = {.on_data = on_data, .on_written = on_written, .on_end = on_end};
+
+/* ---- dialing ---- */
+
+static void connect_to(struct link *l, struct ip ip)
+{
+	l->tls = linktls_new(l->sibling.host, l->sibling.cert_name, l->sibling.insecure_for_tests);
+	if (!l->tls) {
+		stop(l, "no TLS");
+		return;
+	}
+	l->stream = (struct meshstream){0};
+	l->connected = false;
+	l->number = ++l->shard->mesh.last_link;
+	table_put_number(l->shard->mesh.link_of, l->number, l);
+	l->state = LINK_DIALING;
+	l->pipe = pipe_connect(l->shard->loop, (struct endpoint){ip, l->sibling.port}, DIAL_MS, IN_CAP, &events, l);
+	pipe_set_out_cap(l->pipe, 8 << 20);
+	timer_set(&l->timer, DIAL_MS);
+}
+
+static void look_up(void *context)
+{
+	struct lookup *k = context;
+	struct addrinfo *found = NULL, hints = {.ai_socktype = SOCK_STREAM};
+	if (!getaddrinfo(k->host, NULL, &hints, &found) && found)
+		k->found = endpoint_from_sockaddr(found->ai_addr).ip;
+	if (found)
+		freeaddrinfo(found);
+}
+
+static void on_looked_up(void *context)
+{
+	struct lookup *k = context;
+	struct link *l = k->link;
+	if (l) {
+		l->lookup = NULL;
+		if (k->found.family == IP_NONE)
+			stop(l, "its name leads nowhere");
+		else
+			connect_to(l, k->found);
+	}
+	free(k);
+}
+
+static void dial(struct link *l)
+{
+	struct ip ip = l->sibling.ip4.family != IP_NONE ? l->sibling.ip4 : l->sibling.ip6;
+	if (ip.family != IP_NONE || !ip_parse(bytes_text(l->sibling.host), &ip)) {
+		connect_to(l, ip);
+		return;
+	}
+	struct lookup *k = x_zalloc(sizeof *k);
+	memcpy(k->host, l->sibling.host, sizeof k->host);
+	k->link = l;
+	l->lookup = k;
+	l->state = LINK_RESOLVING;
+	timer_cancel(&l->timer);
+	task_run(l->shard->loop, look_up, on_looked_up, k);
+}
+
+/* ---- which ---- */
+
+static bool is_ours(const struct shard *s, const struct sibling *sibling)
+{
+	uint64_t sum = 14695981039346656037u;
+	for (const char *c = sibling->name; *c; c++)
+		sum = (sum ^ (uint8_t)*c) * 1099511628211u;
+	return sum % s->relay->count == s->index;
+}
+
+static struct link *find(const struct shard *s, const struct sibling *sibling)
+{
+	LIST_EACH(&s->mesh.links, l, struct link, link)
+		if (!memcmp(&l->sibling, sibling, sizeof *sibling))
+			return l;
+	return NULL;
+}
+
+static struct link *link_new(struct shard *s, const struct sibling *sibling)
+{
+	struct link *l = x_zalloc(sizeof *l);
+	l->shard = s;
+	l->sibling = *sibling;
+	buffer_init(&l->plain, PLAIN_CAP);
+	buffer_init(&l->sealed, 8 << 20);
+	queue_init(&l->disco);
+	queue_init(&l->other);
+	timer_init(&l->timer, s->loop, on_timer, l);
+	defer_init(&l->flushing, on_flush, l);
+	defer_init(&l->ending, on_ending, l);
+	list_append(&s->mesh.links, &l->link);
+	timer_set(&l->timer, 0);
+	return l;
+}
+
+void siblings_follow(struct shard *s, const struct told *told)
+{
+	LIST_EACH(&s->mesh.links, l, struct link, link)
+		l->wanted = false;
+	for (size_t i = 0; i < told->sibling_count && told->mesh_key_count; i++) {
+		const struct sibling *sibling = &told->siblings[i];
+		struct link *l = find(s, sibling);
+		if (!is_ours(s, sibling))
+			continue;
+		if (!l)
+			l = link_new(s, sibling);
+		l->wanted = true;
+	}
+	LIST_EACH(&s->mesh.links, l, struct link, link) {
+		if (!l->wanted)
+			end(l);
+	}
+}
+
+void siblings_close(struct shard *s)
+{
+	LIST_EACH(&s->mesh.links, l, struct link, link)
+		end(l);
+}

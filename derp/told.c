@@ -1,0 +1,124 @@
+#include "told.h"
+
+#include <stdlib.h>
+
+#include "jsonr.h"
+#include "mem.h"
+#include "text.h"
+
+static void copy_text(char *out, size_t most, const json_t *object, const char *name)
+{
+	struct bytes text = jsonr_text(object, name);
+	*out = '\0';
+	if (text.len > most || memchr(text.at ? text.at : (const uint8_t *)"", 0, text.len))
+		return;
+	if (text.len)
+		memcpy(out, text.at, text.len);
+	out[text.len] = '\0';
+}
+
+static struct ip ip_of(const json_t *object, const char *name)
+{
+	struct ip ip;
+	return ip_parse(jsonr_text(object, name), &ip) ? (struct ip){.family = IP_NONE} : ip;
+}
+
+static bool read_sibling(const json_t *object, struct sibling *s)
+{
+	json_int_t port = json_integer_value(json_object_get(object, "DERPPort"));
+	*s = (struct sibling){.ip4 = ip_of(object, "IPv4"), .ip6 = ip_of(object, "IPv6")};
+	copy_text(s->name, TOLD_NAME_MAX, object, "Name");
+	copy_text(s->host, TOLD_HOST_MAX, object, "HostName");
+	copy_text(s->cert_name, TOLD_HOST_MAX, object, "CertName");
+	s->port = port > 0 && port <= UINT16_MAX ? (uint16_t)port : 443;
+	s->insecure_for_tests = json_is_true(json_object_get(object, "InsecureForTests"));
+	return *s->name && *s->host;
+}
+
+static void read_siblings(struct told *t, const json_t *list)
+{
+	size_t count = json_array_size(list);
+	if (count > TOLD_SIBLINGS_MAX)
+		count = TOLD_SIBLINGS_MAX;
+	t->siblings = x_zalloc((count + 1) * sizeof *t->siblings);
+	for (size_t i = 0; i < count; i++)
+		if (read_sibling(json_array_get(list, i), &t->siblings[t->sibling_count]))
+			t->sibling_count++;
+}
+
+static void read_key(struct told *t, const json_t *answer, const char *name)
+{
+	uint8_t *key = t->mesh_key[t->mesh_key_count];
+	if (!hex_decode(jsonr_text(answer, name), key, KEY_LEN) && !key_is_zero(key))
+		t->mesh_key_count++;
+}
+
+static void read_rechecks(struct told *t, const json_t *list)
+{
+	size_t count = json_array_size(list);
+	if (count > TOLD_RECHECKS_MAX)
+		count = 0, t->recheck_all = true;
+	t->rechecks = x_zalloc((count + 1) * sizeof *t->rechecks);
+	for (size_t i = 0; i < count; i++) {
+		const json_t *text = json_array_get(list, i);
+		if (!hex_decode(bytes_of(json_string_value(text), json_string_length(text)), t->rechecks[t->recheck_count].raw, KEY_LEN))
+			t->recheck_count++;
+	}
+}
+
+static uint64_t number_of(const json_t *answer, const char *name)
+{
+	json_int_t value = json_integer_value(json_object_get(answer, name));
+	return value > 0 ? (uint64_t)value : 0;
+}
+
+struct told *told_new(const json_t *answer)
+{
+	struct told *t = x_zalloc(sizeof *t);
+	atomic_store(&t->references, 1);
+	read_key(t, answer, "MeshKey");
+	read_key(t, answer, "MeshKeyBefore");
+	read_siblings(t, json_object_get(answer, "Siblings"));
+	read_rechecks(t, json_object_get(answer, "Rechecks"));
+	t->recheck_all |= json_is_true(json_object_get(answer, "RecheckAll"));
+	t->rechecks_from = number_of(answer, "RechecksFrom");
+	t->drain = json_is_true(json_object_get(answer, "Drain"));
+	/* Beside siblings its clients go on at once; alone in its region it waits until nobody shall be at home there any more. The last one of all has nobody to
+	 * wait for. */
+	t->leave = json_is_true(json_object_get(answer, "SiblingsServe")) || !json_is_true(json_object_get(answer, "Shown")) ||
+		   number_of(answer, "Stage") > 1 || !json_is_true(json_object_get(answer, "OthersServe"));
+	/* A wish is no hurry: the last one of all serves on. */
+	if (!json_is_true(json_object_get(answer, "SiblingsServe")) && !json_is_true(json_object_get(answer, "OthersServe")))
+		t->drain = false;
+	t->client_rate = number_of(answer, "ClientBytesPerSecond");
+	t->client_burst = number_of(answer, "ClientBurstBytes");
+	return t;
+}
+
+struct told *told_take(struct told *t)
+{
+	atomic_fetch_add_explicit(&t->references, 1, memory_order_relaxed);
+	return t;
+}
+
+void told_drop(struct told **told)
+{
+	struct told *t = *told;
+	*told = NULL;
+	if (!t || atomic_fetch_sub_explicit(&t->references, 1, memory_order_acq_rel) > 1)
+		return;
+	key_wipe(t->mesh_key, sizeof t->mesh_key);
+	free(t->siblings);
+	free(t->rechecks);
+	free(t);
+}
+
+bool told_is_mesh_key(const struct told *t, const uint8_t key[static KEY_LEN])
+{
+	bool is = false;
+	if (key_is_zero(key))
+		return false;
+	for (unsigned i = 0; t && i < t->mesh_key_count; i++)
+		is |= key_equal(t->mesh_key[i], key);
+	return is;
+}
