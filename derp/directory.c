@@ -11,8 +11,11 @@ struct seat {
 	unsigned count;
 };
 
+enum { RECENT = 256 };
+
 struct directory {
 	struct table *seats;
+	struct seat *recent[RECENT]; /* found last, by the first byte of their keys: packets come in runs */
 	size_t dup_keys, dup_members;
 };
 
@@ -39,9 +42,15 @@ struct directory_count directory_count(const struct directory *d)
 	return (struct directory_count){.keys = table_count(d->seats), .dup_keys = d->dup_keys, .dup_members = d->dup_members};
 }
 
-static struct seat *find_seat(const struct directory *d, const struct node_key *key)
+static struct seat *find_seat(struct directory *d, const struct node_key *key)
 {
-	return table_find(d->seats, bytes_of(key->raw, KEY_LEN));
+	struct seat **recent = &d->recent[key->raw[0]];
+	if (*recent && !memcmp((*recent)->key.raw, key->raw, KEY_LEN))
+		return *recent;
+	struct seat *s = table_find(d->seats, bytes_of(key->raw, KEY_LEN));
+	if (s)
+		*recent = s;
+	return s;
 }
 
 static struct seat *take_seat(struct directory *d, const struct node_key *key)
@@ -83,7 +92,7 @@ unsigned directory_add(struct directory *d, const struct node_key *key, struct m
 	return s->count;
 }
 
-struct member *directory_find(const struct directory *d, const struct node_key *key)
+struct member *directory_find(struct directory *d, const struct node_key *key)
 {
 	const struct seat *s = find_seat(d, key);
 	return s ? s->active : NULL;
@@ -128,6 +137,8 @@ bool directory_remove(struct directory *d, struct member *m)
 	s->count--;
 	if (!s->count) {
 		table_remove(d->seats, bytes_of(s->key.raw, KEY_LEN));
+		if (d->recent[s->key.raw[0]] == s)
+			d->recent[s->key.raw[0]] = NULL;
 		free(s);
 		return true;
 	}

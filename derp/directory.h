@@ -29,7 +29,7 @@ struct directory_count directory_count(const struct directory *directory);
 /* The member becomes the active one of its key. Returns how many its key has now. */
 unsigned directory_add(struct directory *directory, const struct node_key *key, struct member *member);
 /* The active member, or NULL. */
-struct member *directory_find(const struct directory *directory, const struct node_key *key);
+struct member *directory_find(struct directory *directory, const struct node_key *key);
 /* Any frame came from it: it becomes the active one. O(1), and next to nothing for a key with one connection. */
 void directory_spoke(struct member *member);
 /* Of those of its key, the one that has been silent longest and is not `member` itself; NULL when it is alone. */

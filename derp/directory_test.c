@@ -78,9 +78,37 @@ static void fallback_follows_history(void **state)
 	directory_free(&d);
 }
 
+/* Keys that begin alike, found in turns, while others of them come and go. */
+static void keys_that_begin_alike(void **state)
+{
+	enum { ALIKE = 8 };
+	struct directory *d = directory_new();
+	struct member members[ALIKE] = {0};
+	struct node_key keys[ALIKE];
+	(void)state;
+	for (unsigned i = 0; i < ALIKE; i++) {
+		keys[i] = (struct node_key){{7, (uint8_t)i}};
+		list_init(&members[i].link);
+		assert_null(directory_find(d, &keys[i]));
+		directory_add(d, &keys[i], &members[i]);
+	}
+	for (unsigned round = 0; round < 3; round++)
+		for (unsigned i = 0; i < ALIKE; i++)
+			assert_ptr_equal(directory_find(d, &keys[i]), &members[i]);
+	for (unsigned i = 0; i < ALIKE; i++) {
+		assert_ptr_equal(directory_find(d, &keys[i]), &members[i]);
+		assert_true(directory_remove(d, &members[i]));
+		assert_null(directory_find(d, &keys[i]));
+	}
+	directory_add(d, &keys[0], &members[1]);
+	assert_ptr_equal(directory_find(d, &keys[0]), &members[1]);
+	directory_remove(d, &members[1]);
+	directory_free(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(one_connection), cmocka_unit_test(last_writer_is_active),
-					   cmocka_unit_test(fallback_follows_history)};
+					   cmocka_unit_test(fallback_follows_history), cmocka_unit_test(keys_that_begin_alike)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
