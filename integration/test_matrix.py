@@ -8,7 +8,7 @@ from actors.policies import allow, of, tagged, user
 from actors.routing import EXIT, Outside, carried, prefs, router
 
 INSIDE, FAR = "10.77.1.7", "198.19.200.7"
-DOORS = [("tcp", 4, 7000), ("tcp", 4, 7001), ("udp", 4, 7000), ("tcp", 6, 7000)]
+DOORS = [("tcp", 4, 7000), ("tcp", 4, 7001), ("udp", 4, 7000), ("tcp", 6, 7000), ("icmp", 4, 0)]
 TAGS = ["server", "db", "ci", "gate", "exit"]
 
 
@@ -52,7 +52,7 @@ def machines(net):
         made[name] = machine.node(name, url=net.url(number % 2), authkey=key)
     for n in made.values():
         n.running()
-        for proto, port in {(proto, port) for proto, _, port in DOORS}:
+        for proto, port in {(proto, port) for proto, _, port in DOORS if port}:
             n.call("serve" if proto == "tcp" else "serve_udp", port=port if proto == "tcp" else str(port))
     return made
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 
 from .client import OLDEST
 
-NUMBERS = {"tcp": 6, "udp": 17}
+NUMBERS = {"tcp": 6, "udp": 17, "icmp": 1}
 
 
 class Try:
@@ -74,6 +74,8 @@ def answered(tries, seconds):
 
 
 def to(t):
+    if t.proto == "icmp":
+        return t.ip
     return f"[{t.ip}]:{t.port}" if ":" in t.ip else f"{t.ip}:{t.port}"
 
 

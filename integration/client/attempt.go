@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"tailscale.com/tailcfg"
 	"tailscale.com/types/ipproto"
 	"tailscale.com/wgengine/filter"
 )
@@ -81,7 +82,11 @@ func attemptAll(name string, args json.RawMessage) (object, error) {
 // attempt dials anew when a connection fails early, as it does while the client does not know the way yet.
 func (n *node) attempt(ctx context.Context, t target) bool {
 	for ctx.Err() == nil {
-		if c, err := n.server.Dial(ctx, t.Proto, t.To); err == nil {
+		if t.Proto == "icmp" {
+			if n.echo(ctx, t.To) {
+				return true
+			}
+		} else if c, err := n.server.Dial(ctx, t.Proto, t.To); err == nil {
 			deadline, _ := ctx.Deadline()
 			c.SetDeadline(deadline)
 			ok := answers(ctx, t.Proto, c)
@@ -96,6 +101,18 @@ func (n *node) attempt(ctx context.Context, t target) bool {
 		}
 	}
 	return false
+}
+
+// echo is an ICMP echo through the tunnel, answered by the other's own stack.
+func (n *node) echo(ctx context.Context, to string) bool {
+	ip, err := netip.ParseAddr(to)
+	if err != nil {
+		return false
+	}
+	one, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	res, err := n.local.Ping(one, ip, tailcfg.PingICMP)
+	return err == nil && res.Err == ""
 }
 
 func answers(ctx context.Context, proto string, c net.Conn) bool {
