@@ -318,7 +318,7 @@ static void leave_policy(struct views *v)
 void views_follow(struct views *v, const struct snapshot *s)
 {
 	enum rules_step step = rules_follow(v->rules, s);
-	bool anew = step == RULES_ANEW;
+	bool anew = step == RULES_ANEW || step == RULES_RESEEN;
 	if (v->version == s->version)
 		return;
 	relaymap_follow(&v->rules->relays, s, v->rules->document, v->rules->read);

@@ -216,7 +216,8 @@ static bool can_follow(struct rules *r, const struct snapshot *s)
 	       bitset_population(&r->rolled) <= FOLLOWED_LEAST + s->seat_count / FOLLOWED_SHARE;
 }
 
-static bool follow(struct rules *r, const struct snapshot *s)
+/* RULES_SAME: it could not. */
+static enum rules_step follow(struct rules *r, const struct snapshot *s)
 {
 	struct touched touched = {0};
 	uint32_t *slots = x_alloc((bitset_population(&r->rolled) + 1) * sizeof *slots), count = 0;
@@ -238,7 +239,7 @@ static bool follow(struct rules *r, const struct snapshot *s)
 	bitset_clear(&touched.filters);
 	bitset_clear(&touched.ssh);
 	free(slots);
-	return followed;
+	return !followed ? RULES_SAME : touched.sights ? RULES_RESEEN : RULES_FOLLOWED;
 }
 
 static void compile(struct rules *r, const struct snapshot *s)
@@ -269,8 +270,9 @@ enum rules_step rules_follow(struct rules *r, const struct snapshot *s)
 			call_nodes(r, s);
 		return RULES_SAME;
 	}
-	if (r->serial && can_follow(r, s) && follow(r, s))
-		return RULES_FOLLOWED;
+	enum rules_step step = r->serial && can_follow(r, s) ? follow(r, s) : RULES_SAME;
+	if (step != RULES_SAME)
+		return step;
 	compile(r, s);
 	return RULES_ANEW;
 }

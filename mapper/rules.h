@@ -68,7 +68,8 @@ void rules_free(struct rules **rules);
 
 enum rules_step {
 	RULES_SAME,
-	RULES_FOLLOWED, /* the policy stands as before but for the nodes in `rolled`, and what they touch */
+	RULES_FOLLOWED, /* sights stand as before but for the nodes in `rolled` */
+	RULES_RESEEN,   /* followed, but there are other sights */
 	RULES_ANEW      /* compiled; or state or text are others */
 };
 

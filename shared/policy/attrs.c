@@ -85,6 +85,12 @@ static struct attr_classes *classify(struct policy *policy)
 	return classes;
 }
 
+/* Classes are found again when somebody asks. */
+void attrs_move(struct policy *policy)
+{
+	policy->attr_classes = NULL;
+}
+
 void attrs_stand_as(struct policy *policy, uint32_t slot, uint32_t twin)
 {
 	if (policy->attr_classes)

@@ -1,4 +1,4 @@
-#include "follow.h"
+#include "following.h"
 
 #include <stdlib.h>
 
@@ -13,20 +13,9 @@
 /* More candidates than this are not asked; and garbage of this size is nothing. */
 enum { CANDIDATES_MAX = 256, FEW = 64, GARBAGE = 1 << 16 };
 
-struct following {
-	struct policy *policy;
-	struct resolver *r;
-	struct touched *touched;
-	struct bitset later; /* slots that are still to be followed: nobody's twins */
-	struct bitset in;    /* numbers of identity aliases that name the node at hand */
-	struct bitset twins, sources;
-	uint32_t slot;
-	struct ip ip[2]; /* of the node at hand */
-};
-
 /* ---- twins ---- */
 
-static struct ip ip_at(const struct resolver *r, uint32_t slot, size_t family)
+struct ip following_ip(const struct resolver *r, uint32_t slot, size_t family)
 {
 	uint32_t at = r->entry[slot * 2 + family];
 	return at == ADDRESS_NONE ? (struct ip){0} : r->addresses[at].ip;
@@ -43,7 +32,7 @@ static bool same_place(const struct spans spans, struct ip a, struct ip b)
 static bool same_places(const struct following *f, uint32_t twin)
 {
 	const struct resolver *r = f->r;
-	struct ip ip[2] = {ip_at(r, twin, 0), ip_at(r, twin, 1)};
+	struct ip ip[2] = {following_ip(r, twin, 0), following_ip(r, twin, 1)};
 	if (ip[0].family != f->ip[0].family || ip[1].family != f->ip[1].family)
 		return false;
 	for (size_t i = 0; i < r->known_count; i++) {
@@ -141,7 +130,7 @@ static uint32_t choose(const struct following *f, uint64_t owner, bool leaving)
 	return NO_TWIN;
 }
 
-static void ask_aliases(struct following *f, const struct node *node)
+void following_ask(struct following *f, const struct node *node)
 {
 	const struct policy *policy = f->policy;
 	for (size_t i = 0; i < f->r->known_count; i++) {
@@ -158,7 +147,7 @@ static uint32_t twin_of_newcomer(struct following *f, const struct node *node)
 	if (twin != NO_TWIN)
 		return twin;
 	bitset_clear(&f->in);
-	ask_aliases(f, node);
+	following_ask(f, node);
 	find_same(f, tagged);
 	drop_others(f, false);
 	return choose(f, tagged ? NO_OWNER : node->user, false);
@@ -216,7 +205,7 @@ static void look_at_neighbours(struct resolver *r, size_t at)
 		bitset_remove(&r->follows, at);
 }
 
-static void address_put(struct resolver *r, uint32_t slot, struct ip ip)
+void following_put(struct resolver *r, uint32_t slot, struct ip ip)
 {
 	if (ip.family == IP_NONE)
 		return;
@@ -232,7 +221,7 @@ static void address_put(struct resolver *r, uint32_t slot, struct ip ip)
 	look_at_neighbours(r, at + 1);
 }
 
-static void address_take(struct resolver *r, uint32_t slot, struct ip ip)
+void following_take(struct resolver *r, uint32_t slot, struct ip ip)
 {
 	if (ip.family == IP_NONE)
 		return;
@@ -280,32 +269,35 @@ static void stand_as(struct following *f, uint32_t twin)
 	ssh_plan_stand_as(f->policy, f->slot, twin);
 }
 
+bool following_is_alone(const struct resolver *r, uint32_t slot, size_t family)
+{
+	uint32_t at = r->entry[slot * 2 + family];
+	if (at == ADDRESS_NONE)
+		return true;
+	struct ip ip = r->addresses[at].ip;
+	bool twice = (at && ip_equal(r->addresses[at - 1].ip, ip)) || (at + 1 < r->address_count && ip_equal(r->addresses[at + 1].ip, ip));
+	return !twice && !bitset_has(&r->behind, at);
+}
+
 static bool leave(struct following *f)
 {
 	struct resolver *r = f->r;
-	f->ip[0] = ip_at(r, f->slot, 0);
-	f->ip[1] = ip_at(r, f->slot, 1);
-	for (size_t k = 0; k < 2; k++) {
-		uint32_t at = r->entry[f->slot * 2 + k];
-		if (at == ADDRESS_NONE)
-			continue;
-		if (bitset_has(&r->behind, at) || (at && ip_equal(r->addresses[at - 1].ip, f->ip[k])) ||
-		    (at + 1 < r->address_count && ip_equal(r->addresses[at + 1].ip, f->ip[k])))
-			return false;
-	}
+	f->ip[0] = following_ip(r, f->slot, 0);
+	f->ip[1] = following_ip(r, f->slot, 1);
+	if (!following_is_alone(r, f->slot, 0) || !following_is_alone(r, f->slot, 1))
+		return false;
 	if (twin_of_leaver(f) == NO_TWIN)
 		return false;
 	ssh_plan_touch(f->policy, f->slot, &f->touched->ssh);
 	edit_spans(f, false);
-	address_take(r, f->slot, f->ip[0]);
-	address_take(r, f->slot, f->ip[1]);
+	following_take(r, f->slot, f->ip[0]);
+	following_take(r, f->slot, f->ip[1]);
 	stand_as(f, NO_TWIN);
 	r->owner[f->slot] = NO_OWNER;
 	return true;
 }
 
-/* Nobody has it, and no route leads to it. */
-static bool is_free(const struct resolver *r, struct ip ip)
+bool following_is_free(const struct resolver *r, struct ip ip)
 {
 	size_t at = address_from(r, ip);
 	return ip.family == IP_NONE || (!rollcall_is_behind(r, ip) && (at == r->address_count || !ip_equal(r->addresses[at].ip, ip)));
@@ -317,15 +309,15 @@ static bool join(struct following *f)
 	const struct node *node = f->policy->roll->nodes[f->slot].node;
 	f->ip[0] = node->ip4.family == IP_V4 ? node->ip4 : (struct ip){0};
 	f->ip[1] = node->ip6.family == IP_V6 ? node->ip6 : (struct ip){0};
-	if (node->approved_count || !is_free(r, f->ip[0]) || !is_free(r, f->ip[1]))
+	if (node->approved_count || !following_is_free(r, f->ip[0]) || !following_is_free(r, f->ip[1]))
 		return false;
 	uint32_t twin = twin_of_newcomer(f, node);
 	if (twin == NO_TWIN)
 		return false;
 	stand_as(f, twin);
 	r->owner[f->slot] = node_is_tagged(node) ? NO_OWNER : node->user;
-	address_put(r, f->slot, f->ip[0]);
-	address_put(r, f->slot, f->ip[1]);
+	following_put(r, f->slot, f->ip[0]);
+	following_put(r, f->slot, f->ip[1]);
 	edit_spans(f, true);
 	ssh_plan_touch(f->policy, f->slot, &f->touched->ssh);
 	return true;
@@ -358,7 +350,7 @@ static bool stands_still(struct following *f, const struct node *node)
 	const struct resolver *r = f->r;
 	const struct policy *policy = f->policy;
 	bool tagged = node_is_tagged(node), still = tagged == bitset_has(&policy->tagged, f->slot);
-	struct ip ip4 = ip_at(r, f->slot, 0), ip6 = ip_at(r, f->slot, 1);
+	struct ip ip4 = following_ip(r, f->slot, 0), ip6 = following_ip(r, f->slot, 1);
 	still = still && (tagged || r->owner[f->slot] == node->user) && !node->approved_count && ip_equal(ip4, node->ip4) && ip_equal(ip6, node->ip6);
 	for (size_t i = 0; i < policy->document->posture_count && still; i++)
 		still = !r->postures[i] || bitset_has(r->postures[i], f->slot) == posture_holds(&policy->document->postures[i], &policy->roll->nodes[f->slot]);
@@ -382,8 +374,20 @@ static bool follow_slot(struct following *f)
 		return true;
 	}
 	if (was && !leave(f))
-		return false;
-	return !node || join(f);
+		return following_move(f);
+	return !node || join(f) || following_move(f);
+}
+
+/* Sources that became equal would be one, and their rules too. */
+static bool are_apart(const struct following *f)
+{
+	const struct policy *policy = f->policy;
+	BITSET_EACH(&f->sources, number) {
+		for (size_t i = 0; i < policy->source_count; i++)
+			if (i != number && source_equal(policy->sources[i], policy->sources[number]))
+				return false;
+	}
+	return true;
 }
 
 static bool can_follow(struct resolver *r)
@@ -408,6 +412,7 @@ bool policy_follow(struct policy *policy, const uint32_t *slots, size_t count, s
 		bitset_remove(&f.later, f.slot);
 		followed = follow_slot(&f);
 	}
+	followed = followed && (!touched->sights || are_apart(&f));
 	if (followed)
 		touch_filters(&f);
 	bitset_clear(&f.later);

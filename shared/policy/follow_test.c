@@ -267,7 +267,7 @@ static void a_followed_policy_is_a_compiled_one(void **state)
 	for (size_t i = 0; i < COUNT_OF(policies); i++) {
 		size_t followed = 0, compiled = 0;
 		for (uint64_t seed = 1; seed <= 4; seed++)
-			followed += walk(seed * 100 + i, policies[i], (size_t[]){40, 60, 90, 120}[seed % 4], 40, &compiled);
+			followed += walk(seed * 100 + i, policies[i], (size_t[]){8, 40, 60, 120}[seed % 4], 40, &compiled);
 		/* The last two have address sets that are made of nodes. */
 		if (i + 2 < COUNT_OF(policies))
 			assert_true(followed > compiled);

@@ -407,6 +407,8 @@ static struct bitset satisfying(struct resolver *r, const struct rule *rule)
 static struct known *restrict_known(struct resolver *r, const struct known *whole, const struct rule *rule)
 {
 	struct known *known = known_new(r);
+	known->whole = whole;
+	known->rule = rule;
 	struct bitset nodes = satisfying(r, rule);
 	if (whole->identity || whole->meaning.any) {
 		known->meaning.nodes = set_new(r);
@@ -526,6 +528,7 @@ void resolver_clear(struct policy *policy)
 		if (r->knowns[i]->room)
 			free(r->knowns[i]->meaning.spans.list);
 	free(r->knowns);
+	free(r->self_sources);
 	free(r->sets);
 	free(r->column);
 	free(r->scratch);

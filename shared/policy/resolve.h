@@ -22,6 +22,8 @@ enum { ADDRESS_NONE = UINT32_MAX };
 struct known {
 	struct meaning meaning;
 	const struct alias *alias; /* NULL: cut by postures, or of some nodes of a user */
+	const struct known *whole; /* cut by the postures of `rule` */
+	const struct rule *rule;
 	uint32_t number;
 	size_t room;           /* of meaning.spans, once they are a block of the heap (follow.c); 0: in the arena */
 	bool identity;         /* nodes, not addresses */
@@ -80,6 +82,8 @@ struct resolver {
 	uint32_t known_count;
 	size_t known_room;
 	struct source *everything;
+	struct source **self_sources; /* of rules for each user alone */
+	size_t self_source_count;
 	uint64_t *column; /* filter.c: of each unit the word of `nodes` that holds column_word */
 	size_t column_word;
 	uint32_t *scratch; /* filter.c: per unit, zero between uses */

@@ -20,7 +20,9 @@ struct builder {
 	size_t way_set_count, way_set_room, room;
 	struct span *spans; /* scratch */
 	size_t span_count, span_room;
-	bool steered; /* some rule has via */
+	bool steered;             /* some rule has via */
+	struct sight_group *only; /* of `slot` alone; NULL: all */
+	uint32_t slot;
 };
 
 static struct bitset *new_way_set(struct builder *b)
@@ -30,8 +32,11 @@ static struct bitset *new_way_set(struct builder *b)
 	return b->way_sets[b->way_set_count++] = ARENA_NEW(b->arena, struct bitset);
 }
 
+/* NULL: the one node asked for is not in it. */
 static struct sight_group *group_of(struct builder *b, const struct bitset *members, bool keep)
 {
+	if (b->only)
+		return bitset_has(members, b->slot) ? b->only : NULL;
 	uint64_t hash = bitset_hash(members);
 	struct sight_group *first = table_find_number(b->by_members, hash), *group = first;
 	while (group && !bitset_equal(group->members, members))
@@ -69,8 +74,11 @@ static void add_sees(struct sight_group *group, const struct bitset *nodes)
 static struct sight_group *source_group(struct builder *b, struct table *known, const struct source *source, const struct bitset *members)
 {
 	struct sight_group *group = table_find_number(known, source->number);
-	if (!group)
-		table_put_number(known, source->number, group = group_of(b, members, false));
+	if (group)
+		return group;
+	group = group_of(b, members, false);
+	if (group)
+		table_put_number(known, source->number, group);
 	return group;
 }
 
@@ -142,8 +150,9 @@ static void add_routes(struct builder *b, const struct unit *unit, struct sight_
 	if (from) {
 		add_target_ways(b, unit, &ways);
 		bitset_or(&from->shows, &ways);
-		if (b->steered && bitset_any(&unit->source->own))
-			bitset_or(&source_group(b, b->by_own, unit->source, &unit->source->own)->covers, &ways);
+		struct sight_group *own = b->steered && bitset_any(&unit->source->own) ? source_group(b, b->by_own, unit->source, &unit->source->own) : NULL;
+		if (own)
+			bitset_or(&own->covers, &ways);
 	}
 	if (to)
 		bitset_or(&to->shows, origin_ways(b, unit->source));
@@ -162,10 +171,13 @@ static void add_unit(struct builder *b, const struct unit *unit)
 	}
 	struct sight_group *from = bitset_any(&source->nodes) ? source_group(b, b->by_source, source, &source->nodes) : NULL;
 	struct sight_group *to = bitset_any(targets) ? group_of(b, targets, targets == &reached) : NULL;
-	if (from && to) {
+	if (from && targets == &reached && b->only) {
+		bitset_or(&from->own_sees, &reached);
+	} else if (from && bitset_any(targets)) {
 		add_sees(from, targets == &reached ? to->members : targets);
-		add_sees(to, &source->nodes);
 	}
+	if (to && bitset_any(&source->nodes))
+		add_sees(to, &source->nodes);
 	if (!unit->via)
 		add_routes(b, unit, from, to);
 	bitset_clear(&reached);
@@ -182,8 +194,9 @@ static void add_standbys(struct builder *b)
 				bitset_add(&servers[router->served.list[k]], router->slot);
 	}
 	for (size_t way = 0; way < b->ways->count; way++) {
-		if (bitset_population(&servers[way]) > 1)
-			bitset_add(&group_of(b, &servers[way], true)->shows, way);
+		struct sight_group *group = bitset_population(&servers[way]) > 1 ? group_of(b, &servers[way], true) : NULL;
+		if (group)
+			bitset_add(&group->shows, way);
 		bitset_clear(&servers[way]);
 	}
 	free(servers);
@@ -205,8 +218,10 @@ static void add_grants(struct builder *b)
 			last++;
 		struct sight_grant *grant = &b->out->grants[b->out->grant_count];
 		sight_grant_init(grant, b->arena, policy, b->ways, unit, last - i);
-		if (bitset_any(&grant->steers) && bitset_any(&unit->source->own))
-			bitset_add(&source_group(b, b->by_own, unit->source, &unit->source->own)->grants, b->out->grant_count++);
+		struct sight_group *group =
+			bitset_any(&grant->steers) && bitset_any(&unit->source->own) ? source_group(b, b->by_own, unit->source, &unit->source->own) : NULL;
+		if (group)
+			bitset_add(&group->grants, b->out->grant_count++);
 		else
 			bitset_clear(&grant->steers);
 		i = last - 1;
@@ -224,10 +239,9 @@ static void bound(struct sight_group *group)
 	group->high = high;
 }
 
-void sight_groups_init(struct sight_groups *groups, struct arena *arena, const struct policy *policy, const struct ways *ways)
+static void build(struct sight_groups *groups, struct builder b)
 {
-	*groups = (struct sight_groups){0};
-	struct builder b = {.out = groups, .arena = arena, .policy = policy, .ways = ways};
+	const struct policy *policy = b.policy;
 	struct table **tables[] = {&b.by_members, &b.by_source, &b.by_own, &b.by_meaning, &b.by_origin};
 	for (size_t i = 0; i < COUNT_OF(tables); i++)
 		*tables[i] = table_new();
@@ -246,6 +260,21 @@ void sight_groups_init(struct sight_groups *groups, struct arena *arena, const s
 	free(b.spans);
 	for (size_t i = 0; i < COUNT_OF(tables); i++)
 		table_free(tables[i]);
+}
+
+void sight_groups_init(struct sight_groups *groups, struct arena *arena, const struct policy *policy, const struct ways *ways)
+{
+	*groups = (struct sight_groups){0};
+	build(groups, (struct builder){.out = groups, .arena = arena, .policy = policy, .ways = ways});
+}
+
+void sight_groups_of(struct sight_groups *groups, struct arena *arena, const struct policy *policy, const struct ways *ways, uint32_t slot)
+{
+	struct sight_group *only = ARENA_NEW(arena, struct sight_group);
+	*groups = (struct sight_groups){.list = x_alloc(sizeof(struct sight_group *)), .count = 1};
+	groups->list[0] = only;
+	only->sees = &only->own_sees;
+	build(groups, (struct builder){.out = groups, .arena = arena, .policy = policy, .ways = ways, .only = only, .slot = slot});
 }
 
 void sight_groups_clear(struct sight_groups *groups)

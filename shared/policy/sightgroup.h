@@ -37,6 +37,8 @@ struct sight_groups {
 };
 
 void sight_groups_init(struct sight_groups *groups, struct arena *arena, const struct policy *policy, const struct ways *ways);
+/* All groups of one node, as one. */
+void sight_groups_of(struct sight_groups *groups, struct arena *arena, const struct policy *policy, const struct ways *ways, uint32_t slot);
 void sight_groups_clear(struct sight_groups *groups);
 
 /* Classes: nodes that are in the same groups have one number, dense from 0; UINT32_MAX for an empty slot. `classes` has room for all slots. How many. */

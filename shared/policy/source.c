@@ -5,12 +5,21 @@
 #include "buffer.h"
 #include "spanedit.h"
 
+/* Other aliases that come to the same. */
+struct other {
+	struct known **list;
+	size_t count;
+	struct other *next;
+};
+
 struct made {
 	struct source source;
 	bool formatted;
 	bool of_nodes;              /* spans are those of r->marks of `own`: every one begins at a node's address */
 	const struct known *beside; /* the one name beside `*`: its ranges have texts of their own */
 	struct known **list;        /* its aliases */
+	struct other *others;
+	bool any;
 	size_t count;
 	size_t span_room, text_room; /* once spans and texts are blocks of the heap; 0: in the arena */
 };
@@ -291,12 +300,21 @@ static const struct known *only_name(struct resolver *r, struct known *const *li
 	return name;
 }
 
+static struct known **copy_list(struct resolver *r, struct known *const *list, size_t count)
+{
+	struct known **copy = ARENA_ARRAY(r->arena, struct known *, count);
+	if (count)
+		memcpy(copy, list, count * sizeof(struct known *));
+	return copy;
+}
+
 static struct source *make(struct resolver *r, struct known *const *list, size_t count, bool any)
 {
 	struct made draft = {0};
 	struct buffer key;
 	buffer_init(&key, SIZE_MAX / 4);
 	if (any) {
+		draft.any = true;
 		draft.beside = only_name(r, list, count);
 		format_any(r, &draft.source, list, count);
 		draft.formatted = true;
@@ -312,13 +330,16 @@ static struct source *make(struct resolver *r, struct known *const *list, size_t
 		struct made *made = made_new(r);
 		draft.source.number = made->source.number;
 		*made = draft;
-		made->list = ARENA_ARRAY(r->arena, struct known *, count);
+		made->list = copy_list(r, list, count);
 		made->count = count;
-		if (count)
-			memcpy(made->list, list, count * sizeof *list);
 		source = &made->source;
 		add_nodes(r, source, list, count, any);
 		table_put(r->source_sets, buffer_bytes(&key), source);
+	} else {
+		struct made *made = OWNER_OF(source, struct made, source);
+		struct other *other = ARENA_NEW(r->arena, struct other);
+		*other = (struct other){copy_list(r, list, count), count, made->others};
+		made->others = other;
 	}
 	buffer_clear(&key);
 	return source;
@@ -485,6 +506,67 @@ bool source_take(struct resolver *r, struct source *source, struct ip ip)
 		return edit(r, made, &done);
 	edit_texts_beside(r, made, ip, false);
 	return true;
+}
+
+static bool is_named(struct known *const *list, size_t count, const struct bitset *names)
+{
+	for (size_t i = 0; i < count; i++)
+		if (list[i]->identity && bitset_has(names, list[i]->number))
+			return true;
+	return false;
+}
+
+static bool is_placed(struct known *const *list, size_t count, struct ip ip)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!list[i]->identity && ip.family != IP_NONE && spans_has(list[i]->meaning.spans, ip))
+			return true;
+	return false;
+}
+
+bool source_parts(const struct source *source, const struct bitset *names, const struct ip ip[static 2])
+{
+	const struct made *made = OWNER_OF(source, struct made, source);
+	bool named = is_named(made->list, made->count, names);
+	for (const struct other *other = made->others; other; other = other->next) {
+		bool other_named = is_named(other->list, other->count, names);
+		for (size_t k = 0; k < 2; k++)
+			if ((named || is_placed(made->list, made->count, ip[k])) != (other_named || is_placed(other->list, other->count, ip[k])))
+				return true;
+		/* Beside `*` a name has texts of its own, wherever it lies. */
+		if (made->any && named != other_named)
+			return true;
+	}
+	return false;
+}
+
+bool source_names(const struct source *source, const struct bitset *names)
+{
+	const struct made *made = OWNER_OF(source, struct made, source);
+	return is_named(made->list, made->count, names);
+}
+
+bool source_holds(const struct source *source, uint32_t slot)
+{
+	const struct made *made = OWNER_OF(source, struct made, source);
+	for (size_t i = 0; i < made->count; i++)
+		if (bitset_has(&made->list[i]->own, slot))
+			return true;
+	return false;
+}
+
+bool source_equal(const struct source *a, const struct source *b)
+{
+	const struct made *x = OWNER_OF(a, struct made, source), *y = OWNER_OF(b, struct made, source);
+	if (a->everything || b->everything)
+		return a == b;
+	if (x->any && y->any) {
+		bool same = a->text_count == b->text_count && a->sum == b->sum;
+		for (size_t i = 0; same && i < a->text_count; i++)
+			same = bytes_equal(a->texts[i], b->texts[i]);
+		return same;
+	}
+	return a->spans.count == b->spans.count && !(a->spans.count && memcmp(a->spans.list, b->spans.list, a->spans.count * sizeof *a->spans.list));
 }
 
 void sources_clear(struct policy *policy)

@@ -16,6 +16,13 @@ bool source_put(struct resolver *r, struct source *source, struct ip ip);
 bool source_take(struct resolver *r, struct source *source, struct ip ip);
 /* Whether an identity alias of the source has the node. */
 bool source_has_node(const struct source *source, uint32_t slot);
+/* Whether the source stands for a list of aliases that would come to something else, if names (by number) were those of the node with these addresses. */
+bool source_parts(const struct source *source, const struct bitset *names, const struct ip ip[static 2]);
+/* Whether one of its names is among these; and whether the node in that slot stands in one of its aliases. */
+bool source_names(const struct source *source, const struct bitset *names);
+bool source_holds(const struct source *source, uint32_t slot);
+/* Whether two sources come to the same. */
+bool source_equal(const struct source *a, const struct source *b);
 void sources_clear(struct policy *policy);
 
 #endif

@@ -310,3 +310,14 @@ void ssh_plan_stand_as(struct policy *policy, uint32_t slot, uint32_t twin)
 	if (policy->ssh_plan)
 		policy->ssh_plan->dst_of[slot] = twin == NO_TWIN ? NULL : policy->ssh_plan->dst_of[twin];
 }
+
+void ssh_plan_move(struct policy *policy, uint32_t slot)
+{
+	struct ssh_plan *plan = policy->ssh_plan;
+	if (!plan)
+		return;
+	plan->dst_of[slot] = NULL;
+	for (size_t i = 0; i < plan->dst_count; i++)
+		if (bitset_has(&plan->dst[i].meaning->nodes, slot))
+			add_link(policy->arena, &plan->dst_of[slot], (uint32_t)i);
+}

@@ -16,6 +16,11 @@ static inline void set_stand_as(uint64_t *words, uint32_t slot, uint32_t twin)
 		words[slot / 64] &= ~bit;
 }
 
+/* A node without a twin: what it sees, and who sees it, is found from the units that hold it. */
+void visible_move(struct policy *policy, uint32_t slot);
+void attrs_move(struct policy *policy);
+void ssh_plan_move(struct policy *policy, uint32_t slot);
+
 void visible_stand_as(struct policy *policy, uint32_t slot, uint32_t twin);
 void attrs_stand_as(struct policy *policy, uint32_t slot, uint32_t twin);
 void ssh_plan_stand_as(struct policy *policy, uint32_t slot, uint32_t twin);

@@ -270,6 +270,8 @@ static void add_self(struct making *m, const struct target *target)
 {
 	uint32_t *slots = x_alloc((m->policy->roll->node_count + 1) * sizeof *slots);
 	m->r->by_user = true;
+	m->r->self_sources = x_realloc(m->r->self_sources, (m->r->self_source_count + 1) * sizeof(struct source *));
+	m->r->self_sources[m->r->self_source_count++] = m->source;
 	for (uint32_t user = 0; user < m->policy->roll->user_count; user++) {
 		struct known *from = self_sources(m, user, slots);
 		if (from)

@@ -12,6 +12,7 @@ struct sights {
 	uint32_t *of; /* by slot: number of the sight; UINT32_MAX: empty */
 	struct sight **list;
 	size_t count, room;
+	struct ways *ways;
 };
 
 /* Lists of routers that have been made; equal ones are one. */
@@ -175,19 +176,16 @@ static const struct router_list *router_list(struct maker *m)
 	return made;
 }
 
-static uint32_t new_sight(struct maker *m, const struct router_list *routers, uint64_t hash, struct chain *chain)
+static struct sight *sight_add(struct maker *m, const uint64_t *row, struct sight_router *routers, size_t router_count)
 {
 	struct sights *sights = m->sights;
 	struct sight *sight = ARENA_NEW(m->policy->arena, struct sight);
 	sight->number = (uint32_t)sights->count;
 	sight->row = (struct bitset){ARENA_ARRAY(m->policy->arena, uint64_t, m->words), m->words};
 	if (m->words)
-		memcpy(sight->row.words, m->row, m->words * sizeof *m->row);
-	sight->routers = routers->list;
-	sight->router_count = routers->count;
-	struct chain *link = ARENA_NEW(m->scratch, struct chain);
-	*link = (struct chain){sight, routers->number, chain};
-	table_put_number(m->made, hash, link);
+		memcpy(sight->row.words, row, m->words * sizeof *row);
+	sight->routers = routers;
+	sight->router_count = router_count;
 	if (sights->count == sights->room) {
 		struct sight **list = ARENA_ARRAY(m->policy->arena, struct sight *, sights->room * 2 + 64);
 		if (sights->count)
@@ -196,6 +194,15 @@ static uint32_t new_sight(struct maker *m, const struct router_list *routers, ui
 		sights->room = sights->room * 2 + 64;
 	}
 	sights->list[sights->count++] = sight;
+	return sight;
+}
+
+static uint32_t new_sight(struct maker *m, const struct router_list *routers, uint64_t hash, struct chain *chain)
+{
+	struct sight *sight = sight_add(m, m->row, routers->list, routers->count);
+	struct chain *link = ARENA_NEW(m->scratch, struct chain);
+	*link = (struct chain){sight, routers->number, chain};
+	table_put_number(m->made, hash, link);
 	return sight->number;
 }
 
@@ -265,29 +272,117 @@ static void make_all(struct maker *m)
 		m->sights->of[i] = classes[i] == UINT32_MAX ? UINT32_MAX : sight_of[classes[i]];
 }
 
-static struct sights *make(struct policy *policy)
+static void maker_init(struct maker *m, struct policy *policy, struct sights *sights)
 {
-	struct maker m = {.policy = policy, .scratch = arena_new(), .sights = ARENA_NEW(policy->arena, struct sights)};
-	m.words = (room_of(policy) + 63) / 64;
-	m.row = ARENA_ARRAY(m.scratch, uint64_t, m.words);
-	m.pairs = x_alloc((m.pair_room = 64) * sizeof *m.pairs);
-	m.router_lists = table_new();
-	m.made = table_new();
-	m.ways = ways_new(policy->arena, policy);
+	*m = (struct maker){.policy = policy, .scratch = arena_new(), .sights = sights};
+	m->words = (room_of(policy) + 63) / 64;
+	m->row = ARENA_ARRAY(m->scratch, uint64_t, m->words);
+	m->pairs = x_alloc((m->pair_room = 64) * sizeof *m->pairs);
+	m->router_lists = table_new();
+	m->made = table_new();
+	if (!sights->ways)
+		sights->ways = ways_new(policy->arena, policy);
+	m->ways = sights->ways;
 	for (size_t i = 0; i < policy->roll->node_count; i++)
 		if (policy->roll->nodes[i].node)
-			bitset_add(&m.slots, i);
-	sight_groups_init(&m.groups, m.scratch, policy, m.ways);
-	make_all(&m);
-	sight_groups_clear(&m.groups);
-	struct bitset *sets[] = {&m.slots, &m.shows, &m.covers, &m.grants, &m.steers};
+			bitset_add(&m->slots, i);
+}
+
+static void maker_clear(struct maker *m)
+{
+	sight_groups_clear(&m->groups);
+	struct bitset *sets[] = {&m->slots, &m->shows, &m->covers, &m->grants, &m->steers};
 	for (size_t i = 0; i < COUNT_OF(sets); i++)
 		bitset_clear(sets[i]);
-	free(m.pairs);
-	table_free(&m.router_lists);
-	table_free(&m.made);
-	arena_free(&m.scratch);
-	return m.sights;
+	free(m->pairs);
+	table_free(&m->router_lists);
+	table_free(&m->made);
+	arena_free(&m->scratch);
+}
+
+static struct sights *make(struct policy *policy)
+{
+	struct maker m;
+	struct sights *sights = ARENA_NEW(policy->arena, struct sights);
+	maker_init(&m, policy, sights);
+	sight_groups_init(&m.groups, m.scratch, policy, m.ways);
+	make_all(&m);
+	maker_clear(&m);
+	return sights;
+}
+
+/* ---- one node moves ---- */
+
+/* Nodes of one sight of whom some see the node that moves, and some do not. */
+struct parting {
+	size_t in, out;
+	uint32_t apart; /* sight of those that do, when both; UINT32_MAX: not made yet */
+};
+
+/* Who sees it is who it sees. */
+static void part(struct maker *m, uint32_t slot)
+{
+	struct sights *sights = m->sights;
+	size_t count = sights->count, slots = m->policy->roll->node_count;
+	struct parting *parts = ARENA_ARRAY(m->scratch, struct parting, count);
+	for (uint32_t i = 0; i < slots; i++)
+		if (i != slot && sights->of[i] != UINT32_MAX)
+			*(sees(m, i) ? &parts[sights->of[i]].in : &parts[sights->of[i]].out) += 1;
+	for (size_t i = 0; i < count; i++) {
+		struct sight *sight = sights->list[i];
+		bool both = parts[i].in && parts[i].out;
+		parts[i].apart = both ? sight_add(m, sight->row.words, sight->routers, sight->router_count)->number : UINT32_MAX;
+		if (both)
+			bitset_add(&sights->list[parts[i].apart]->row, slot);
+		if (parts[i].in && !parts[i].out)
+			bitset_add(&sight->row, slot);
+		else
+			bitset_remove(&sight->row, slot);
+	}
+	for (uint32_t i = 0; i < slots; i++)
+		if (i != slot && sights->of[i] != UINT32_MAX && sees(m, i) && parts[sights->of[i]].apart != UINT32_MAX)
+			sights->of[i] = parts[sights->of[i]].apart;
+}
+
+static bool shows_as(const struct sight *sight, const struct bitset *row, const struct router_list *routers)
+{
+	bool same = sight->router_count == routers->count && bitset_equal(&sight->row, row);
+	for (size_t i = 0; same && i < routers->count; i++) {
+		const struct sight_router *a = &sight->routers[i], *b = &routers->list[i];
+		same = a->slot == b->slot && a->count == b->count;
+		for (size_t k = 0; same && k < a->count; k++)
+			same = !prefix_compare(a->routes[k], b->routes[k]);
+	}
+	return same;
+}
+
+static uint32_t find_sight(struct maker *m)
+{
+	struct bitset row = {m->row, m->words};
+	find_routes(m);
+	const struct router_list *routers = router_list(m);
+	for (size_t i = 0; i < m->sights->count; i++)
+		if (shows_as(m->sights->list[i], &row, routers))
+			return (uint32_t)i;
+	return sight_add(m, m->row, routers->list, routers->count)->number;
+}
+
+void visible_move(struct policy *policy, uint32_t slot)
+{
+	struct maker m;
+	if (!policy->sights)
+		return;
+	maker_init(&m, policy, policy->sights);
+	start(&m);
+	if (bitset_has(&policy->resolver->all, slot)) {
+		sight_groups_of(&m.groups, m.scratch, policy, m.ways, slot);
+		join(&m, m.groups.list[0]);
+	}
+	for (size_t i = 0; i < m.words; i++)
+		m.row[i] &= bitset_word(&policy->resolver->all, i);
+	part(&m, slot);
+	policy->sights->of[slot] = bitset_has(&policy->resolver->all, slot) ? find_sight(&m) : UINT32_MAX;
+	maker_clear(&m);
 }
 
 const struct sight *visible_sight(struct policy *policy, uint32_t slot)
