@@ -111,7 +111,7 @@ END $$;
 ALTER FUNCTION fleetscale.may_relay_in(bytea, integer) OWNER TO fleetscale_lookup;
 GRANT SELECT ON fleetscale.regions TO fleetscale_lookup;
 REVOKE CREATE ON SCHEMA fleetscale FROM fleetscale_lookup;
-REVOKE ALL ON FUNCTION fleetscale.may_relay_in(bytea, integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION fleetscale.may_relay_in(bytea, integer), fleetscale.node_recheck(), fleetscale.tailnet_recheck() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION fleetscale.may_relay_in(bytea, integer) TO fleetscale_coordinator;
 
 -- --- announcements ----------------------------------------------------------------------------------------------------------------------------------------
