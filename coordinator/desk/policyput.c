@@ -21,8 +21,9 @@ bool policyput_approve(struct tx *tx, const struct trial *trial, const struct no
 		return false;
 	routes = ARENA_ARRAY(tx_arena(tx), struct prefix, node->advertised_count);
 	for (size_t i = 0; i < node->advertised_count; i++)
-		if (!is_approved(node, node->routes_advertised[i]) && approve_route(trial->document, &trial->roll, node, node->routes_advertised[i]))
+		if (!is_approved(node, node->routes_advertised[i]))
 			routes[count++] = node->routes_advertised[i];
+	count = approve_routes(trial->document, &trial->roll, node, routes, count, routes);
 	if (count)
 		nodes_add_routes(tx, node->id, routes, count);
 	return count > 0;

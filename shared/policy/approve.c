@@ -5,10 +5,39 @@
 #include "aliasnode.h"
 #include "route.h"
 
-static bool names_any(const struct document *document, const struct roll *roll, const struct aliases *aliases, const struct node *node)
+enum { NOT_ASKED, NO, YES };
+
+/* One node, and what was found out about it. */
+struct one {
+	const struct document *document;
+	const struct roll *roll;
+	const struct node *node;
+	uint8_t *groups, *approvers; /* NOT_ASKED, NO, YES; made when the first is asked */
+};
+
+static void one_clear(struct one *one)
+{
+	free(one->groups);
+	free(one->approvers);
+}
+
+/* Groups may be large and named often. */
+static bool is_named(struct one *one, const struct alias *alias)
+{
+	if (alias->kind != ALIAS_GROUP)
+		return alias_names(one->document, one->roll, alias, one->node);
+	if (!one->groups)
+		one->groups = x_zalloc(one->document->group_count);
+	uint8_t *known = &one->groups[alias->index];
+	if (*known == NOT_ASKED)
+		*known = alias_names(one->document, one->roll, alias, one->node) ? YES : NO;
+	return *known == YES;
+}
+
+static bool names_any(struct one *one, const struct aliases *aliases)
 {
 	for (size_t i = 0; i < aliases->count; i++)
-		if (alias_names(document, roll, &aliases->list[i], node))
+		if (is_named(one, &aliases->list[i]))
 			return true;
 	return false;
 }
@@ -44,25 +73,38 @@ static bool any_cover(const struct document *document, struct prefix route, bool
 	return false;
 }
 
-struct one {
-	const struct document *document;
-	const struct roll *roll;
-	const struct node *node;
-};
-
 static bool says_of_one(void *context, uint32_t approver)
 {
-	const struct one *one = context;
-	return names_any(one->document, one->roll, &one->document->route_approvers[approver].who, one->node);
+	struct one *one = context;
+	if (!one->approvers)
+		one->approvers = x_zalloc(one->document->route_approver_count);
+	uint8_t *known = &one->approvers[approver];
+	if (*known == NOT_ASKED)
+		*known = names_any(one, &one->document->route_approvers[approver].who) ? YES : NO;
+	return *known == YES;
+}
+
+size_t approve_routes(const struct document *document, const struct roll *roll, const struct node *node, const struct prefix *routes, size_t count,
+		      struct prefix *out)
+{
+	struct one one = {.document = document, .roll = roll, .node = node};
+	int exits = -1;
+	size_t approved = 0;
+	for (size_t i = 0; i < count; i++) {
+		struct prefix route = prefix_masked(routes[i]);
+		if (route_is_exit(route) && exits < 0)
+			exits = names_any(&one, &document->exit_approvers);
+		if (route_is_exit(route) ? exits > 0 : any_cover(document, route, says_of_one, &one))
+			out[approved++] = routes[i];
+	}
+	one_clear(&one);
+	return approved;
 }
 
 bool approve_route(const struct document *document, const struct roll *roll, const struct node *node, struct prefix route)
 {
-	struct one one = {document, roll, node};
-	route = prefix_masked(route);
-	if (route_is_exit(route))
-		return names_any(document, roll, &document->exit_approvers, node);
-	return any_cover(document, route, says_of_one, &one);
+	struct prefix approved;
+	return approve_routes(document, roll, node, &route, 1, &approved) == 1;
 }
 
 /* ---- all nodes of a roll ---- */
@@ -138,16 +180,15 @@ static void add_owning(struct owning *owning, uint32_t tag)
 }
 
 /* Whether one of the owners of `tag` is the person, or a tag that the node carries; owners that are tags join the walk. */
-static bool is_owner(const struct document *document, const struct roll *roll, const struct tag *tag, const struct node *person, const struct node *carried,
-		     struct owning *owning)
+static bool is_owner(struct one *person, const struct tag *tag, const struct node *carried, struct owning *owning)
 {
 	for (size_t i = 0; i < tag->owners.count; i++) {
 		const struct alias *owner = &tag->owners.list[i];
 		if (owner->kind == ALIAS_TAG) {
-			if (carries(carried, document->tags[owner->index].name))
+			if (carries(carried, person->document->tags[owner->index].name))
 				return true;
 			add_owning(owning, owner->index);
-		} else if (person->user && alias_names(document, roll, owner, person)) {
+		} else if (person->node->user && is_named(person, owner)) {
 			return true;
 		}
 	}
@@ -159,13 +200,15 @@ enum err approve_tag(const struct document *document, const struct roll *roll, c
 {
 	uint32_t first = document_find_tag(document, tag);
 	struct node person = {.user = user ? user->user->id : 0};
+	struct one asked = {.document = document, .roll = roll, .node = &person};
 	bool allowed = false;
 	if (first == UINT32_MAX)
 		return diag_set(why, ERR_NOT_FOUND, "tag not found: \"%.*s\"", BYTES_ARG(bytes_take(tag, 200)));
 	struct owning owning = {x_alloc(document->tag_count * sizeof *owning.tags), 0, x_zalloc(document->tag_count)};
 	add_owning(&owning, first);
 	for (size_t i = 0; !allowed && i < owning.count; i++)
-		allowed = is_owner(document, roll, &document->tags[owning.tags[i]], &person, carried, &owning);
+		allowed = is_owner(&asked, &document->tags[owning.tags[i]], carried, &owning);
+	one_clear(&asked);
 	free(owning.tags);
 	free(owning.seen);
 	return allowed ? ERR_NONE : diag_set(why, ERR_DENIED, "tag \"%.*s\" is not permitted", BYTES_ARG(bytes_take(tag, 200)));

@@ -8,6 +8,9 @@
 
 /* Whether an advertised route of this node is approved: exit routes by exitNode alone, others by a key that contains them. */
 bool approve_route(const struct document *document, const struct roll *roll, const struct node *node, struct prefix route);
+/* Several of one node: who names it is found once. Those that are approved, as they were given; how many. `out` may be `routes`. */
+size_t approve_routes(const struct document *document, const struct roll *roll, const struct node *node, const struct prefix *routes, size_t count,
+		      struct prefix *out);
 /* The same for the nodes of a compiled policy, who is named by an approver found once. Lives in the arena and borrows the policy. */
 struct approvals;
 struct approvals *approvals_new(struct policy *policy, struct arena *arena);

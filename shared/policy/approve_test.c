@@ -101,6 +101,35 @@ static void many_approvers_are_found(void **state)
 	smallnet_clear(&net);
 }
 
+/* The time limit of the test judges what is asked more than once. */
+static void a_large_group_is_asked_once(void **state)
+{
+	enum { MANY = 200000 };
+	(void)state;
+	struct smallnet net;
+	struct buffer text;
+	smallnet_init(&net);
+	buffer_init(&text, 10 << 20);
+	assert_int_equal(buffer_add(&text, BYTES("{\"groups\": {\"group:g\": [\"a@b\"")), ERR_NONE);
+	for (unsigned i = 0; i < MANY; i++)
+		assert_int_equal(buffer_add(&text, BYTES(",\"a@b\"")), ERR_NONE);
+	assert_int_equal(buffer_add(&text, BYTES("]}, \"tagOwners\": {\"tag:t\": [\"group:g\"")), ERR_NONE);
+	for (unsigned i = 0; i < MANY; i++)
+		assert_int_equal(buffer_add(&text, BYTES(",\"group:g\"")), ERR_NONE);
+	assert_int_equal(buffer_add(&text, BYTES("]}, \"autoApprovers\": {\"routes\": {\"10.0.0.0/8\": [\"group:g\"")), ERR_NONE);
+	for (unsigned i = 0; i < MANY; i++)
+		assert_int_equal(buffer_add(&text, BYTES(",\"group:g\"")), ERR_NONE);
+	assert_int_equal(buffer_add(&text, bytes_of("]}}}", 5)), ERR_NONE);
+	const struct document *document = smallnet_document(&net, (const char *)text.at);
+	struct prefix routes[64];
+	for (size_t i = 0; i < COUNT_OF(routes); i++)
+		routes[i] = (struct prefix){{IP_V4, {10, (uint8_t)i}}, 16};
+	assert_int_equal(approve_routes(document, &net.roll, &net.nodes[ODIN], routes, COUNT_OF(routes), routes), 0);
+	assert_int_equal(approve_tag(document, &net.roll, &net.roll_users[0], NULL, BYTES("tag:t"), NULL), ERR_DENIED);
+	buffer_clear(&text);
+	smallnet_clear(&net);
+}
+
 /* A node that is not on the roll yet, with a route whose host bits are set. */
 static void who_is_about_to_join_is_judged_too(void **state)
 {
@@ -191,8 +220,10 @@ static void a_knot_of_tags_is_bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(routes_are_approved), cmocka_unit_test(many_approvers_are_found),         cmocka_unit_test(who_is_about_to_join_is_judged_too),
-		cmocka_unit_test(owners_may_set_tags), cmocka_unit_test(tags_that_a_node_carries_own_too), cmocka_unit_test(a_knot_of_tags_is_bounded),
+		cmocka_unit_test(routes_are_approved),         cmocka_unit_test(many_approvers_are_found),
+		cmocka_unit_test(a_large_group_is_asked_once), cmocka_unit_test(who_is_about_to_join_is_judged_too),
+		cmocka_unit_test(owners_may_set_tags),         cmocka_unit_test(tags_that_a_node_carries_own_too),
+		cmocka_unit_test(a_knot_of_tags_is_bounded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
