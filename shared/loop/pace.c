@@ -2,25 +2,38 @@
 
 enum {
 	BUSY = 15,            /* percent; below it there is nothing to save */
+	SPENT = 90,           /* percent; from here on it is gathered, until a quarter less comes */
 	WORTH = 10000,        /* packets per second of one flow from which on they are gathered */
+	WORTH_ALL = 120000,   /* of all flows */
 	WANTED = 16,          /* of one flow in a turn */
 	BATCHES = WANTED + 4, /* so many in one read: they come in batches, or naps are longer than needed */
-	LEAST_US = 50
+	LEAST_US = 50,
+	BURST_US = 300 /* many weak flows: what one client sends in a row comes together */
 };
+
+static bool is_worth(struct pace *p, uint64_t share)
+{
+	if (share >= SPENT)
+		p->least = p->all - p->all / 4;
+	else if (p->all < p->least)
+		p->least = 0;
+	return share >= BUSY && (p->rate >= WORTH || p->all >= WORTH_ALL || p->least);
+}
 
 void pace_window(struct pace *p, uint64_t busy_us, uint64_t window_us)
 {
-	uint64_t rate = p->flows && window_us ? (uint64_t)p->units * 1000000 / (p->flows * window_us) : 0;
+	uint64_t all = window_us ? (uint64_t)p->units * 1000000 / window_us : 0, rate = p->flows ? all / p->flows : 0;
 	uint64_t share = window_us ? 100 * busy_us / window_us : 0;
 	unsigned each = p->reads ? p->units / p->reads : 0;
 
 	p->rate = (unsigned)((3 * (uint64_t)p->rate + rate) / 4);
-	if (share < BUSY || p->rate < WORTH)
+	p->all = (unsigned)((3 * (uint64_t)p->all + all) / 4);
+	if (!is_worth(p, share))
 		p->nap_us = 0;
 	else if (each >= BATCHES)
 		p->nap_us -= p->nap_us / 4;
 	else
-		p->nap_us = WANTED * 1000000u / p->rate;
+		p->nap_us = p->rate < WORTH ? BURST_US : WANTED * 1000000u / p->rate;
 	if (p->nap_us > PACE_MOST_US)
 		p->nap_us = PACE_MOST_US;
 	if (p->nap_us < LEAST_US)
