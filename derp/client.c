@@ -45,6 +45,10 @@ struct client {
 	uint64_t skip;                /* bytes of the current frame that nobody wants */
 
 	struct queue disco, other;
+	struct allowance allowance;
+	unsigned limits_told;  /* rates_changes of what it knows */
+	struct timer thirst;   /* set: the frame at hand waits until its client may send again */
+	bool paid;             /* for that frame */
 	struct buffer control; /* small frames of our own, before all packets */
 	bool pong_waits;
 	bool preferred, not_ideal;
@@ -96,6 +100,16 @@ static void add_control(struct client *c, const uint8_t *frame, size_t len)
 {
 	/* Past the cap the client hears less news, none of which it needs for being right. */
 	if (!buffer_add(&c->control, bytes_of(frame, len)))
+		want_flush(c);
+}
+
+/* The rate has changed since the client was told last. */
+static void tell_limits(struct client *c)
+{
+	const struct relay *relay = c->shard->relay;
+	struct rate rate = rates_now(&relay->rates);
+	c->limits_told = rates_changes(&relay->rates);
+	if (!derpframe_encode_server_limits(&relay->key, &c->key, rate.per_second, rate.burst, &c->control))
 		want_flush(c);
 }
 
@@ -441,6 +455,29 @@ static bool begin_mesh(struct client *c, struct buffer *in, struct derpframe_hea
 	return true;
 }
 
+static void on_thirst_over(void *context)
+{
+	struct client *c = context;
+	pipe_read_resume(c->pipe);
+	pipe_kick(c->pipe);
+}
+
+/* A frame of `len` bytes begins: true when its client may not send it yet. Then nothing is read, so that the network holds the sender up; nothing is lost. */
+static bool is_early(struct client *c, uint32_t len)
+{
+	const struct rates *rates = &c->shard->relay->rates;
+	if (c->limits_told != rates_changes(rates))
+		tell_limits(c);
+	int64_t wait_ms = c->paid ? 0 : allowance_take(&c->allowance, rates, len, loop_now(c->shard->loop));
+	c->paid = !wait_ms;
+	if (!wait_ms)
+		return false;
+	relay_count(RELAY_RATE_WAITS, 1);
+	pipe_read_pause(c->pipe);
+	timer_set(&c->thirst, wait_ms);
+	return true;
+}
+
 /* The head of a frame: header, and as much of its payload as is wanted at once. False: more bytes are needed. */
 static bool begin(struct client *c, struct buffer *in)
 {
@@ -455,9 +492,12 @@ static bool begin(struct client *c, struct buffer *in)
 		client_end(c, e);
 		return false;
 	}
+	if (is_early(c, h.len))
+		return false;
 	uint32_t head = e ? 0 : h.type == DERPFRAME_SEND_PACKET ? KEY_LEN : h.type == DERPFRAME_PING ? DERPFRAME_PING_LEN : h.len;
 	if (in->len < DERPFRAME_HEADER_LEN + head)
 		return false;
+	c->paid = false;
 	const uint8_t *payload = in->at + DERPFRAME_HEADER_LEN;
 	directory_spoke(&c->member);
 	if (!e && h.type == DERPFRAME_SEND_PACKET && pipe_lasting(c->pipe) && in->len >= DERPFRAME_HEADER_LEN + (size_t)h.len) {
@@ -516,7 +556,7 @@ static void on_data(void *context, struct buffer *in)
 	struct client *c = context;
 	unsigned before = c->received;
 	bool more = true;
-	while (more && c->state == CLIENT_LIVE)
+	while (more && c->state == CLIENT_LIVE && !timer_is_set(&c->thirst))
 		more = c->incoming ? fill(c, in) : c->skip ? skip(c, in) : begin(c, in);
 	loop_count_packets(c->shard->loop, &c->pace_mark, c->received - before);
 }
@@ -552,7 +592,9 @@ static void enter(struct client *c)
 	struct shard *s = c->shard;
 	struct buffer info;
 	buffer_init(&info, 256);
-	if (derpframe_encode_server_info(&s->relay->key, &c->key, &info)) {
+	struct rate rate = rates_now(&s->relay->rates);
+	c->limits_told = rates_changes(&s->relay->rates);
+	if (derpframe_encode_server_limits(&s->relay->key, &c->key, rate.per_second, rate.burst, &info)) {
 		client_end(c, ERR_CRYPTO);
 		return;
 	}
@@ -612,6 +654,7 @@ static struct client *client_new(struct shard *s, struct pipe *pipe, struct endp
 	buffer_init(&c->control, CONTROL_CAP);
 	timer_init(&c->keep_alive, s->loop, on_keep_alive, c);
 	timer_init(&c->stall, s->loop, on_stall_tick, c);
+	timer_init(&c->thirst, s->loop, on_thirst_over, c);
 	defer_init(&c->flushing, on_turn_end, c);
 	defer_init(&c->ending, end, c);
 	table_put_number(s->clients, c->number, c);
@@ -692,6 +735,7 @@ void client_end(struct client *c, enum err why)
 	verify_cancel(&c->wait);
 	timer_cancel(&c->keep_alive);
 	timer_cancel(&c->stall);
+	timer_cancel(&c->thirst);
 	defer_cancel(&c->flushing);
 	table_remove_number(s->clients, c->number);
 	s->queued_bytes -= c->disco.bytes + c->other.bytes;

@@ -49,6 +49,7 @@ static const struct variable {
 	{"stun_requests", "disposition", "not_stun", RELAY_STUN_REQUESTS, RELAY_STUN_NOT_STUN, false},
 	{"stun_requests", "disposition", "read_error", RELAY_STUN_REQUESTS, RELAY_STUN_READ_ERROR, false},
 	{"stun_requests", "disposition", "write_error", RELAY_STUN_REQUESTS, RELAY_STUN_WRITE_ERROR, false},
+	{"stun_requests", "disposition", "limited", RELAY_STUN_REQUESTS, RELAY_STUN_LIMITED, false},
 	{"stun_addrfamily", "family", "ipv4", RELAY_STUN_FAMILY, 0, false},
 	{"stun_addrfamily", "family", "ipv6", RELAY_STUN_FAMILY, 1, false},
 };

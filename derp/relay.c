@@ -129,6 +129,8 @@ enum err relay_open(struct relay *r, const struct relay_options *options, struct
 	if (!e && !(r->bootstrap = bootstrap_new(options->bootstrap_names, options->bootstrap_hidden_names, why)))
 		e = ERR_MALFORMED;
 	if (!e)
+		e = rates_open(&r->rates, options->limit_rate_file, why);
+	if (!e)
 		e = reserve(options->listen_relay, "listen.relay", &r->reserved, &r->at, why);
 	if (!e)
 		e = reserve(options->listen_plain, "listen.plain", &r->reserved_plain, &r->plain_at, why);
@@ -173,6 +175,7 @@ void relay_close(struct relay *r)
 	close_fd(&r->key_fd);
 	coordinators_clear(&r->coordinators);
 	bootstrap_free(&r->bootstrap);
+	rates_close(&r->rates);
 	buffer_clear(&r->metacert);
 	key_wipe(&r->key, sizeof r->key);
 }
@@ -275,7 +278,7 @@ enum err shard_listen(struct shard *s, struct diag *why)
 	int fd = s->index || r->reserved_stun < 0 ? stundoor_bind(r->stun_at, why) : dup(r->reserved_stun);
 	if (fd < 0)
 		return ERR_IO;
-	s->stun = stundoor_open(s->loop, fd);
+	s->stun = stundoor_open(s->loop, fd, (unsigned)r->options->limit_stun);
 	/* Of two sockets on one port each is sent its share: nobody reads this one. */
 	if (!s->index)
 		close_fd(&r->reserved_stun);
@@ -342,8 +345,11 @@ enum err shard_open(struct relay *r, struct worker *w, unsigned count, struct di
 		r->count = count;
 	r->shard[s->index] = s;
 	enum err e = open_doors(s, why);
-	if (!e && !s->index)
+	if (!e && !s->index) {
+		bootstrap_start(r->bootstrap, s->loop);
+		rates_start(&r->rates, s->loop);
 		begin_announcing(s);
+	}
 	atomic_fetch_add_explicit(&r->opened, 1, memory_order_release);
 	return e;
 }
@@ -357,6 +363,10 @@ void shard_close(struct shard *s)
 {
 	s->closing = true;
 	announce_free(&s->announce);
+	if (!s->index) {
+		bootstrap_stop(s->relay->bootstrap);
+		rates_stop(&s->relay->rates);
+	}
 	shard_shut(s);
 	handshake_end_all(s);
 	client_end_all(s);

@@ -16,6 +16,7 @@
 #include "limit.h"
 #include "mesh.h"
 #include "options.h"
+#include "rates.h"
 #include "relaylife.h"
 #include "server.h"
 #include "verify.h"
@@ -57,6 +58,7 @@ struct relay {
 	struct coordinators coordinators;
 	struct trusted proxies;
 	struct bootstrap *bootstrap;
+	struct rates rates;
 	struct buffer metacert; /* DER, behind every chain: tells clients our key, so that they need not wait for it */
 	struct private_key key; /* of this process: clients learn it anew with each connection */
 	struct public_key public_key;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "limit.h"
 #include "metrics_relay.h"
 #include "stun.h"
 
@@ -26,6 +27,9 @@ struct slot {
 
 struct stundoor {
 	int fd;
+	struct loop *loop;
+	unsigned per_second, burst; /* of answers; a flood shall not take the loop from the relay's clients */
+	struct limit limit;
 	struct watch *watch;
 	struct slot slot[BATCH];
 	struct mmsghdr message[BATCH], answer[BATCH];
@@ -96,12 +100,16 @@ static void prepare(struct stundoor *d)
 }
 
 /* False: nothing to say. */
-static bool answer(struct slot *s, struct mmsghdr *message, struct mmsghdr *out)
+static bool answer(struct stundoor *d, struct slot *s, struct mmsghdr *message, struct mmsghdr *out)
 {
 	uint8_t id[STUN_ID_LEN];
 	struct endpoint from = endpoint_from_sockaddr((struct sockaddr *)&s->from);
 	if (message->msg_hdr.msg_flags & (MSG_TRUNC | MSG_CTRUNC) || from.ip.family == IP_NONE || stun_decode(bytes_of(s->in, message->msg_len), id)) {
 		relay_count_at(RELAY_STUN_REQUESTS, RELAY_STUN_NOT_STUN, 1);
+		return false;
+	}
+	if (!limit_take(&d->limit, d->per_second, d->burst, loop_now(d->loop))) {
+		relay_count_at(RELAY_STUN_REQUESTS, RELAY_STUN_LIMITED, 1);
 		return false;
 	}
 	s->vector = (struct iovec){.iov_base = s->out, .iov_len = stun_encode(s->out, id, from)};
@@ -145,17 +153,21 @@ static void on_ready(void *context, unsigned ready)
 		}
 		unsigned count = 0;
 		for (int i = 0; i < got; i++)
-			count += answer(&d->slot[i], &d->message[i], &d->answer[count]);
+			count += answer(d, &d->slot[i], &d->message[i], &d->answer[count]);
 		send_answers(d, count);
 		if (got < BATCH)
 			return;
 	}
 }
 
-struct stundoor *stundoor_open(struct loop *loop, int fd)
+struct stundoor *stundoor_open(struct loop *loop, int fd, unsigned per_second)
 {
 	struct stundoor *d = x_zalloc(sizeof(*d));
 	d->fd = fd;
+	d->loop = loop;
+	d->per_second = per_second;
+	d->burst = per_second / 10 + 1;
+	limit_init(&d->limit, d->burst, loop_now(loop));
 	d->watch = watch_open(loop, fd, on_ready, d);
 	watch_want(d->watch, WATCH_READ);
 	return d;

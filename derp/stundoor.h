@@ -12,7 +12,7 @@ struct stundoor;
 /* A socket bound to `at`; -1 and why. */
 int stundoor_bind(struct endpoint at, struct diag *why);
 /* Takes the socket. */
-struct stundoor *stundoor_open(struct loop *loop, int fd);
+struct stundoor *stundoor_open(struct loop *loop, int fd, unsigned per_second);
 void stundoor_close(struct stundoor **door); /* accepts NULL */
 
 #endif

@@ -136,9 +136,8 @@ enum err derpframe_encode_mesh_info(const struct private_key *relay, const struc
 	return e;
 }
 
-enum err derpframe_encode_server_info(const struct private_key *relay, const struct node_key *client, struct buffer *out)
+static enum err seal_server_info(const struct private_key *relay, const struct node_key *client, struct bytes json, struct buffer *out)
 {
-	const struct bytes json = BYTES("{\"version\":2}");
 	size_t before = out->len;
 	uint8_t header[DERPFRAME_HEADER_LEN];
 	derpframe_encode(header, DERPFRAME_SERVER_INFO, (uint32_t)(BOX_OVERHEAD + json.len));
@@ -148,6 +147,21 @@ enum err derpframe_encode_server_info(const struct private_key *relay, const str
 	if (e)
 		buffer_cut(out, before);
 	return e;
+}
+
+enum err derpframe_encode_server_info(const struct private_key *relay, const struct node_key *client, struct buffer *out)
+{
+	return seal_server_info(relay, client, BYTES("{\"version\":2}"), out);
+}
+
+enum err derpframe_encode_server_limits(const struct private_key *relay, const struct node_key *client, uint64_t per_second, uint64_t burst, struct buffer *out)
+{
+	char json[128];
+	if (!per_second)
+		return derpframe_encode_server_info(relay, client, out);
+	int len = snprintf(json, sizeof json, "{\"version\":2,\"TokenBucketBytesPerSecond\":%llu,\"TokenBucketBytesBurst\":%llu}",
+			   (unsigned long long)per_second, (unsigned long long)burst);
+	return seal_server_info(relay, client, bytes_of(json, (size_t)len), out);
 }
 
 enum err derpframe_decode_client_info(struct bytes payload, const struct private_key *relay, struct derpframe_client_info *info)

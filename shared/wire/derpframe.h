@@ -77,6 +77,9 @@ MUST_USE enum err derpframe_encode_mesh_info(const struct private_key *relay, co
 					     const uint8_t mesh_key[static KEY_LEN], struct buffer *out);
 /* Appends a whole ServerInfo frame, sealed to `client`. */
 MUST_USE enum err derpframe_encode_server_info(const struct private_key *relay, const struct node_key *client, struct buffer *out);
+/* The same with a limit on what the client sends, which keeps to it by itself; rate 0: none, and none any more. May be sent again at any time. */
+MUST_USE enum err derpframe_encode_server_limits(const struct private_key *relay, const struct node_key *client, uint64_t per_second, uint64_t burst,
+						 struct buffer *out);
 
 struct derpframe_client_info {
 	struct node_key key; /* proven by the box */

@@ -291,7 +291,7 @@ func (w *wire) frame() (byte, []byte, error) {
 	return head[0], payload, err
 }
 
-// expect reads a frame of one type, past keep-alives.
+// expect reads a frame of one type, past keep-alives and news of limits.
 func (w *wire) expect(kind byte) []byte {
 	w.t.Helper()
 	for {
@@ -299,7 +299,7 @@ func (w *wire) expect(kind byte) []byte {
 		if err != nil {
 			w.t.Fatalf("frame %#x was due: %v", kind, err)
 		}
-		if got == frameKeepAlive && kind != frameKeepAlive {
+		if (got == frameKeepAlive || got == frameServerInfo) && kind != got {
 			continue
 		}
 		if got != kind {

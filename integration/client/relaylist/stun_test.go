@@ -86,3 +86,36 @@ func TestSTUN(t *testing.T) {
 		t.Fatalf("%d were strange, not %d", got, len(strange))
 	}
 }
+
+// A flood is answered as far as the limit goes, and no further; answers are smaller than requests. The stock relay has no limit.
+func TestSTUNLimit(t *testing.T) {
+	if kind == "derper" {
+		r := start(t, how{})
+		r.stunDial()
+		return
+	}
+	const limit, count = 100, 5000
+	r := start(t, how{extra: []string{"limits.stun: 100"}})
+	bystander := r.join()
+	c := r.stunDial()
+	begun := time.Now()
+	for range count {
+		c.Write(stun.Request(stun.NewTxID()))
+	}
+	got, in := 0, make([]byte, 1500)
+	for c.SetReadDeadline(time.Now().Add(time.Second)); ; got++ {
+		if n, err := c.Read(in); err != nil {
+			break
+		} else if n > 40 {
+			t.Fatalf("%d bytes", n)
+		}
+	}
+	// Two threads, each with its own limit.
+	if most := 2 * int((time.Since(begun).Seconds()+0.2)*limit+1); got == 0 || got > most {
+		t.Fatalf("%d answers of %d", got, most)
+	}
+	if r.counted("stun_requests", "disposition=limited") == 0 {
+		t.Fatal("none is counted as limited")
+	}
+	bystander.pong()
+}

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 
 	"strings"
 	"testing"
@@ -490,4 +491,48 @@ func bytesOf(value byte, count int) []byte {
 		b[i] = value
 	}
 	return b
+}
+
+// Ours tells its clients their rate, which then keep to it; the stock relay says nothing.
+func TestRateTold(t *testing.T) {
+	overStreams(t, how{rate: 300_000, burst: 100_000}, func(t *testing.T, r *relay, _ dialer) {
+		w := r.dial(0)
+		w.switches()
+		w.serverKey()
+		w.say(w.info(usualInfo))
+		told := func() (rate derp.ServerInfoMessage) {
+			t.Helper()
+			clear, ok := w.private.OpenFrom(w.relay, w.expect(frameServerInfo))
+			if err := json.Unmarshal(clear, &rate); !ok || err != nil {
+				t.Fatalf("%v %s", err, clear)
+			}
+			return rate
+		}
+		want := derp.ServerInfoMessage{}
+		if kind == "ours" {
+			want = derp.ServerInfoMessage{TokenBucketBytesPerSecond: 300_000, TokenBucketBytesBurst: 100_000}
+		}
+		if got := told(); got != want {
+			t.Fatalf("%+v, not %+v", got, want)
+		}
+		if kind == "derper" {
+			return
+		}
+		// A new rate is told with the next frame.
+		r.rateFile(0, 0)
+		for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+			w.say(frame(framePing, []byte("12345678")))
+			got, _, err := w.frame()
+			if err != nil || time.Now().After(end) {
+				t.Fatal("the new rate is not told", err)
+			}
+			if got == framePong {
+				continue
+			}
+			if got != frameServerInfo {
+				t.Fatalf("frame %#x", got)
+			}
+			return
+		}
+	})
 }

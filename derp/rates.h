@@ -1,0 +1,52 @@
+/* How fast one client may send: the rate in force for all of them, from a file that is looked at again or as coordinators tell, and each client's own bucket.
+ * Not the waiting (client.h) and not a limit of connections.
+ * A relay has one struct rates, read from any thread and changed on one loop. A bucket belongs to its client. Source: docs/protocol/derp.md, rates (derp/derpserver). */
+#ifndef RATES_H
+#define RATES_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "clock.h"
+#include "err.h"
+#include "loop.h"
+
+enum { RATES_COST_MAX = 65536 + 32 }; /* of one frame, however long: the largest packet with its key. No burst is smaller */
+
+struct rate {
+	uint64_t per_second, burst; /* bytes; per_second 0: no limit */
+};
+
+struct rates {
+	_Atomic uint64_t per_second, burst;
+	atomic_uint changes;
+	char *path; /* NULL: no file, and coordinators' word counts */
+	struct timer look;
+	int64_t mtime_ns;
+	uint64_t inode, size;
+};
+
+/* `path` "": no file. A file that cannot be understood is an error here, and a warning later: then the old rate stays. */
+MUST_USE enum err rates_open(struct rates *rates, const char *path, struct diag *why);
+void rates_close(struct rates *rates);
+/* Looks at the file each second from now on. */
+void rates_start(struct rates *rates, struct loop *loop);
+void rates_stop(struct rates *rates);
+/* What coordinators say; a file has precedence. */
+void rates_told(struct rates *rates, struct rate rate);
+struct rate rates_now(const struct rates *rates);
+static inline unsigned rates_changes(const struct rates *rates)
+{
+	return atomic_load_explicit(&rates->changes, memory_order_acquire);
+}
+
+struct allowance {
+	int64_t thousandths; /* of bytes that may still come */
+	int64_t at_ms;
+	bool begun; /* starts as false, and the bucket full */
+};
+
+/* A frame of `cost` bytes came: 0 when it may pass, which is then paid; else milliseconds until it is worth asking again. */
+int64_t allowance_take(struct allowance *allowance, const struct rates *rates, uint64_t cost, struct mono now);
+
+#endif
