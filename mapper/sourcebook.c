@@ -4,10 +4,11 @@
 
 #include "secret.h"
 
-static void page_free(struct sourcebook_page *page)
+static void page_free(struct sourcebook *b, struct sourcebook_page *page)
 {
 	if (!page)
 		return;
+	b->texts -= page->base_count + page->late_count;
 	body_drop(&page->text);
 	free(page->list);
 	free(page);
@@ -19,20 +20,20 @@ static void drop_old(struct sourcebook *b)
 	struct sourcebook_page *page;
 	if (b->old)
 		TABLE_EACH(b->old, key, page)
-			page_free(page);
+			page_free(b, page);
 	table_free(&b->old);
 }
 
 void sourcebook_init(struct sourcebook *b)
 {
-	*b = (struct sourcebook){.least = SOURCEBOOK_LEAST};
+	*b = (struct sourcebook){.least = SOURCEBOOK_LEAST, .most = SOURCEBOOK_MOST};
 }
 
 void sourcebook_clear(struct sourcebook *b)
 {
 	drop_old(b);
 	for (size_t i = 0; i < b->count; i++)
-		page_free(b->pages[i]);
+		page_free(b, b->pages[i]);
 	free(b->pages);
 	*b = (struct sourcebook){0};
 }
@@ -45,7 +46,7 @@ void sourcebook_turn(struct sourcebook *b, size_t sources)
 			continue;
 		if (!b->old)
 			b->old = table_new();
-		page_free(table_put_number(b->old, b->pages[i]->sum, b->pages[i]));
+		page_free(b, table_put_number(b->old, b->pages[i]->sum, b->pages[i]));
 	}
 	free(b->pages);
 	b->pages = x_zalloc((sources + 1) * sizeof(struct sourcebook_page *));
@@ -176,12 +177,16 @@ struct split sourcebook_split(struct sourcebook *b, const struct source *source)
 		return whole;
 	if (!*page)
 		*page = take_old(b, source);
-	if (!*page) {
+	if (!*page && b->texts + source->text_count > b->most)
+		return whole;
+	if (!*page)
 		*page = x_zalloc(sizeof **page);
-		fill(*page, source, source->texts, source->text_count, NULL, 0);
-	} else if (!is_same(*page, source)) {
-		follow(*page, source);
-	}
-	const struct sourcebook_page *p = *page;
+	struct sourcebook_page *p = *page;
+	b->texts -= p->base_count + p->late_count;
+	if (!p->text)
+		fill(p, source, source->texts, source->text_count, NULL, 0);
+	else if (!is_same(p, source))
+		follow(p, source);
+	b->texts += p->base_count + p->late_count;
 	return (struct split){p->list, p->base_count, p->base_hash, p->list + p->base_count, p->late_count};
 }

@@ -11,7 +11,10 @@
 #include "policy.h"
 #include "table.h"
 
-enum { SOURCEBOOK_LEAST = 64 /* texts; shorter lists are told as a whole */ };
+enum {
+	SOURCEBOOK_LEAST = 64,    /* texts; shorter lists are told as a whole */
+	SOURCEBOOK_MOST = 2000000 /* texts of all pages, some 40 bytes each; lists that come later are told as a whole */
+};
 
 /* How a source is told: `late` is none while all of it is in `base`. Borrowed until the next sourcebook_split of the source. */
 struct split {
@@ -34,8 +37,9 @@ struct sourcebook_page {
 struct sourcebook {
 	struct sourcebook_page **pages; /* by number of the source; NULL: told as a whole */
 	size_t count;
-	struct table *old; /* of the policy before, by sum; NULL: none */
-	size_t least;      /* SOURCEBOOK_LEAST, but for tests */
+	struct table *old;  /* of the policy before, by sum; NULL: none */
+	size_t texts;       /* of all pages */
+	size_t least, most; /* SOURCEBOOK_LEAST, SOURCEBOOK_MOST, but for tests */
 };
 
 void sourcebook_init(struct sourcebook *b);

@@ -179,6 +179,29 @@ static void another_policy_goes_on(void **state)
 	end(&l, &b);
 }
 
+static void memory_is_bounded(void **state)
+{
+	struct list l;
+	struct sourcebook b;
+	(void)state;
+	begin(&l, &b, 100, 2);
+	b.most = 99;
+	assert_ptr_equal(must_split(&l, &b).base, l.source.texts);
+	assert_int_equal(b.texts, 0);
+	b.most = 100;
+	assert_ptr_not_equal(must_split(&l, &b).base, l.source.texts);
+	assert_int_equal(b.texts, 100);
+	l.in[400] = true;
+	format(&l);
+	must_split(&l, &b);
+	assert_int_equal(b.texts, 101);
+	sourcebook_turn(&b, 1);
+	assert_int_equal(b.texts, 101);
+	sourcebook_turn(&b, 1);
+	assert_int_equal(b.texts, 0);
+	end(&l, &b);
+}
+
 static void whatever_happens_the_addresses_are_right(void **state)
 {
 	struct list l;
@@ -210,6 +233,7 @@ int main(void)
 		cmocka_unit_test(who_comes_and_goes_costs_a_few),
 		cmocka_unit_test(many_that_came_are_told_anew),
 		cmocka_unit_test(another_policy_goes_on),
+		cmocka_unit_test(memory_is_bounded),
 		cmocka_unit_test(whatever_happens_the_addresses_are_right),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
