@@ -98,7 +98,7 @@ static void on_turn(void *context, enum err e, const struct diag *why)
 
 static void take_turn(struct put *p)
 {
-	turn_take(&p->turn, p->c->loop, p->actor.tailnet, p->write.text.len, on_turn, p);
+	turn_take(&p->turn, p->c->loop, p->actor.tailnet, TURNS_WAITING_OF_TAILNET, p->write.text.len, on_turn, p);
 }
 
 static void on_version(void *context, enum err e, struct tx *tx, const struct diag *why)

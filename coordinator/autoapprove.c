@@ -5,9 +5,10 @@
 #include "nodes.h"
 #include "policyput.h"
 #include "tailnets.h"
+#include "turns.h"
 #include "users.h"
 
-enum { OPEN_MAX = 64 };
+enum { OPEN_MAX = 64, INLINE_MAX = 64 << 10 };
 
 struct approval {
 	struct coordinator *c;
@@ -16,6 +17,8 @@ struct approval {
 	struct node *nodes;
 	size_t node_count;
 	struct census census;
+	struct trial trial;
+	struct turn turn;
 	unsigned rows, users; /* statements */
 };
 
@@ -36,23 +39,58 @@ static void on_approved(void *context, enum err e, struct tx *tx, const struct d
 	end(context, e);
 }
 
-/* What is not understood any more approves nothing. */
-static void approve(struct approval *a, const struct census *census)
+static void put_routes(struct approval *a)
 {
-	struct trial trial;
-	struct tx *tx = tx_begin(a->c->pg, a->tailnet, TX_WRITE);
-	bool any = false;
+	struct tx *tx;
 
-	trial_call_roll(&trial, a->arena, census);
-	if (!document_read_stored(a->arena, census->policy->text, &trial.around, &trial.document, &trial.lapses, NULL))
-		for (size_t i = 0; i < a->node_count; i++)
-			any |= policyput_approve(tx, &trial, &a->nodes[i]);
-	if (any) {
-		act_commit(a->c, tx, on_approved, a);
-	} else {
-		tx_abandon(tx);
+	if (!a->trial.route_count) {
 		end(a, ERR_NONE);
+		return;
 	}
+	tx = tx_begin(a->c->pg, a->tailnet, TX_WRITE);
+	policyput_routes(tx, &a->trial);
+	act_commit(a->c, tx, on_approved, a);
+}
+
+/* What is not understood any more approves nothing. */
+static void find(void *context)
+{
+	struct approval *a = context;
+
+	if (trial_find_routes(&a->trial, a->arena, &a->census, a->nodes, a->node_count))
+		a->trial.route_count = 0;
+}
+
+static void on_found(void *context)
+{
+	struct approval *a = context;
+
+	turn_leave(&a->turn);
+	put_routes(a);
+}
+
+static void on_turn(void *context, enum err e, const struct diag *why)
+{
+	struct approval *a = context;
+
+	(void)why;
+	if (e)
+		end(a, e);
+	else
+		turn_work(&a->turn, find, on_found);
+}
+
+/* Small ones need no thread. */
+static void approve(struct approval *a)
+{
+	size_t size = a->census.policy->text.len;
+
+	if (size > INLINE_MAX) {
+		turn_take(&a->turn, a->c->loop, a->tailnet, TURNS_WAITING_OF_TAILNET + OPEN_MAX, size, on_turn, a);
+		return;
+	}
+	find(a);
+	put_routes(a);
 }
 
 static void on_users(void *context, enum err e, struct tx *tx, const struct diag *why)
@@ -67,7 +105,7 @@ static void on_users(void *context, enum err e, struct tx *tx, const struct diag
 	}
 	a->census.tailnet = tailnets[0];
 	a->census.user_count = users_read(tx, a->users, a->arena, &a->census.users);
-	approve(a, &a->census);
+	approve(a);
 }
 
 static void on_policy(void *context, enum err e, struct tx *tx, const struct diag *why)

@@ -59,17 +59,17 @@ static void give_locked(void)
 
 static enum err admit_locked(struct turn *t)
 {
-	if (count_of_locked(&desk.waiting, t->tailnet) >= TURNS_WAITING_OF_TAILNET)
-		return diag_set(&t->why, ERR_EXHAUSTED, "%d policies of this tailnet wait to be tried: ask again in a moment", TURNS_WAITING_OF_TAILNET);
+	if (count_of_locked(&desk.waiting, t->tailnet) >= t->most)
+		return diag_set(&t->why, ERR_EXHAUSTED, "%u policies of this tailnet wait to be tried: ask again in a moment", t->most);
 	if (desk.waiting_count >= TURNS_WAITING_MAX || (desk.waiting_count && desk.waiting_bytes + t->size > TURNS_WAITING_BYTES))
 		return diag_set(&t->why, ERR_UNAVAILABLE, "too many policies wait to be tried here: ask again in a moment");
 	return ERR_NONE;
 }
 
-void turn_take(struct turn *t, struct loop *loop, uint64_t tailnet, size_t size, void (*on_turn)(void *context, enum err e, const struct diag *why),
-	       void *context)
+void turn_take(struct turn *t, struct loop *loop, uint64_t tailnet, unsigned most, size_t size,
+	       void (*on_turn)(void *context, enum err e, const struct diag *why), void *context)
 {
-	*t = (struct turn){.loop = loop, .tailnet = tailnet, .size = size, .on_turn = on_turn, .context = context};
+	*t = (struct turn){.loop = loop, .tailnet = tailnet, .most = most, .size = size, .on_turn = on_turn, .context = context};
 	pthread_mutex_lock(&desk.lock);
 	t->refused = admit_locked(t);
 	if (t->refused) {

@@ -19,6 +19,7 @@ struct turn {
 	struct list link;
 	struct loop *loop;
 	uint64_t tailnet;
+	unsigned most;
 	size_t size;
 	enum turn_state state;
 	bool ended;
@@ -31,9 +32,10 @@ struct turn {
 };
 
 /* on_turn comes once, never before this returned. ERR_EXHAUSTED: too many of this tailnet wait; ERR_UNAVAILABLE: too many in all; ERR_CANCELED: the loop ends.
- * With an error the turn has left already. `size`: bytes that are held meanwhile. */
-void turn_take(struct turn *turn, struct loop *loop, uint64_t tailnet, size_t size, void (*on_turn)(void *context, enum err e, const struct diag *why),
-	       void *context);
+ * With an error the turn has left already. `most`: that may wait of this tailnet (of people TURNS_WAITING_OF_TAILNET); `size`: bytes that are held
+ * meanwhile. */
+void turn_take(struct turn *turn, struct loop *loop, uint64_t tailnet, unsigned most, size_t size,
+	       void (*on_turn)(void *context, enum err e, const struct diag *why), void *context);
 /* After on_turn, at most once: work on a helper thread, then on_worked. */
 void turn_work(struct turn *turn, void (*work)(void *context), void (*on_worked)(void *context));
 void turn_leave(struct turn *turn);

@@ -67,7 +67,7 @@ static void on_turn(void *context, enum err e, const struct diag *why)
 static void take(unsigned number, uint64_t tailnet, size_t size)
 {
 	askers[number].number = number;
-	turn_take(&askers[number].turn, loop, tailnet, size, on_turn, &askers[number]);
+	turn_take(&askers[number].turn, loop, tailnet, TURNS_WAITING_OF_TAILNET, size, on_turn, &askers[number]);
 }
 
 static void turn(void)

@@ -203,8 +203,9 @@ def test_routes_are_approved_by_it(go, put, tailnet):
     assert put(text).json["nodesApproved"] == 0, "what it stands for is not told again"
 
 
-def test_routes_are_approved_when_a_node_comes(go, put, tailnet):
-    put(json.dumps({"acls": [], "autoApprovers": {"routes": {"10.7.0.0/16": ["autogroup:member"]}}}))
+@pytest.mark.parametrize("size", [0, 1 << 20], ids=["small", "large"])
+def test_routes_are_approved_when_a_node_comes(go, put, tailnet, size):
+    put(json.dumps({"acls": [], "autoApprovers": {"routes": {"10.7.0.0/16": ["autogroup:member"]}}}) + "//" + "x" * size)
     tailnet.raw("router", Hostinfo={"OS": "linux", "Hostname": "router", "RoutableIPs": ["10.7.1.0/24", "10.8.0.0/16"]})
     until(lambda: go("GET", OWN + "/nodes", coordinator=1).json["nodes"][0]["approvedRoutes"] == ["10.7.1.0/24"], 15, "the route is approved")
     number = go("GET", OWN + "/nodes").json["nodes"][0]["id"]

@@ -111,7 +111,7 @@ static void on_turn(void *context, enum err e, const struct diag *why)
 
 void policy_trial_run(struct policy_trial *p)
 {
-	turn_take(&p->turn, p->x->loop, asker_of(p->x)->tailnet.id, p->text.len, on_turn, p);
+	turn_take(&p->turn, p->x->loop, asker_of(p->x)->tailnet.id, TURNS_WAITING_OF_TAILNET, p->text.len, on_turn, p);
 }
 
 void policy_trial_warn(struct policy_trial *p, struct jsonw *w)

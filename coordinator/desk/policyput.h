@@ -13,7 +13,7 @@ struct policyput {
 
 /* `unchanged`: only while the census's policy is in force, else ERR_CONFLICT. Takes text, author and note of the row. */
 struct policyput policyput_add(struct tx *tx, const struct trial *trial, const struct census *census, const struct policy_row *row, bool unchanged);
-/* Adds what the trial's document approves of the node's routes and nobody did yet. False: nothing. */
-bool policyput_approve(struct tx *tx, const struct trial *trial, const struct node *node);
+/* Adds the routes that were found; of how many nodes. */
+size_t policyput_routes(struct tx *tx, const struct trial *trial);
 
 #endif

@@ -139,6 +139,31 @@ enum err trial_run(struct trial *trial, struct arena *arena, const struct census
 	return e;
 }
 
+enum err trial_find_routes(struct trial *trial, struct arena *arena, const struct census *census, const struct node *nodes, size_t count)
+{
+	struct prefix wanted[NODE_ROUTES_MAX];
+	size_t most = 0;
+	enum err e;
+
+	trial_call_roll(trial, arena, census);
+	e = document_read_stored(arena, census->policy->text, &trial->around, &trial->document, &trial->lapses, NULL);
+	for (size_t i = 0; !e && i < count; i++)
+		most += nodes[i].advertised_count;
+	trial->routes = ARENA_ARRAY(arena, struct trial_route, most);
+	for (size_t i = 0; !e && i < count; i++) {
+		const struct node *node = &nodes[i];
+		size_t open = 0;
+
+		for (size_t k = 0; node->approved && k < node->advertised_count && open < NODE_ROUTES_MAX; k++)
+			if (!is_approved(node, node->routes_advertised[k]))
+				wanted[open++] = node->routes_advertised[k];
+		open = approve_routes(trial->document, &trial->roll, node, wanted, open, wanted);
+		for (size_t k = 0; k < open; k++)
+			trial->routes[trial->route_count++] = (struct trial_route){node, wanted[k]};
+	}
+	return e;
+}
+
 void trial_end(struct trial *trial)
 {
 	if (trial->policy)

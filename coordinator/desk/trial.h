@@ -33,6 +33,8 @@ MUST_USE enum err trial_compile(struct trial *trial, struct arena *arena, const 
 MUST_USE enum err trial_compile_stored(struct trial *trial, struct arena *arena, const struct census *census, struct diag *why);
 /* As trial_compile, the tests, and the routes that it approves. ERR_MALFORMED "test(s) failed": `tests` tells which, and there is something to end. */
 MUST_USE enum err trial_run(struct trial *trial, struct arena *arena, const struct census *census, struct bytes text, struct diag *why);
+/* The policy in force, read as above but not compiled, and what it approves of the routes of these nodes, which need not be on the roll. */
+MUST_USE enum err trial_find_routes(struct trial *trial, struct arena *arena, const struct census *census, const struct node *nodes, size_t count);
 void trial_end(struct trial *trial); /* may be called on an empty one */
 
 /* What people are told of lapses; NULL: there are none. In the arena. */
