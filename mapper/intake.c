@@ -110,6 +110,10 @@ static void set_relays(struct intake *in, const struct census_relays *census)
 	if (derpmap_encode(census->regions, census->region_count, &text) == ERR_NONE) {
 		if (!in->relays)
 			atomic_fetch_add(&ready_loops, 1);
+		arena_free(&in->relays_kept);
+		in->relays_kept = in->relays_arena;
+		in->relays_arena = NULL;
+		in->relays_census = census;
 		body_drop(&in->relays);
 		in->relays = body_new(buffer_bytes(&text));
 		LIST_EACH(&in->keeper_list, k, struct keeper, link)
@@ -127,7 +131,8 @@ static void on_relays(void *context, enum err e, const struct census_relays *cen
 		in->relays_generation = census->generation;
 		set_relays(in, census);
 	}
-	arena_free(&in->relays_arena);
+	if (in->relays_arena)
+		arena_free(&in->relays_arena);
 	in->relays_reading = false;
 	if (e == ERR_CANCELED)
 		return;
@@ -379,6 +384,7 @@ void intake_free(struct intake **intake)
 	presence_view_free(&in->presence);
 	bus_free(&in->bus);
 	deliver_clear(&in->deliver);
+	arena_free(&in->relays_kept);
 	body_drop(&in->relays);
 	table_free(&in->keepers);
 	free(in);

@@ -31,7 +31,8 @@ struct intake {
 	struct body *relays; /* DERPMap; NULL until read */
 	uint64_t relays_generation;
 	bool relays_reading, relays_again;
-	struct arena *relays_arena;
+	struct arena *relays_arena, *relays_kept;  /* of the reading under way; of relays_census */
+	const struct census_relays *relays_census; /* as read last */
 	struct timer recheck, housekeeping, relays_retry, drained;
 	bool rechecking, draining;
 	uint64_t *asked; /* tailnets of the re-check under way */

@@ -57,6 +57,7 @@ void keeper_free(struct keeper **keeper)
 	chunk_cache_free(&k->chunks);
 	views_clear(&k->views);
 	snapshot_free(&k->snapshot);
+	relaychoice_clear(&k->relays);
 	free(k);
 }
 
@@ -122,10 +123,36 @@ void keeper_presence_known(struct keeper *k)
 	keeper_touch(k);
 }
 
+/* What this tailnet sees of the installation's map. One in which nobody could be at home does not take the place of another. */
+static void set_relays(struct keeper *k)
+{
+	const struct census_relays *all = k->in->relays_census;
+	struct buffer text;
+	size_t homes;
+	if (!all)
+		return;
+	buffer_init(&text, 16 << 20);
+	if (relaychoice_encode(&k->relays, k->tailnet, all->regions, all->region_count, &text, &homes)) {
+		log_error(TAILNET(k->tailnet), "relay map not rendered", F_UINT("regions", all->region_count));
+	} else if (homes || !k->snapshot->relays) {
+		struct body *body = bytes_equal(buffer_bytes(&text), body_bytes(k->in->relays)) ? body_take(k->in->relays) : body_new(buffer_bytes(&text));
+		snapshot_set_relays(k->snapshot, body);
+		body_drop(&body);
+	} else {
+		log_warning(TAILNET(k->tailnet), "the settings leave no relay region to be at home in: the map stays", F_UINT("regions", all->region_count));
+	}
+	buffer_clear(&text);
+}
+
+static void choose_relays(struct keeper *k, const struct settings *settings)
+{
+	if (settings && relaychoice_set(&k->relays, &settings->relays) && k->state == KEEPER_WARM)
+		set_relays(k);
+}
+
 void keeper_relays(struct keeper *k)
 {
-	if (k->in->relays)
-		snapshot_set_relays(k->snapshot, k->in->relays);
+	set_relays(k);
 	keeper_touch(k);
 }
 
@@ -301,7 +328,7 @@ static void on_tick(void *context)
 		if (!k->counted || !k->known || !k->in->relays)
 			return;
 		/* The first version: nobody was told anything before. */
-		snapshot_set_relays(k->snapshot, k->in->relays);
+		set_relays(k);
 		doubt(k);
 		look_all_online(k);
 		k->state = KEEPER_WARM;
@@ -361,6 +388,7 @@ static void on_census(void *context, enum err e, const struct census *census)
 	struct keeper *k = context;
 	if (!e) {
 		snapshot_load(k->snapshot, census, clock_wall());
+		choose_relays(k, &census->settings);
 		stands_at(k, census->generation, census->stamp);
 		k->counted = true;
 		k->census_wanted = false;
@@ -378,6 +406,7 @@ static void on_journal(void *context, enum err e, const struct journal_read *rea
 		e = ERR_NOT_FOUND;
 	if (!e) {
 		snapshot_apply(k->snapshot, read, clock_wall());
+		choose_relays(k, read->tailnet ? read->settings : NULL);
 		stands_at(k, read->generation, read->stamp);
 		for (size_t i = 0; i < read->node_count && k->state == KEEPER_WARM; i++) {
 			uint32_t slot = snapshot_find(k->snapshot, read->nodes[i].id);

@@ -5,6 +5,7 @@
 #define KEEPER_H
 
 #include "intake.h"
+#include "relaychoice.h"
 
 enum keeper_state {
 	KEEPER_COLD, /* no census or no presence yet: streams wait */
@@ -42,8 +43,9 @@ struct keeper {
 	int64_t tick_due_ms;   /* when `tick` is set */
 	int64_t deltas_due_ms; /* no deltas before (gather.h) */
 	uint32_t nodes_counted;
-	bool closed; /* its policy cannot be read */
-	bool partly; /* some of it is not understood */
+	bool closed;               /* its policy cannot be read */
+	bool partly;               /* some of it is not understood */
+	struct relaychoice relays; /* as the settings say */
 };
 
 struct keeper *keeper_new(struct intake *in, uint64_t tailnet);

@@ -22,6 +22,8 @@ struct merge {
 	struct json installation;
 	struct entry *base; /* regions of the installation */
 	size_t base_count;
+	struct entry *leaving; /* such that are not to be shown any more, but may be somebody's home */
+	size_t leaving_count;
 	struct entry *list;
 	size_t count;
 	struct bitset in;    /* ids in the list */
@@ -53,21 +55,28 @@ static bool is_true(const struct json *object, const char *name)
 	return value && value->kind == JSON_BOOL && value->truth;
 }
 
-/* The installation's map is our own text: what cannot be read in it is none. */
-static void read_installation(struct merge *g, const struct snapshot *s)
+static size_t read_regions(struct merge *g, const char *name, struct entry **out)
 {
-	const struct json *regions = NULL;
-	if (hujson_parse(g->arena, body_bytes(s->relays), &g->installation, NULL) == ERR_NONE && g->installation.kind == JSON_OBJECT)
-		regions = hujson_find(&g->installation, "Regions");
-	size_t count = regions && regions->kind == JSON_OBJECT ? regions->count : 0;
-	g->base = ARENA_ARRAY(g->arena, struct entry, count + 1);
+	const struct json *regions = g->installation.kind == JSON_OBJECT ? hujson_find(&g->installation, name) : NULL;
+	size_t count = regions && regions->kind == JSON_OBJECT ? regions->count : 0, kept = 0;
+	*out = ARENA_ARRAY(g->arena, struct entry, count + 1);
 	for (size_t i = 0; i < count; i++) {
 		const struct json *value = &regions->members[i].value;
 		uint64_t id;
 		if (value->kind == JSON_OBJECT && !text_parse_u64(regions->members[i].name, DERP_REGION_ID_MAX, &id))
-			g->base[g->base_count++] =
+			(*out)[kept++] =
 				(struct entry){.id = (unsigned)id, .no_home = is_true(value, "NoMeasureNoHome"), .text = hujson_compact(g->arena, value)};
 	}
+	return kept;
+}
+
+/* The installation's map is our own text: what cannot be read in it is none. */
+static void read_installation(struct merge *g, const struct snapshot *s)
+{
+	if (hujson_parse(g->arena, body_bytes(s->relays), &g->installation, NULL) != ERR_NONE)
+		g->installation = (struct json){0};
+	g->base_count = read_regions(g, "Regions", &g->base);
+	g->leaving_count = read_regions(g, "Leaving", &g->leaving);
 }
 
 static void add(struct merge *g, struct entry entry)
@@ -171,6 +180,8 @@ static void hold_homes(struct merge *g, const struct relaymap *m)
 {
 	for (size_t i = 0; i < g->base_count; i++)
 		hold(g, g->base[i]);
+	for (size_t i = 0; i < g->leaving_count; i++)
+		hold(g, g->leaving[i]);
 	for (size_t i = 0; i < m->own_count; i++)
 		hold(g, (struct entry){.id = m->own[i].id, .no_home = m->own[i].no_home, .text = body_bytes(m->own[i].text)});
 }
@@ -227,7 +238,7 @@ static enum err write_map(const struct merge *g, bool scored, struct buffer *tex
 	write_regions(&w, g);
 	for (size_t i = 0; i < g->installation.count; i++) {
 		const struct json_member *member = &g->installation.members[i];
-		if (bytes_equal_text(member->name, "Regions") || bytes_equal_text(member->name, "HomeParams"))
+		if (bytes_equal_text(member->name, "Regions") || bytes_equal_text(member->name, "Leaving") || bytes_equal_text(member->name, "HomeParams"))
 			continue;
 		jsonw_key(&w, member->name);
 		jsonw_raw(&w, NULL, hujson_compact(g->arena, &member->value));
@@ -272,7 +283,7 @@ static void merge(struct relaymap *m, const struct snapshot *s, const struct der
 	bitset_init(&g.homes);
 	find_homes(&g, s);
 	read_installation(&g, s);
-	g.list = ARENA_ARRAY(g.arena, struct entry, g.base_count + m->own_count + (derp ? derp->region_count : 0) + 1);
+	g.list = ARENA_ARRAY(g.arena, struct entry, g.base_count + g.leaving_count + m->own_count + (derp ? derp->region_count : 0) + 1);
 	want(&g, derp);
 	hold_homes(&g, m);
 	qsort(g.list, g.count, sizeof *g.list, by_id);
@@ -296,7 +307,7 @@ void relaymap_follow(struct relaymap *m, const struct snapshot *s, const struct 
 	const struct derp_section *derp = document ? document->derp : NULL;
 	if (!s->relays || (m->of == s->relays && m->read == read && !m->held))
 		return;
-	if (derp || m->own_count || m->scored)
+	if (derp || m->own_count || m->scored || memmem(body_bytes(s->relays).at, body_bytes(s->relays).len, "\"Leaving\":", 10))
 		merge(m, s, derp);
 	else
 		show(m, body_take(s->relays), s->version);

@@ -1,7 +1,9 @@
+#include "act_relay.h"
 #include "fields.h"
 #include "guard.h"
 #include "own.h"
 #include "tailnet_change.h"
+#include "text.h"
 
 /* What a body asks for: absent is unchanged, lists replace. */
 struct asked_resolver {
@@ -24,6 +26,8 @@ struct asked_settings {
 	struct bytes notice;
 	struct field_objects resolvers, split, records;
 	struct field_texts search, exit_filtered, domains;
+	struct field_texts fence, omit, no_home;
+	struct field_flag omit_shared;
 };
 
 static void resolver_table(void *item, struct field fields[static FIELD_MEMBERS_MAX])
@@ -62,6 +66,11 @@ static bool settings_ask(struct exchange *x, struct asked_settings *a, const cha
 			      {"records", FIELD_OBJECTS, &a->records},
 			      {"exitNodeFiltered", FIELD_TEXTS, &a->exit_filtered},
 			      {0}};
+	struct field relays[] = {{"fence", FIELD_TEXTS, &a->fence},
+				 {"omit", FIELD_TEXTS, &a->omit},
+				 {"noHome", FIELD_TEXTS, &a->no_home},
+				 {"omitShared", FIELD_FLAG, &a->omit_shared},
+				 {0}};
 	struct field fields[] = {{"deviceApproval", FIELD_FLAG, &a->device_approval},
 				 {"keyLifetimeSeconds", FIELD_COUNT, &a->lifetime},
 				 {"fileSharing", FIELD_FLAG, &a->file_sharing},
@@ -71,6 +80,7 @@ static bool settings_ask(struct exchange *x, struct asked_settings *a, const cha
 				 {"clientLogs", FIELD_FLAG, &a->client_logs},
 				 {"notice", FIELD_TEXT, &a->notice},
 				 {"domains", FIELD_TEXTS, &a->domains},
+				 {"relays", FIELD_OBJECT, relays},
 				 {"dns", FIELD_OBJECT, dns},
 				 {0}};
 
@@ -152,6 +162,31 @@ static enum err set_dns(struct arena *arena, struct dns *dns, const struct asked
 	return a->split.present ? set_split(arena, dns, &a->split, why) : ERR_NONE;
 }
 
+static enum err set_regions(struct arena *arena, const struct field_texts *asked, const char *name, uint64_t **list, size_t *count, struct diag *why)
+{
+	if (!asked->present)
+		return ERR_NONE;
+	if (asked->count > SETTINGS_REGIONS_MAX)
+		return diag_set(why, ERR_MALFORMED, "relays.%s: at most %d regions", name, SETTINGS_REGIONS_MAX);
+	*list = ARENA_ARRAY(arena, uint64_t, asked->count + 1);
+	*count = 0;
+	for (size_t i = 0; i < asked->count; i++)
+		if (text_parse_u64(asked->list[i], REGION_ID_MAX, &(*list)[(*count)++]) || !(*list)[*count - 1])
+			return diag_set(why, ERR_MALFORMED, "relays.%s[%zu]: the number of a region is wanted, 1 to %d", name, i, REGION_ID_MAX);
+	return ERR_NONE;
+}
+
+static enum err set_relays(struct arena *arena, struct settings_relays *r, const struct asked_settings *a, struct diag *why)
+{
+	enum err e;
+
+	set_flag(&r->omit_shared, &a->omit_shared);
+	if ((e = set_regions(arena, &a->fence, "fence", &r->fence, &r->fence_count, why)) ||
+	    (e = set_regions(arena, &a->omit, "omit", &r->omit, &r->omit_count, why)))
+		return e;
+	return set_regions(arena, &a->no_home, "noHome", &r->no_home, &r->no_home_count, why);
+}
+
 static enum err settings_apply(const struct tailnet_change *change, struct tailnets_whole *whole, struct diag *why)
 {
 	const struct asked_settings *a = change->asked;
@@ -170,6 +205,8 @@ static enum err settings_apply(const struct tailnet_change *change, struct tailn
 		s->notice = a->notice;
 	if (a->domains.present)
 		t->domains = a->domains.list, t->domain_count = a->domains.count;
+	if (set_relays(change->x->arena, &s->relays, a, why))
+		return ERR_MALFORMED;
 	return set_dns(change->x->arena, &s->dns, a, why);
 }
 
@@ -233,6 +270,14 @@ static void dns_write(struct jsonw *w, const struct dns *dns)
 	jsonw_object_end(w);
 }
 
+static void regions_write(struct jsonw *w, const char *name, const uint64_t *list, size_t count)
+{
+	jsonw_array(w, name);
+	for (size_t i = 0; i < count; i++)
+		jsonw_uint_text(w, NULL, list[i]);
+	jsonw_array_end(w);
+}
+
 static void settings_show(struct jsonw *w, const struct tailnets_whole *whole)
 {
 	const struct settings *s = &whole->settings;
@@ -247,6 +292,12 @@ static void settings_show(struct jsonw *w, const struct tailnets_whole *whole)
 	jsonw_bool(w, "clientLogs", s->client_logs);
 	jsonw_text(w, "notice", s->notice);
 	texts_write(w, "domains", whole->tailnet.domains, whole->tailnet.domain_count);
+	jsonw_object(w, "relays");
+	regions_write(w, "fence", s->relays.fence, s->relays.fence_count);
+	regions_write(w, "omit", s->relays.omit, s->relays.omit_count);
+	regions_write(w, "noHome", s->relays.no_home, s->relays.no_home_count);
+	jsonw_bool(w, "omitShared", s->relays.omit_shared);
+	jsonw_object_end(w);
 	dns_write(w, &s->dns);
 	jsonw_object_end(w);
 }

@@ -75,6 +75,10 @@ static const struct ctl_column columns[] = {
 	{"Split DNS", "dns.split", text_split, 0, 0},
 	{"Search domains", "dns.searchDomains", ctl_text_list, 0, 0},
 	{"Records", "dns.records", text_records, 0, 0},
+	{"Relay fence", "relays.fence", ctl_text_list, 0, 0},
+	{"Relays omitted", "relays.omit", ctl_text_list, 0, 0},
+	{"Relays no home", "relays.noHome", ctl_text_list, 0, 0},
+	{"Own relays only", "relays.omitShared", ctl_text_yes, 0, 0},
 	{"Exit node filters", "dns.exitNodeFiltered", ctl_text_list, 0, 0},
 	{0},
 };
@@ -102,6 +106,10 @@ static const struct ctl_flag set_flags[] = {
 	{"search", 0, false, CTL_LIST, "DOMAINS", NULL, "search domains; \"\": none"},
 	{"record", 0, false, CTL_TEXTS, "\"NAME TYPE VALUE\"", NULL, "an extra record, given once for each (printer.example A 10.0.0.9); \"\": none"},
 	{"exit-filter", 0, false, CTL_LIST, "DOMAINS", NULL, "names that exit nodes do not answer; .example: with all below; \"\": none"},
+	{"relay-fence", 0, false, CTL_LIST, "REGIONS", NULL, "relays of these regions alone, by number; \"\": no fence"},
+	{"relay-omit", 0, false, CTL_LIST, "REGIONS", NULL, "relay regions that are not shown; \"\": none"},
+	{"relay-no-home", 0, false, CTL_LIST, "REGIONS", NULL, "relay regions that are nobody's home; \"\": none"},
+	{"relay-own-only", 0, false, CTL_SWITCH, NULL, NULL, "only relay regions that are this tailnet's own"},
 	{"file", 'f', false, CTL_TEXT, "FILE", NULL, "settings as JSON, as `settings show -o json` prints them; flags win"},
 	{0},
 };
@@ -218,6 +226,24 @@ static void put_dns(struct ctl *c, json_t *dns)
 		json_object_set_new(dns, "exitNodeFiltered", ctl_flags_list(f, "exit-filter"));
 }
 
+static void put_relays(struct ctl *c, json_t *body)
+{
+	static const struct {
+		const char *flag, *member;
+	} lists[] = {{"relay-fence", "fence"}, {"relay-omit", "omit"}, {"relay-no-home", "noHome"}};
+	const struct ctl_flags *f = &c->flags;
+	json_t *relays = json_object();
+
+	for (size_t i = 0; i < COUNT_OF(lists); i++)
+		if (ctl_flags_given(f, lists[i].flag))
+			json_object_set_new(relays, lists[i].member, ctl_flags_list(f, lists[i].flag));
+	if (ctl_flags_given(f, "relay-own-only"))
+		json_object_set_new(relays, "omitShared", json_boolean(ctl_flags_on(f, "relay-own-only")));
+	if (json_object_size(relays))
+		json_object_set(body, "relays", relays);
+	json_decref(relays);
+}
+
 /* NULL: told. */
 static json_t *read_file(struct ctl *c, const char *path)
 {
@@ -241,6 +267,7 @@ static void settings_set(struct ctl *c)
 	dns = json_is_object(json_object_get(body, "dns")) ? json_incref(json_object_get(body, "dns")) : json_object();
 	put_switches(c, body, dns);
 	put_dns(c, dns);
+	put_relays(c, body);
 	if (lifetime >= 0)
 		json_object_set_new(body, "keyLifetimeSeconds", json_integer(lifetime / 1000));
 	if (ctl_flags_given(&c->flags, "domains"))

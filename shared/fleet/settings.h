@@ -6,9 +6,19 @@
 
 #include "dns.h"
 
-enum { SETTINGS_NOTICE_MAX = 1024 };
+enum { SETTINGS_NOTICE_MAX = 1024, SETTINGS_REGIONS_MAX = 256 };
+
+/* Which relay regions a tailnet's map shows, by number. */
+struct settings_relays {
+	uint64_t *fence; /* these alone; none: no fence */
+	uint64_t *omit;
+	uint64_t *no_home; /* shown, never measured, nobody's home */
+	size_t fence_count, omit_count, no_home_count;
+	bool omit_shared; /* only regions that are this tailnet's own */
+};
 
 struct settings {
+	struct settings_relays relays;
 	struct dns dns;
 	bool file_sharing;       /* Taildrop */
 	bool ssh;                /* nodes may run the Tailscale SSH server */

@@ -80,6 +80,18 @@ static void read_region(struct tx *tx, size_t row, struct arena *arena, struct r
 	out->score = strtod(arena_text(arena, tx_text(tx, REGIONS, row, 6)), NULL);
 }
 
+static void read_tailnets(struct tx *tx, size_t row, struct arena *arena, struct relay_region *out)
+{
+	enum { REGIONS = 1 };
+	struct bytes *texts;
+	uint64_t *ids;
+	out->tailnet_count = tx_texts(tx, REGIONS, row, 7, arena, &texts);
+	ids = ARENA_ARRAY(arena, uint64_t, out->tailnet_count);
+	for (size_t i = 0; i < out->tailnet_count; i++)
+		ids[i] = strtoull(arena_text(arena, texts[i]), NULL, 10);
+	out->tailnets = ids;
+}
+
 static void read_relay(struct tx *tx, size_t row, struct arena *arena, struct relay_node *out)
 {
 	enum { RELAYS = 2 };
@@ -118,6 +130,7 @@ static void on_relays_taken(void *context, enum err e, struct tx *tx, const stru
 	for (size_t i = 0; i < c->region_count; i++) {
 		struct relay_region *region = &c->regions[i];
 		read_region(tx, i, take->arena, region);
+		read_tailnets(tx, i, take->arena, region);
 		region->nodes = &relays[at];
 		while (at < relay_count && tx_u64(tx, RELAYS, at, 0) == region->id)
 			read_relay(tx, at, take->arena, &relays[at]), at++;

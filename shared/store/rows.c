@@ -70,6 +70,17 @@ static void rows_dns(struct tx *tx, unsigned statement, size_t row, unsigned fir
 		out->records[i] = dns_record_parse(records[i]);
 }
 
+static size_t rows_ids(struct tx *tx, unsigned statement, size_t row, unsigned column, struct arena *arena, uint64_t **out)
+{
+	struct bytes *texts;
+	size_t count = tx_texts(tx, statement, row, column, arena, &texts), kept = 0;
+	*out = ARENA_ARRAY(arena, uint64_t, count);
+	for (size_t i = 0; i < count; i++)
+		if (!text_parse_u64(texts[i], UINT64_MAX, &(*out)[kept]))
+			kept++;
+	return kept;
+}
+
 void rows_settings(struct tx *tx, unsigned statement, size_t row, unsigned first, struct arena *arena, struct settings *out)
 {
 	enum { DNS_COUNT = 7 };
@@ -81,6 +92,10 @@ void rows_settings(struct tx *tx, unsigned statement, size_t row, unsigned first
 	out->random_client_port = tx_bool(tx, statement, row, ++c);
 	out->client_logs = tx_bool(tx, statement, row, ++c);
 	out->notice = rows_text(tx, statement, row, ++c, arena);
+	out->relays.fence_count = rows_ids(tx, statement, row, ++c, arena, &out->relays.fence);
+	out->relays.omit_count = rows_ids(tx, statement, row, ++c, arena, &out->relays.omit);
+	out->relays.no_home_count = rows_ids(tx, statement, row, ++c, arena, &out->relays.no_home);
+	out->relays.omit_shared = tx_bool(tx, statement, row, ++c);
 }
 
 void rows_user(struct tx *tx, unsigned statement, size_t row, unsigned first, struct arena *arena, struct user *out)

@@ -106,8 +106,10 @@ static void arg_dns(struct tx *tx, const struct dns *dns)
 #define UPDATED \
 	"name, display_name, key_lifetime_ms, frozen, suspended, device_approval, node_limit, user_limit, login_host, magic_dns, dns_override, " \
 	"dns_resolvers, " \
-	"dns_split, dns_search, dns_records, dns_exit_filtered, file_sharing, ssh, auto_update, random_client_port, client_logs, notice, domains"
-#define UPDATED_TO "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23"
+	"dns_split, dns_search, dns_records, dns_exit_filtered, file_sharing, ssh, auto_update, random_client_port, client_logs, notice, domains, " \
+	"relay_fence, relay_omit, relay_no_home, relay_omit_shared"
+#define UPDATED_TO "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24::bigint[]::integer[], $25::bigint[]::integer[], " \
+	"$26::bigint[]::integer[], $27"
 
 unsigned tailnets_update(struct tx *tx, const struct tailnets_whole *whole)
 {
@@ -133,6 +135,10 @@ unsigned tailnets_update(struct tx *tx, const struct tailnets_whole *whole)
 	tx_arg_bool(tx, s->client_logs);
 	tx_arg_text(tx, s->notice);
 	tx_arg_texts(tx, t->domains, t->domain_count);
+	tx_arg_u64s(tx, s->relays.fence, s->relays.fence_count);
+	tx_arg_u64s(tx, s->relays.omit, s->relays.omit_count);
+	tx_arg_u64s(tx, s->relays.no_home, s->relays.no_home_count);
+	tx_arg_bool(tx, s->relays.omit_shared);
 	tx_add(tx, "WITH t AS (UPDATE fleetscale.tailnets SET (domain, " UPDATED ") = "
 		   "ROW(CASE WHEN domain = name || '.' || base_domain THEN $1 || '.' || base_domain ELSE domain END, " UPDATED_TO ") "
 		   "FROM fleetscale.installation "

@@ -78,25 +78,37 @@ static void write_scores(struct jsonw *w, const struct relay_region *regions, si
 	jsonw_object_end(w);
 }
 
-enum err derpmap_encode(const struct relay_region *regions, size_t count, struct buffer *out)
+static void write_regions(struct jsonw *w, const char *name, const struct relay_region *regions, size_t count)
+{
+	jsonw_object(w, name);
+	for (size_t i = 0; i < count; i++) {
+		char id[U64_DIGITS_MAX];
+		if (!regions[i].node_count)
+			continue;
+		jsonw_key(w, bytes_of(id, text_put_u64(id, regions[i].id)));
+		write_region(w, &regions[i]);
+	}
+	jsonw_object_end(w);
+}
+
+enum err derpmap_encode_leaving(const struct relay_region *regions, size_t count, const struct relay_region *leaving, size_t leaving_count, struct buffer *out)
 {
 	size_t before = out->len;
 	struct jsonw w;
 	jsonw_start(&w, out);
 	jsonw_object(&w, NULL);
 	write_scores(&w, regions, count);
-	jsonw_object(&w, "Regions");
-	for (size_t i = 0; i < count; i++) {
-		char id[U64_DIGITS_MAX];
-		if (!regions[i].node_count)
-			continue;
-		jsonw_key(&w, bytes_of(id, text_put_u64(id, regions[i].id)));
-		write_region(&w, &regions[i]);
-	}
-	jsonw_object_end(&w);
+	write_regions(&w, "Regions", regions, count);
+	if (leaving_count)
+		write_regions(&w, "Leaving", leaving, leaving_count);
 	jsonw_bool(&w, "omitDefaultRegions", true);
 	jsonw_object_end(&w);
 	if (jsonw_end(&w))
 		buffer_cut(out, before);
 	return jsonw_end(&w);
+}
+
+enum err derpmap_encode(const struct relay_region *regions, size_t count, struct buffer *out)
+{
+	return derpmap_encode_leaving(regions, count, NULL, 0, out);
 }

@@ -23,6 +23,8 @@ struct relay_region {
 	bool no_measure_no_home;
 	struct relay_node *nodes;
 	size_t node_count;
+	const uint64_t *tailnets; /* whose it is; none: everybody's */
+	size_t tailnet_count;
 	double score; /* measured times count so many times; 0 as 1 */
 };
 
@@ -30,5 +32,8 @@ struct relay_region {
 MUST_USE enum err derpmap_encode_region(const struct relay_region *region, struct buffer *out);
 /* Appends a DERPMap object. Regions without nodes are left out. */
 MUST_USE enum err derpmap_encode(const struct relay_region *regions, size_t count, struct buffer *out);
+/* The same with a member Leaving, which is not for clients: regions that may still be somebody's home. */
+MUST_USE enum err derpmap_encode_leaving(const struct relay_region *regions, size_t count, const struct relay_region *leaving, size_t leaving_count,
+					 struct buffer *out);
 
 #endif
