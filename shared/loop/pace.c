@@ -2,23 +2,13 @@
 
 enum {
 	BUSY = 15,            /* percent; below it there is nothing to save */
-	SPENT = 90,           /* percent; from here on it is gathered, until a quarter less comes */
 	WORTH = 10000,        /* packets per second of one flow from which on they are gathered */
-	WORTH_ALL = 120000,   /* of all flows */
+	WORTH_ALL = 120000,   /* of all flows together */
 	WANTED = 16,          /* of one flow in a turn */
 	BATCHES = WANTED + 4, /* so many in one read: they come in batches, or naps are longer than needed */
 	LEAST_US = 50,
-	BURST_US = 300 /* many weak flows: what one client sends in a row comes together */
+	BURST_US = 500 /* many weak flows: what one client sends in a row comes together */
 };
-
-static bool is_worth(struct pace *p, uint64_t share)
-{
-	if (share >= SPENT)
-		p->least = p->all - p->all / 4;
-	else if (p->all < p->least)
-		p->least = 0;
-	return share >= BUSY && (p->rate >= WORTH || p->all >= WORTH_ALL || p->least);
-}
 
 void pace_window(struct pace *p, uint64_t busy_us, uint64_t window_us)
 {
@@ -28,7 +18,7 @@ void pace_window(struct pace *p, uint64_t busy_us, uint64_t window_us)
 
 	p->rate = (unsigned)((3 * (uint64_t)p->rate + rate) / 4);
 	p->all = (unsigned)((3 * (uint64_t)p->all + all) / 4);
-	if (!is_worth(p, share))
+	if (share < BUSY || (p->rate < WORTH && p->all < WORTH_ALL))
 		p->nap_us = 0;
 	else if (each >= BATCHES)
 		p->nap_us -= p->nap_us / 4;

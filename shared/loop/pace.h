@@ -1,11 +1,10 @@
 /* How long a busy loop lets input gather before it looks again: a nap between turns, while so many packets come that those of a millisecond are worth handling
- * together, or while the loop has no time left. What network cards do with interrupts: packets that wait together share reads, records and writes.
+ * together. What network cards do with interrupts: packets that wait together share reads, records and writes.
  * Not a sleep for calm loops, nor for input that comes in batches anyway.
  * A plain value of one loop; it reads no clock. */
 #ifndef PACE_H
 #define PACE_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 enum { PACE_MOST_US = 1000, PACE_WINDOW_US = 2000 };
@@ -14,7 +13,6 @@ struct pace {
 	unsigned nap_us; /* after each turn that moved something */
 	unsigned reads, units, flows, window;
 	unsigned rate, all; /* packets in a second of one flow, and of all; smoothed */
-	unsigned least;     /* of all: gathered until fewer come; 0: not for lack of time */
 };
 
 /* One read brought `units` packets of the flow that keeps `mark` for this loop. */
