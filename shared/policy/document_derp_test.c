@@ -63,7 +63,7 @@ static void what_a_client_would_misread_is_refused(void **state)
 		struct document *doc;
 		struct diag why = {0};
 		assert_int_equal(document_read(arena, bytes_text(refusals[i].text), NULL, &doc, &why), ERR_MALFORMED);
-		if (strcmp(why.text, refusals[i].sentence) || why.line != 1 || why.column != refusals[i].column)
+		if (strcmp(why.text, refusals[i].sentence) != 0 || why.line != 1 || why.column != refusals[i].column)
 			fail_msg("%s\n%u:%u %s", refusals[i].text, why.line, why.column, why.text);
 		arena_free(&arena);
 	}
