@@ -283,6 +283,35 @@ static void a_join_is_followed(void **state)
 	madeup_free(&m);
 }
 
+/* The users of the nodes that stay are in no other class than before; the text is read, not compiled. */
+static void an_edit_of_a_group_is_followed(void **state)
+{
+	struct madeup m;
+	(void)state;
+	madeup_new(&m, 2 * MADEUP_USERS, 64);
+	madeup_policy(&m, "{\"groups\": {\"group:a\": [\"" USER(0) "\", \"" USER(1) "\"], \"group:b\": [\"" USER(
+				  2) "\"]}, \"acls\": ["
+				     "{\"action\": \"accept\", \"src\": [\"group:a\"], \"dst\": [\"group:b:22\"]}]}");
+	assert_int_equal(m.views.rules->state, RULES_COMPILED);
+	uint64_t serial = m.views.rules->serial;
+	struct view *stays = view_of_row(&m, 0);
+	assert_int_equal(bitset_population(&stays->row), 2);
+	madeup_policy(&m, "{\"groups\": {\"group:a\": [\"" USER(0) "\"], /* one went */ \"group:b\": [\"" USER(2) "\", \"" USER(
+				  3) "\"]}, \"acls\": ["
+				     "{\"action\": \"accept\", \"src\": [\"group:a\"], \"dst\": [\"group:b:22\"]}]}");
+	assert_int_equal(m.views.rules->serial, serial);
+	assert_ptr_equal(view_of_row(&m, 0), stays);
+	assert_int_equal(bitset_population(&stays->row), 4);
+	assert_int_equal(bitset_population(&view_of_row(&m, 1)->row), 0);
+	assert_ptr_equal(view_of_row(&m, 2), view_of_row(&m, 3));
+	/* Another port is another policy. */
+	madeup_policy(&m, "{\"groups\": {\"group:a\": [\"" USER(0) "\"], \"group:b\": [\"" USER(
+				  2) "\"]}, \"acls\": ["
+				     "{\"action\": \"accept\", \"src\": [\"group:a\"], \"dst\": [\"group:b:23\"]}]}");
+	assert_int_equal(m.views.rules->serial, serial + 1);
+	madeup_free(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -298,6 +327,7 @@ int main(void)
 		cmocka_unit_test(a_view_ends_with_its_last_stream),
 		cmocka_unit_test(rows_alone_are_no_reason_to_compile),
 		cmocka_unit_test(a_join_is_followed),
+		cmocka_unit_test(an_edit_of_a_group_is_followed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

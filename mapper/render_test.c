@@ -309,7 +309,13 @@ static void check_filter(const struct client *c, struct bytes whole)
 static void check_rules(struct rules *r, const struct snapshot *s, const struct client *c)
 {
 	uint32_t slot = c->slot;
-	struct policy *kept = r->policy, *fresh = policy_compile(r->document, &r->roll);
+	struct surroundings around = {.domains = s->domains, .domain_count = s->domain_count};
+	struct arena *arena = arena_new();
+	struct document *document;
+	struct lapses lapses = {0};
+	struct diag why;
+	assert_int_equal(document_read_stored(arena, body_bytes(s->policy), &around, &document, &lapses, &why), ERR_NONE);
+	struct policy *kept = r->policy, *fresh = policy_compile(document, &r->roll);
 	struct sourcebook book = r->book;
 	r->book = (struct sourcebook){0}; /* lists as a whole */
 	struct buffer text[2];
@@ -338,6 +344,7 @@ static void check_rules(struct rules *r, const struct snapshot *s, const struct 
 	buffer_clear(&text[0]);
 	buffer_clear(&text[1]);
 	policy_free(&fresh);
+	arena_free(&arena);
 }
 
 /* What a client knows is what its sight holds: who, and with which routes and addresses. */

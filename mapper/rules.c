@@ -6,6 +6,7 @@
 #include "attrs.h"
 #include "filterparts.h"
 #include "follow.h"
+#include "regroup.h"
 #include "secret.h"
 #include "sshjson.h"
 #include "table.h"
@@ -29,6 +30,16 @@ struct rules *rules_new(size_t history)
 	return r;
 }
 
+static void drop_later(struct rules *r)
+{
+	for (size_t i = 0; i < r->later_count; i++) {
+		arena_free(&r->later[i].arena);
+		body_drop(&r->later[i].source);
+	}
+	r->later_count = 0;
+	r->outlined = false;
+}
+
 void rules_free(struct rules **rules)
 {
 	struct rules *r = *rules;
@@ -36,6 +47,7 @@ void rules_free(struct rules **rules)
 	if (!r)
 		return;
 	policy_free(&r->policy);
+	drop_later(r);
 	arena_free(&r->document_arena);
 	arena_free(&r->roll_arena);
 	arena_free(&r->scratch);
@@ -116,7 +128,7 @@ static void call_all_users(struct rules *r, const struct snapshot *s)
 }
 
 /* Groups of users from outside: rules may name them. */
-static size_t outer_groups(struct rules *r, const struct snapshot *s, struct bytes **out)
+static size_t outer_groups(struct arena *arena, const struct snapshot *s, struct bytes **out)
 {
 	struct bytes key;
 	struct profile *profile;
@@ -124,17 +136,54 @@ static size_t outer_groups(struct rules *r, const struct snapshot *s, struct byt
 	size_t most = 0, count = 0;
 	TABLE_EACH(s->users, key, profile)
 		most += profile->user.group_count;
-	*out = ARENA_ARRAY(r->document_arena, struct bytes, most + 1);
+	*out = ARENA_ARRAY(arena, struct bytes, most + 1);
 	TABLE_EACH(s->users, key, profile)
 		for (size_t i = 0; i < profile->user.group_count; i++)
 			if (!table_put(seen, profile->user.groups[i], seen))
-				(*out)[count++] = arena_copy(r->document_arena, profile->user.groups[i]);
+				(*out)[count++] = arena_copy(arena, profile->user.groups[i]);
 	table_free(&seen);
 	return count;
 }
 
+static enum err read_text(struct arena *arena, const struct snapshot *s, struct body *text, struct document **document, struct lapses *lapses, struct diag *why)
+{
+	struct bytes *groups, *domains = ARENA_ARRAY(arena, struct bytes, s->domain_count + 1);
+	for (size_t i = 0; i < s->domain_count; i++)
+		domains[i] = arena_copy(arena, s->domains[i]);
+	size_t group_count = outer_groups(arena, s, &groups);
+	struct surroundings around = {.domains = domains, .domain_count = s->domain_count, .groups = groups, .group_count = group_count};
+	return document_read_stored(arena, body_bytes(text), &around, document, lapses, why);
+}
+
+/* The text differs in the users of groups alone: theirs are the nodes to be followed. */
+static bool regroup_text(struct rules *r, const struct snapshot *s)
+{
+	uint8_t outline[32];
+	struct document *now = NULL;
+	struct lapses lapses = {0};
+	struct diag why;
+	if (!s->policy || r->lapses.count || r->later_count == LATER_MAX || !regroup_outline(body_bytes(s->policy), outline))
+		return false;
+	if (!r->outlined)
+		r->outlined = regroup_outline(body_bytes(r->source), r->outline);
+	if (!r->outlined || memcmp(outline, r->outline, sizeof outline) != 0)
+		return false;
+	struct later *later = &r->later[r->later_count];
+	*later = (struct later){arena_new(), body_take(s->policy)};
+	bool can = !read_text(later->arena, s, later->source, &now, &lapses, &why) && !lapses.count && regroup(r->policy, r->document, now, &r->rolled);
+	if (can) {
+		r->later_count++;
+		r->read = s->policy_moved;
+		return true;
+	}
+	arena_free(&later->arena);
+	body_drop(&later->source);
+	return false;
+}
+
 static void read_document(struct rules *r, const struct snapshot *s)
 {
+	drop_later(r);
 	arena_reset(r->document_arena);
 	body_drop(&r->source);
 	r->document = NULL;
@@ -145,12 +194,7 @@ static void read_document(struct rules *r, const struct snapshot *s)
 	if (!s->policy)
 		return;
 	r->source = body_take(s->policy);
-	struct bytes *groups, *domains = ARENA_ARRAY(r->document_arena, struct bytes, s->domain_count + 1);
-	for (size_t i = 0; i < s->domain_count; i++)
-		domains[i] = arena_copy(r->document_arena, s->domains[i]);
-	size_t group_count = outer_groups(r, s, &groups);
-	struct surroundings around = {.domains = domains, .domain_count = s->domain_count, .groups = groups, .group_count = group_count};
-	enum err e = document_read_stored(r->document_arena, body_bytes(r->source), &around, &r->document, &r->lapses, &r->why);
+	enum err e = read_text(r->document_arena, s, r->source, &r->document, &r->lapses, &r->why);
 	r->state = e ? RULES_CLOSED : RULES_COMPILED;
 }
 
@@ -208,26 +252,33 @@ static void make_due(struct rules *r, const struct snapshot *s, const struct bit
 		own_at(r, s, (uint32_t)slot)->due |= parts;
 }
 
+static size_t most_followed(const struct snapshot *s)
+{
+	return FOLLOWED_LEAST + s->seat_count / FOLLOWED_SHARE;
+}
+
 /* Nodes and users moved, and not so many of them that compiling is cheaper. */
 static bool can_follow(struct rules *r, const struct snapshot *s)
 {
 	bitset_clear(&r->rolled);
 	return r->policy && s->roll_anew <= r->followed && moves_since(&s->rolled, r->followed, &r->rolled) &&
-	       bitset_population(&r->rolled) <= FOLLOWED_LEAST + s->seat_count / FOLLOWED_SHARE;
+	       bitset_population(&r->rolled) <= most_followed(s);
 }
 
 /* RULES_SAME: it could not. */
 static enum rules_step follow(struct rules *r, const struct snapshot *s)
 {
 	struct touched touched = {0};
+	if (s->users_moved > r->followed)
+		call_all_users(r, s);
+	if (s->policy_moved > r->read && (!regroup_text(r, s) || bitset_population(&r->rolled) > most_followed(s)))
+		return RULES_SAME;
 	uint32_t *slots = x_alloc((bitset_population(&r->rolled) + 1) * sizeof *slots), count = 0;
 	BITSET_EACH(&r->rolled, slot)
 		slots[count++] = (uint32_t)slot;
 	call_nodes(r, s);
 	BITSET_EACH(&r->rolled, slot) /* a node that left has no new row */
 		call_node(r, s, (uint32_t)slot);
-	if (s->users_moved > r->followed)
-		call_all_users(r, s);
 	bool followed = policy_follow(r->policy, slots, count, &touched);
 	if (followed) {
 		make_due(r, s, &touched.filters, OWN_FILTERS);

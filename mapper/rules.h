@@ -31,6 +31,8 @@ enum own_part {
 
 enum { OWN_PARTS = PART_COUNT + 2 };
 
+enum { LATER_MAX = 16 };
+
 struct own {
 	uint64_t looked;                            /* serial of the rules when it was looked at last; 0: never */
 	unsigned due;                               /* parts to be looked at nevertheless; enum own_part, ored */
@@ -49,6 +51,13 @@ struct rules {
 	struct body *source;  /* text of the document */
 	struct arena *document_arena, *roll_arena, *scratch;
 	struct document *document;
+	uint8_t outline[32]; /* of its text, once it was asked for */
+	bool outlined;
+	struct later { /* texts after it, of which its groups are; see regroup.h */
+		struct arena *arena;
+		struct body *source;
+	} later[LATER_MAX];
+	size_t later_count;
 	struct policy *policy;
 	struct roll roll;
 	struct roll_node *roll_nodes; /* of `roll` */

@@ -452,7 +452,8 @@ static void put_policy(struct snapshot *s, const struct policy_row *policy)
 		return;
 	body_drop(&s->policy);
 	s->policy = policy ? body_new(policy->text) : NULL;
-	mark_roll(s, true);
+	s->roll_moved = s->policy_moved = s->version + 1;
+	s->pending = true;
 }
 
 static int by_id(const void *a, const void *b)

@@ -68,10 +68,11 @@ struct snapshot {
 	struct moves replaced; /* slots whose row took the place of another: who borrows rows looks here */
 	uint64_t policy_moved; /* version: text, domains, outer groups */
 	uint64_t roll_moved;   /* version: anything that a policy sees */
-	uint64_t roll_anew;    /* version: of that, what is not the row of a node that came, went or changed, nor a user that came or changed */
-	struct moves rolled;   /* slots of those nodes, and of the nodes of such users */
-	uint64_t users_moved;  /* version: users came, or have other rows */
-	struct wall next_due;  /* when time alone moves a node next: its key expires, or soon will; WALL_ZERO: never */
+	uint64_t
+		roll_anew; /* version: of that, what is not the policy's text, nor the row of a node that came, went or changed, nor a user that came or changed */
+	struct moves rolled;  /* slots of those nodes, and of the nodes of such users */
+	uint64_t users_moved; /* version: users came, or have other rows */
+	struct wall next_due; /* when time alone moves a node next: its key expires, or soon will; WALL_ZERO: never */
 	struct ring ring;
 	uint32_t *empty, *resting; /* slots */
 	uint32_t empty_count, resting_count;
