@@ -197,13 +197,19 @@ static bool wants_another(const struct join *join, const struct known *known)
 	return !bytes_equal(wanted, known->tailnet_name) && !bytes_equal(wanted, known->tailnet_domain);
 }
 
+/* Whoever expired a node took it out: its tags speak for nothing until somebody vouches for it who may give them. */
+static const struct node *holder_of(const struct node *node, struct wall now)
+{
+	return node && node_is_tagged(node) && !node_is_expired(node, now) ? node : NULL;
+}
+
 /* The key's own tags, and what these own; of a key without tags what its user may have, or the tagged node that goes on. */
-static struct claim claim_of_key(const struct known *known, const struct node *renewed, const struct node *as_node)
+static struct claim claim_of_key(const struct known *known, const struct node *renewed, const struct node *as_node, struct wall now)
 {
 	const struct authkey *key = known->authkey;
 	if (key->tag_count)
 		return (struct claim){known->rights, 0, as_node};
-	return (struct claim){known->rights, key->user, renewed && node_is_tagged(renewed) ? renewed : NULL};
+	return (struct claim){known->rights, key->user, holder_of(renewed, now)};
 }
 
 /* All tags of the key; instead, where a client asks for others, those. */
@@ -224,7 +230,7 @@ static struct verdict admit(const struct join *join, const struct known *known, 
 		return refuse(VERDICT_REFUSE, node, "%s", known->tailnet_suspended ? suspended : frozen);
 	if (wants_another(join, known))
 		return refuse(VERDICT_REFUSE, node, "this machine is managed to join another tailnet than its key's");
-	struct claim claim = claim_of_key(known, node, &(struct node){.tags = key->tags, .tag_count = key->tag_count});
+	struct claim claim = claim_of_key(known, node, &(struct node){.tags = key->tags, .tag_count = key->tag_count}, now);
 	if (denies_tags(&claim, join->request_tags, join->request_tag_count, &denied)) {
 		denied.node = node;
 		return denied;
@@ -410,7 +416,9 @@ struct verdict admission_finish_login(const struct login *login, const struct lo
 		return refuse(VERDICT_REFUSE, NULL, "this machine has no node here that could be renewed: say whose it becomes (auth register)");
 
 	uint64_t user = answer->user ? answer->user : node->user;
-	struct claim claim = {answer->rights, user, node && node_is_tagged(node) ? node : NULL};
+	/* Left as it is, it is who answers that vouches for its tags. */
+	const struct node *holder = answer->user ? holder_of(node, now) : node && node_is_tagged(node) ? node : NULL;
+	struct claim claim = {answer->rights, user, holder};
 	struct verdict v = {
 		.kind = node ? VERDICT_REKEY : VERDICT_ENROLL,
 		.node = node,

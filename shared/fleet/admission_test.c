@@ -34,6 +34,7 @@ static const struct node ephemeral_expired = {.id = 106, OURS, OF(1, 10), .expir
 static const struct node other_user = {.id = 107, OURS, OF(1, 11), NEVER};
 static const struct node other_tailnet = {.id = 108, OURS, OF(2, 10), NEVER};
 static const struct node other_tailnet_expired = {.id = 109, OURS, OF(2, 10), .expiry = AT(-1)};
+static const struct node put_out = {.id = 116, OURS, OF(1, 0), .expiry = AT(-1), .tags = web, .tag_count = 1}; /* an administrator expired it */
 static const struct node retagged = {.id = 110, OURS, OF(1, 0), NEVER, .tags = web, .tag_count = 1, .authkey = 51};
 static const struct node stranger_expired = {.id = 111, STRANGERS, OF(1, 10), .expiry = AT(-1)};
 static const struct node old_node = {.id = 112, OURS, OF(1, 10), .expiry = AT(24)};
@@ -45,6 +46,7 @@ static const struct node unpolled = {.id = 100, OURS, OF(1, 0), NEVER, .tags = w
 
 #define GOOD .expiry = AT(10), .revoked = {INT64_MIN}
 static const struct authkey reusable = {.id = 50, OF(1, 10), GOOD, .reusable = true};
+static const struct authkey other_users = {.id = 64, OF(1, 11), GOOD, .reusable = true};
 static const struct authkey one_shot = {.id = 51, OF(1, 10), GOOD};
 static const struct authkey used = {.id = 51, OF(1, 10), GOOD, .used_by = 100};
 static const struct authkey two_left = {.id = 61, OF(1, 10), GOOD, .reusable = true, .uses = 3, .uses_most = 5};
@@ -334,6 +336,10 @@ static const struct trial trials[] = {
 	 GIVEN(web)},
 	{"a user's key, a tagged node, what it may have by both", ZERO, KEY(reusable), .old = &tagged, .tagged = &tagged, ASKS(web_db), .kind = VERDICT_REKEY,
 	 .about = &tagged, GIVEN(web_db)},
+	{"a user's key, a tagged node that was put out, its tags are not his", ZERO, KEY(other_users), .old = &put_out, .tagged = &put_out, ASKS(web),
+	 .kind = VERDICT_REFUSE, .about = &put_out, .reason = "requested tags [tag:web] are invalid or not permitted", FOREVER},
+	{"a user's key, a tagged node that was put out, its tags are his", ZERO, KEY(reusable), .old = &put_out, .tagged = &put_out, ASKS(web),
+	 .kind = VERDICT_REKEY, .about = &put_out, GIVEN(web)},
 	{"a user's key, another's machine", ZERO, KEY(reusable), .old = &other_user, ASKS(web), .kind = VERDICT_ENROLL, GIVEN(web)},
 	{"a used key, its machine came back before its first map", ZERO, KEY(used), .unpolled = 100, .tagged = &unpolled, ASKS(web), .kind = VERDICT_REKEY,
 	 .about = &unpolled, GIVEN(web)},
@@ -482,6 +488,7 @@ static const struct node anns = {NODE(20, 200), OF(1, 10), .expiry = AT(-1)};
 static const struct node anns_forever = {NODE(21, 201), OF(1, 10), NEVER};
 static const struct node bobs = {NODE(22, 202), OF(1, 11), .expiry = AT(24)};
 static const struct node servers = {NODE(23, 203), OF(1, 0), NEVER, .tags = web, .tag_count = 1};
+static const struct node servers_put_out = {NODE(23, 203), OF(1, 0), .expiry = AT(-1), .tags = web, .tag_count = 1};
 static const struct node anns_waiting = {.id = 204, .machine_key = {{1}}, .node_key = {{24}}, OF(1, 10), .expiry = AT(24)};
 static const struct node anns_second = {NODE(25, 205), OF(1, 10), .expiry = AT(24)};
 static const struct node anns_same_key = {NODE(7, 206), OF(1, 10), .expiry = AT(-1)};
@@ -546,6 +553,12 @@ static const struct answer_trial answer_trials[] = {
 	{"other tags that the node's own", .user = 10, .old = 23, ASKS(db), .nodes = {&servers}, .kind = VERDICT_REKEY, .about = &servers, FOREVER},
 	{"another's tags on a tagged node", .user = 11, .old = 23, ASKS(king), .nodes = {&servers}, .kind = VERDICT_REFUSE, .about = &servers,
 	 .reason = "requested tags [tag:king] are invalid or not permitted", .told = true},
+	{"tags of a node that was put out are not his", .user = 11, .old = 23, ASKS(web), .nodes = {&servers_put_out}, .kind = VERDICT_REFUSE,
+	 .about = &servers_put_out, .reason = "requested tags [tag:web] are invalid or not permitted", .told = true},
+	{"tags of a node that was put out are his", .user = 10, .old = 23, ASKS(web), .nodes = {&servers_put_out}, .kind = VERDICT_REKEY,
+	 .about = &servers_put_out, FOREVER},
+	{"approve a tagged node that was put out, with its tags", .old = 23, ASKS(web), .nodes = {&servers_put_out}, .kind = VERDICT_REKEY,
+	 .about = &servers_put_out, FOREVER},
 	{"approve with tags: those of the owner", .old = 20, ASKS(web), .nodes = {&anns, &bobs}, .kind = VERDICT_REKEY, .about = &anns, FOREVER},
 	{"approve with tags: not those of another", .old = 22, ASKS(web), .nodes = {&anns, &bobs}, .kind = VERDICT_REFUSE, .about = &bobs,
 	 .reason = "requested tags [tag:web] are invalid or not permitted", .told = true},
