@@ -124,6 +124,14 @@ void act_node_tag(struct coordinator *c, const struct actor *actor, uint64_t tai
 	commit_as(c, tx, node, true, on_done, context);
 }
 
+void act_node_retag(struct coordinator *c, const struct node *node, const struct bytes *tags, size_t count, act_node_fn on_done, void *context)
+{
+	struct tx *tx = tx_begin(c->pg, node->tailnet, TX_WRITE);
+
+	nodes_retag(tx, node, tags, count);
+	commit_as(c, tx, node->id, true, on_done, context);
+}
+
 void act_node_approve(struct coordinator *c, const struct actor *actor, uint64_t tailnet, uint64_t node, bool approved, act_node_fn on_done, void *context)
 {
 	struct tx *tx = tx_begin(c->pg, tailnet, TX_WRITE);

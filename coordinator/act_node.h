@@ -14,6 +14,8 @@ void act_node_rekey(struct coordinator *c, const struct node *node, const struct
 /* The client's own: logout, expire sooner. An ephemeral node's logout deletes it. */
 void act_node_logout(struct coordinator *c, const struct node *node, act_node_fn on_done, void *context);
 void act_node_relabel(struct coordinator *c, uint64_t tailnet, uint64_t node, struct bytes base, act_node_fn on_done, void *context);
+/* ERR_CONFLICT: it was given other tags, or expired, since `node` was read. */
+void act_node_retag(struct coordinator *c, const struct node *node, const struct bytes *tags, size_t count, act_node_fn on_done, void *context);
 
 /* An administrator's, and time's (actor NULL). */
 void act_node_set_expiry(struct coordinator *c, const struct actor *actor, uint64_t tailnet, uint64_t node, struct wall expiry, act_node_fn on_done,

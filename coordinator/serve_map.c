@@ -137,7 +137,7 @@ static void task_decide_wish(struct map_task *t)
 
 	if (v.kind == VERDICT_RETAG) {
 		log_info(subject, "node took other tags", F_UINT("id", t->x->id));
-		act_node_tag(t->c, NULL, t->node->tailnet, t->node->id, v.tags, v.tag_count, on_wish, t);
+		act_node_retag(t->c, t->node, v.tags, v.tag_count, on_wish, t);
 	} else if (v.kind == VERDICT_EXPIRE_SOONER) {
 		log_info(subject, "node asks for tags: its user has to sign in", F_UINT("id", t->x->id));
 		act_node_set_expiry(t->c, NULL, t->node->tailnet, t->node->id, v.expiry, on_wish, t);

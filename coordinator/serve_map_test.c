@@ -63,11 +63,10 @@ void act_node_relabel(struct coordinator *coordinator, uint64_t tailnet, uint64_
 	on_done(context, relabel_error, relabel_error ? NULL : &node, &(struct diag){0});
 }
 
-void act_node_tag(struct coordinator *coordinator, const struct actor *actor, uint64_t tailnet, uint64_t id, const struct bytes *tags, size_t count,
-		  act_node_fn on_done, void *context)
+void act_node_retag(struct coordinator *coordinator, const struct node *was, const struct bytes *tags, size_t count, act_node_fn on_done, void *context)
 {
-	(void)coordinator, (void)tailnet, (void)id;
-	assert_null(actor);
+	(void)coordinator;
+	assert_true(was->tag_count && !bytes_equal_text(was->tags[0], "tag:db"));
 	assert_true(count == 1 && bytes_equal_text(tags[0], "tag:db") && !written);
 	reply_comes();
 	tagged += !tag_error;

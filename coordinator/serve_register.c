@@ -185,7 +185,7 @@ static void task_act(struct register_task *t)
 		act_node_set_expiry(t->c, NULL, v->node->tailnet, v->node->id, v->expiry, on_acted, t);
 		return;
 	case VERDICT_RETAG:
-		act_node_tag(t->c, NULL, v->node->tailnet, v->node->id, v->tags, v->tag_count, on_acted, t);
+		act_node_retag(t->c, v->node, v->tags, v->tag_count, on_acted, t);
 		return;
 	case VERDICT_LOGOUT:
 		act_node_logout(t->c, v->node, on_acted, t);

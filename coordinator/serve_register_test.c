@@ -92,11 +92,10 @@ void act_node_set_expiry(struct coordinator *coordinator, const struct actor *ac
 	acts(EXPIRY, NULL, on_done, context);
 }
 
-void act_node_tag(struct coordinator *coordinator, const struct actor *actor, uint64_t tailnet, uint64_t id, const struct bytes *tags, size_t count,
-		  act_node_fn on_done, void *context)
+void act_node_retag(struct coordinator *coordinator, const struct node *was, const struct bytes *tags, size_t count, act_node_fn on_done, void *context)
 {
-	(void)coordinator, (void)tailnet, (void)id;
-	assert_null(actor);
+	(void)coordinator;
+	assert_true(was->tag_count);
 	acted = (struct enrollment){.tags = tags, .tag_count = count};
 	acts(TAG, NULL, on_done, context);
 }

@@ -71,6 +71,16 @@ unsigned nodes_tag(struct tx *tx, uint64_t node, const struct bytes *tags, size_
 	return tx_add(tx, GUARDED("UPDATE fleetscale.nodes AS n SET tags = $2, user_id = NULL, expiry = NULL, expiry_told = NULL WHERE n.id = $1"));
 }
 
+unsigned nodes_retag(struct tx *tx, const struct node *was, const struct bytes *tags, size_t count)
+{
+	tx_arg_u64(tx, was->id);
+	tx_arg_texts(tx, tags, count);
+	tx_arg_texts(tx, was->tags, was->tag_count);
+	tx_journal(tx, CHANGE_NODE_OWNER, was->id);
+	return tx_add(tx, "WITH n AS (UPDATE fleetscale.nodes AS n SET tags = $2 WHERE n.id = $1 AND n.tags = $3 AND (n.expiry IS NULL OR n.expiry > now()) "
+			  "RETURNING n.id) SELECT fleetscale.want(EXISTS (SELECT FROM n), 'FS003', 'this node was changed meanwhile: try again')");
+}
+
 unsigned nodes_approve_routes(struct tx *tx, uint64_t node, const struct prefix *routes, size_t count)
 {
 	tx_arg_u64(tx, node);

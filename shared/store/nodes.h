@@ -88,7 +88,9 @@ unsigned nodes_rename(struct tx *tx, uint64_t node, struct bytes label); /* an a
 unsigned
 nodes_relabel(struct tx *tx, uint64_t node,
 	      struct bytes base); /* the host name changed: nothing when an administrator chose, or when it has that base already; takes the tailnet's lock */
-unsigned nodes_tag(struct tx *tx, uint64_t node, const struct bytes *tags, size_t count);               /* loses its user and its expiry; count >= 1 */
+unsigned nodes_tag(struct tx *tx, uint64_t node, const struct bytes *tags, size_t count); /* loses its user and its expiry; count >= 1 */
+/* Its own tags own these: while it has those of `was` and has not expired, else ERR_CONFLICT. Nothing else changes. */
+unsigned nodes_retag(struct tx *tx, const struct node *was, const struct bytes *tags, size_t count);
 unsigned nodes_approve_routes(struct tx *tx, uint64_t node, const struct prefix *routes, size_t count); /* replaces */
 /* Approves these besides, as far as the node still advertises them; soft: a node that is gone is passed over. Nothing differs: no journal line. */
 unsigned nodes_add_routes(struct tx *tx, uint64_t node, const struct prefix *routes, size_t count);

@@ -69,7 +69,7 @@ static enum err change(unsigned (*add)(struct tx *tx, uint64_t id), uint64_t id)
 }
 
 static const struct prefix ten = {{IP_V4, {10}}, 8};
-static const struct bytes a_tag = {(const uint8_t *)"tag:a", 5};
+static struct bytes a_tag = {(const uint8_t *)"tag:a", 5};
 static unsigned rename_it(struct tx *tx, uint64_t id)
 {
 	return nodes_rename(tx, id, BYTES("chosen"));
@@ -85,6 +85,16 @@ static unsigned renew_it(struct tx *tx, uint64_t id)
 static unsigned tag_it(struct tx *tx, uint64_t id)
 {
 	return nodes_tag(tx, id, &a_tag, 1);
+}
+static struct bytes other_tag = {(const uint8_t *)"tag:other", 9};
+static struct bytes own_tag = {(const uint8_t *)"tag:own", 7};
+static unsigned retag_it(struct tx *tx, uint64_t id)
+{
+	return nodes_retag(tx, &(struct node){.id = id, .tags = &a_tag, .tag_count = 1}, &own_tag, 1);
+}
+static unsigned retag_late(struct tx *tx, uint64_t id)
+{
+	return nodes_retag(tx, &(struct node){.id = id, .tags = &other_tag, .tag_count = 1}, &own_tag, 1);
 }
 static unsigned route_it(struct tx *tx, uint64_t id)
 {
@@ -128,6 +138,13 @@ static void each_change_has_its_line(void **state)
 	assert_false(seen.approved);
 	assert_int_equal(change(tag_it, id), ERR_NONE);
 	assert_true(seen.user == 0 && bytes_equal_text(seen.tags[0], "tag:a"));
+	/* What an administrator did since its tags were looked at stands. */
+	assert_int_equal(change(retag_late, id), ERR_CONFLICT);
+	assert_int_equal(change(expire_it, id), ERR_NONE);
+	assert_int_equal(change(retag_it, id), ERR_CONFLICT);
+	assert_int_equal(change(tag_it, id), ERR_NONE);
+	assert_int_equal(change(retag_it, id), ERR_NONE);
+	assert_true(seen.user == 0 && bytes_equal_text(seen.tags[0], "tag:own"));
 	assert_int_equal(change(nodes_delete, id), ERR_NONE);
 	assert_string_equal(last_lines(), "node-removed");
 	unsigned (*const all[])(struct tx *, uint64_t) = {rename_it, expire_it, tag_it, route_it, hold_it, relabel_it, nodes_delete};
