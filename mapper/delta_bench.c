@@ -52,6 +52,12 @@ static const char *some_policy(struct madeup *m, bool moved)
 	return arena_format(m->arena, "{\"groups\":{%s},\"acls\":[%s]}", groups, rules);
 }
 
+static void look_at_all(struct madeup *m, size_t nodes)
+{
+	for (size_t i = 0; i < nodes; i++)
+		rules_look(m->views.rules, m->snapshot, madeup_slot(m, i));
+}
+
 static void price_edit(struct price *p, size_t nodes)
 {
 	struct madeup m;
@@ -63,20 +69,27 @@ static void price_edit(struct price *p, size_t nodes)
 	madeup_policy(&m, texts[0]);
 	if (m.views.rules->state != RULES_COMPILED)
 		__builtin_trap();
-	PRICE(p, "a group edited: read, compile, views", nodes, 200, 0, (moved = !moved, madeup_policy(&m, texts[moved])));
+	PRICE_CPU(p, "a group edited: read, follow, views", nodes, 200, 0, (moved = !moved, madeup_policy(&m, texts[moved])));
 	uint64_t before = m.snapshot->version;
 	uint32_t slot = madeup_slot(&m, 1);
 	struct view *told = view_of(&m.views, m.snapshot, slot);
 	madeup_policy(&m, texts[!moved]);
 	struct view *now = view_of(&m.views, m.snapshot, slot);
-	PRICE(p, "a group edited: compute", nodes, 100000, 0, {
+	PRICE_CPU(p, "a group edited: compute", nodes, 100000, 0, {
 		if (delta_compute(&d, m.snapshot, told, before, now))
 			__builtin_trap();
 	});
-	PRICE(p, "a group edited: looks at all nodes", nodes, 1, 0, {
-		for (size_t i = 0; i < nodes; i++)
-			rules_look(m.views.rules, m.snapshot, madeup_slot(&m, i));
-	});
+	PRICE_CPU(p, "a group edited: looks at all nodes", nodes, 1, 0, look_at_all(&m, nodes));
+	bool here = true;
+	uint64_t serial = m.views.rules->serial;
+	PRICE_CPU(p, "a leave or a join: follow, views", nodes, 200, 0,
+		  (here = !here, madeup_hand_over(&m, 1, 1, here ? CHANGE_NODE_ADDED : CHANGE_NODE_REMOVED)));
+	if (!here)
+		madeup_hand_over(&m, 1, 1, CHANGE_NODE_ADDED);
+	if (nodes >= 2 * MADEUP_USERS && m.views.rules->serial != serial)
+		__builtin_trap();
+	PRICE_CPU(p, "a leave or a join: looks at all nodes", nodes, 1, 0, look_at_all(&m, nodes));
+	PRICE_CPU(p, "looks at all nodes, nothing moved", nodes, 1, 0, look_at_all(&m, nodes));
 	madeup_free(&m);
 	delta_clear(&d);
 }

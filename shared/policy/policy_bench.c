@@ -1,6 +1,5 @@
 #include <math.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "filter.h"
 #include "follow.h"
@@ -144,26 +143,6 @@ static void filter_all(struct policy *policy, size_t nodes)
 	arena_free(&arena);
 }
 
-/* Time of this process alone: other work on the machine does not count. */
-static double cpu_us(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-	return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
-}
-
-#define CPU(p, what_, nodes_, rounds_, bytes_, work) \
-	do { \
-		double began_ = cpu_us(), spent_ = 0; \
-		size_t done_ = 0; \
-		while (done_ < (rounds_) && spent_ < 500000) { \
-			work; \
-			done_++; \
-			spent_ = cpu_us() - began_; \
-		} \
-		price_add(p, what_, nodes_, done_, spent_ / (double)done_, (double)(bytes_)); \
-	} while (0)
-
 enum { SIZES = 4, RULES = 4 };
 
 static const char *const compiles[RULES] = {"compile, 10 rules", "compile, 100 rules", "compile, 1,000 rules", "compile, 10,000 rules"};
@@ -197,12 +176,12 @@ static double price_size(struct price *p, size_t nodes, size_t rules, int which)
 	struct tailnet t;
 	struct policy *policy = NULL;
 	tailnet_new(&t, nodes, nodes / 3 + 1, rules, 2);
-	CPU(p, compiles[which], nodes, 20, arena_size(policy->arena), (policy_free(&policy), policy = policy_compile(&t.document, &t.roll)));
+	PRICE_CPU(p, compiles[which], nodes, 20, arena_size(policy->arena), (policy_free(&policy), policy = policy_compile(&t.document, &t.roll)));
 	double us = p->rows[p->count - 1].us;
-	CPU(p, sighted[which], nodes, 1, arena_size(policy->arena), visible_sight(policy, 0));
-	CPU(p, filters[which], nodes, 1, 0, filter_all(policy, nodes));
+	PRICE_CPU(p, sighted[which], nodes, 1, arena_size(policy->arena), visible_sight(policy, 0));
+	PRICE_CPU(p, filters[which], nodes, 1, 0, filter_all(policy, nodes));
 	if (nodes >= 1000)
-		CPU(p, joins[which], nodes, 100, 0, go_or_come(&t, policy, some_slot(nodes)));
+		PRICE_CPU(p, joins[which], nodes, 100, 0, go_or_come(&t, policy, some_slot(nodes)));
 	policy_free(&policy);
 	arena_free(&t.arena);
 	return us;
@@ -218,7 +197,7 @@ static void price_worst(struct price *p)
 	group->users = (struct aliases){ARENA_ARRAY(t.arena, struct alias, 100000), 100000};
 	for (size_t i = 0; i < group->users.count; i++)
 		group->users.list[i] = (struct alias){.kind = ALIAS_USER, .text = t.users[i].name};
-	CPU(p, "compile, 100,000 rules of 40 sources", 1000, 1, arena_size(policy->arena), (policy = policy_compile(&t.document, &t.roll)));
+	PRICE_CPU(p, "compile, 100,000 rules of 40 sources", 1000, 1, arena_size(policy->arena), (policy = policy_compile(&t.document, &t.roll)));
 	policy_free(&policy);
 	arena_free(&t.arena);
 }

@@ -2,6 +2,8 @@
 #include <stdlib.h>
 
 #include "filter.h"
+#include "follow.h"
+#include "visible.h"
 
 enum { NODES_MAX = 70, USERS = 3, ROUTES_MAX = 3 };
 
@@ -84,6 +86,54 @@ static void must_hold(struct policy *policy, struct arena *arena, uint32_t slot)
 	}
 }
 
+static void must_be_same_filter(const struct filter *a, const struct filter *b)
+{
+	must(a->count == b->count);
+	for (size_t i = 0; i < a->count; i++) {
+		const struct filter_rule *x = &a->rules[i], *y = &b->rules[i];
+		must(x->proto == y->proto && x->dst_count == y->dst_count && x->grant_count == y->grant_count);
+		must(x->source->text_count == y->source->text_count && x->source->sum == y->source->sum);
+		for (size_t k = 0; k < x->source->text_count; k++)
+			must(bytes_equal(x->source->texts[k], y->source->texts[k]));
+		for (size_t k = 0; k < x->dst_count; k++)
+			must(bytes_equal(x->dst[k].ip, y->dst[k].ip) && x->dst[k].ports.first == y->dst[k].ports.first &&
+			     x->dst[k].ports.last == y->dst[k].ports.last);
+	}
+}
+
+static void must_be_same(struct policy *followed, struct policy *fresh, struct arena *arena)
+{
+	for (uint32_t slot = 0; slot < fresh->roll->node_count; slot++) {
+		struct filter a = filter_of(followed, arena, slot), b = filter_of(fresh, arena, slot);
+		must_be_same_filter(&a, &b);
+		const struct sight *x = visible_sight(followed, slot), *y = visible_sight(fresh, slot);
+		must(!x == !y && (!x || sight_hash(x) == sight_hash(y)));
+	}
+}
+
+/* Nodes go, come and are others; what is followed is what would be compiled. */
+static void change_some(struct policy **policy, const struct document *document, struct roll *roll, struct arena *arena, struct dice *dice)
+{
+	struct roll_node *slots = (struct roll_node *)roll->nodes;
+	for (unsigned changes = roll->node_count ? roll_of(dice, 6) : 0; changes; changes--) {
+		uint32_t slot = roll_of(dice, (unsigned)roll->node_count);
+		struct touched touched = {0};
+		struct node *node = ARENA_NEW(arena, struct node);
+		visible_sight(*policy, 0);
+		make_node(arena, dice, node, slot + roll_of(dice, 2) * NODES_MAX);
+		slots[slot].node = roll_of(dice, 3) ? node : NULL;
+		if (!policy_follow(*policy, &slot, 1, &touched)) {
+			policy_free(policy);
+			*policy = policy_compile(document, roll);
+		}
+		struct policy *fresh = policy_compile(document, roll);
+		must_be_same(*policy, fresh, arena);
+		policy_free(&fresh);
+		bitset_clear(&touched.filters);
+		bitset_clear(&touched.ssh);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* A line for the tailnet, then the document. */
@@ -112,6 +162,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		struct policy *policy = policy_compile(document, &roll);
 		for (uint32_t slot = 0; slot < roll.node_count; slot++)
 			must_hold(policy, arena, slot);
+		change_some(&policy, document, &roll, arena, &dice);
 		policy_free(&policy);
 	}
 	arena_free(&arena);
