@@ -51,7 +51,7 @@ struct client {
 	bool paid;             /* for that frame */
 	struct buffer control; /* small frames of our own, before all packets */
 	bool pong_waits;
-	bool preferred, not_ideal;
+	bool preferred, not_ideal, prober;
 	bool mesh, watching; /* a sibling, proven; it wants to know who is here */
 	bool forwarded;      /* of the packet that is being read */
 	bool parting;        /* ends as soon as nothing waits for it */
@@ -466,6 +466,8 @@ static void on_thirst_over(void *context)
 static bool is_early(struct client *c, uint32_t len)
 {
 	const struct rates *rates = &c->shard->relay->rates;
+	if (c->mesh)
+		return false;
 	if (c->limits_told != rates_changes(rates))
 		tell_limits(c);
 	int64_t wait_ms = c->paid ? 0 : allowance_take(&c->allowance, rates, len, loop_now(c->shard->loop));
@@ -583,7 +585,7 @@ static void log_refused(struct client *c, const char *reason)
 /* In the directory before ServerInfo is sent: who has read it can be reached. And nothing can be written before it. */
 static uint8_t presence_flags(const struct client *c)
 {
-	uint8_t flags = (c->mesh ? DERPFRAME_IS_MESH_PEER : 0) | (c->not_ideal ? DERPFRAME_IS_NOT_IDEAL : 0);
+	uint8_t flags = (c->mesh ? DERPFRAME_IS_MESH_PEER : 0) | (c->prober ? DERPFRAME_IS_PROBER : 0) | (c->not_ideal ? DERPFRAME_IS_NOT_IDEAL : 0);
 	return flags ? flags : DERPFRAME_IS_REGULAR;
 }
 
@@ -666,6 +668,7 @@ void client_admit(struct shard *s, struct pipe *pipe, struct endpoint peer, bool
 {
 	struct client *c = client_new(s, pipe, peer, &info->key);
 	c->not_ideal = not_ideal;
+	c->prober = info->is_prober;
 	pipe_set_events(pipe, &events, c);
 	pipe_set_dead_after(pipe, UNACKED_MS, IDLE_PROBE_MS);
 	if (relaylife_is_leaving(s) || table_count(s->clients) > (size_t)s->relay->options->limit_connections) {

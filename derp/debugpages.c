@@ -19,6 +19,10 @@ static const struct variable {
 	{"derp_current_home_connections", NULL, NULL, RELAY_HOME_CONNECTIONS, -1, true},
 	{"derp_current_notideal_connections", NULL, NULL, RELAY_NOT_IDEAL, -1, true},
 	{"derp_clients_local", NULL, NULL, RELAY_KEYS, -1, true},
+	{"derp_clients_remote", NULL, NULL, RELAY_REMOTE_KEYS, -1, true},
+	{"derp_watchers", NULL, NULL, RELAY_WATCHERS, -1, true},
+	{"derp_packets_forwarded_in", NULL, NULL, RELAY_FORWARDED_IN, -1, false},
+	{"derp_packets_forwarded_out", NULL, NULL, RELAY_FORWARDED_OUT, -1, false},
 	{"derp_current_dup_client_keys", NULL, NULL, RELAY_DUP_KEYS, -1, true},
 	{"derp_current_dup_client_conns", NULL, NULL, RELAY_DUP_CONNECTIONS, -1, true},
 	{"derp_total_dup_client_conns", NULL, NULL, RELAY_DUP_TOTAL, -1, false},
@@ -96,9 +100,8 @@ static enum err write_varz(struct buffer *out)
 		else if (!e)
 			e = buffer_format(out, "%s %lld\n", v->name, (long long)value_of(v));
 	}
-	/* Without siblings every client is a local one. */
-	const struct variable keys = {.metric = RELAY_KEYS, .series = -1};
-	return e ? e : buffer_format(out, "# TYPE derp_clients_total gauge\nderp_clients_total %lld\n", (long long)value_of(&keys));
+	int64_t keys = metric_sum(&relay_metrics[RELAY_KEYS], 0) + metric_sum(&relay_metrics[RELAY_REMOTE_KEYS], 0);
+	return e ? e : buffer_format(out, "# TYPE derp_clients_total gauge\nderp_clients_total %lld\n", (long long)keys);
 }
 
 static enum err write_vars(struct buffer *out)

@@ -458,7 +458,8 @@ static void pages(void **state)
 	} cases[] = {
 		{"GET /derp HTTP/1.1\r\nHost: x\r\n\r\n", 426, "DERP requires connection upgrade\n"},
 		{"POST /derp HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", 426, "DERP requires connection upgrade\n"},
-		{"GET /derp HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: derp\r\n\r\n", 400, "Sec-WebSocket-Key"},
+		{"GET /derp HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: derp\r\n\r\n", 400,
+		 "Sec-WebSocket-Key"},
 		{"GET /derp/probe HTTP/1.1\r\nHost: x\r\n\r\n", 200, "ccess-control-allow-origin: *"},
 		{"HEAD /derp/latency-check HTTP/1.1\r\nHost: x\r\n\r\n", 200, ""},
 		{"POST /derp/probe HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", 405, "bogus probe method\n"},

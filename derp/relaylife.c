@@ -179,6 +179,7 @@ void relaylife_heard(struct shard *first, const json_t *answer)
 	told->recheck_all |= away;
 	first->life.heard = loop_now(first->loop);
 	r->said.rechecks_from = told->rechecks_from;
+	rates_told(&r->rates, (struct rate){told->client_rate, told->client_burst});
 	for (unsigned i = 0; i < r->count; i++) {
 		struct telling *t = x_alloc(sizeof *t);
 		*t = (struct telling){r->shard[i], told_take(told)};

@@ -57,7 +57,7 @@ type how struct {
 	rate, burst            int // bytes per second and client; 0: none
 	published, unpublished string
 	meshKey                string   // 64 hexadecimal digits
-	meshWith               []string // host names of siblings
+	siblings               []*relay // of its region
 	extra                  []string // lines of options (ours), or words (derper)
 }
 
@@ -154,7 +154,13 @@ func (r *relay) launch() {
 		words = r.derper
 	}
 	r.process = exec.Command(program, words()...)
-	r.process.Env = append(os.Environ(), "SSL_CERT_FILE="+os.Getenv("SSL_CERT_FILE"))
+	r.process.Env = append(os.Environ(), "SSL_CERT_FILE="+filepath.Join(r.folder, "trusted"))
+	var trusted []byte
+	for _, s := range r.siblings {
+		text, _ := os.ReadFile(filepath.Join(s.folder, "relay.crt"))
+		trusted = append(trusted, text...)
+	}
+	r.file("trusted", string(trusted))
 	log, err := os.OpenFile(filepath.Join(r.folder, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		r.t.Fatal(err)
@@ -200,9 +206,19 @@ func (r *relay) log() string {
 	return string(text[max(0, len(text)-6000):])
 }
 
+// kill ends it without a word.
+func (r *relay) kill() {
+	r.process.Process.Kill()
+	<-r.ended
+	r.process = nil
+}
+
 // stop ends it in order; ours must end cleanly and without a word of a sanitizer.
 func (r *relay) stop() {
 	if r.process == nil {
+		if r.admitter != nil {
+			r.admitter.Close()
+		}
 		return
 	}
 	signal := syscall.SIGTERM
@@ -240,7 +256,12 @@ func (r *relay) admit() {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/relay/v1/announce", func(w http.ResponseWriter, _ *http.Request) {
-		io.WriteString(w, `{"RegionID":900,"RegionCode":"list","Name":"900a","LeaseSeconds":15}`)
+		var siblings []string
+		for _, s := range r.siblings {
+			siblings = append(siblings, fmt.Sprintf(`{"Name":"at %[1]s","HostName":"%[1]s","IPv4":"%[1]s","IPv6":"none","DERPPort":443,"CertName":"%[2]s"}`, s.host, s.pin()))
+		}
+		fmt.Fprintf(w, `{"RegionID":900,"RegionCode":"list","Name":"at %s","LeaseSeconds":15,"MeshKey":"%s","Siblings":[%s]}`, r.host, r.meshKey,
+			strings.Join(siblings, ","))
 	})
 	admission := r.admission
 	if admission == nil {
@@ -289,8 +310,12 @@ func (r *relay) derper() []string {
 	if r.meshKey != "" {
 		words = append(words, "-mesh-psk-file", r.file("mesh.key", r.meshKey+"\n"))
 	}
-	if len(r.meshWith) > 0 {
-		words = append(words, "-mesh-with", strings.Join(r.meshWith, ","))
+	var siblings []string
+	for _, s := range r.siblings {
+		siblings = append(siblings, s.host)
+	}
+	if len(siblings) > 0 {
+		words = append(words, "-mesh-with", strings.Join(siblings, ","))
 	}
 	return append(words, r.extra...)
 }
