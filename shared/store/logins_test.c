@@ -451,6 +451,45 @@ static void a_tailnet_makes_up_few(void **state)
 	assert_int_equal(make_up(), ERR_NONE);
 }
 
+/* With tags there is no user; the machine has one such node by logins. Its address comes from the pools. */
+static void a_login_becomes_a_tagged_node(void **state)
+{
+	struct login_id first = begin(1), second = begin(1);
+	struct bytes web = BYTES("tag:web");
+	struct prefix pool = {{IP_V4, {100, 81, 0, 7}}, 32};
+	struct enrollment e = joins(1);
+	(void)state;
+	e.user = 0;
+	e.tags = &web;
+	e.tag_count = 1;
+	e.pools = &pool;
+	e.pool_count = 1;
+	struct tx *tx = tx_begin(pg, tailnet, TX_WRITE);
+	logins_enroll(tx, first.hash, &e);
+	assert_int_equal(fixture_run(loop, tx, NULL, NULL, NULL), ERR_NONE);
+	assert_string_equal(fixture_sql(fx, "SELECT host(ip4) || ' ' || array_to_string(tags, ',') || ' ' || coalesce(user_id, 0) FROM fleetscale.nodes"),
+			    "100.81.0.7 tag:web 0");
+	tx = tx_begin(pg, tailnet, TX_WRITE);
+	why = (struct diag){0};
+	e.node_key.raw[7] ^= 1;
+	logins_enroll(tx, second.hash, &e);
+	assert_int_equal(fixture_run(loop, tx, NULL, NULL, &why), ERR_CONFLICT);
+	assert_string_equal(why.text, "this machine joined meanwhile");
+	/* Another machine: the pool is full, and the login still waits. */
+	struct login_id third = begin(2);
+	struct enrollment other_machine = joins(2);
+	other_machine.pools = &pool;
+	other_machine.pool_count = 1;
+	tx = tx_begin(pg, tailnet, TX_WRITE);
+	logins_enroll(tx, third.hash, &other_machine);
+	assert_int_equal(fixture_run(loop, tx, NULL, NULL, &why), ERR_EXHAUSTED);
+	assert_string_equal(fixture_sql(fx, "SELECT count(*) FROM fleetscale.logins WHERE node_id IS NULL AND refusal IS NULL"), "2");
+	other_machine.pool_count = 0;
+	tx = tx_begin(pg, tailnet, TX_WRITE);
+	logins_enroll(tx, third.hash, &other_machine);
+	assert_int_equal(fixture_run(loop, tx, NULL, NULL, NULL), ERR_NONE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -464,6 +503,7 @@ int main(void)
 		TEST(limits_of_the_tailnet_hold_inside),
 		TEST(a_tailnet_lists_its_own),
 		TEST(old_ones_are_removed),
+		cmocka_unit_test_setup_teardown(a_login_becomes_a_tagged_node, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(one_address_does_not_fill_the_line, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(a_tailnet_makes_up_few, nodes_fixture_open, nodes_fixture_close),
 	};

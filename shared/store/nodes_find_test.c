@@ -84,6 +84,44 @@ static void one_reading_tells_all_that_admission_wants(void **state)
 	assert_true(ask(q)->known.key_unpolled_by == 0);
 }
 
+/* What a registration with tags wants besides; who guessed the prefix alone learns none of it. */
+static void a_reading_tells_the_policy_and_the_tagged_node(void **state)
+{
+	struct secret secret, guess;
+	struct bytes web = BYTES("tag:web");
+	struct enrollment e = join_of(1, "laptop");
+	struct joined in = enroll(e);
+	struct nodes_question q = {.machine_key = e.machine_key, .node_key = e.node_key, .secret = &secret, .asks_tags = true};
+	(void)state;
+	make_key(&secret, true);
+	const struct nodes_known *k = ask(q);
+	assert_true(k->policy == 0 && !k->known.tagged);
+	struct tx *tx = tx_begin(pg, tailnet, TX_WRITE);
+	nodes_tag(tx, in.node.id, &web, 1);
+	assert_int_equal(fixture_run(loop, tx, NULL, NULL, NULL), ERR_NONE);
+	fixture_sql(fx,
+		    "INSERT INTO fleetscale.policies (tailnet_id, version, text) SELECT t.id, v, '{}' FROM fleetscale.tailnets t, generate_series(3, 4) AS v");
+	k = ask(q);
+	assert_true(k->policy == 4);
+	assert_ptr_equal(k->known.tagged, k->known.by_node_key);
+	q.node_key.raw[5] ^= 1;
+	assert_true(ask(q)->known.tagged->id == in.node.id);
+	q.asks_tags = false;
+	assert_true(!ask(q)->known.tagged && ask(q)->policy == 4);
+	q.asks_tags = true;
+	q.machine_key.raw[3] ^= 1;
+	assert_null(ask(q)->known.tagged);
+	q.machine_key = e.machine_key;
+	guess = secret;
+	guess.hash[0] ^= 1;
+	q.secret = &guess;
+	k = ask(q);
+	assert_true(k->policy == 0 && !k->known.tagged);
+	q.secret = NULL;
+	k = ask(q);
+	assert_true(k->policy == 0 && !k->known.tagged);
+}
+
 struct placed {
 	bool done;
 	enum err e;
@@ -142,6 +180,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(one_reading_tells_all_that_admission_wants, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(a_reading_tells_the_policy_and_the_tagged_node, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(a_node_is_found_by_its_key, nodes_fixture_open, nodes_fixture_close),
 	};
 	return cmocka_run_group_tests(tests, nodes_fixture_start, nodes_fixture_stop);
