@@ -1,11 +1,21 @@
 """Relays as a fleet: a mesh inside a region, regions that come and go, drain, revocation, and who is cut off."""
 
-import json
+import hashlib
+import os
+import re
+import shlex
+import socket
+import ssl
 import time
 
 import pytest
+from actors.certificate import certificate
 from actors.client import Refused
+from conftest import ROOT
 from fleet.cluster import secret_file
+from fleet.process import Process
+
+DERPER = os.path.join(os.environ.get("FLEET_CLIENTS", ROOT / "build/clients"), "derper-1.102.5")
 
 QUICK = {"relays.settle": "2s", "relays.patience": "20s", "relays.steady": "1s", "relays.dead": "10s", "drain": "20s"}
 
@@ -43,8 +53,8 @@ def in_region(cluster, relay, region, code, name):
     """The relay program becomes another one, in a region of its own; by a token of the region."""
     relay.stop()
     old = number_of(cluster, relay)
-    for _ in range(2):
-        cluster.api("DELETE", f"/api/fleetscale/v1/relays/{old}")
+    for _ in range(2):  # a second time at once, unless it went meanwhile
+        cluster.api("DELETE", f"/api/fleetscale/v1/relays/{old}", expect=None)
     if region not in [g["id"] for g in cluster.api("GET", "/api/fleetscale/v1/regions")["regions"]]:
         cluster.api("POST", "/api/fleetscale/v1/regions", {"id": region, "code": code, "name": code.title()})
     token = cluster.api("POST", "/api/fleetscale/v1/relay-tokens", {"regionId": region})
@@ -58,11 +68,6 @@ def in_region(cluster, relay, region, code, name):
 
 def regions(message):
     return (message.get("DERPMap") or {}).get("Regions", {})
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("fleet")
 
 
 def reaches(sender, receiver, text, seconds=20):
@@ -148,3 +153,159 @@ def test_drain_by_wish(broken):
     cluster.cli("relays", "drain", number_of(cluster, stays))
     net.raw("later").at_relay(stays)
     assert not [m for _, m, _ in watcher.frames[mark:] if "DERPMap" in m and "900" not in regions(m)]
+
+
+def pin(pem):
+    """The certificate's name by which clients know it alone."""
+    return "sha256-raw:" + hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem.read_text())).hexdigest()
+
+
+def pinned(relay, folder):
+    """The relay program with one certificate of its own, which clients and a stock sibling can check."""
+    folder.mkdir()
+    pem, key = certificate(folder, relay.cluster.host, relay.index + 1)
+    relay.stop()
+    relay.extra = {**relay.extra, "tls.certificate": pem, "tls.key": key, "relay.unsafe_self_signed": "false", "relay.cert_name": pin(pem)}
+    relay.launch()
+    relay.await_ready()
+    return pem
+
+
+class Stock:
+    """The stock relay as a sibling of ours, listed by hand."""
+
+    def __init__(self, cluster, ours, folder, pem):
+        self.host, self.cluster = cluster.host, cluster
+        self.ports = [self.free(kind) for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)]
+        folder.mkdir()
+        cert, key = certificate(folder, self.host, 99)
+        cert.rename(folder / f"{self.host}.crt")
+        key.rename(folder / f"{self.host}.key")
+        made = cluster.cli("relays", "create", "stock", "--region-id", "900", "--foreign", "--mesh", "--hostname", self.host, "--ipv4", self.host,
+                           "--ipv6", "none", "--port", str(self.ports[0]), "--stun-port", str(self.ports[1]),
+                           "--cert-name", pin(folder / f"{self.host}.crt"))
+        secret_file(folder / "psk", cluster.cli("regions", "mesh-key", "900")["meshKey"])
+        self.id = made["relay"]["id"]
+        self.process = Process("stock", folder / "log")
+        self.argv = [DERPER, "-a", f"{self.host}:{self.ports[0]}", "-http-port", "-1", "-stun-port", self.ports[1], "-certmode", "manual",
+                     "-certdir", folder, "-hostname", self.host, "-mesh-psk-file", folder / "psk", "-mesh-with", f"{self.host}:{ours.port('relay')}",
+                     "-c", folder / "derper.key", "-verify-client-url", f"{cluster.login_servers()[0]}/relay/v1/verify/{made['token']}",
+                     "-verify-client-url-fail-open=false"]
+        self.env = {**os.environ, "SSL_CERT_FILE": str(pem)}
+        self.process.start(self.argv, self.env)
+
+    def free(self, kind):
+        with socket.socket(socket.AF_INET, kind) as s:
+            s.bind((self.host, 0))
+            return s.getsockname()[1]
+
+    def at(self, _):
+        return f"{self.host}:{self.ports[0]}"
+
+
+@pytest.fixture
+def stock(traces):
+    started = []
+
+    def make(cluster, ours, pem):
+        started.append(Stock(cluster, ours, traces / "stock", pem))
+        return started[-1]
+    yield make
+    for s in started:
+        s.process.kill()
+        s.process.wait(10)
+
+
+def test_stock_sibling(broken, stock, traces):
+    """derper as a sibling: packets and news go both ways, and it asks us whom to admit."""
+    cluster, net = broken(1, 1, 1, **QUICK)
+    ours = cluster.relays[0]
+    derper = stock(cluster, ours, pinned(ours, traces / "ours"))
+    wait(lambda: metric(ours, "derp_siblings") == 1 and metric(ours, "derp_watchers") == 1, 40,
+         lambda: ours.tail(15) + derper.process.log.read_text()[-3000:])
+    one, two = net.raw("one").at_relay(ours), net.raw("two").at_relay(derper)
+    reaches(one, two, "to the stock one")
+    reaches(two, one, "from the stock one")
+    two.call("relay_close")
+    one.await_true(lambda: [g for g in one.gone if g[0] == two.keys["node_key"]], 10, "peer gone")
+    two.at_relay(derper)
+    reaches(one, two, "it is back")
+    net.delete(two.number)
+    two.call("relay_close")
+    with pytest.raises(Refused):
+        two.at_relay(derper)
+
+
+def test_fence(broken):
+    """A tailnet's relays stay in the regions that it chose; another tailnet's map is as before; nobody is left without a home."""
+    cluster, net = broken(2, 1, 2, **QUICK)
+    in_region(cluster, cluster.relays[1], 901, "far", "far-a")
+    watcher = net.raw("watcher")
+    watcher.frame(lambda m: set(regions(m)) == {"900", "901"}, 0, 20, "both regions")
+    steps = [({"fence": ["901"]}, {"901"}), ({"fence": [], "omit": ["901"]}, {"900"}), ({"omit": []}, {"900", "901"})]
+    for change, want in steps:
+        mark = watcher.mark()
+        net.api("PATCH", "/api/fleetscale/v1/settings", {"relays": change})
+        watcher.frame(lambda m, w=want: set(regions(m)) == w, mark, 20, f"the regions {want}")
+        assert set(net.raw(f"late-{len(want)}-{min(want)}").map["DERPMap"]["Regions"]) == want
+    mark = watcher.mark()
+    net.api("PATCH", "/api/fleetscale/v1/settings", {"relays": {"fence": ["902"]}})
+    net.api("PATCH", "/api/fleetscale/v1/settings", {"relays": {"fence": [], "noHome": ["901"]}})
+    found = watcher.frame(lambda m: regions(m).get("901", {}).get("NoMeasureNoHome"), mark, 20, "nobody's home")[1]
+    assert "NoMeasureNoHome" not in regions(found)["900"]
+    assert not [m for _, m, _ in watcher.frames if "DERPMap" in m and not regions(m)], "an empty map"
+    # A region of one tailnet's own.
+    mark = watcher.mark()
+    cluster.api("PATCH", "/api/fleetscale/v1/regions/901", {"tailnets": ["default"]})
+    watcher.frame(lambda m: set(regions(m)) == {"900"}, mark, 20, "the region of others gone")
+    with pytest.raises(Refused):
+        watcher.at_relay(cluster.relays[1])
+
+
+def test_three_relays_two_regions(broken, stock, traces):
+    """Real clients by relay alone: one relay dies, one drains, a region comes, a token ends; data flows again each time."""
+    cluster, net = broken(2, 1, 3, **QUICK)
+    near, far, later = cluster.relays
+    token = in_region(cluster, far, 901, "far", "far-a")
+    later.stop()
+    derper = stock(cluster, near, pinned(near, traces / "ours"))
+    wait(lambda: metric(near, "derp_siblings") == 1 and metric(near, "derp_watchers") == 1, 60, lambda: near.tail(15))
+    clients = [net.join(n, coordinator=i % 2, machine=net.machine(relay_only=True)) for i, n in enumerate(("one", "two", "three"))]
+    clients[0].serve()
+    clients[1].serve()
+
+    def flows(seconds=90):
+        for a, b in ((clients[1], clients[0]), (clients[2], clients[0]), (clients[2], clients[1])):
+            a.path_to(b, direct=False, seconds=seconds)
+            a.exchange(b, 1)
+
+    for a in clients:
+        for b in clients:
+            if a is not b:
+                a.sees(b)
+    flows()
+    near.kill()
+    flows()
+    cluster.cli("relays", "drain", number_of(cluster, far))
+    wait(lambda: relays_of(cluster)["far-a"]["state"] == "drained", 60, lambda: str(relays_of(cluster)))
+    flows()
+    in_region(cluster, later, 902, "third", "third-a")
+    near.launch()
+    near.await_ready()
+    cluster.cli("relays", "resume", number_of(cluster, far))
+    wait(lambda: relays_of(cluster)["far-a"]["state"] == "serving", 60, lambda: str(relays_of(cluster)))
+    flows()
+    cluster.cli("relays", "revoke", token, "--force")
+    wait(lambda: not relays_of(cluster)["far-a"]["shown"], 60, lambda: str(relays_of(cluster)))
+    flows()
+    assert derper.process.alive()
+
+
+def test_the_operators_guide(clusters):
+    """Every command of docs/relays.md, as it stands there."""
+    cluster = clusters(1, 1, 0, **QUICK)
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "docs/relays.md").read_text(), re.S)
+    commands = [shlex.split(line)[1:] for block in blocks for line in block.splitlines() if line.startswith("fleetscale ")]
+    assert len(commands) > 15 and all(c[0] in ("relays", "regions", "settings") for c in commands)
+    for words in commands:
+        assert cluster.cli(*words) is not None, words
