@@ -277,6 +277,17 @@ static void read_roll(struct question *q, struct tx *tx, const struct tailnet *t
 	q->charter.roll.user_count = 1;
 }
 
+/* A group from outside that had nobody when the document was read is none that it knows. */
+static bool knows_groups(const struct kept *kept, const struct roll *roll)
+{
+	const struct roll_user *person = roll->user_count ? &roll->users[0] : NULL;
+
+	for (size_t i = 0; kept->document && person && i < person->group_count; i++)
+		if (document_find_group(kept->document, person->groups[i]) == UINT32_MAX)
+			return false;
+	return true;
+}
+
 static void on_stands(void *context, enum err e, struct tx *tx, const struct diag *why)
 {
 	struct question *q = context;
@@ -296,7 +307,7 @@ static void on_stands(void *context, enum err e, struct tx *tx, const struct dia
 	read_roll(q, tx, &tailnets[0]);
 	q->charter.none = !policies_read(tx, q->policies, q->arena, &rows);
 	kept = q->charter.none ? NULL : find(q->c->charters, q->tailnet, rows[0].version);
-	if (!q->charter.none && !kept) {
+	if (!q->charter.none && (!kept || !knows_groups(kept, &q->charter.roll))) {
 		list_append(&load_of(q->c, q->tailnet, rows[0].version)->waiting, &q->link);
 		return;
 	}

@@ -71,6 +71,18 @@ def test_a_role_owns_a_tag(net):
     is_tagged(net, ask(net, of(net, "eve"), "tag:ops")[1], "tag:ops")
 
 
+def test_a_group_from_outside_owns_a_tag(net):
+    """Also one that had nobody when the policy was read."""
+    ann, bob = (net.cluster.user(name, net.name) for name in ("ann", "bob"))
+    belongs = lambda user, *groups: net.api("PATCH", f"/api/fleetscale/v1/users/{user}", {"groups": list(groups)})  # noqa: E731
+    belongs(bob, "group:outer")
+    put(net, tagOwners={"tag:out": ["group:outer"]})
+    belongs(bob)
+    assert ask(net, of(net, "ann"), "tag:out")[0]["Error"] == refusal("tag:out")
+    belongs(ann, "group:outer")
+    is_tagged(net, ask(net, of(net, "ann"), "tag:out")[1], "tag:out")
+
+
 def test_without_a_policy_nobody_owns_a_tag(tailnet):
     tailnet.cluster.user("ann", tailnet.name)
     assert ask(tailnet, of(tailnet, "ann"), "tag:web")[0]["Error"] == refusal("tag:web")
