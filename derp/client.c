@@ -1,4 +1,4 @@
-#include "client.h"
+#include "clientparts.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -20,47 +20,10 @@ enum {
 	DUPLICATES_MAX = 32,    /* connections of one key; beyond it the one that was silent longest ends */
 	UNACKED_MS = 15000,
 	PART_TICK_MS = 20,
-	RECONNECT_MS = 100,             /* told to clients of a relay that goes */
 	IDLE_PROBE_MS = 600000,         /* rarely: every probe wakes a phone */
 	SIBLING_TAKES_MS = 30000,       /* a sibling that takes nothing for so long ends */
 	SIBLING_CONTROL_CAP = 64 << 20, /* news of a million keys */
 	CONTROL_CAP = (HEARD_MAX + 64) * DERPFRAME_PEER_GONE_LEN,
-};
-
-struct client {
-	struct shard *shard;
-	enum client_state state;
-	struct list in_state;
-	struct pipe *pipe;
-	struct node_key key;
-	uint64_t number;
-	struct endpoint peer;
-	struct verify_wait wait;
-	struct member member;
-	struct hearer hearer;
-
-	struct packet *incoming; /* being read; filled up to incoming_len */
-	uint32_t incoming_len;
-	unsigned received, pace_mark; /* packets, modulo; loop_count_packets */
-	uint64_t skip;                /* bytes of the current frame that nobody wants */
-
-	struct queue disco, other;
-	struct allowance allowance;
-	unsigned limits_told;  /* rates_changes of what it knows */
-	struct timer thirst;   /* set: the frame at hand waits until its client may send again */
-	bool paid;             /* for that frame */
-	struct buffer control; /* small frames of our own, before all packets */
-	bool pong_waits;
-	bool preferred, not_ideal, prober;
-	bool mesh, watching; /* a sibling, proven; it wants to know who is here */
-	bool forwarded;      /* of the packet that is being read */
-	bool parting;        /* ends as soon as nothing waits for it */
-	struct limit not_here;
-	struct timer keep_alive, stall;
-	int64_t keep_alive_ms;
-	uint64_t given, taken;    /* bytes given to the pipe; of those, gone to the kernel when last looked */
-	struct mono moved, begun; /* when `taken` grew last; when it became live */
-	struct defer flushing, ending;
 };
 
 static void flush(struct client *c);
@@ -91,16 +54,16 @@ static void drop(struct packet **p, enum relay_drop reason)
 
 /* ---- out ---- */
 
-static void want_flush(struct client *c)
+void client_want_flush(struct client *c)
 {
 	loop_defer(c->shard->loop, &c->flushing);
 }
 
-static void add_control(struct client *c, const uint8_t *frame, size_t len)
+void client_add_control(struct client *c, const uint8_t *frame, size_t len)
 {
 	/* Past the cap the client hears less news, none of which it needs for being right. */
 	if (!buffer_add(&c->control, bytes_of(frame, len)))
-		want_flush(c);
+		client_want_flush(c);
 }
 
 /* The rate has changed since the client was told last. */
@@ -110,7 +73,7 @@ static void tell_limits(struct client *c)
 	struct rate rate = rates_now(&relay->rates);
 	c->limits_told = rates_changes(&relay->rates);
 	if (!derpframe_encode_server_limits(&relay->key, &c->key, rate.per_second, rate.burst, &c->control))
-		want_flush(c);
+		client_want_flush(c);
 }
 
 /* What goes out in one write. */
@@ -252,7 +215,7 @@ static void on_keep_alive(void *context)
 	}
 	uint8_t frame[DERPFRAME_HEADER_LEN];
 	derpframe_encode(frame, DERPFRAME_KEEP_ALIVE, 0);
-	add_control(c, frame, sizeof frame);
+	client_add_control(c, frame, sizeof frame);
 	timer_set(&c->keep_alive, c->keep_alive_ms);
 }
 
@@ -272,7 +235,7 @@ static void push(struct client *c, struct packet *p)
 	/* A burst within one turn is no reason to drop while the connection takes more. */
 	if (pipe_busy(c->pipe))
 		cut(c, q);
-	want_flush(c);
+	client_want_flush(c);
 }
 
 /* ---- routing ---- */
@@ -289,7 +252,7 @@ static void tell_not_here(struct client *c, const struct node_key *peer)
 		return;
 	uint8_t frame[DERPFRAME_PEER_GONE_LEN];
 	derpframe_encode_peer_gone(frame, peer, DERPFRAME_GONE_NOT_HERE);
-	add_control(c, frame, sizeof frame);
+	client_add_control(c, frame, sizeof frame);
 	relay_count_at(RELAY_PEER_GONE, RELAY_GONE_NOT_HERE, 1);
 }
 
@@ -363,7 +326,7 @@ static void on_peer_left(struct hearer *hearer, const struct node_key *source)
 	struct client *c = OWNER_OF(hearer, struct client, hearer);
 	uint8_t frame[DERPFRAME_PEER_GONE_LEN];
 	derpframe_encode_peer_gone(frame, source, DERPFRAME_GONE_DISCONNECTED);
-	add_control(c, frame, sizeof frame);
+	client_add_control(c, frame, sizeof frame);
 	relay_count_at(RELAY_PEER_GONE, RELAY_GONE_DISCONNECTED, 1);
 }
 
@@ -410,7 +373,7 @@ static void on_ping(struct client *c, const uint8_t *payload)
 	uint8_t frame[DERPFRAME_PONG_LEN];
 	derpframe_encode_pong(frame, payload);
 	c->pong_waits = true;
-	add_control(c, frame, sizeof frame);
+	client_add_control(c, frame, sizeof frame);
 }
 
 static void on_send_packet(struct client *c, const uint8_t *payload, uint32_t len)
@@ -427,32 +390,6 @@ static void pass_on(struct client *c, uint8_t *frame, uint32_t len)
 	struct node_key to;
 	memcpy(to.raw, frame + DERPFRAME_HEADER_LEN, KEY_LEN);
 	route(c, packet_lend(&c->key, &to, frame, len - KEY_LEN));
-}
-
-/* What only siblings may say. */
-static bool begin_mesh(struct client *c, struct buffer *in, struct derpframe_header h)
-{
-	uint32_t head = h.type == DERPFRAME_FORWARD_PACKET ? 2 * KEY_LEN : h.len;
-	struct node_key from = {{0}}, to = {{0}};
-	if (in->len < DERPFRAME_HEADER_LEN + head)
-		return false;
-	if (head)
-		memcpy(from.raw, in->at + DERPFRAME_HEADER_LEN, KEY_LEN);
-	if (head > KEY_LEN)
-		memcpy(to.raw, in->at + DERPFRAME_HEADER_LEN + KEY_LEN, KEY_LEN);
-	buffer_consume(in, DERPFRAME_HEADER_LEN + head);
-	if (h.type == DERPFRAME_FORWARD_PACKET) {
-		c->incoming = packet_new(&from, &to, h.len - head);
-		c->incoming_len = 0;
-		c->forwarded = true;
-	} else if (h.type == DERPFRAME_CLOSE_PEER) {
-		mesh_close_peer(c->shard, &from);
-	} else if (!c->watching) {
-		c->watching = true;
-		relay_count(RELAY_WATCHERS, 1);
-		mesh_watch(c->shard, c->number);
-	}
-	return true;
 }
 
 static void on_thirst_over(void *context)
@@ -488,7 +425,7 @@ static bool begin(struct client *c, struct buffer *in)
 		return false;
 	enum err e = derpframe_check(h);
 	if (e == ERR_DENIED && c->mesh)
-		return begin_mesh(c, in, h);
+		return client_begin_mesh(c, in, h);
 	if (e && e != ERR_UNSUPPORTED) {
 		log_info(SUBJECT("client"), "frame refused", F_UINT("number", c->number), F_UINT("type", h.type), F_UINT("len", h.len), F_ERR(e));
 		client_end(c, e);
@@ -572,7 +509,7 @@ static const struct pipe_events events = {.on_data = on_data, .on_written = on_w
 
 /* ---- beginning and end ---- */
 
-static void log_refused(struct client *c, const char *reason)
+void client_log_refused(struct client *c, const char *reason)
 {
 	char key[KEY_SHORT_MAX], source[IP_TEXT_MAX];
 	/* A refused client dials anew many times a second. */
@@ -583,12 +520,6 @@ static void log_refused(struct client *c, const char *reason)
 }
 
 /* In the directory before ServerInfo is sent: who has read it can be reached. And nothing can be written before it. */
-static uint8_t presence_flags(const struct client *c)
-{
-	uint8_t flags = (c->mesh ? DERPFRAME_IS_MESH_PEER : 0) | (c->prober ? DERPFRAME_IS_PROBER : 0) | (c->not_ideal ? DERPFRAME_IS_NOT_IDEAL : 0);
-	return flags ? flags : DERPFRAME_IS_REGULAR;
-}
-
 static void enter(struct client *c)
 {
 	struct shard *s = c->shard;
@@ -619,7 +550,7 @@ static void enter(struct client *c)
 	watch_for_stall(c);
 	char key[KEY_SHORT_MAX];
 	log_debug(SUBJECT("client"), "connected", F_UINT("number", c->number), F_TEXT("key", key_short(key, c->key.raw)));
-	mesh_tell_present(s, &c->key, c->peer, presence_flags(c));
+	mesh_tell_present(s, &c->key, c->peer, client_presence_flags(c));
 	pipe_read_resume(c->pipe);
 }
 
@@ -632,7 +563,7 @@ static void on_verdict(void *context, bool allowed)
 		enter(c);
 		return;
 	}
-	log_refused(c, "not admitted by a coordinator");
+	client_log_refused(c, "not admitted by a coordinator");
 	client_end(c, ERR_DENIED);
 }
 
@@ -672,7 +603,7 @@ void client_admit(struct shard *s, struct pipe *pipe, struct endpoint peer, bool
 	pipe_set_events(pipe, &events, c);
 	pipe_set_dead_after(pipe, UNACKED_MS, IDLE_PROBE_MS);
 	if (relaylife_is_leaving(s) || table_count(s->clients) > (size_t)s->relay->options->limit_connections) {
-		log_refused(c, relaylife_is_leaving(s) ? "draining" : "limits.connections");
+		client_log_refused(c, relaylife_is_leaving(s) ? "draining" : "limits.connections");
 		client_end(c, ERR_EXHAUSTED);
 		return;
 	}
@@ -687,7 +618,7 @@ void client_admit(struct shard *s, struct pipe *pipe, struct endpoint peer, bool
 		enter(c);
 		return;
 	case VERDICT_REFUSED:
-		log_refused(c, "not admitted, as remembered");
+		client_log_refused(c, "not admitted, as remembered");
 		client_end(c, ERR_DENIED);
 		return;
 	default:
@@ -758,88 +689,8 @@ void client_end_all(struct shard *s)
 	}
 }
 
-/* ---- asked again, and sent away ---- */
-
-static void recheck(struct client *c)
-{
-	if (!list_empty(&c->wait.link) || c->mesh)
-		return;
-	if (verify_ask(c->shard->verify, &c->key, c->peer.ip, &c->wait) == VERDICT_REFUSED) {
-		log_refused(c, "not admitted any more");
-		client_end(c, ERR_DENIED);
-	}
-}
-
-void client_recheck(struct shard *s, const struct node_key *key)
-{
-	verify_doubt(s->verify, key);
-	LIST_EACH(&s->in_state[CLIENT_LIVE], c, struct client, in_state) {
-		if (!memcmp(c->key.raw, key->raw, KEY_LEN))
-			recheck(c);
-	}
-}
-
-uint64_t client_recheck_after(struct shard *s, uint64_t number, unsigned most)
-{
-	unsigned asked = 0;
-	/* Numbers grow along the list. */
-	LIST_EACH(&s->in_state[CLIENT_LIVE], c, struct client, in_state) {
-		if (c->number <= number)
-			continue;
-		if (asked++ == most)
-			return number;
-		number = c->number;
-		verify_doubt(s->verify, &c->key);
-		recheck(c);
-	}
-	return 0;
-}
-
-void client_part_all(struct shard *s, int64_t spread_ms)
-{
-	LIST_EACH(&s->in_state[CLIENT_ASKING], c, struct client, in_state)
-		client_end(c, ERR_CANCELED);
-	LIST_EACH(&s->in_state[CLIENT_LIVE], c, struct client, in_state) {
-		uint8_t frame[DERPFRAME_RESTARTING_LEN];
-		derpframe_encode_restarting(frame, RECONNECT_MS, (uint32_t)spread_ms);
-		add_control(c, frame, sizeof frame);
-		c->parting = true;
-		timer_set(&c->keep_alive, 1 + (int64_t)(random_number() % (uint64_t)spread_ms));
-	}
-}
-
-/* ---- the mesh ---- */
-
 void client_tell_left(struct shard *s, const struct node_key *key)
 {
 	heard_gone(s->heard, key, on_peer_left);
 	crossing_tell_left(s, key);
-}
-
-void client_tell_sibling(struct shard *s, uint64_t number, const uint8_t *frame, size_t len)
-{
-	struct client *c = table_find_number(s->clients, number);
-	if (!c || c->state != CLIENT_LIVE || !c->mesh)
-		return;
-	if (buffer_add(&c->control, bytes_of(frame, len)))
-		client_end(c, ERR_EXHAUSTED);
-	else
-		want_flush(c);
-}
-
-void client_each_present(struct shard *s, void *context,
-			 void (*each)(struct shard *shard, void *context, const struct node_key *key, struct endpoint peer, uint8_t flags))
-{
-	LIST_EACH(&s->in_state[CLIENT_LIVE], c, struct client, in_state) {
-		if (directory_find(s->directory, &c->key) == &c->member)
-			each(s, context, &c->key, c->peer, presence_flags(c));
-	}
-}
-
-void client_end_key(struct shard *s, const struct node_key *key)
-{
-	LIST_EACH(&s->in_state[CLIENT_LIVE], c, struct client, in_state) {
-		if (!memcmp(c->key.raw, key->raw, KEY_LEN))
-			client_end(c, ERR_CANCELED);
-	}
 }

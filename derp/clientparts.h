@@ -1,0 +1,54 @@
+/* A relay client from within: its state, and what the files that make it up share. For client.c and clientfleet.c alone.
+ * Not what others may do with a client (client.h).
+ * A client belongs to its shard. */
+#ifndef CLIENTPARTS_H
+#define CLIENTPARTS_H
+
+#include "relay.h"
+
+struct client {
+	struct shard *shard;
+	enum client_state state;
+	struct list in_state;
+	struct pipe *pipe;
+	struct node_key key;
+	uint64_t number;
+	struct endpoint peer;
+	struct verify_wait wait;
+	struct member member;
+	struct hearer hearer;
+
+	struct packet *incoming; /* being read; filled up to incoming_len */
+	uint32_t incoming_len;
+	unsigned received, pace_mark; /* packets, modulo; loop_count_packets */
+	uint64_t skip;                /* bytes of the current frame that nobody wants */
+
+	struct queue disco, other;
+	struct allowance allowance;
+	unsigned limits_told;  /* rates_changes of what it knows */
+	struct timer thirst;   /* set: the frame at hand waits until its client may send again */
+	bool paid;             /* for that frame */
+	struct buffer control; /* small frames of our own, before all packets */
+	bool pong_waits;
+	bool preferred, not_ideal, prober;
+	bool mesh, watching; /* a sibling, proven; it wants to know who is here */
+	bool forwarded;      /* of the packet that is being read */
+	bool parting;        /* ends as soon as nothing waits for it */
+	struct limit not_here;
+	struct timer keep_alive, stall;
+	int64_t keep_alive_ms;
+	uint64_t given, taken;    /* bytes given to the pipe; of those, gone to the kernel when last looked */
+	struct mono moved, begun; /* when `taken` grew last; when it became live */
+	struct defer flushing, ending;
+};
+
+/* A small frame of our own, before all packets; past the cap it is left out. */
+void client_add_control(struct client *c, const uint8_t *frame, size_t len);
+void client_want_flush(struct client *c); /* at the end of the turn */
+void client_log_refused(struct client *c, const char *reason);
+/* What only siblings may say. False: more bytes are needed. */
+bool client_begin_mesh(struct client *c, struct buffer *in, struct derpframe_header h);
+/* As siblings are told. */
+uint8_t client_presence_flags(const struct client *c);
+
+#endif
