@@ -11,7 +11,7 @@
 #include "twin.h"
 
 /* More candidates than this are not asked; and garbage of this size is nothing. */
-enum { CANDIDATES_MAX = 256, FEW = 64, GARBAGE = 1 << 16 };
+enum { CANDIDATES_MAX = 256, FEW = 64, GARBAGE = 1 << 16, GARBAGE_MAX = 64 << 20 };
 
 /* ---- twins ---- */
 
@@ -395,7 +395,8 @@ static bool can_follow(struct resolver *r)
 	size_t size = arena_size(r->arena);
 	if (!r->first_size)
 		r->first_size = size;
-	return !r->fixed && r->policy->roll->node_count <= r->slots && size <= 2 * r->first_size + GARBAGE;
+	size_t garbage = r->first_size < GARBAGE_MAX ? r->first_size : GARBAGE_MAX;
+	return !r->fixed && r->policy->roll->node_count <= r->slots && size <= r->first_size + garbage + GARBAGE;
 }
 
 bool policy_follow(struct policy *policy, const uint32_t *slots, size_t count, struct touched *touched)
