@@ -68,6 +68,11 @@ const struct option relay_option_table[] = {
 	 .offset = AT(relay_unsafe_self_signed),
 	 .fallback = "false",
 	 .help = "Make a certificate at start and tell clients not to verify it (InsecureForTests); never outside tests."},
+	{.name = "relay.own_certificate",
+	 .type = OPTION_TEXT,
+	 .offset = AT(relay_own_certificate),
+	 .fallback = "",
+	 .help = "Folder where the relay makes and keeps a certificate of its own, which clients know by its hash; instead of tls.certificate."},
 	{.name = "bootstrap.names",
 	 .type = OPTION_TEXT,
 	 .offset = AT(bootstrap_names),
@@ -155,6 +160,8 @@ enum err relay_options_check(const struct relay_options *o, struct diag *why)
 		return diag_set(why, ERR_MALFORMED, "tls.certificate and tls.key need each other");
 	if (*o->tls_certificate && o->relay_unsafe_self_signed)
 		return diag_set(why, ERR_MALFORMED, "relay.unsafe_self_signed and tls.certificate exclude each other");
+	if (*o->relay_own_certificate && (*o->tls_certificate || o->relay_unsafe_self_signed || *o->relay_cert_name))
+		return diag_set(why, ERR_MALFORMED, "relay.own_certificate excludes tls.certificate, relay.unsafe_self_signed and relay.cert_name");
 	if (!*o->relay_hostname)
 		return diag_set(why, ERR_MALFORMED, "relay.hostname is empty");
 	if (!*o->relay_token)

@@ -15,6 +15,7 @@ struct relay_options {
 	char *coordinators;
 	char *relay_token, *relay_name, *relay_hostname, *relay_ipv4, *relay_ipv6, *relay_cert_name;
 	bool relay_unsafe_self_signed;
+	char *relay_own_certificate;
 	char *bootstrap_names, *bootstrap_hidden_names;
 	bool verify_fail_open;
 	int64_t verify_cache_ms, verify_refused_ms, verify_grace_ms;

@@ -136,6 +136,8 @@ enum err relay_open(struct relay *r, const struct relay_options *options, struct
 		e = reserve(options->listen_plain, "listen.plain", &r->reserved_plain, &r->plain_at, why);
 	if (!e)
 		e = reserve_stun(r, why);
+	if (!e && *options->relay_own_certificate)
+		e = owncert_open(&r->own, options->relay_own_certificate, options->relay_hostname, why);
 	if (!e && options->relay_unsafe_self_signed)
 		e = make_certificate(r, why);
 	if (e)
@@ -195,14 +197,17 @@ unsigned relay_home(const struct relay *r, const struct node_key *key)
 	return (unsigned)((mixed >> 32) * r->count >> 32);
 }
 
+/* The one made for tests, the one it keeps, or the one it was given. */
 const char *relay_certificate(const struct relay *r)
 {
-	return *r->certificate ? r->certificate : *r->options->tls_certificate ? r->options->tls_certificate : NULL;
+	const char *path = *r->certificate ? r->certificate : *r->own.pin ? r->own.certificate : r->options->tls_certificate;
+	return *path ? path : NULL;
 }
 
 const char *relay_certificate_key(const struct relay *r)
 {
-	return *r->certificate_key ? r->certificate_key : *r->options->tls_key ? r->options->tls_key : NULL;
+	const char *path = *r->certificate_key ? r->certificate_key : *r->own.pin ? r->own.key : r->options->tls_key;
+	return *path ? path : NULL;
 }
 
 /* ---- one shard ---- */
@@ -245,7 +250,7 @@ static void begin_announcing(struct shard *s)
 		.host_name = o->relay_hostname,
 		.ipv4 = o->relay_ipv4,
 		.ipv6 = o->relay_ipv6,
-		.cert_name = o->relay_cert_name,
+		.cert_name = *r->own.pin ? r->own.pin : o->relay_cert_name,
 		.relay_port = r->at.port,
 		.stun_port = r->stun_at.port ? r->stun_at.port : -1,
 		.insecure_for_tests = o->relay_unsafe_self_signed,

@@ -16,6 +16,7 @@
 #include "limit.h"
 #include "mesh.h"
 #include "options.h"
+#include "owncert.h"
 #include "rates.h"
 #include "relaylife.h"
 #include "server.h"
@@ -58,6 +59,7 @@ struct relay {
 	struct coordinators coordinators;
 	struct trusted proxies;
 	struct bootstrap *bootstrap;
+	struct owncert own; /* empty: not asked for */
 	struct rates rates;
 	struct buffer metacert; /* DER, behind every chain: tells clients our key, so that they need not wait for it */
 	struct private_key key; /* of this process: clients learn it anew with each connection */

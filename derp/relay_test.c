@@ -550,6 +550,7 @@ static int open_all(void **state)
 		.relay_ipv4 = "127.0.0.1",
 		.relay_ipv6 = "none",
 		.relay_cert_name = "",
+		.relay_own_certificate = "",
 		.bootstrap_names = "",
 		.bootstrap_hidden_names = "",
 		.limit_rate_file = "",

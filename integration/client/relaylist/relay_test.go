@@ -13,6 +13,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/hex"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -52,6 +53,7 @@ func TestMain(m *testing.M) {
 type how struct {
 	tls                    bool
 	port80                 bool
+	ownCertificate         bool             // the relay makes its own, and tells how it is known
 	admission              http.HandlerFunc // nil: everybody is admitted
 	failOpen               bool
 	rate, burst            int // bytes per second and client; 0: none
@@ -63,14 +65,15 @@ type how struct {
 
 type relay struct {
 	how
-	t        *testing.T
-	host     string // an address of its own, so that ports are free
-	port     int
-	folder   string
-	leaf     *x509.Certificate
-	process  *exec.Cmd
-	ended    chan struct{}
-	admitter *http.Server
+	t         *testing.T
+	host      string // an address of its own, so that ports are free
+	port      int
+	folder    string
+	leaf      *x509.Certificate
+	process   *exec.Cmd
+	ended     chan struct{}
+	admitter  *http.Server
+	announced chan string // the certificate's name, as the relay tells it
 }
 
 var addresses struct {
@@ -96,9 +99,11 @@ func start(t *testing.T, h how) *relay {
 
 func prepare(t *testing.T, h how) *relay {
 	t.Helper()
-	r := &relay{how: h, t: t, host: address(), port: 3340, folder: t.TempDir()}
+	r := &relay{how: h, t: t, host: address(), port: 3340, folder: t.TempDir(), announced: make(chan string, 1)}
 	if h.tls {
 		r.port = 443
+	}
+	if h.tls && !h.ownCertificate {
 		r.makeCertificate("relay", r.host)
 	}
 	return r
@@ -218,6 +223,7 @@ func (r *relay) stop() {
 	if r.process == nil {
 		if r.admitter != nil {
 			r.admitter.Close()
+			r.admitter = nil
 		}
 		return
 	}
@@ -243,6 +249,7 @@ func (r *relay) stop() {
 	r.process = nil
 	if r.admitter != nil {
 		r.admitter.Close()
+		r.admitter = nil
 	}
 	if r.t.Failed() {
 		r.t.Logf("log of %s:\n%s", r.host, r.log())
@@ -255,7 +262,13 @@ func (r *relay) admit() {
 		return
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("/relay/v1/announce", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("/relay/v1/announce", func(w http.ResponseWriter, req *http.Request) {
+		var said struct{ CertName string }
+		json.NewDecoder(req.Body).Decode(&said)
+		select {
+		case r.announced <- said.CertName:
+		default:
+		}
 		var siblings []string
 		for _, s := range r.siblings {
 			siblings = append(siblings, fmt.Sprintf(`{"Name":"at %[1]s","HostName":"%[1]s","IPv4":"%[1]s","IPv6":"none","DERPPort":443,"CertName":"%[2]s"}`, s.host, s.pin()))
@@ -286,6 +299,9 @@ func (r *relay) derper() []string {
 	if r.tls {
 		words = append(words, "-certmode", "manual", "-certdir", r.folder)
 		for _, end := range []string{".crt", ".key"} {
+			if r.ownCertificate {
+				break
+			}
 			text, _ := os.ReadFile(filepath.Join(r.folder, "relay"+end))
 			r.file(r.host+end, string(text))
 		}
@@ -323,7 +339,9 @@ func (r *relay) derper() []string {
 func (r *relay) ours() []string {
 	lines := []string{"listen.relay: " + r.at(), "listen.stun: " + r.host + ":3478", "coordinators: http://" + r.host + ":8000", "relay.token: hskey-relay-list",
 		"relay.hostname: " + r.host, "threads: 2", "log.level: info", fmt.Sprintf("verify.fail_open: %v", r.failOpen), "verify.refused: 0s"}
-	if r.tls {
+	if r.ownCertificate {
+		lines = append(lines, "relay.own_certificate: "+r.folder)
+	} else if r.tls {
 		lines = append(lines, "tls.certificate: "+filepath.Join(r.folder, "relay.crt"), "tls.key: "+filepath.Join(r.folder, "relay.key"))
 	}
 	if r.port80 {

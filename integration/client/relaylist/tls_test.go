@@ -142,6 +142,47 @@ func TestPinnedCertificate(t *testing.T) {
 	}
 }
 
+// With a certificate of the relay's own making clients know it by the hash that the relay tells; it is kept from start to start.
+func TestOwnCertificate(t *testing.T) {
+	r := prepare(t, how{tls: true, ownCertificate: true})
+	pin := ""
+	for range 2 {
+		r.launch()
+		c, err := r.handshake(&tls.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.leaf = c.ConnectionState().PeerCertificates[0]
+		c.Close()
+		if pin != "" && pin != r.pin() {
+			t.Fatal("another certificate after a restart")
+		}
+		pin = r.pin()
+		if kind == "derper" {
+			contains(t, r.log(), pin)
+		} else {
+			select {
+			case told := <-r.announced:
+				if told != pin {
+					t.Fatalf("told %q, not %q", told, pin)
+				}
+			case <-time.After(patience):
+				t.Fatal("nothing is told")
+			}
+		}
+		region := r.region()
+		region.Nodes[0].InsecureForTests, region.Nodes[0].CertName = false, pin
+		client := derphttp.NewRegionClient(key.NewNode(), func(string, ...any) {}, netmon.NewStatic(), func() *tailcfg.DERPRegion { return region })
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		if err := client.Connect(ctx); err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		client.Close()
+		r.stop()
+	}
+}
+
 // ctxRunning has somebody hear the client, which Ping wants.
 func ctxRunning(ctx context.Context, c *derphttp.Client) context.Context {
 	go func() {
