@@ -79,21 +79,14 @@ func attemptAll(name string, args json.RawMessage) (object, error) {
 	return object{"answered": answered}, nil
 }
 
-// attempt dials anew when a connection fails early, as it does while the client does not know the way yet.
+// attempt tries anew every few seconds: a connection begun before the client knew the way asks ever more seldom.
 func (n *node) attempt(ctx context.Context, t target) bool {
 	for ctx.Err() == nil {
-		if t.Proto == "icmp" {
-			if n.echo(ctx, t.To) {
-				return true
-			}
-		} else if c, err := n.server.Dial(ctx, t.Proto, t.To); err == nil {
-			deadline, _ := ctx.Deadline()
-			c.SetDeadline(deadline)
-			ok := answers(ctx, t.Proto, c)
-			c.Close()
-			if ok {
-				return true
-			}
+		one, cancel := context.WithTimeout(ctx, 3*time.Second)
+		ok := n.attemptOnce(one, t)
+		cancel()
+		if ok {
+			return true
 		}
 		select {
 		case <-ctx.Done():
@@ -103,15 +96,27 @@ func (n *node) attempt(ctx context.Context, t target) bool {
 	return false
 }
 
+func (n *node) attemptOnce(ctx context.Context, t target) bool {
+	if t.Proto == "icmp" {
+		return n.echo(ctx, t.To)
+	}
+	c, err := n.server.Dial(ctx, t.Proto, t.To)
+	if err != nil {
+		return false
+	}
+	defer c.Close()
+	deadline, _ := ctx.Deadline()
+	c.SetDeadline(deadline)
+	return answers(ctx, t.Proto, c)
+}
+
 // echo is an ICMP echo through the tunnel, answered by the other's own stack.
 func (n *node) echo(ctx context.Context, to string) bool {
 	ip, err := netip.ParseAddr(to)
 	if err != nil {
 		return false
 	}
-	one, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	res, err := n.local.Ping(one, ip, tailcfg.PingICMP)
+	res, err := n.local.Ping(ctx, ip, tailcfg.PingICMP)
 	return err == nil && res.Err == ""
 }
 
