@@ -54,15 +54,12 @@ void front_end(struct front_exchange *f);
 const char *front_reason(unsigned status);
 
 /* ---- TLS of a door ---- */
-enum { FRONT_RETIRED_MAX = 96 };
+enum { FRONT_RETIRED_MAX = 96, FRONT_PAIRS_MAX = 16 };
 
 struct front_tls {
-	char *certificate, *key; /* files */
+	char *certificate, *key; /* files, by commas: the first pair for whoever names no other's host */
 	struct bytes last;       /* DER, behind each chain; borrowed */
-	struct front_stamp {
-		int64_t mtime_ns[2];
-		uint64_t inode[2], size[2];
-	} seen;
+	uint64_t seen;           /* what stat says of all files, mixed */
 	SSL_CTX *context;
 	/* h2o keeps a borrowed context for a connection until its ClientHello has come: replaced ones live on for longer than a handshake may take. */
 	struct front_retired {

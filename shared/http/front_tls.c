@@ -1,4 +1,6 @@
 #include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -41,7 +43,7 @@ static bool add_last(SSL_CTX *c, struct bytes der)
 	return false;
 }
 
-static enum err load(const struct front_tls *tls, SSL_CTX **loaded, struct diag *why)
+static enum err load_pair(const struct front_tls *tls, const char *certificate, const char *key, SSL_CTX **loaded, struct diag *why)
 {
 	SSL_CTX *c = SSL_CTX_new(TLS_server_method());
 	if (!c)
@@ -55,12 +57,12 @@ static enum err load(const struct front_tls *tls, SSL_CTX **loaded, struct diag 
 	SSL_CTX_set_alpn_select_cb(c, on_protocols, NULL);
 	ERR_clear_error();
 	enum err e = ERR_NONE;
-	if (SSL_CTX_use_certificate_chain_file(c, tls->certificate) != 1)
-		e = refuse(why, "cannot use the certificate", tls->certificate);
-	else if (SSL_CTX_use_PrivateKey_file(c, tls->key, SSL_FILETYPE_PEM) != 1 || SSL_CTX_check_private_key(c) != 1)
-		e = refuse(why, "cannot use the key", tls->key);
+	if (SSL_CTX_use_certificate_chain_file(c, certificate) != 1)
+		e = refuse(why, "cannot use the certificate", certificate);
+	else if (SSL_CTX_use_PrivateKey_file(c, key, SSL_FILETYPE_PEM) != 1 || SSL_CTX_check_private_key(c) != 1)
+		e = refuse(why, "cannot use the key", key);
 	if (e == ERR_NONE && tls->last.len && !add_last(c, tls->last))
-		e = refuse(why, "cannot add to the chain of", tls->certificate);
+		e = refuse(why, "cannot add to the chain of", certificate);
 	if (e != ERR_NONE) {
 		SSL_CTX_free(c);
 		return e;
@@ -69,19 +71,119 @@ static enum err load(const struct front_tls *tls, SSL_CTX **loaded, struct diag 
 	return ERR_NONE;
 }
 
-static struct front_stamp look(const struct front_tls *tls)
+/* ---- several names ---- */
+
+/* Contexts of further pairs, owned by that of the first and freed with it: handshakes that have begun keep theirs. */
+struct others {
+	unsigned count;
+	SSL_CTX *context[FRONT_PAIRS_MAX];
+};
+
+static void free_others(struct others *o)
 {
-	const char *const files[] = {tls->certificate, tls->key};
-	struct front_stamp stamp = {0};
-	for (unsigned i = 0; i < COUNT_OF(files); i++) {
-		struct stat st;
-		if (stat(files[i], &st) < 0)
-			continue;
-		stamp.mtime_ns[i] = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
-		stamp.inode[i] = st.st_ino;
-		stamp.size[i] = (uint64_t)st.st_size;
+	for (unsigned i = 0; o && i < o->count; i++)
+		SSL_CTX_free(o->context[i]);
+	free(o);
+}
+
+static void on_context_freed(void *parent, void *value, CRYPTO_EX_DATA *data, int index, long number, void *pointer)
+{
+	(void)parent, (void)data, (void)index, (void)number, (void)pointer;
+	free_others(value);
+}
+
+static int others_index;
+static pthread_once_t others_prepared = PTHREAD_ONCE_INIT;
+
+static void prepare_others(void)
+{
+	others_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, on_context_freed);
+}
+
+static int on_server_name(SSL *ssl, int *alert, void *context)
+{
+	const struct others *o = context;
+	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+	(void)alert;
+	if (!name || X509_check_host(SSL_get_certificate(ssl), name, 0, 0, NULL) == 1)
+		return SSL_TLSEXT_ERR_OK;
+	for (unsigned i = 0; i < o->count; i++) {
+		if (X509_check_host(SSL_CTX_get0_certificate(o->context[i]), name, 0, 0, NULL) == 1) {
+			SSL_set_SSL_CTX(ssl, o->context[i]);
+			break;
+		}
 	}
-	return stamp;
+	return SSL_TLSEXT_ERR_OK;
+}
+
+static char *next_path(struct bytes *rest)
+{
+	struct bytes path = bytes_trim(bytes_split(*rest, ',', rest));
+	char *copy = x_alloc(path.len + 1);
+	if (path.len)
+		memcpy(copy, path.at, path.len);
+	copy[path.len] = 0;
+	return copy;
+}
+
+static enum err load_next(const struct front_tls *tls, struct bytes *certificates, struct bytes *keys, SSL_CTX **loaded, struct diag *why)
+{
+	if (!keys->at)
+		return diag_set(why, ERR_MALFORMED, "fewer keys than certificates: %s", tls->key);
+	char *certificate = next_path(certificates), *key = next_path(keys);
+	enum err e = load_pair(tls, certificate, key, loaded, why);
+	free(certificate);
+	free(key);
+	return e;
+}
+
+static enum err load(const struct front_tls *tls, SSL_CTX **loaded, struct diag *why)
+{
+	struct bytes certificates = bytes_text(tls->certificate), keys = bytes_text(tls->key);
+	SSL_CTX *first;
+	enum err e = load_next(tls, &certificates, &keys, &first, why);
+	if (e)
+		return e;
+	struct others *o = x_zalloc(sizeof(*o));
+	while (!e && certificates.at && o->count < FRONT_PAIRS_MAX) {
+		e = load_next(tls, &certificates, &keys, &o->context[o->count], why);
+		o->count += !e;
+	}
+	if (!e && (certificates.at || keys.at))
+		e = diag_set(why, ERR_MALFORMED, "certificates and keys are not as many, or more than %d: %s", FRONT_PAIRS_MAX, tls->certificate);
+	pthread_once(&others_prepared, prepare_others);
+	if (e || !SSL_CTX_set_ex_data(first, others_index, o)) {
+		free_others(o);
+		SSL_CTX_free(first);
+		return e ? e : ERR_CRYPTO;
+	}
+	if (o->count) {
+		SSL_CTX_set_tlsext_servername_callback(first, on_server_name);
+		SSL_CTX_set_tlsext_servername_arg(first, o);
+	}
+	*loaded = first;
+	return ERR_NONE;
+}
+
+static uint64_t mix(uint64_t sum, uint64_t value)
+{
+	return (sum ^ value) * UINT64_C(0x100000001b3);
+}
+
+static uint64_t look(const struct front_tls *tls)
+{
+	const char *const lists[] = {tls->certificate, tls->key};
+	uint64_t sum = UINT64_C(0xcbf29ce484222325);
+	for (unsigned i = 0; i < COUNT_OF(lists); i++) {
+		for (struct bytes rest = bytes_text(lists[i]); rest.at;) {
+			char *path = next_path(&rest);
+			struct stat st = {0};
+			(void)!stat(path, &st);
+			free(path);
+			sum = mix(mix(mix(mix(sum, (uint64_t)st.st_mtim.tv_sec), (uint64_t)st.st_mtim.tv_nsec), st.st_ino), (uint64_t)st.st_size);
+		}
+	}
+	return sum;
 }
 
 enum err front_tls_open(struct front_tls *tls, const char *certificate, const char *key, struct bytes last, struct diag *why)
@@ -124,10 +226,10 @@ void front_tls_refresh(struct front_tls *tls)
 	drop_retired(tls, clock_mono().ms - RETIRED_MS);
 	if (tls->retired_count == FRONT_RETIRED_MAX)
 		return; /* changed too often: looked at again when the oldest is gone */
-	struct front_stamp now = look(tls);
+	uint64_t now = look(tls);
 	SSL_CTX *fresh;
 	struct diag why = {0};
-	if (!memcmp(&now, &tls->seen, sizeof(now)))
+	if (now == tls->seen)
 		return;
 	tls->seen = now;
 	if (load(tls, &fresh, &why) != ERR_NONE) {

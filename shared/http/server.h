@@ -16,7 +16,7 @@ struct server_limits {
 };
 
 struct server *server_new(struct loop *loop, const struct route *table, const struct server_limits *limits, void *program);
-/* TLS when certificate and key (PEM files) are given; looked at again every few seconds, a bad new pair keeps the old and logs. */
+/* TLS when certificate and key (PEM files, or as many of both by commas: a client gets the pair for the host that it names) are given; looked at again every few seconds, a bad new pair keeps the old and logs. */
 MUST_USE enum err server_listen(struct server *server, enum door door, struct endpoint at, const char *certificate, const char *key, struct diag *why);
 /* A further certificate (DER), shown last with each chain of the doors that are opened afterwards; borrowed until server_free. */
 void server_show_certificate(struct server *server, struct bytes der);

@@ -53,6 +53,7 @@ func TestMain(m *testing.M) {
 type how struct {
 	tls                    bool
 	port80                 bool
+	second                 string           // another host name with a certificate of its own
 	ownCertificate         bool             // the relay makes its own, and tells how it is known
 	admission              http.HandlerFunc // nil: everybody is admitted
 	failOpen               bool
@@ -104,6 +105,9 @@ func prepare(t *testing.T, h how) *relay {
 		r.port = 443
 	}
 	if h.tls && !h.ownCertificate {
+		if h.second != "" {
+			r.makeCertificate("second", h.second)
+		}
 		r.makeCertificate("relay", r.host)
 	}
 	return r
@@ -342,7 +346,12 @@ func (r *relay) ours() []string {
 	if r.ownCertificate {
 		lines = append(lines, "relay.own_certificate: "+r.folder)
 	} else if r.tls {
-		lines = append(lines, "tls.certificate: "+filepath.Join(r.folder, "relay.crt"), "tls.key: "+filepath.Join(r.folder, "relay.key"))
+		certificate, secret := filepath.Join(r.folder, "relay.crt"), filepath.Join(r.folder, "relay.key")
+		if r.second != "" {
+			certificate += ", " + filepath.Join(r.folder, "second.crt")
+			secret += ", " + filepath.Join(r.folder, "second.key")
+		}
+		lines = append(lines, "tls.certificate: "+certificate, "tls.key: "+secret)
 	}
 	if r.port80 {
 		lines = append(lines, "listen.plain: "+r.host+":80")

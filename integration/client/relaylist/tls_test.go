@@ -183,6 +183,47 @@ func TestOwnCertificate(t *testing.T) {
 	}
 }
 
+// Ours may have several names, each with its certificate; who names none of them gets the first. Changed files are read anew. The stock relay has one.
+func TestServerNames(t *testing.T) {
+	r := start(t, how{tls: true, second: "second.example"})
+	if kind == "derper" {
+		r.join()
+		return
+	}
+	shown := func(name string) *x509.Certificate {
+		t.Helper()
+		c, err := r.handshake(&tls.Config{ServerName: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		chain := c.ConnectionState().PeerCertificates
+		if len(chain) != 2 || !strings.HasPrefix(chain[1].Subject.CommonName, "derpkey") {
+			t.Fatalf("%s: %d certificates", name, len(chain))
+		}
+		return chain[0]
+	}
+	for _, name := range []string{"", "elsewhere.example", "xsecond.example"} {
+		if got := shown(name); !got.Equal(r.leaf) {
+			t.Fatalf("%q: %v", name, got.Subject)
+		}
+	}
+	old := shown("second.example")
+	if old.VerifyHostname("second.example") != nil || shown("SECOND.example").VerifyHostname("second.example") != nil {
+		t.Fatal(old.Subject)
+	}
+	first := r.leaf
+	r.makeCertificate("second", "second.example")
+	for end := time.Now().Add(patience); !shown("second.example").Equal(r.leaf); time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the new certificate is not read")
+		}
+	}
+	if !shown("").Equal(first) {
+		t.Fatal("the first has changed")
+	}
+}
+
 // ctxRunning has somebody hear the client, which Ping wants.
 func ctxRunning(ctx context.Context, c *derphttp.Client) context.Context {
 	go func() {
