@@ -123,18 +123,21 @@ void keeper_presence_known(struct keeper *k)
 	keeper_touch(k);
 }
 
-/* What this tailnet sees of the installation's map. One in which nobody could be at home does not take the place of another. */
+/* What this tailnet sees of the installation's map. One in which nobody could be at home does not take the place of another,
+ * unless there is no relay at all any more. */
 static void set_relays(struct keeper *k)
 {
 	const struct census_relays *all = k->in->relays_census;
 	struct buffer text;
-	size_t homes;
+	size_t homes, nodes = 0;
 	if (!all)
 		return;
+	for (size_t i = 0; i < all->region_count; i++)
+		nodes += all->regions[i].node_count;
 	buffer_init(&text, 16 << 20);
 	if (relaychoice_encode(&k->relays, k->tailnet, all->regions, all->region_count, &text, &homes)) {
 		log_error(TAILNET(k->tailnet), "relay map not rendered", F_UINT("regions", all->region_count));
-	} else if (homes || !k->snapshot->relays) {
+	} else if (homes || !k->snapshot->relays || !nodes) {
 		struct body *body = bytes_equal(buffer_bytes(&text), body_bytes(k->in->relays)) ? body_take(k->in->relays) : body_new(buffer_bytes(&text));
 		snapshot_set_relays(k->snapshot, body);
 		body_drop(&body);
