@@ -6,10 +6,13 @@
 
 static struct {
 	pthread_mutex_t lock;
-	struct list waiting, given; /* given: in work too */
+	struct list waiting, given, refused; /* given: in work too; refused: not told yet */
 	size_t waiting_count, waiting_bytes;
 	unsigned given_count;
-} desk = {.lock = PTHREAD_MUTEX_INITIALIZER, .waiting = {&desk.waiting, &desk.waiting}, .given = {&desk.given, &desk.given}};
+} desk = {.lock = PTHREAD_MUTEX_INITIALIZER,
+	  .waiting = {&desk.waiting, &desk.waiting},
+	  .given = {&desk.given, &desk.given},
+	  .refused = {&desk.refused, &desk.refused}};
 
 /* The lock is held in all that ends in _locked. */
 
@@ -35,6 +38,11 @@ static void on_given(void *context)
 	struct diag why = t->why;
 	enum err e = t->refused;
 
+	pthread_mutex_lock(&desk.lock);
+	t->state = e ? TURN_NONE : TURN_GIVEN;
+	if (e)
+		list_remove(&t->link);
+	pthread_mutex_unlock(&desk.lock);
 	if (!e && t->ended)
 		e = diag_set(&why, ERR_CANCELED, "the coordinator stops");
 	if (e && !t->refused)
@@ -52,7 +60,7 @@ static void give_locked(void)
 		stop_waiting_locked(t);
 		list_append(&desk.given, &t->link);
 		desk.given_count++;
-		t->state = TURN_GIVEN;
+		t->state = TURN_POSTED;
 		loop_post(t->loop, on_given, t);
 	}
 }
@@ -73,6 +81,8 @@ void turn_take(struct turn *t, struct loop *loop, uint64_t tailnet, unsigned mos
 	pthread_mutex_lock(&desk.lock);
 	t->refused = admit_locked(t);
 	if (t->refused) {
+		t->state = TURN_POSTED;
+		list_append(&desk.refused, &t->link);
 		loop_post(loop, on_given, t);
 	} else {
 		t->state = TURN_WAITS;
@@ -121,10 +131,10 @@ void turn_leave(struct turn *t)
 	pthread_mutex_unlock(&desk.lock);
 }
 
-/* Those that wait are given theirs as ended; whether any works. */
+/* Those that wait are given theirs as ended; whether any works, or is still to be told. */
 static bool end_all(struct loop *loop)
 {
-	bool works = false;
+	bool busy = false;
 
 	pthread_mutex_lock(&desk.lock);
 	LIST_EACH(&desk.waiting, t, struct turn, link) {
@@ -133,18 +143,19 @@ static bool end_all(struct loop *loop)
 		stop_waiting_locked(t);
 		list_append(&desk.given, &t->link);
 		desk.given_count++;
-		t->state = TURN_GIVEN;
-		t->ended = true;
+		t->state = TURN_POSTED;
 		loop_post(loop, on_given, t);
 	}
 	LIST_EACH(&desk.given, t, struct turn, link) {
 		if (t->loop != loop)
 			continue;
 		t->ended = true;
-		works |= t->state == TURN_WORKS;
+		busy |= t->state == TURN_WORKS || t->state == TURN_POSTED;
 	}
+	LIST_EACH(&desk.refused, t, struct turn, link)
+		busy |= t->loop == loop;
 	pthread_mutex_unlock(&desk.lock);
-	return works;
+	return busy;
 }
 
 void turns_end(struct loop *loop)
@@ -153,5 +164,4 @@ void turns_end(struct loop *loop)
 
 	while (end_all(loop))
 		loop_turn(loop, WAIT_MS);
-	loop_turn(loop, 0); /* what was posted is told */
 }

@@ -13,7 +13,7 @@ enum {
 	TURNS_WAITING_BYTES = 64 << 20 /* texts of those that wait */
 };
 
-enum turn_state { TURN_NONE, TURN_WAITS, TURN_GIVEN, TURN_WORKS };
+enum turn_state { TURN_NONE, TURN_WAITS, TURN_POSTED, TURN_GIVEN, TURN_WORKS }; /* posted: given or refused, not told yet */
 
 struct turn {
 	struct list link;
@@ -39,7 +39,8 @@ void turn_take(struct turn *turn, struct loop *loop, uint64_t tailnet, unsigned 
 /* After on_turn, at most once: work on a helper thread, then on_worked. */
 void turn_work(struct turn *turn, void (*work)(void *context), void (*on_worked)(void *context));
 void turn_leave(struct turn *turn);
-/* Before what the owners need goes: those that wait on this loop are canceled, work under way is waited for. Runs the loop, hence not from within a handler. */
+/* Those that wait on this loop are canceled, work under way is waited for, all is told. Runs the loop, hence not from within a handler; what owners need goes
+ * before the loop runs again, for whoever has the turn may go on then. */
 void turns_end(struct loop *loop);
 
 #endif

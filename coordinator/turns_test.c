@@ -196,6 +196,47 @@ static void the_end_cancels_those_that_wait(void **state)
 	run_until_done(2);
 }
 
+static void the_end_tells_also_those_that_are_refused(void **state)
+{
+	unsigned last = TURNS_WAITING_OF_TAILNET + 1;
+
+	(void)state;
+	take(0, 1, 0);
+	while (!given)
+		turn();
+	for (unsigned i = 1; i <= last; i++)
+		take(i, 1, 0); /* the last one is refused, and not told yet */
+	askers[0].may_end = true;
+	turning = true;
+	turns_end(loop);
+	turning = false;
+	for (unsigned i = 1; i < last; i++)
+		assert_int_equal(askers[i].told, ERR_CANCELED);
+	assert_int_equal(askers[last].told, ERR_EXHAUSTED);
+	assert_true(askers[0].done);
+}
+
+/* One that has its turn and reads something first: it works as soon as that came, and no sooner than the loop runs. */
+static void on_turn_later(void *context, enum err e, const struct diag *why)
+{
+	struct asker *a = context;
+
+	(void)why;
+	a->asked = true;
+	a->told = e;
+}
+
+static void whoever_has_the_turn_and_does_not_work_keeps_nobody_up(void **state)
+{
+	(void)state;
+	turn_take(&askers[0].turn, loop, 1, TURNS_WAITING_OF_TAILNET, 0, on_turn_later, &askers[0]);
+	while (!askers[0].asked)
+		turn();
+	turns_end(loop);
+	assert_int_equal(askers[0].told, ERR_NONE);
+	turn_leave(&askers[0].turn);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -204,6 +245,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(all_tailnets_together_are_bounded, begin, finish),
 		cmocka_unit_test_setup_teardown(large_texts_are_few, begin, finish),
 		cmocka_unit_test_setup_teardown(the_end_cancels_those_that_wait, begin, finish),
+		cmocka_unit_test_setup_teardown(the_end_tells_also_those_that_are_refused, begin, finish),
+		cmocka_unit_test_setup_teardown(whoever_has_the_turn_and_does_not_work_keeps_nobody_up, begin, finish),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
