@@ -71,9 +71,8 @@ struct coordinator {
 	struct rate *admin_rate;                    /* by API key */
 	struct published_keys published;
 	struct reports *reports;
-	unsigned refusals_open;               /* audit lines of refusals that are under way */
-	unsigned checks_open, checks_working; /* SSH connections that are judged; on a helper thread */
-	bool checks_ended;
+	unsigned refusals_open;  /* audit lines of refusals that are under way */
+	unsigned checks_open;    /* SSH connections that are judged */
 	unsigned approvals_open; /* of routes by the policy, that are under way */
 	struct asks *asks;
 	struct charters *charters;

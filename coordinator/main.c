@@ -18,7 +18,6 @@
 #include "routes.h"
 #include "serverkeys.h"
 #include "session.h"
-#include "sshjudge.h"
 #include "sweep.h"
 #include "tlsfiles.h"
 #include "turns.h"
@@ -183,9 +182,8 @@ static void on_stop(struct worker *w)
 	relayfleet_free(&c->relayfleet);
 	routers_free(&c->routers);
 	server_free(&c->server); /* first: it may still hand over a session */
-	turns_end(c->loop);
-	sshjudge_end(c);
 	sessions_end_all(c);
+	turns_end(c->loop); /* runs the loop for the last time */
 	polls_stop(c);
 	asks_free(&c->asks);
 	reports_free(&c->reports);

@@ -5,9 +5,11 @@
 #include "sshrule.h"
 #include "tailnets.h"
 #include "trial.h"
+#include "turns.h"
 #include "users.h"
 
-enum { OPEN_MAX = 64, RECORDERS_MOST = SSHRULE_RECORDERS_MAX };
+/* A policy of up to INLINE_MAX bytes needs no thread; WAITING_MAX: of a tailnet, fewer than people may wait with theirs. */
+enum { OPEN_MAX = 64, INLINE_MAX = 64 << 10, WAITING_MAX = 8, RECORDERS_MOST = SSHRULE_RECORDERS_MAX };
 
 static const char not_permitted[] = "the policy does not permit it";
 
@@ -23,6 +25,9 @@ struct judge {
 	struct census census;
 	struct document *document;
 	const struct ssh_rule *rule; /* that decides; NULL: none */
+	struct turn turn;
+	void (*run)(void *context);
+	void (*on_done)(struct judge *j);
 	struct sshjudge_found found;
 };
 
@@ -39,23 +44,37 @@ static void refuse(struct judge *j, const char *why)
 	judged(j, ERR_NONE);
 }
 
-static void work(struct judge *j, void (*run)(void *context), void (*on_done)(void *context))
+static void on_worked(void *context)
 {
-	if (j->c->checks_ended) {
-		judged(j, ERR_CANCELED);
-		return;
-	}
-	j->c->checks_working++;
-	task_run(j->c->loop, run, on_done, j);
+	struct judge *j = context;
+
+	turn_leave(&j->turn);
+	j->on_done(j);
 }
 
-void sshjudge_end(struct coordinator *c)
+static void on_turn(void *context, enum err e, const struct diag *why)
 {
-	enum { WAIT_MS = 10 };
+	struct judge *j = context;
 
-	c->checks_ended = true;
-	while (c->checks_working)
-		loop_turn(c->loop, WAIT_MS);
+	(void)why;
+	if (e)
+		judged(j, e);
+	else
+		turn_work(&j->turn, j->run, on_worked);
+}
+
+static void work(struct judge *j, void (*run)(void *context), void (*on_done)(struct judge *j))
+{
+	size_t size = j->census.policy->text.len;
+
+	j->run = run;
+	j->on_done = on_done;
+	if (size > INLINE_MAX) {
+		turn_take(&j->turn, j->c->loop, j->tailnet, WAITING_MAX, size, on_turn, j);
+		return;
+	}
+	run(j);
+	on_done(j);
 }
 
 /* --- who records ------------------------------------------------------------------------------------------------------------------------------------- */
@@ -74,11 +93,8 @@ static void find_recorders(void *context)
 	j->found.accept = sshaction_accept(recorders, count, j->rule->enforce_recorder);
 }
 
-static void on_recorders(void *context)
+static void on_recorders(struct judge *j)
 {
-	struct judge *j = context;
-
-	j->c->checks_working--;
 	judged(j, ERR_NONE);
 }
 
@@ -137,11 +153,8 @@ static void find_rule(void *context)
 	trial_end(&trial);
 }
 
-static void on_rule(void *context)
+static void on_rule(struct judge *j)
 {
-	struct judge *j = context;
-
-	j->c->checks_working--;
 	if (!j->rule) {
 		refuse(j, not_permitted);
 		return;

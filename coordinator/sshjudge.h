@@ -1,6 +1,7 @@
 /* What the policy in force says of one SSH connection: permitted, checked, recorded where. Read and judged anew each time, on the nodes that matter alone.
  * Not the answer to a client (serve_sshaction.h) and not the rules (policy/sshrule.h).
- * What is found lives in the caller's arena. The judging runs on a helper thread, for a policy may be large; the arena is its own until the answer. */
+ * What is found lives in the caller's arena. A large policy is judged on a helper thread when it is its tailnet's turn (turns.h); the arena is the judge's own until
+ * the answer. */
 #ifndef SSHJUDGE_H
 #define SSHJUDGE_H
 
@@ -19,10 +20,8 @@ struct sshjudge_found {
 	const struct sshchecks_found *followed; /* what the question follows up; NULL: none of this tailnet */
 };
 
-/* Once, later. ERR_EXHAUSTED: many are judged at this moment. ERR_CANCELED: the worker ends. */
+/* Once, later. ERR_EXHAUSTED, ERR_UNAVAILABLE: many are judged at this moment. ERR_CANCELED: the worker ends. */
 typedef void (*sshjudge_fn)(void *context, enum err e, const struct sshjudge_found *found);
 void sshjudge(struct coordinator *c, uint64_t tailnet, const struct sshquestion *question, struct arena *arena, sshjudge_fn on_judged, void *context);
-/* Before what judging needs goes: what works is waited for, and nothing new works. Runs the loop, hence not from within a handler. */
-void sshjudge_end(struct coordinator *c);
 
 #endif

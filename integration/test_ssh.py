@@ -373,6 +373,25 @@ def test_outer_groups(tailnet):
     assert "does not permit" in rejected(ask(destination, strange.number, destination.number))
 
 
+def test_a_large_policy(tailnet):
+    """It is judged off the loop, in turns; people who write it are not kept out by those who ask."""
+    source, destination = raw_pair(tailnet)
+    where = (destination, source.number, destination.number)
+
+    def large(*rules):
+        put(tailnet, tagOwners=TAGS, acls=EVERYTHING, hosts={f"h{i}": "10.0.0.1" for i in range(40000)}, ssh=list(rules))
+
+    large(CHECK)
+    url, _ = begun(ask(*where))
+    approve(tailnet, url)
+    assert ask(*where)["accept"]
+    held = [Held(*where) for _ in range(30)]
+    large({**CHECK, "recorder": ["tag:recorder"], "enforceRecorder": True})
+    answers = [h.answer(60) for h in held]
+    assert all("503" in str(a) if isinstance(a, AssertionError) else a.get("accept") or a.get("reject") for a in answers), answers
+    assert ask(*where)["reject"], "it must be recorded, and nobody records"
+
+
 def test_by_the_command(tailnet, tmp_path):
     source, destination = raw_pair(tailnet)
     cli = over_socket(tailnet.cluster, tmp_path, tailnet.name)
