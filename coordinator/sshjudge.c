@@ -180,6 +180,8 @@ static const char *standing(const struct judge *j, const struct tailnets_whole *
 		return "no such source in this network";
 	if (!j->found.destination || !j->found.destination->approved || node_is_expired(j->found.destination, now))
 		return "no such destination in this network";
+	if (whole->tailnet.suspended)
+		return "this network is suspended";
 	if (!whole->settings.ssh)
 		return "SSH is switched off in this network";
 	return j->census.policy ? NULL : not_permitted;

@@ -392,6 +392,20 @@ def test_a_large_policy(tailnet):
     assert ask(*where)["reject"], "it must be recorded, and nobody records"
 
 
+def test_suspended_while_somebody_waits(tailnet):
+    source, destination = raw_pair(tailnet)
+    where = (destination, source.number, destination.number)
+    url, number = begun(ask(*where))
+    held = Held(*where, auth_id=number)
+    assert not held.done.wait(0.5)
+    operate = lambda **settings: tailnet.cluster.api("PATCH", f"/api/fleetscale/v1/tailnets/{tailnet.name}", settings)  # noqa: E731
+    operate(suspended=True)
+    approve(tailnet, url)
+    assert "suspended" in rejected(held.answer())
+    operate(suspended=False)
+    assert ask(*where)["accept"], "the sign-in is remembered"
+
+
 def test_by_the_command(tailnet, tmp_path):
     source, destination = raw_pair(tailnet)
     cli = over_socket(tailnet.cluster, tmp_path, tailnet.name)
