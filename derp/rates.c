@@ -15,7 +15,9 @@ enum { LOOK_MS = 1000, FILE_MAX = 65536 };
 
 static void set(struct rates *r, struct rate rate)
 {
-	if (rate.burst < RATES_COST_MAX)
+	if (!rate.per_second)
+		rate.burst = 0;
+	else if (rate.burst < RATES_COST_MAX)
 		rate.burst = RATES_COST_MAX;
 	if (rate.per_second > (uint64_t)RATE_MOST)
 		rate.per_second = RATE_MOST;

@@ -58,6 +58,10 @@ static void changes_are_counted(void **state)
 	(void)state;
 	struct rates r;
 	assert_int_equal(rates_open(&r, "", NULL), ERR_NONE);
+	/* Still none: clients are told nothing. */
+	rates_told(&r, (struct rate){0, 0});
+	rates_told(&r, (struct rate){0, 5000});
+	assert_int_equal(rates_changes(&r), 0);
 	unsigned before = rates_changes(&r);
 	rates_told(&r, (struct rate){5, 70000});
 	rates_told(&r, (struct rate){5, 70000});

@@ -145,7 +145,8 @@ def test_settings_round_trip(tailnet):
     assert fresh["keyLifetimeSeconds"] == 180 * 86400 and fresh["fileSharing"] and not fresh["deviceApproval"] and fresh["notice"] == ""
     stood = generation(tailnet)
     wanted = {"deviceApproval": True, "keyLifetimeSeconds": 3600, "fileSharing": False, "ssh": False, "autoUpdate": True, "randomClientPort": True,
-              "clientLogs": True, "notice": "Back at nine.\n\u201cq\u201d", "dns": FULL_DNS, "domains": ["example.com", "example.org"]}
+              "clientLogs": True, "notice": "Back at nine.\n\u201cq\u201d", "dns": FULL_DNS, "domains": ["example.com", "example.org"],
+              "relays": {"fence": [], "noHome": [], "omit": [], "omitShared": False}}
     assert tailnet.api("PATCH", SETTINGS, wanted)["settings"] == wanted
     other = tailnet.cluster.coordinators[1]
     assert tailnet.api("GET", SETTINGS, coordinator=other)["settings"] == wanted, "at once, on any coordinator"

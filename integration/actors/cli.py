@@ -28,7 +28,7 @@ class Cli:
     def say(self, *words, expect=0, **env):
         """What it printed as JSON; of a refusal what it says of itself."""
         done = self.run("-o", "json", *words, expect=expect, **env)
-        return json.loads(done.stdout if expect == 0 else done.stderr)
+        return json.loads(done.stderr if done.returncode else done.stdout)
 
     def in_all_forms(self, *words):
         """The same answer from every machine form, and the table's text."""
