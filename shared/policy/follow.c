@@ -367,8 +367,6 @@ static bool follow_slot(struct following *f)
 {
 	const struct node *node = f->policy->roll->nodes[f->slot].node;
 	bool was = bitset_has(&f->r->all, f->slot);
-	if (bitset_has(&f->r->routing, f->slot) || bitset_has(&f->policy->exits, f->slot))
-		return false;
 	if (was && node && stands_still(f, node)) {
 		ssh_plan_touch(f->policy, f->slot, &f->touched->ssh); /* counts the node's tags */
 		return true;
@@ -390,6 +388,15 @@ static bool are_apart(const struct following *f)
 	return true;
 }
 
+/* Of routers and exit nodes others ask for the rows, so none may be another one already. */
+static bool leads_on(const struct policy *policy, const uint32_t *slots, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (bitset_has(&policy->resolver->routing, slots[i]) || bitset_has(&policy->exits, slots[i]))
+			return true;
+	return false;
+}
+
 static bool can_follow(struct resolver *r)
 {
 	size_t size = arena_size(r->arena);
@@ -402,7 +409,7 @@ static bool can_follow(struct resolver *r)
 bool policy_follow(struct policy *policy, const uint32_t *slots, size_t count, struct touched *touched)
 {
 	struct following f = {.policy = policy, .r = policy->resolver, .touched = touched};
-	bool followed = can_follow(f.r);
+	bool followed = can_follow(f.r) && !leads_on(policy, slots, count);
 	f.r->stale = true;
 	f.r->ranked = false;
 	f.r->column_word = SIZE_MAX;

@@ -45,6 +45,11 @@ static const char *const policies[] = {
 													      "\"ipset:i:80\", \"tag:t1:80\"") "]}",
 	"{" TAGS GROUPS
 	"\"acls\": [" ACL("\"*\", \"tag:t0\"", "\"tag:t1:80\"") "," ACL("\"*\", \"group:a\"", "\"tag:t2:*\"") "," ACL("\"group:outer\", \"*\"", "\"*:7\"") "]}",
+	/* Nodes that move beside others of their user that went. */
+	"{" TAGS "\"postures\": {\"posture:p\": [\"custom:tier >= '1'\"]}, \"acls\": [" ACL(
+		"\"autogroup:member\"", "\"autogroup:self:*\"") "],"
+								"\"grants\": [{\"src\": [\"u1@example.com\", \"u2@example.org\"], \"dst\": [\"10.0.0.0/8\"], "
+								"\"ip\": [\"*\"], \"srcPosture\": [\"posture:p\"]}]}",
 	"{" TAGS "\"ipsets\": {\"ipset:i\": [\"add tag:t0\", \"add tag:t1\"]}, \"acls\": [" ACL("\"ipset:i\"", "\"tag:t1:80\"") "]}",
 	"{" TAGS "\"acls\": [" ACL("\"*\", \"tag:t0\", \"tag:t1\"", "\"tag:t1:80\"") "," ACL("\"autogroup:danger-all\"", "\"tag:t2:*\"") "]}",
 };
@@ -216,7 +221,7 @@ static void step(struct walk *w, uint64_t seed)
 	uint32_t slots[SHIFT_SLOTS];
 	struct touched touched = {0};
 	struct bitset changed = {0};
-	for (uint64_t i = 1 + (shift_chance(&w->net, 30) ? shift_dice(&w->net, 4) : 0); i; i--)
+	for (uint64_t i = 1 + (shift_chance(&w->net, 40) ? shift_dice(&w->net, 8) : 0); i; i--)
 		shift(&w->net);
 	bitset_copy(&changed, &w->net.changed);
 	size_t count = shiftnet_take(&w->net, slots);
@@ -276,10 +281,43 @@ static void a_followed_policy_is_a_compiled_one(void **state)
 	}
 }
 
+/* A node that moves is followed while the row of another one of its user, which is followed later, is gone already. */
+static void who_went_is_not_asked_any_more(void **state)
+{
+	(void)state;
+	static const char text[] =
+		"{" TAGS "\"postures\": {\"posture:p\": [\"custom:tier >= '1'\"]}, \"acls\": [" ACL("\"autogroup:member\"", "\"autogroup:self:*\"") "," ACL(
+			"\"u0@example.org\"", "\"100.64.0.10:80\"") "], \"grants\": [{\"src\": [\"u0@example.org\"], \"dst\": "
+								    "[\"10.0.0.0/8\"], \"ip\": [\"*\"], \"srcPosture\": "
+								    "[\"posture:p\"]}]}";
+	static struct roll_fact tier = {BYTES("custom:tier"), BYTES("1")};
+	struct node nodes[4] = {{0}};
+	struct shiftnet net;
+	struct touched touched = {0};
+	shiftnet_init(&net, 1, 0);
+	for (size_t i = 0; i < COUNT_OF(nodes); i++) {
+		nodes[i] = (struct node){.id = 1 + i, .user = 1, .approved = true, .ip4 = {.family = IP_V4, .byte = {100, 64, 0, (uint8_t)(10 + i)}}};
+		net.slots[i] = (struct roll_node){&nodes[i], &tier, i == 3};
+	}
+	net.roll.node_count = COUNT_OF(nodes);
+	struct document *document = read(&net, text);
+	struct policy *policy = policy_compile(document, &net.roll);
+	(void)visible_sight(policy, 0);
+	net.slots[0].fact_count = 1;
+	net.slots[1].node = NULL;
+	assert_true(policy_follow(policy, (const uint32_t[]){0, 1}, 2, &touched) && touched.sights);
+	check(&net, policy, document, 0);
+	policy_free(&policy);
+	bitset_clear(&touched.filters);
+	bitset_clear(&touched.ssh);
+	shiftnet_clear(&net);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_followed_policy_is_a_compiled_one),
+		cmocka_unit_test(who_went_is_not_asked_any_more),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "resolve.h"
 #include "route.h"
 #include "sightvia.h"
 #include "table.h"
@@ -108,21 +109,22 @@ static const struct bitset *meaning_ways(struct builder *b, const struct meaning
 	return set;
 }
 
-static void add_span(struct builder *b, struct ip ip)
+/* As the policy stands: the rows of nodes that are still to be followed are others already, or gone. */
+static void add_span(struct builder *b, uint32_t address)
 {
-	if (ip.family == IP_NONE)
+	if (address == ADDRESS_NONE)
 		return;
 	if (b->span_count == b->span_room)
 		b->spans = x_realloc(b->spans, (b->span_room = b->span_room * 2 + 64) * sizeof *b->spans);
-	b->spans[b->span_count++] = span_of(ip_prefix(ip));
+	b->spans[b->span_count++] = span_of(ip_prefix(b->policy->resolver->addresses[address].ip));
 }
 
 static void add_self_ways(struct builder *b, const struct unit *unit, struct bitset *set)
 {
 	b->span_count = 0;
 	BITSET_EACH(&unit->nodes, slot) {
-		add_span(b, b->policy->roll->nodes[slot].node->ip4);
-		add_span(b, b->policy->roll->nodes[slot].node->ip6);
+		add_span(b, b->policy->resolver->entry[slot * 2]);
+		add_span(b, b->policy->resolver->entry[slot * 2 + 1]);
 	}
 	ways_overlapping(b->ways, spans_of(b->spans, b->span_count), set);
 }
