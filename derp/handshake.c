@@ -178,7 +178,7 @@ static void on_pipe(void *context, struct pipe *pipe)
 	relay_count(RELAY_ACCEPTS, 1);
 	if (g->framed) {
 		relay_count(RELAY_WEBSOCKETS, 1);
-		pipe = wsbridge_open(g->shard->loop, pipe, IN_CAP);
+		pipe = wsbridge_open(g->shard->loop, pipe, IN_CAP, g->shard->relay->options->limit_write_ms);
 	}
 	if (!pipe) {
 		fail(g, ERR_EXHAUSTED);

@@ -15,8 +15,11 @@ enum {
 
 struct wsbridge {
 	struct loop *loop;
-	struct tunnel far; /* to the client */
-	struct pipe *near; /* to the relay */
+	struct tunnel far;  /* to the client */
+	struct pipe *near;  /* to the relay */
+	struct timer stall; /* set: the client has not taken all that it was given, */
+	size_t unsent;      /* so much of it when last looked */
+	int64_t patience_ms;
 	struct defer ending;
 	bool ended;
 };
@@ -31,6 +34,7 @@ static void end(struct wsbridge *b)
 	if (b->ended)
 		return;
 	b->ended = true;
+	timer_cancel(&b->stall);
 	tunnel_close(&b->far);
 	pipe_close(&b->near);
 	loop_defer(b->loop, &b->ending);
@@ -81,6 +85,21 @@ static void on_near_data(void *context, struct buffer *in)
 	}
 	buffer_consume(in, piece.len);
 	pipe_read_pause(b->near);
+	b->unsent = pipe_unsent(b->far.pipe);
+	timer_set(&b->stall, b->patience_ms);
+}
+
+/* The relay may have ended its side long ago: nobody reads there meanwhile. */
+static void on_stall(void *context)
+{
+	struct wsbridge *b = context;
+	size_t unsent = pipe_unsent(b->far.pipe);
+	if (unsent >= b->unsent) {
+		end(b);
+		return;
+	}
+	b->unsent = unsent;
+	timer_set(&b->stall, b->patience_ms);
 }
 
 static void on_far_written(void *context)
@@ -88,6 +107,7 @@ static void on_far_written(void *context)
 	struct wsbridge *b = context;
 	if (b->ended)
 		return;
+	timer_cancel(&b->stall);
 	pipe_read_resume(b->near);
 	pipe_kick(b->near);
 }
@@ -95,7 +115,7 @@ static void on_far_written(void *context)
 static const struct pipe_events far_events = {.on_data = on_far_data, .on_written = on_far_written, .on_end = on_end};
 static const struct pipe_events near_events = {.on_data = on_near_data, .on_written = on_near_written, .on_end = on_end};
 
-struct pipe *wsbridge_open(struct loop *loop, struct pipe *framed, size_t in_cap)
+struct pipe *wsbridge_open(struct loop *loop, struct pipe *framed, size_t in_cap, int64_t patience_ms)
 {
 	int pair[2], size = NEAR_BUFFER;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0) {
@@ -105,7 +125,8 @@ struct pipe *wsbridge_open(struct loop *loop, struct pipe *framed, size_t in_cap
 	for (unsigned i = 0; i < 2; i++)
 		(void)!setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
 	struct wsbridge *b = x_alloc(sizeof(*b));
-	*b = (struct wsbridge){.loop = loop};
+	*b = (struct wsbridge){.loop = loop, .patience_ms = patience_ms};
+	timer_init(&b->stall, loop, on_stall, b);
 	defer_init(&b->ending, free_now, b);
 	pipe_set_dead_after(framed, UNACKED_MS, IDLE_PROBE_MS);
 	b->near = pipe_open(loop, pair[0], IN_MAX, &near_events, b);

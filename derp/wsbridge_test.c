@@ -1,0 +1,85 @@
+#include "wsbridge.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { IN_CAP = 65536, SAID = 1 << 20, MOST_MS = 20000 };
+
+static struct loop *loop;
+static struct pipe *relay; /* its end of the bridge */
+static int client;
+
+static const struct pipe_events none;
+
+static void begin(int64_t patience_ms)
+{
+	int pair[2];
+	struct buffer said;
+	loop = loop_new();
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
+	client = pair[1];
+	relay = wsbridge_open(loop, pipe_open(loop, pair[0], IN_CAP, NULL, NULL), IN_CAP, patience_ms);
+	pipe_set_events(relay, &none, NULL);
+	buffer_init(&said, SAID);
+	memset(buffer_reserve(&said, SAID), 'x', SAID);
+	buffer_filled(&said, SAID);
+	assert_int_equal(pipe_write(relay, &said), ERR_NONE);
+}
+
+static void finish(void)
+{
+	pipe_close(&relay);
+	close(client);
+	loop_free(&loop);
+}
+
+static bool has_ended(void)
+{
+	struct pollfd p = {.fd = client};
+	return poll(&p, 1, 0) == 1 && p.revents & POLLHUP;
+}
+
+/* It has no say once the relay has gone: what it does not take goes nowhere. */
+static void a_client_that_takes_nothing_ends(void **state)
+{
+	(void)state;
+	begin(50);
+	for (unsigned i = 0; i < 10; i++)
+		loop_turn(loop, 0);
+	pipe_close(&relay);
+	int64_t until = clock_mono().ms + MOST_MS;
+	while (!has_ended() && clock_mono().ms < until)
+		loop_turn(loop, 20);
+	assert_true(has_ended());
+	finish();
+}
+
+static void a_client_that_reads_gets_all(void **state)
+{
+	(void)state;
+	static char read_in[8192];
+	size_t got = 0;
+	begin(MOST_MS);
+	int64_t until = clock_mono().ms + MOST_MS;
+	while (got < SAID && clock_mono().ms < until) {
+		loop_turn(loop, 1);
+		ssize_t count = read(client, read_in, sizeof read_in);
+		assert_int_not_equal(count, 0);
+		got += count > 0 ? (size_t)count : 0;
+	}
+	assert_true(got >= SAID);
+	assert_false(has_ended());
+	finish();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(a_client_that_takes_nothing_ends), cmocka_unit_test(a_client_that_reads_gets_all)};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
