@@ -90,6 +90,11 @@ struct packet *queue_cut(struct queue *q)
 	return q->count > QUEUE_DEPTH ? queue_pop(q) : NULL;
 }
 
+struct packet *queue_cut_to(struct queue *q, unsigned count, size_t bytes)
+{
+	return q->count > count || q->bytes > bytes ? queue_pop(q) : NULL;
+}
+
 void queue_keep(struct queue *q)
 {
 	for (struct packet **at = &q->first; *at; at = &(*at)->next) {

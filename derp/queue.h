@@ -48,10 +48,11 @@ struct queue {
 };
 
 void queue_init(struct queue *q);
-void queue_add(struct queue *q, struct packet *packet); /* takes it */
-struct packet *queue_cut(struct queue *q);              /* the oldest one, the caller's, while there are more than QUEUE_DEPTH; then NULL */
-void queue_keep(struct queue *q);                       /* packet_keep of all */
-struct packet *queue_pop(struct queue *q);              /* NULL when empty */
-unsigned queue_clear(struct queue *q);                  /* returns how many were lost */
+void queue_add(struct queue *q, struct packet *packet);                     /* takes it */
+struct packet *queue_cut(struct queue *q);                                  /* the oldest one, the caller's, while there are more than QUEUE_DEPTH; then NULL */
+struct packet *queue_cut_to(struct queue *q, unsigned count, size_t bytes); /* so, while there are more packets or more bytes of frames than that */
+void queue_keep(struct queue *q);                                           /* packet_keep of all */
+struct packet *queue_pop(struct queue *q);                                  /* NULL when empty */
+unsigned queue_clear(struct queue *q);                                      /* returns how many were lost */
 
 #endif

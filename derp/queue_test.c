@@ -98,9 +98,29 @@ static void lent_packets_are_kept(void **state)
 	packet_spare_clear();
 }
 
+static void large_packets_are_cut_by_bytes(void **state)
+{
+	(void)state;
+	struct queue q;
+	struct packet *p;
+	unsigned lost = 0;
+	queue_init(&q);
+	for (unsigned i = 0; i < 10; i++)
+		queue_add(&q, packet_new(&from, &to, 1000));
+	size_t one = q.bytes / 10;
+	while ((p = queue_cut_to(&q, 8, SIZE_MAX)))
+		packet_free(&p), lost++;
+	assert_int_equal(lost, 2);
+	while ((p = queue_cut_to(&q, 8, 3 * one + 1)))
+		packet_free(&p), lost++;
+	assert_int_equal(lost, 7);
+	assert_int_equal(q.bytes, 3 * one);
+	assert_int_equal(queue_clear(&q), 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(packet_is_a_frame), cmocka_unit_test(order_is_kept), cmocka_unit_test(the_head_is_cut),
-					   cmocka_unit_test(lent_packets_are_kept)};
+					   cmocka_unit_test(lent_packets_are_kept), cmocka_unit_test(large_packets_are_cut_by_bytes)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

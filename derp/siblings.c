@@ -22,7 +22,8 @@ enum {
 	PLAIN_CAP = 4 << 20,
 	OUT_CAP = 1 << 20,
 	OUT_WINDOW = 256 << 10,
-	DEPTH = 4096, /* packets of each kind that wait for a sibling */
+	DEPTH = 4096,           /* packets of each kind that wait for a sibling, */
+	DEPTH_BYTES = 16 << 20, /* and their bytes */
 };
 
 enum link_state { LINK_WAITING, LINK_RESOLVING, LINK_DIALING, LINK_GREETING, LINK_PROVING, LINK_UP, LINK_SELF };
@@ -165,8 +166,8 @@ static void queue(struct link *l, struct packet *p)
 	struct queue *q = p->disco ? &l->disco : &l->other;
 	packet_keep(&p);
 	queue_add(q, p);
-	while (q->count > DEPTH) {
-		struct packet *oldest = queue_pop(q);
+	struct packet *oldest;
+	while ((oldest = queue_cut_to(q, DEPTH, DEPTH_BYTES))) {
 		relay_count_at(RELAY_PACKETS_DROPPED, RELAY_DROP_QUEUE_HEAD, 1);
 		relay_count_at(RELAY_BYTES_DROPPED, RELAY_DROP_QUEUE_HEAD, oldest->len);
 		packet_free(&oldest);
