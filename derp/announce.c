@@ -107,9 +107,10 @@ static void on_taken(struct announce *a, const json_t *answer)
 static void on_failed(struct announce *a, enum err e, unsigned status, struct bytes body)
 {
 	bool refused = status == 401 || status == 403;
+	/* A good answer that is not understood holds mesh keys. */
 	LOG_AT(refused ? LOG_ERROR : LOG_WARNING, SUBJECT("relay"), refused ? "a coordinator refuses this relay" : "announcement failed",
 	       F_TEXT("coordinator", a->config.coordinators->url[a->coordinator]), F_ERR(e), F_UINT("status", status),
-	       F_BYTES("answer", bytes_take(body, bytes_is_utf8(body) ? 200 : 0)));
+	       F_BYTES("answer", bytes_take(body, status != 200 && bytes_is_utf8(body) ? 200 : 0)));
 	relay_count_at(RELAY_ANNOUNCEMENTS, 0, 1);
 	a->known = false;
 	coordinators_failed(a->config.coordinators, a->coordinator);
