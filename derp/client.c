@@ -154,6 +154,8 @@ static void watch_for_stall(struct client *c)
 
 static void flush(struct client *c)
 {
+	if (c->missed)
+		client_end(c, ERR_EXHAUSTED);
 	if (c->state != CLIENT_LIVE)
 		return;
 	while (!pipe_busy(c->pipe) && (c->control.len || c->disco.count || c->other.count))
@@ -428,6 +430,7 @@ static bool begin(struct client *c, struct buffer *in)
 		return client_begin_mesh(c, in, h);
 	if (e && e != ERR_UNSUPPORTED) {
 		log_info(SUBJECT("client"), "frame refused", F_UINT("number", c->number), F_UINT("type", h.type), F_UINT("len", h.len), F_ERR(e));
+		relay_count_at(RELAY_BAD_FRAMES, e == ERR_DENIED ? RELAY_BAD_FORBIDDEN : RELAY_BAD_LENGTH, 1);
 		client_end(c, e);
 		return false;
 	}
@@ -679,14 +682,6 @@ void client_end(struct client *c, enum err why)
 	buffer_clear(&c->control);
 	pipe_close(&c->pipe);
 	loop_defer(s->loop, &c->ending);
-}
-
-void client_end_all(struct shard *s)
-{
-	for (unsigned state = CLIENT_ASKING; state < CLIENT_ENDED; state++) {
-		LIST_EACH(&s->in_state[state], c, struct client, in_state)
-			client_end(c, ERR_CANCELED);
-	}
 }
 
 void client_tell_left(struct shard *s, const struct node_key *key)

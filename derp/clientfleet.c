@@ -53,6 +53,14 @@ void client_part_all(struct shard *s, int64_t spread_ms)
 	}
 }
 
+void client_end_all(struct shard *s)
+{
+	for (unsigned state = CLIENT_ASKING; state < CLIENT_ENDED; state++) {
+		LIST_EACH(&s->in_state[state], c, struct client, in_state)
+			client_end(c, ERR_CANCELED);
+	}
+}
+
 /* ---- the mesh ---- */
 
 uint8_t client_presence_flags(const struct client *c)
@@ -66,10 +74,9 @@ void client_tell_sibling(struct shard *s, uint64_t number, const uint8_t *frame,
 	struct client *c = table_find_number(s->clients, number);
 	if (!c || c->state != CLIENT_LIVE || !c->mesh)
 		return;
-	if (buffer_add(&c->control, bytes_of(frame, len)))
-		client_end(c, ERR_EXHAUSTED);
-	else
-		client_want_flush(c);
+	/* It ends with the turn: whoever has news walks along clients and watchers. */
+	c->missed = c->missed || buffer_add(&c->control, bytes_of(frame, len));
+	client_want_flush(c);
 }
 
 void client_each_present(struct shard *s, void *context,

@@ -1,4 +1,4 @@
-/* A relay client from within: its state, and what the files that make it up share. For client.c and clientfleet.c alone.
+/* A relay client from within: its state, and what the files that make it up share. For client.c, clientfleet.c and tests alone.
  * Not what others may do with a client (client.h).
  * A client belongs to its shard. */
 #ifndef CLIENTPARTS_H
@@ -32,6 +32,7 @@ struct client {
 	bool pong_waits;
 	bool preferred, not_ideal, prober;
 	bool mesh, watching; /* a sibling, proven; it wants to know who is here */
+	bool missed;         /* it could not hear all of the news */
 	bool forwarded;      /* of the packet that is being read */
 	bool parting;        /* ends as soon as nothing waits for it */
 	struct limit not_here;

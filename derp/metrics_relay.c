@@ -30,6 +30,8 @@ struct metric relay_metrics[RELAY_METRIC_COUNT + 1] = {
 	[RELAY_HOME_MOVES_OUT] = {"derp_home_moves_out_total", METRIC_COUNTER, "Clients that moved their home away.", NULL, NULL, 0},
 	[RELAY_WRITE_TIMEOUTS] = {"derp_write_timeouts_total", METRIC_COUNTER, "Clients disconnected since they took nothing.", NULL, NULL, 0},
 	[RELAY_UNKNOWN_FRAMES] = {"derp_unknown_frames_total", METRIC_COUNTER, "Frames skipped.", NULL, NULL, 0},
+	[RELAY_BAD_FRAMES] = {"derp_bad_frames_total", METRIC_COUNTER, "Frames that ended their client's connection.", "reason", VALUES("length", "forbidden"),
+			      0},
 	[RELAY_RATE_WAITS] = {"derp_rate_limit_waits_total", METRIC_COUNTER, "Times that a client was not read since it had used up its rate.", NULL, NULL, 0},
 	[RELAY_VERDICTS] = {"derp_verdicts_total", METRIC_COUNTER, "Decisions whether a key may connect.", "verdict",
 			    VALUES("allowed", "refused", "grace", "fail_open", "no_answer", "overload"), 0},

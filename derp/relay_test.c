@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "clientparts.h"
 #include "jsonr.h"
 #include "log.h"
 #include "metrics_relay.h"
@@ -230,6 +231,8 @@ static void breaches_end_the_connection(void **state)
 		{DERPFRAME_CLOSE_PEER, 32},
 		{DERPFRAME_FORWARD_PACKET, 70},
 	};
+	int64_t length = metric_sum(&relay_metrics[RELAY_BAD_FRAMES], RELAY_BAD_LENGTH);
+	int64_t forbidden = metric_sum(&relay_metrics[RELAY_BAD_FRAMES], RELAY_BAD_FORBIDDEN);
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		struct peer a;
 		uint8_t header[DERPFRAME_HEADER_LEN];
@@ -238,6 +241,33 @@ static void breaches_end_the_connection(void **state)
 		write_all(a.fd, header, sizeof header);
 		expect_end(a.fd);
 	}
+	assert_int_equal(metric_sum(&relay_metrics[RELAY_BAD_FRAMES], RELAY_BAD_LENGTH) - length, 6);
+	assert_int_equal(metric_sum(&relay_metrics[RELAY_BAD_FRAMES], RELAY_BAD_FORBIDDEN) - forbidden, 3);
+}
+
+static void no_room_for_news(void *context)
+{
+	struct shard *s = context;
+	LIST_EACH(&s->in_state[CLIENT_LIVE], c, struct client, in_state) {
+		c->mesh = c->watching = true;
+		c->control.cap = 1;
+		relay_count(RELAY_WATCHERS, 1);
+	}
+	LIST_EACH(&s->in_state[CLIENT_LIVE], c, struct client, in_state)
+		mesh_watch(s, c->number);
+}
+
+/* They are neighbours in the lists that are walked while they are told. */
+static void siblings_that_miss_news_end(void **state)
+{
+	(void)state;
+	struct peer a[4];
+	for (size_t i = 0; i < COUNT_OF(a); i++)
+		join(&a[i], 0);
+	loop_post(workers[0].loop, no_room_for_news, workers[0].program);
+	for (size_t i = 0; i < COUNT_OF(a); i++)
+		expect_end(a[i].fd);
+	assert_int_equal(metric_sum(&relay_metrics[RELAY_WATCHERS], 0), 0);
 }
 
 static void bad_handshakes_end(void **state)
@@ -555,6 +585,8 @@ static int open_all(void **state)
 		.bootstrap_hidden_names = "",
 		.limit_rate_file = "",
 		.limit_stun = 100000,
+		.verify_url = "",
+		.verify_coordinators = true,
 		.verify_cache_ms = 200,
 		.verify_refused_ms = 5000,
 		.verify_grace_ms = 60000,
@@ -607,6 +639,7 @@ int main(void)
 		cmocka_unit_test(a_stream_arrives_whole),
 		cmocka_unit_test(frames_may_come_byte_by_byte),
 		cmocka_unit_test(breaches_end_the_connection),
+		cmocka_unit_test(siblings_that_miss_news_end),
 		cmocka_unit_test(bad_handshakes_end),
 		cmocka_unit_test(unknown_peers),
 		cmocka_unit_test(who_heard_is_told_of_leaving),
