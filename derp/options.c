@@ -88,32 +88,42 @@ const struct option relay_option_table[] = {
 	 .offset = AT(bootstrap_hidden_names),
 	 .fallback = "",
 	 .help = "Further such names, told only to clients that ask for exactly that name."},
+	{.name = "verify.url",
+	 .type = OPTION_SECRET,
+	 .offset = AT(verify_url),
+	 .fallback = "",
+	 .help = "URL that is asked as well whether a key may connect, as the stock relay's -verify-client-url is: all who are asked must allow it."},
+	{.name = "verify.coordinators",
+	 .type = OPTION_BOOL,
+	 .offset = AT(verify_coordinators),
+	 .fallback = "true",
+	 .help = "Ask coordinators whether a key may connect; false leaves it to verify.url alone."},
 	{.name = "verify.fail_open",
 	 .type = OPTION_BOOL,
 	 .offset = AT(verify_fail_open),
 	 .fallback = "false",
-	 .help = "Admit unknown keys while no coordinator answers."},
+	 .help = "Admit unknown keys while no coordinator, or nobody at verify.url, answers."},
 	{.name = "verify.cache",
 	 .type = OPTION_DURATION,
 	 .offset = AT(verify_cache_ms),
 	 .fallback = "5m",
 	 .least = 0,
 	 .most = 24LL * HOUR,
-	 .help = "How long a coordinator's admission of a key is good."},
+	 .help = "How long an admission of a key is good."},
 	{.name = "verify.refused",
 	 .type = OPTION_DURATION,
 	 .offset = AT(verify_refused_ms),
 	 .fallback = "2s",
 	 .least = 0,
 	 .most = HOUR,
-	 .help = "How long a coordinator's refusal of a key is good; short, since a key may be registered meanwhile."},
+	 .help = "How long a refusal of a key is good; short, since a key may be registered meanwhile."},
 	{.name = "verify.grace",
 	 .type = OPTION_DURATION,
 	 .offset = AT(verify_grace_ms),
 	 .fallback = "24h",
 	 .least = 0,
 	 .most = 90LL * 24 * HOUR,
-	 .help = "How long after its admission a key stays admitted while no coordinator answers."},
+	 .help = "How long after its admission a key stays admitted while no coordinator, or nobody at verify.url, answers."},
 	{.name = "limits.connections",
 	 .type = OPTION_INT,
 	 .offset = AT(limit_connections),
@@ -157,6 +167,19 @@ const struct option relay_option_table[] = {
 	{0},
 };
 
+/* Nothing of it is said again: it may hold a secret. */
+static enum err check_verify(const struct relay_options *o, struct diag *why)
+{
+	struct bytes url = bytes_text(o->verify_url);
+	if (!url.len)
+		return o->verify_coordinators ? ERR_NONE : diag_set(why, ERR_MALFORMED, "verify.coordinators=false needs verify.url: nobody would be asked");
+	size_t scheme = bytes_starts(url, "https://") ? 8 : bytes_starts(url, "http://") ? 7 : 0;
+	bool good = scheme && url.len > scheme;
+	for (size_t i = 0; i < url.len; i++)
+		good = good && url.at[i] > ' ' && url.at[i] != 0x7f;
+	return good ? ERR_NONE : diag_set(why, ERR_MALFORMED, "verify.url is not an http:// or https:// URL");
+}
+
 enum err relay_options_check(const struct relay_options *o, struct diag *why)
 {
 	if (!*o->listen_relay)
@@ -172,7 +195,9 @@ enum err relay_options_check(const struct relay_options *o, struct diag *why)
 	if (!*o->relay_token)
 		return diag_set(why, ERR_MALFORMED, "relay.token is empty");
 	struct trusted proxies;
-	enum err e = trusted_parse(bytes_text(o->proxies_trusted), &proxies, why);
+	enum err e = check_verify(o, why);
+	if (!e)
+		e = trusted_parse(bytes_text(o->proxies_trusted), &proxies, why);
 	if (!e && o->listen_proxy_protocol && !proxies.count)
 		return diag_set(why, ERR_MALFORMED, "listen.proxy_protocol needs proxies.trusted: the header of nobody would be believed");
 	return e;

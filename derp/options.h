@@ -17,7 +17,8 @@ struct relay_options {
 	bool relay_unsafe_self_signed;
 	char *relay_own_certificate;
 	char *bootstrap_names, *bootstrap_hidden_names;
-	bool verify_fail_open;
+	char *verify_url;
+	bool verify_coordinators, verify_fail_open;
 	int64_t verify_cache_ms, verify_refused_ms, verify_grace_ms;
 	char *limit_rate_file;
 	int64_t limit_stun;

@@ -313,6 +313,8 @@ static struct verify *open_verify(struct shard *s)
 		.fetcher = s->fetcher,
 		.coordinators = &s->relay->coordinators,
 		.token = o->relay_token,
+		.url = o->verify_url,
+		.ask_coordinators = o->verify_coordinators,
 		.fail_open = o->verify_fail_open,
 		.limits = {.allowed_ms = o->verify_cache_ms,
 			   .refused_ms = o->verify_refused_ms,

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "jsonr.h"
+#include "judgment.h"
 #include "log.h"
 #include "metrics_relay.h"
 #include "table.h"
@@ -12,9 +12,9 @@
 enum {
 	ASK_MS = 2000,   /* per coordinator: with the two that are tried below the 5 s that stock relays allow */
 	ASK_AT_MOST = 2, /* coordinators asked about one key */
+	URL_MS = 5000,   /* the judge, as stock relays allow it */
 	WAITS_PER_KEY = 32,
 	QUESTIONS_MAX = 4096, /* open at once on one loop */
-	ANSWER_MAX = 4096,
 };
 
 struct verify {
@@ -31,7 +31,9 @@ struct question {
 	struct list waits;
 	unsigned wait_count;
 	unsigned coordinator, asked;
-	bool stale; /* known good of old */
+	bool stale;    /* known good of old */
+	bool forgiven; /* one who should have allowed it did not answer */
+	bool of_judge; /* the judge is asked now */
 };
 
 struct verify *verify_new(const struct verify_config *config)
@@ -99,6 +101,7 @@ static void settle(struct question *q, bool allowed)
 	tell(q, allowed);
 }
 
+/* Nobody answered. Not remembered: the next one asks again. */
 static void settle_alone(struct question *q)
 {
 	bool open = q->verify->config.fail_open;
@@ -106,70 +109,103 @@ static void settle_alone(struct question *q)
 	tell(q, q->stale || open);
 }
 
-enum outcome { OUTCOME_NO_ANSWER, OUTCOME_DENIED, OUTCOME_REFUSED, OUTCOME_ALLOWED };
+static void ask_judge(struct question *q);
+static void ask_coordinator(struct question *q);
 
-/* Only 200 is an answer about the key. That our token is not good is an answer too, but not one about the key: nobody is admitted on it, nothing is remembered. */
-static enum outcome judge(enum err e, unsigned status, struct bytes body)
+/* Who was asked last allows it, or did not answer. */
+static void go_on(struct question *q, bool answered)
 {
-	if (e || status >= 500 || status == 429 || status == 404)
-		return OUTCOME_NO_ANSWER;
-	if (status != 200)
-		return OUTCOME_DENIED;
-	json_t *answer;
-	if (jsonr_parse(body, ANSWER_MAX, &answer, NULL))
-		return OUTCOME_REFUSED;
-	bool allow = json_is_true(json_object_get(answer, "Allow"));
-	json_decref(answer);
-	return allow ? OUTCOME_ALLOWED : OUTCOME_REFUSED;
+	const struct verify_config *config = &q->verify->config;
+	q->forgiven |= !answered;
+	if (*config->url && !q->of_judge && (answered || q->stale || config->fail_open))
+		ask_judge(q);
+	else if (q->forgiven)
+		settle_alone(q);
+	else
+		settle(q, true);
 }
 
-static void ask(struct question *q);
+static void deny(struct question *q, const char *who, unsigned status)
+{
+	log_warning(SUBJECT("relay"), "no answer about keys", F_TEXT("asked", who), F_UINT("status", status));
+	relay_count_at(RELAY_VERDICTS, RELAY_VERDICT_NO_ANSWER, 1);
+	tell(q, false);
+}
+
+static bool ends(struct question *q)
+{
+	if (!q->verify->ending)
+		return false;
+	assert(list_empty(&q->waits));
+	tell(q, false);
+	return true;
+}
+
+static void on_judged(void *context, enum err e, unsigned status, struct bytes body)
+{
+	struct question *q = context;
+	if (ends(q))
+		return;
+	enum judgment said = judgment_of_url(e, status, body);
+	if (said == JUDGMENT_DENIED)
+		deny(q, "verify.url", status); /* the URL itself may hold a secret */
+	else if (said == JUDGMENT_REFUSED)
+		settle(q, false);
+	else
+		go_on(q, said == JUDGMENT_ALLOWED);
+}
 
 static void on_answer(void *context, enum err e, unsigned status, struct bytes body)
 {
 	struct question *q = context;
-	struct verify *v = q->verify;
-	if (v->ending) {
-		assert(list_empty(&q->waits));
-		tell(q, false);
+	struct coordinators *c = q->verify->config.coordinators;
+	if (ends(q))
 		return;
-	}
-	switch (judge(e, status, body)) {
-	case OUTCOME_ALLOWED:
-		settle(q, true);
+	switch (judgment_of_coordinator(e, status, body)) {
+	case JUDGMENT_ALLOWED:
+		go_on(q, true);
 		return;
-	case OUTCOME_REFUSED:
+	case JUDGMENT_REFUSED:
 		settle(q, false);
 		return;
-	case OUTCOME_DENIED:
-		log_warning(SUBJECT("relay"), "coordinator refuses to answer about keys", F_TEXT("coordinator", v->config.coordinators->url[q->coordinator]),
-			    F_UINT("status", status));
-		relay_count_at(RELAY_VERDICTS, RELAY_VERDICT_NO_ANSWER, 1);
-		tell(q, false);
+	case JUDGMENT_DENIED:
+		deny(q, c->url[q->coordinator], status);
 		return;
-	case OUTCOME_NO_ANSWER:
+	case JUDGMENT_NONE:
 		break;
 	}
-	coordinators_failed(v->config.coordinators, q->coordinator);
-	q->coordinator = coordinators_next(v->config.coordinators, q->coordinator);
-	if (q->asked < v->config.coordinators->count && q->asked < ASK_AT_MOST)
-		ask(q);
+	coordinators_failed(c, q->coordinator);
+	q->coordinator = coordinators_next(c, q->coordinator);
+	if (q->asked < c->count && q->asked < ASK_AT_MOST)
+		ask_coordinator(q);
 	else
-		settle_alone(q);
+		go_on(q, false);
 }
 
-static void ask(struct question *q)
+static void ask(struct question *q, const struct fetch_request *request, fetch_fn on_said)
 {
-	struct verify *v = q->verify;
+	struct fetch_request r = *request;
 	char key[KEY_TEXT_MAX], source[IP_TEXT_MAX], body[256];
 	key_format_node(key, &q->key);
 	ip_format(source, q->source);
 	int len = snprintf(body, sizeof body, "{\"NodePublic\":\"%s\",\"Source\":\"%s\"}", key, source);
-	char *url = coordinators_url(v->config.coordinators, q->coordinator, "/relay/v1/verify");
+	r.method = "POST";
+	r.body = bytes_of(body, (size_t)len);
+	fetch_start(q->verify->config.fetcher, &r, on_said, q);
+}
+
+static void ask_judge(struct question *q)
+{
+	q->of_judge = true;
+	ask(q, &(struct fetch_request){.url = q->verify->config.url, .content_type = "", .timeout_ms = URL_MS}, on_judged);
+}
+
+static void ask_coordinator(struct question *q)
+{
+	const struct verify_config *config = &q->verify->config;
+	char *url = coordinators_url(config->coordinators, q->coordinator, "/relay/v1/verify");
 	q->asked++;
-	const struct fetch_request request = {
-		.method = "POST", .url = url, .bearer = v->config.token, .body = bytes_of(body, (size_t)len), .timeout_ms = ASK_MS};
-	fetch_start(v->config.fetcher, &request, on_answer, q);
+	ask(q, &(struct fetch_request){.url = url, .bearer = config->token, .timeout_ms = ASK_MS}, on_answer);
 	free(url);
 }
 
@@ -199,6 +235,6 @@ enum verdict verify_ask(struct verify *v, const struct node_key *key, struct ip 
 	q->wait_count++;
 	list_append(&q->waits, &w->link);
 	if (first)
-		ask(q);
+		(v->config.ask_coordinators ? ask_coordinator : ask_judge)(q);
 	return VERDICT_UNKNOWN;
 }

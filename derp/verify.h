@@ -1,6 +1,6 @@
-/* Ask a coordinator whether a node key may connect: once per key at a time, answers remembered (verdicts.h).
+/* Ask a coordinator, and the judge at verify.url if there is one, whether a node key may connect: once per key at a time, answers remembered (verdicts.h).
  * Not a guard of what a client may do afterwards, and not the client: it embeds a verify_wait and cancels it when it ends.
- * One per loop, for the keys that live there. When nobody answers: known keys stay during the grace, unknown ones by option. */
+ * One per loop, for the keys that live there. Whoever is asked must allow. When one of them does not answer: known keys stay during the grace, unknown ones by option. */
 #ifndef VERIFY_H
 #define VERIFY_H
 
@@ -17,6 +17,8 @@ struct verify_config {
 	struct fetcher *fetcher;
 	struct coordinators *coordinators;
 	const char *token;
+	const char *url;       /* of the judge; "": none */
+	bool ask_coordinators; /* false: the judge alone */
 	bool fail_open;
 	struct verdicts_limits limits;
 };
@@ -32,7 +34,7 @@ struct verify *verify_new(const struct verify_config *config);
 void verify_free(struct verify **verify);
 
 /* VERDICT_ALLOWED or VERDICT_REFUSED when that is known now; VERDICT_UNKNOWN: on_verdict comes once, on the loop, unless canceled.
- * Too many that wait are refused at once. Wire: POST /relay/v1/verify, docs/protocol/derp.md, admission. */
+ * Too many that wait are refused at once. Wire: docs/protocol/derp.md, admission. */
 enum verdict verify_ask(struct verify *verify, const struct node_key *key, struct ip source, struct verify_wait *wait);
 /* What is remembered about the key may not be so any more: the next question is asked, and what was known serves only while nobody answers. */
 void verify_doubt(struct verify *verify, const struct node_key *key);

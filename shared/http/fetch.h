@@ -15,7 +15,7 @@ struct fetch_request {
 	const char *method, *url; /* copied */
 	const char *bearer;       /* NULL: none */
 	const char *unix_socket;  /* path, or NULL */
-	const char *content_type; /* NULL: application/json when there is a body */
+	const char *content_type; /* NULL: application/json when there is a body; "": none is said */
 	struct bytes body;        /* copied */
 	const char *header;       /* one more header line, or NULL */
 	int64_t timeout_ms;
