@@ -7,7 +7,7 @@
 
 void own_authkeys_list(struct exchange *x);
 void own_authkeys_create(struct exchange *x);
-void own_logins_list(struct exchange *x); /* those that wait and were begun under this tailnet's login host */
+void own_logins_list(struct exchange *x);    /* those that wait and were begun under this tailnet's login host */
 void own_sshchecks_list(struct exchange *x); /* sign-ins that SSH rules ask for, and that wait */
 void own_node_approve(struct exchange *x);
 

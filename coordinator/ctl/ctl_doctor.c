@@ -179,7 +179,8 @@ static void doctor(struct ctl *c)
 
 static const struct ctl_verb verbs[] = {
 	{"", NULL, NULL, 0, 0,
-	 "Look at database, schema, Redis, clocks, doors, names, TLS, policy, relays and what proxies do, and say what to do; exit status 1 when something failed",
+	 "Look at database, schema, Redis, clocks, doors, names, TLS, policy, relays and what proxies do, and say what to do; exit status 1 when something "
+	 "failed",
 	 flags, doctor},
 	{0},
 };

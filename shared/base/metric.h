@@ -25,7 +25,7 @@ struct metric {
 void metric_register(struct metric *table);
 void metric_add(const struct metric *metric, int64_t amount);                    /* counters and gauges, from any thread */
 void metric_add_at(const struct metric *metric, unsigned value, int64_t amount); /* the series of values[value] */
-int64_t metric_sum(const struct metric *metric, unsigned value); /* of all threads, now; not of a histogram */
+int64_t metric_sum(const struct metric *metric, unsigned value);                 /* of all threads, now; not of a histogram */
 void metric_observe_us(const struct metric *metric, uint64_t us);
 MUST_USE enum err metric_write(struct buffer *out);      /* Prometheus text exposition 0.0.4 */
 MUST_USE enum err metric_write_docs(struct buffer *out); /* Markdown table for docs/metrics.md */

@@ -108,7 +108,9 @@ static void arg_dns(struct tx *tx, const struct dns *dns)
 	"dns_resolvers, " \
 	"dns_split, dns_search, dns_records, dns_exit_filtered, file_sharing, ssh, auto_update, random_client_port, client_logs, notice, domains, " \
 	"relay_fence, relay_omit, relay_no_home, relay_omit_shared"
-#define UPDATED_TO "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24::bigint[]::integer[], $25::bigint[]::integer[], " \
+#define UPDATED_TO \
+	"$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24::bigint[]::integer[], " \
+	"$25::bigint[]::integer[], " \
 	"$26::bigint[]::integer[], $27"
 
 unsigned tailnets_update(struct tx *tx, const struct tailnets_whole *whole)
