@@ -42,10 +42,6 @@ void nodes_find_for_register(struct pg *pg, const struct nodes_question *questio
 typedef void (*nodes_place_fn)(void *context, enum err e, const struct nodes_place *place, uint64_t epoch);
 void nodes_find(struct pg *pg, const struct node_key *key, bool with_epoch, struct arena *arena, nodes_place_fn on_found, void *context);
 
-/* May this node key connect to a relay: a node has it that is approved and not expired. */
-typedef void (*nodes_verify_fn)(void *context, enum err e, bool allowed);
-void nodes_verify(struct pg *pg, const struct node_key *key, nodes_verify_fn on_verified, void *context);
-
 /* --- joining --------------------------------------------------------------------------------------------------------------------------------- */
 
 struct enrollment {

@@ -158,7 +158,6 @@ struct find {
 	struct arena *arena;
 	bool with_epoch;
 	nodes_place_fn on_found;
-	nodes_verify_fn on_verified;
 	void *context;
 };
 
@@ -183,21 +182,4 @@ void nodes_find(struct pg *pg, const struct node_key *key, bool with_epoch, stru
 	if (with_epoch)
 		tx_add(tx, "SELECT nextval('fleetscale.report_epochs')");
 	tx_run(tx, on_found, find);
-}
-
-static void on_verified(void *context, enum err e, struct tx *tx, const struct diag *why)
-{
-	const struct find *find = context;
-	(void)why;
-	find->on_verified(find->context, e, !e && tx_bool(tx, 0, 0, 0));
-}
-
-void nodes_verify(struct pg *pg, const struct node_key *key, nodes_verify_fn verified, void *context)
-{
-	struct tx *tx = tx_begin(pg, 0, TX_LOOKUP);
-	struct find *find = ARENA_NEW(tx_arena(tx), struct find);
-	*find = (struct find){.on_verified = verified, .context = context};
-	tx_arg_bytea(tx, bytes_of(key->raw, KEY_LEN));
-	tx_add(tx, "SELECT fleetscale.may_relay($1)");
-	tx_run(tx, on_verified, find);
 }

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "nodes_fixture.h"
+#include "relays.h"
 
 struct asked {
 	bool done;
@@ -143,7 +144,7 @@ static void on_verified(void *context, enum err e, bool allowed)
 static bool verify(const struct node_key *key)
 {
 	struct placed v = {0};
-	nodes_verify(pg, key, on_verified, &v);
+	relays_verify(pg, key, 900, on_verified, &v);
 	assert_true(fixture_wait(loop, &v.done, 10000));
 	assert_int_equal(v.e, ERR_NONE);
 	return v.allowed;
@@ -164,6 +165,8 @@ static void a_node_is_found_by_its_key(void **state)
 	assert_true(a.epoch && b.epoch && a.epoch != b.epoch);
 	assert_null(c.place.node);
 	assert_true(c.epoch == 0);
+	assert_false(verify(&e.node_key)); /* no such region */
+	fixture_sql(fx, "INSERT INTO fleetscale.regions (id, code, name) VALUES (900, 'here', 'Here')");
 	assert_true(verify(&e.node_key));
 	assert_false(verify(&stranger));
 	fixture_sql(fx, "UPDATE fleetscale.tailnets SET suspended = true");
