@@ -1,4 +1,5 @@
-/* A relay client from within: its state, and what the files that make it up share. For client.c, clientfleet.c and tests alone.
+/* A relay client from within: its state, and what the files that make it up share. For client*.c and tests alone.
+ * client.c is its life, clientin.c what it says and where packets go, clientout.c what it is sent, clientfleet.c what coordinators and siblings want of it.
  * Not what others may do with a client (client.h).
  * A client belongs to its shard. */
 #ifndef CLIENTPARTS_H
@@ -43,10 +44,23 @@ struct client {
 	struct defer flushing, ending;
 };
 
+enum { CLIENT_NOT_HERE_BURST = 3 }; /* answers that a peer is not here */
+
 /* A small frame of our own, before all packets; past the cap it is left out. */
 void client_add_control(struct client *c, const uint8_t *frame, size_t len);
 void client_want_flush(struct client *c); /* at the end of the turn */
 void client_log_refused(struct client *c, const char *reason);
+/* Queues it, takes it. */
+void client_push(struct client *c, struct packet *packet);
+void client_tell_limits(struct client *c); /* how fast it may send, since that has changed */
+void client_watch_for_stall(struct client *c);
+/* What timers, the pipe and the turn's end call; the context is the client. */
+void client_on_turn_end(void *context);
+void client_on_written(void *context);
+void client_on_stall_tick(void *context);
+void client_on_keep_alive(void *context);
+void client_on_data(void *context, struct buffer *in);
+void client_on_thirst_over(void *context); /* it may send again */
 /* What only siblings may say. False: more bytes are needed. */
 bool client_begin_mesh(struct client *c, struct buffer *in, struct derpframe_header h);
 /* As siblings are told. */

@@ -1,0 +1,204 @@
+#include "clientparts.h"
+
+#include "metrics_relay.h"
+
+enum {
+	STALL_TICK_MS = 250, /* how finely the write timeout is watched */
+	AT_ONCE = 65536,     /* bytes given to the pipe at once; while it is busy the rest waits in the queues, where the oldest can be dropped */
+	PIECES = 256,
+	PART_TICK_MS = 20,
+	SIBLING_TAKES_MS = 30000, /* a sibling that takes nothing for so long ends */
+};
+
+static void drop(struct packet **p, enum relay_drop reason)
+{
+	relay_count_at(RELAY_PACKETS_DROPPED, reason, 1);
+	relay_count_at(RELAY_BYTES_DROPPED, reason, (*p)->len);
+	packet_free(p);
+}
+
+void client_want_flush(struct client *c)
+{
+	loop_defer(c->shard->loop, &c->flushing);
+}
+
+void client_add_control(struct client *c, const uint8_t *frame, size_t len)
+{
+	/* Past the cap the client hears less news, none of which it needs for being right. */
+	if (!buffer_add(&c->control, bytes_of(frame, len)))
+		client_want_flush(c);
+}
+
+/* The rate has changed since the client was told last. */
+void client_tell_limits(struct client *c)
+{
+	const struct relay *relay = c->shard->relay;
+	struct rate rate = rates_now(&relay->rates);
+	c->limits_told = rates_changes(&relay->rates);
+	if (!derpframe_encode_server_limits(&relay->key, &c->key, rate.per_second, rate.burst, &c->control))
+		client_want_flush(c);
+}
+
+/* What goes out in one write. */
+struct parting {
+	struct iovec piece[PIECES];
+	size_t count, bytes;
+	struct packet *first; /* those whose frames are among the pieces */
+	unsigned packets;
+	size_t payload;
+};
+
+static void part(struct parting *out, void *at, size_t len)
+{
+	out->piece[out->count++] = (struct iovec){.iov_base = at, .iov_len = len};
+	out->bytes += len;
+}
+
+static void part_packets(struct parting *out, struct queue *q)
+{
+	struct packet *p;
+	while ((p = q->first) && out->count < PIECES && (!out->count || out->bytes + packet_frame_len(p) <= AT_ONCE)) {
+		p = queue_pop(q);
+		part(out, p->frame, packet_frame_len(p));
+		p->next = out->first;
+		out->first = p;
+		out->packets++;
+		out->payload += p->len;
+	}
+}
+
+/* One gathered write, from where the frames lie: ours first, then disco, then the others. */
+static void give(struct client *c)
+{
+	struct parting out;
+	out.count = out.bytes = out.packets = out.payload = 0;
+	out.first = NULL;
+	size_t control = c->control.len < AT_ONCE ? c->control.len : AT_ONCE;
+	if (control)
+		part(&out, c->control.at, control);
+	if (control && c->pong_waits)
+		relay_count(RELAY_SENT_PONG, 1);
+	c->pong_waits &= !control;
+	part_packets(&out, &c->disco);
+	part_packets(&out, &c->other);
+	c->shard->queued_bytes -= out.bytes - control;
+	c->given += out.bytes;
+	relay_count(RELAY_PACKETS_SENT, out.packets);
+	relay_count(RELAY_BYTES_SENT, (int64_t)out.payload);
+	pipe_send(c->pipe, out.piece, out.count);
+	buffer_consume(&c->control, control);
+	if (!c->control.len)
+		buffer_clear(&c->control);
+	while (out.first) {
+		struct packet *p = out.first;
+		out.first = p->next;
+		packet_free(&p);
+	}
+}
+
+/* The connection takes nothing now: the newest stay. */
+static void cut(struct client *c, struct queue *q)
+{
+	struct packet *oldest;
+	while ((oldest = queue_cut(q))) {
+		c->shard->queued_bytes -= packet_frame_len(oldest);
+		drop(&oldest, RELAY_DROP_QUEUE_HEAD);
+	}
+}
+
+void client_watch_for_stall(struct client *c)
+{
+	if (!pipe_busy(c->pipe) || timer_is_set(&c->stall))
+		return;
+	c->taken = c->given - pipe_unsent(c->pipe);
+	c->moved = clock_mono();
+	timer_set(&c->stall, STALL_TICK_MS);
+}
+
+static void flush(struct client *c)
+{
+	if (c->missed)
+		client_end(c, ERR_EXHAUSTED);
+	if (c->state != CLIENT_LIVE)
+		return;
+	while (!pipe_busy(c->pipe) && (c->control.len || c->disco.count || c->other.count))
+		give(c);
+	cut(c, &c->disco);
+	cut(c, &c->other);
+	queue_keep(&c->disco);
+	queue_keep(&c->other);
+	client_watch_for_stall(c);
+}
+
+void client_on_turn_end(void *context)
+{
+	flush(context);
+}
+
+void client_on_written(void *context)
+{
+	struct client *c = context;
+	if (c->state != CLIENT_LIVE)
+		return;
+	timer_cancel(&c->stall);
+	if (c->control.len || c->disco.count || c->other.count)
+		flush(c);
+}
+
+void client_on_stall_tick(void *context)
+{
+	struct client *c = context;
+	if (!pipe_busy(c->pipe))
+		return;
+	struct mono now = clock_mono();
+	uint64_t taken = c->given - pipe_unsent(c->pipe);
+	if (taken != c->taken)
+		c->moved = now;
+	c->taken = taken;
+	if (now.ms - c->moved.ms >= (c->mesh ? (int64_t)SIBLING_TAKES_MS : c->shard->relay->options->limit_write_ms)) {
+		relay_count(RELAY_WRITE_TIMEOUTS, 1);
+		client_end(c, ERR_TIMEOUT);
+		return;
+	}
+	timer_set(&c->stall, STALL_TICK_MS);
+}
+
+static bool has_waiting(const struct client *c)
+{
+	return c->control.len || c->disco.count || c->other.count || pipe_busy(c->pipe);
+}
+
+void client_on_keep_alive(void *context)
+{
+	struct client *c = context;
+	if (c->parting) {
+		if (!has_waiting(c))
+			client_end(c, ERR_CANCELED);
+		else
+			timer_set(&c->keep_alive, PART_TICK_MS);
+		return;
+	}
+	uint8_t frame[DERPFRAME_HEADER_LEN];
+	derpframe_encode(frame, DERPFRAME_KEEP_ALIVE, 0);
+	client_add_control(c, frame, sizeof frame);
+	timer_set(&c->keep_alive, c->keep_alive_ms);
+}
+
+void client_push(struct client *c, struct packet *p)
+{
+	struct shard *s = c->shard;
+	struct queue *q = p->disco ? &c->disco : &c->other;
+	struct node_key source;
+	packet_source(p, &source);
+	heard_note(s->heard, &c->hearer, &source);
+	if (s->queued_bytes + packet_frame_len(p) > (size_t)s->relay->options->limit_queued) {
+		drop(&p, RELAY_DROP_QUEUE_TAIL);
+		return;
+	}
+	s->queued_bytes += packet_frame_len(p);
+	queue_add(q, p);
+	/* A burst within one turn is no reason to drop while the connection takes more. */
+	if (pipe_busy(c->pipe))
+		cut(c, q);
+	client_want_flush(c);
+}
