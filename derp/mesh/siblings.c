@@ -1,32 +1,26 @@
 #include "siblings.h"
 
-#include <netdb.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 
-#include "linktls.h"
 #include "log.h"
 #include "meshstream.h"
 #include "metrics_relay.h"
+#include "outward.h"
 #include "relay.h"
 
 enum {
-	DIAL_MS = 5000,
 	GREETING_MS = 10000,
 	SILENCE_MS = 120000,
 	RETRY_LEAST_MS = 1000,
 	RETRY_MOST_MS = 5000,
-	IN_CAP = 1 << 20,
-	PLAIN_CAP = 4 << 20,
 	OUT_CAP = 1 << 20,
 	OUT_WINDOW = 256 << 10,
 	DEPTH = 4096,           /* packets of each kind that wait for a sibling, */
 	DEPTH_BYTES = 16 << 20, /* and their bytes */
 };
 
-enum link_state { LINK_WAITING, LINK_RESOLVING, LINK_DIALING, LINK_GREETING, LINK_PROVING, LINK_UP, LINK_SELF };
+enum link_state { LINK_WAITING, LINK_DIALING, LINK_GREETING, LINK_PROVING, LINK_UP, LINK_SELF };
 
 struct link {
 	struct shard *shard;
@@ -34,17 +28,14 @@ struct link {
 	uint32_t number;
 	struct sibling sibling;
 	enum link_state state;
-	struct pipe *pipe;
-	struct linktls *tls;
+	struct outward *outward;
 	struct meshstream stream;
-	struct buffer plain, sealed;
 	struct queue disco, other;
 	unsigned key; /* which of the mesh keys is tried */
-	bool wanted, connected, was_up;
+	bool wanted, was_up;
 	struct timer timer;
 	struct mono heard;
 	struct defer flushing, ending;
-	struct lookup *lookup;
 };
 
 static void dial(struct link *l);
@@ -65,10 +56,7 @@ static void hang_up(struct link *l)
 	l->was_up = false;
 	timer_cancel(&l->timer);
 	defer_cancel(&l->flushing);
-	pipe_close(&l->pipe);
-	linktls_free(&l->tls);
-	buffer_clear(&l->plain);
-	buffer_clear(&l->sealed);
+	outward_close(&l->outward);
 	drop_waiting(&l->disco);
 	drop_waiting(&l->other);
 	mesh_forget_link(l->shard, l->number);
@@ -80,17 +68,9 @@ static void on_ending(void *context)
 	free(context);
 }
 
-struct lookup {
-	struct link *link; /* NULL: nobody waits any more */
-	char host[TOLD_HOST_MAX + 1];
-	struct ip found;
-};
-
 static void end(struct link *l)
 {
 	hang_up(l);
-	if (l->lookup)
-		l->lookup->link = NULL;
 	list_remove(&l->link);
 	loop_defer(l->shard->loop, &l->ending);
 }
@@ -122,16 +102,6 @@ static void stop(struct link *l, const char *reason)
 
 /* ---- out ---- */
 
-static bool flush_sealed(struct link *l)
-{
-	return !l->sealed.len || !pipe_write(l->pipe, &l->sealed);
-}
-
-static bool say(struct link *l, struct bytes text)
-{
-	return !linktls_seal(l->tls, text, &l->sealed) && flush_sealed(l);
-}
-
 static bool pack(struct buffer *out, struct queue *q)
 {
 	struct packet *p = queue_pop(q);
@@ -150,12 +120,12 @@ static void on_flush(void *context)
 	struct link *l = context;
 	struct buffer out;
 	buffer_init(&out, OUT_CAP);
-	while (l->state == LINK_UP && (l->disco.count || l->other.count) && pipe_unsent(l->pipe) < OUT_WINDOW) {
+	while (l->state == LINK_UP && (l->disco.count || l->other.count) && outward_unsent(l->outward) < OUT_WINDOW) {
 		buffer_reset(&out);
 		while (out.len < OUT_WINDOW / 2 && (l->disco.count || l->other.count))
 			if (!pack(&out, l->disco.count ? &l->disco : &l->other))
 				break;
-		if (!say(l, buffer_bytes(&out)))
+		if (!outward_say(l->outward, buffer_bytes(&out)))
 			stop(l, "cannot write");
 	}
 	buffer_clear(&out);
@@ -199,7 +169,7 @@ static bool greet(struct link *l, const struct node_key *key)
 	derpframe_encode(watch, DERPFRAME_WATCH_CONNS, 0);
 	bool said = told && told->mesh_key_count &&
 		    !derpframe_encode_mesh_info(&r->key, &r->public_key, key, told->mesh_key[l->key % told->mesh_key_count], &out) &&
-		    !buffer_add(&out, bytes_of(watch, sizeof watch)) && say(l, buffer_bytes(&out));
+		    !buffer_add(&out, bytes_of(watch, sizeof watch)) && outward_say(l->outward, buffer_bytes(&out));
 	buffer_clear(&out);
 	return said;
 }
@@ -247,112 +217,49 @@ static bool take(struct link *l, const struct meshstream_event *e)
 static void on_data(void *context, struct buffer *in)
 {
 	struct link *l = context;
-	struct diag why = {.text = ""};
-	bool was_ready = linktls_ready(l->tls);
-	enum err e = linktls_turn(l->tls, in, &l->plain, &l->sealed, &why);
 	struct meshstream_event event;
 	l->heard = loop_now(l->shard->loop);
-	if (!flush_sealed(l))
-		e = ERR_TOO_BIG;
-	if (!e && !was_ready && linktls_ready(l->tls)) {
-		char request[TOLD_HOST_MAX + 160];
-		int len = snprintf(request, sizeof request,
-				   l->sibling.port == 443 ? "GET /derp HTTP/1.1\r\nHost: %s\r\n" : "GET /derp HTTP/1.1\r\nHost: %s:%u\r\n", l->sibling.host,
-				   l->sibling.port);
-		len += snprintf(request + len, sizeof request - (size_t)len, "User-Agent: fleetscale\r\nConnection: Upgrade\r\nUpgrade: DERP\r\n\r\n");
-		if (!say(l, bytes_of(request, (size_t)len)))
-			e = ERR_IO;
-	}
 	do {
-		event = meshstream_next(&l->stream, &l->plain);
+		event = meshstream_next(&l->stream, in);
 		if (event.kind == MESHSTREAM_MORE)
 			break;
 	} while (take(l, &event));
-	if (e && l->pipe)
-		stop(l, *why.text ? why.text : "the connection broke");
-	else if (l->pipe && !l->plain.len)
-		buffer_clear(&l->plain);
+}
+
+static void on_connected(void *context)
+{
+	struct link *l = context;
+	l->state = LINK_GREETING;
+	timer_set(&l->timer, GREETING_MS);
 }
 
 static void on_written(void *context)
 {
 	struct link *l = context;
-	struct buffer none;
-	if (!l->connected) {
-		l->connected = true;
-		l->state = LINK_GREETING;
-		timer_set(&l->timer, GREETING_MS);
-		buffer_init(&none, 1);
-		on_data(l, &none);
-	} else if (l->state == LINK_UP && (l->disco.count || l->other.count)) {
+	if (l->state == LINK_UP && (l->disco.count || l->other.count))
 		on_flush(l);
-	}
 }
 
-static void on_end(void *context, enum err why)
+static void on_end(void *context, const char *why)
 {
-	stop(context, err_text(why));
+	stop(context, why);
 }
 
-static const struct pipe_events events = {.on_data = on_data, .on_written = on_written, .on_end = on_end};
+static const struct outward_events events = {.on_connected = on_connected, .on_data = on_data, .on_written = on_written, .on_end = on_end};
 
-/* ---- dialing ---- */
-
-static void connect_to(struct link *l, struct ip ip)
+static void dial(struct link *l)
 {
-	l->tls = linktls_new(l->sibling.host, l->sibling.cert_name, l->sibling.insecure_for_tests);
-	if (!l->tls) {
+	const struct outward_wish wish = {.to = l->sibling, .out_cap = 8 << 20};
+	timer_cancel(&l->timer);
+	l->outward = outward_open(l->shard->loop, &wish, &events, l);
+	if (!l->outward) {
 		stop(l, "no TLS");
 		return;
 	}
 	l->stream = (struct meshstream){0};
-	l->connected = false;
 	l->number = ++l->shard->mesh.last_link;
 	table_put_number(l->shard->mesh.link_of, l->number, l);
 	l->state = LINK_DIALING;
-	l->pipe = pipe_connect(l->shard->loop, (struct endpoint){ip, l->sibling.port}, DIAL_MS, IN_CAP, &events, l);
-	pipe_set_out_cap(l->pipe, 8 << 20);
-	timer_set(&l->timer, DIAL_MS);
-}
-
-static void look_up(void *context)
-{
-	struct lookup *k = context;
-	struct addrinfo *found = NULL, hints = {.ai_socktype = SOCK_STREAM};
-	if (!getaddrinfo(k->host, NULL, &hints, &found) && found)
-		k->found = endpoint_from_sockaddr(found->ai_addr).ip;
-	if (found)
-		freeaddrinfo(found);
-}
-
-static void on_looked_up(void *context)
-{
-	struct lookup *k = context;
-	struct link *l = k->link;
-	if (l) {
-		l->lookup = NULL;
-		if (k->found.family == IP_NONE)
-			stop(l, "its name leads nowhere");
-		else
-			connect_to(l, k->found);
-	}
-	free(k);
-}
-
-static void dial(struct link *l)
-{
-	struct ip ip = l->sibling.ip4.family != IP_NONE ? l->sibling.ip4 : l->sibling.ip6;
-	if (ip.family != IP_NONE || !ip_parse(bytes_text(l->sibling.host), &ip)) {
-		connect_to(l, ip);
-		return;
-	}
-	struct lookup *k = x_zalloc(sizeof *k);
-	memcpy(k->host, l->sibling.host, sizeof k->host);
-	k->link = l;
-	l->lookup = k;
-	l->state = LINK_RESOLVING;
-	timer_cancel(&l->timer);
-	task_run(l->shard->loop, look_up, on_looked_up, k);
 }
 
 /* ---- which ---- */
@@ -378,8 +285,6 @@ static struct link *link_new(struct shard *s, const struct sibling *sibling)
 	struct link *l = x_zalloc(sizeof *l);
 	l->shard = s;
 	l->sibling = *sibling;
-	buffer_init(&l->plain, PLAIN_CAP);
-	buffer_init(&l->sealed, 8 << 20);
 	queue_init(&l->disco);
 	queue_init(&l->other);
 	timer_init(&l->timer, s->loop, on_timer, l);
