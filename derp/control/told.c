@@ -6,27 +6,31 @@
 #include "mem.h"
 #include "text.h"
 
+/* Names go into requests and logs as they are. */
 static void copy_text(char *out, size_t most, const json_t *object, const char *name)
 {
 	struct bytes text = jsonr_text(object, name);
 	*out = '\0';
-	if (text.len > most || memchr(text.at ? text.at : (const uint8_t *)"", 0, text.len))
+	if (text.len > most)
 		return;
+	for (size_t i = 0; i < text.len; i++)
+		if (text.at[i] <= ' ' || text.at[i] >= 0x7f)
+			return;
 	if (text.len)
 		memcpy(out, text.at, text.len);
 	out[text.len] = '\0';
 }
 
-static struct ip ip_of(const json_t *object, const char *name)
+static struct ip ip_of(const json_t *object, const char *name, enum ip_family family)
 {
 	struct ip ip;
-	return ip_parse(jsonr_text(object, name), &ip) ? (struct ip){.family = IP_NONE} : ip;
+	return ip_parse(jsonr_text(object, name), &ip) || ip.family != family ? (struct ip){.family = IP_NONE} : ip;
 }
 
 static bool read_sibling(const json_t *object, struct sibling *s)
 {
 	json_int_t port = json_integer_value(json_object_get(object, "DERPPort"));
-	*s = (struct sibling){.ip4 = ip_of(object, "IPv4"), .ip6 = ip_of(object, "IPv6")};
+	*s = (struct sibling){.ip4 = ip_of(object, "IPv4", IP_V4), .ip6 = ip_of(object, "IPv6", IP_V6)};
 	copy_text(s->name, TOLD_NAME_MAX, object, "Name");
 	copy_text(s->host, TOLD_HOST_MAX, object, "HostName");
 	copy_text(s->cert_name, TOLD_HOST_MAX, object, "CertName");

@@ -36,7 +36,8 @@ struct told {
 	uint64_t client_rate, client_burst;
 };
 
-/* Members of a wrong type or beyond a cap are as absent; the answer was an object. The caller owns one reference. */
+/* Members of a wrong type or beyond a cap are as absent, and so are siblings without a name or a host; too many keys to ask about again are all of them. The
+ * answer was an object. The caller owns one reference. */
 struct told *told_new(const json_t *answer);
 struct told *told_take(struct told *told);
 void told_drop(struct told **told); /* accepts NULL, leaves NULL */
