@@ -17,7 +17,9 @@ const struct option relay_option_table[] = {
 	 .type = OPTION_LISTEN,
 	 .offset = AT(listen_plain),
 	 .fallback = "",
-	 .help = "Where plain HTTP answers /generate_204 for captive portal checks; announced to clients only when its port is 80."},
+	 .help = "Where plain HTTP answers captive portal checks and acme.webroot, and sends others to https; told to clients once port 80 of relay.ipv4 "
+		 "answers as "
+		 "it should."},
 	{.name = "listen.proxy_protocol",
 	 .type = OPTION_BOOL,
 	 .offset = AT(listen_proxy_protocol),
@@ -39,6 +41,13 @@ const struct option relay_option_table[] = {
 	 .offset = AT(tls_key),
 	 .fallback = "",
 	 .help = "PEM file with the private key of the certificate; as many, in the same order."},
+	{.name = "acme.webroot",
+	 .type = OPTION_TEXT,
+	 .offset = AT(acme_webroot),
+	 .fallback = "",
+	 .help = "Folder in which an ACME client puts .well-known/acme-challenge/: listen.plain answers from it, also while the files of tls.certificate are "
+		 "not "
+		 "there yet."},
 	{.name = "coordinators",
 	 .type = OPTION_TEXT,
 	 .offset = AT(coordinators),
@@ -53,6 +62,13 @@ const struct option relay_option_table[] = {
 	 .type = OPTION_TEXT,
 	 .offset = AT(relay_hostname),
 	 .help = "Host name by which clients reach the relay, also for TLS; may be an IP address."},
+	{.name = "relay.port",
+	 .type = OPTION_INT,
+	 .offset = AT(relay_port),
+	 .fallback = "0",
+	 .least = 0,
+	 .most = 65535,
+	 .help = "Port told to clients, where something stands before the relay; 0: that of listen.relay."},
 	{.name = "relay.ipv4",
 	 .type = OPTION_TEXT,
 	 .offset = AT(relay_ipv4),
@@ -194,6 +210,9 @@ enum err relay_options_check(const struct relay_options *o, struct diag *why)
 		return diag_set(why, ERR_MALFORMED, "relay.hostname is empty");
 	if (!*o->relay_token)
 		return diag_set(why, ERR_MALFORMED, "relay.token is empty");
+	if (*o->acme_webroot && (!*o->listen_plain || !*o->tls_certificate))
+		return diag_set(why, ERR_MALFORMED,
+				"acme.webroot needs listen.plain, where authorities ask, and tls.certificate, where their answer is to lie");
 	struct trusted proxies;
 	enum err e = check_verify(o, why);
 	if (!e)

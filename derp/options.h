@@ -12,8 +12,10 @@ struct relay_options {
 	bool listen_proxy_protocol;
 	char *proxies_trusted;
 	char *tls_certificate, *tls_key;
+	char *acme_webroot;
 	char *coordinators;
 	char *relay_token, *relay_name, *relay_hostname, *relay_ipv4, *relay_ipv6, *relay_cert_name;
+	int64_t relay_port;
 	bool relay_unsafe_self_signed;
 	char *relay_own_certificate;
 	char *bootstrap_names, *bootstrap_hidden_names;

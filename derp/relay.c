@@ -210,6 +210,11 @@ const char *relay_certificate_key(const struct relay *r)
 	return *path ? path : NULL;
 }
 
+unsigned relay_told_port(const struct relay *r)
+{
+	return r->options->relay_port ? (unsigned)r->options->relay_port : r->at.port;
+}
+
 /* ---- one shard ---- */
 
 bool shard_complete(const struct shard *s)
@@ -251,7 +256,7 @@ static void begin_announcing(struct shard *s)
 		.ipv4 = o->relay_ipv4,
 		.ipv6 = o->relay_ipv6,
 		.cert_name = *r->own.pin ? r->own.pin : o->relay_cert_name,
-		.relay_port = r->at.port,
+		.relay_port = relay_told_port(r),
 		.stun_port = r->stun_at.port ? r->stun_at.port : -1,
 		.insecure_for_tests = o->relay_unsafe_self_signed,
 		.can_port80 = r->plain_at.port == 80,

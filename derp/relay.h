@@ -84,6 +84,7 @@ void relay_close(struct relay *relay);
 const char *relay_not_ready(const struct relay *relay);
 /* Which shard a key lives on. */
 unsigned relay_home(const struct relay *relay, const struct node_key *key);
+unsigned relay_told_port(const struct relay *relay);      /* by which clients come */
 const char *relay_certificate(const struct relay *relay); /* PEM paths; NULL: plain */
 const char *relay_certificate_key(const struct relay *relay);
 

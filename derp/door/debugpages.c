@@ -69,12 +69,17 @@ static bool is_near(struct ip ip)
 	return false;
 }
 
+bool debugpages_may_look(const struct exchange *x)
+{
+	return !exchange_header(x, "x-forwarded-for").at && is_near(x->peer.ip);
+}
+
 void debugpages_guard(struct exchange *x)
 {
-	if (exchange_header(x, "x-forwarded-for").at || !is_near(x->peer.ip))
-		exchange_reply_text(x, 403, "debug access denied\n");
-	else
+	if (debugpages_may_look(x))
 		dispatch_pass(x);
+	else
+		exchange_reply_text(x, 403, "debug access denied\n");
 }
 
 static int64_t value_of(const struct variable *v)

@@ -6,6 +6,7 @@
 
 #include "exchange.h"
 
+bool debugpages_may_look(const struct exchange *x);
 /* Guard: passes those who may look; others are told 403. */
 void debugpages_guard(struct exchange *x);
 void debugpages_index(struct exchange *x);

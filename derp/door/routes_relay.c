@@ -4,6 +4,7 @@
 #include "debugpages.h"
 #include "handshake.h"
 #include "relay.h"
+#include "webroot.h"
 
 static const char home_page[] =
 	"<!DOCTYPE html>\n<html><head><title>fleetscale relay</title></head>\n"
@@ -83,11 +84,33 @@ static void serve_redirect(struct exchange *x)
 		exchange_reply_text(x, 400, "Use HTTPS\n");
 		return;
 	}
-	const char *host = s->relay->options->relay_hostname;
+	const char *host = s->relay->options->relay_hostname, *mark = x->query.len ? "?" : "";
 	bool is_v6 = strchr(host, ':') != NULL;
-	const char *to = arena_format(x->arena, "https://%s%s%s%.*s", is_v6 ? "[" : "", host, is_v6 ? "]" : "", BYTES_ARG(x->path));
+	unsigned port = relay_told_port(s->relay);
+	const char *colon = port == 443 ? "" : arena_format(x->arena, ":%u", port);
+	struct bytes path = bytes_equal_text(x->path, "/") && debugpages_may_look(x) ? BYTES("/debug/") : x->path;
+	const char *to = arena_format(x->arena, "https://%s%s%s%s%.*s%s%.*s", is_v6 ? "[" : "", host, is_v6 ? "]" : "", colon, BYTES_ARG(path), mark,
+				      BYTES_ARG(x->query));
 	exchange_add_header(x, "Location", bytes_text(to));
 	exchange_reply(x, 302, NULL, BYTES_NONE);
+}
+
+/* An authority asks whether the name is ours. */
+static void serve_webroot(struct exchange *x)
+{
+	const struct shard *s = x->program;
+	const char *root = s->relay->options->acme_webroot;
+	struct buffer answer;
+	if (!*root) {
+		serve_redirect(x);
+		return;
+	}
+	buffer_init(&answer, WEBROOT_ANSWER_MAX);
+	if (webroot_read(root, x->params[0], &answer))
+		exchange_reply_text(x, 404, "no such challenge\n");
+	else
+		exchange_reply(x, 200, "application/octet-stream", buffer_bytes(&answer));
+	buffer_clear(&answer);
 }
 
 #define ANY_METHOD(path_, doors_, handler_) \
@@ -104,11 +127,12 @@ const struct route relay_routes[] = {
 	ANY_METHOD("/derp/latency-check", DOOR_RELAY, serve_probe),
 	ANY_METHOD("/generate_204", DOOR_RELAY | DOOR_CLIENTS, serve_generate_204),
 	ANY_METHOD("/robots.txt", DOOR_RELAY, serve_robots),
-	{METHOD_GET, "/debug/vars", DOOR_RELAY, debugpages_guard, debugpages_vars, 4096},
-	{METHOD_GET, "/debug/varz", DOOR_RELAY, debugpages_guard, debugpages_varz, 4096},
-	{METHOD_GET, "/debug/check", DOOR_RELAY, debugpages_guard, debugpages_check, 4096},
-	{METHOD_GET, "/debug/{*}", DOOR_RELAY, debugpages_guard, debugpages_index, 4096},
+	{METHOD_GET, "/debug/vars", DOOR_RELAY | DOOR_CLIENTS, debugpages_guard, debugpages_vars, 4096},
+	{METHOD_GET, "/debug/varz", DOOR_RELAY | DOOR_CLIENTS, debugpages_guard, debugpages_varz, 4096},
+	{METHOD_GET, "/debug/check", DOOR_RELAY | DOOR_CLIENTS, debugpages_guard, debugpages_check, 4096},
+	{METHOD_GET, "/debug/{*}", DOOR_RELAY | DOOR_CLIENTS, debugpages_guard, debugpages_index, 4096},
 	{METHOD_GET, "/bootstrap-dns", DOOR_RELAY, NULL, serve_bootstrap, 4096},
+	{METHOD_GET, "/.well-known/acme-challenge/{token}", DOOR_CLIENTS, NULL, serve_webroot, 4096},
 	ANY_METHOD("/{*}", DOOR_CLIENTS, serve_redirect),
 	ANY_METHOD("/{*}", DOOR_RELAY, serve_home),
 	{0},

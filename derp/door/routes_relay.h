@@ -6,7 +6,7 @@
 
 #include "dispatch.h"
 
-/* DOOR_RELAY: the relay itself. DOOR_CLIENTS: the plain port for captive portal checks. */
+/* DOOR_RELAY: the relay itself. DOOR_CLIENTS: the plain port for captive portal checks, questions of authorities, and those who came to the wrong port. */
 extern const struct route relay_routes[];
 
 #endif
