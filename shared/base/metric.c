@@ -8,14 +8,22 @@
 /* Histograms: buckets up to 2^4 .. 2^25 us (16 us to 33 s), one for what is slower, then the sum. */
 enum { TABLES_MAX = 16, SLOTS_MAX = 1024, BUCKET_FIRST = 4, BUCKET_LAST = 25, BUCKETS = BUCKET_LAST - BUCKET_FIRST + 2 };
 
+enum { FACTS_MAX = 4, FACT_LABELS_MAX = 8 };
+
+struct fact {
+	char *name, *help, *label[2 * FACT_LABELS_MAX + 1]; /* label, value, label, value ... */
+	unsigned count;
+};
+
 /* Written by its thread alone, read by whoever sums. */
 struct counts {
 	struct counts *next;
 	_Atomic int64_t slot[SLOTS_MAX];
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* tables, and the list of counts */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* tables, facts, and the list of counts */
 static struct metric *tables[TABLES_MAX];
+static struct fact facts[FACTS_MAX];
 static size_t table_count;
 static unsigned slots_taken = 1; /* slot 0: not registered, not counted */
 static struct counts *living;
@@ -72,10 +80,15 @@ static unsigned value_count(const struct metric *m)
 	return count;
 }
 
+static bool has_bounds(const struct metric *m)
+{
+	return m->type == METRIC_HISTOGRAM && m->label;
+}
+
 static unsigned slots_of(const struct metric *m)
 {
-	assert(m->type != METRIC_HISTOGRAM || !m->label);
-	return m->type == METRIC_HISTOGRAM ? BUCKETS + 1 : value_count(m);
+	assert(!has_bounds(m) || !strcmp(m->label, "le"));
+	return m->type != METRIC_HISTOGRAM ? value_count(m) : has_bounds(m) ? value_count(m) + 2 : BUCKETS + 1;
 }
 
 static bool is_registered(const struct metric *table)
@@ -137,6 +150,17 @@ void metric_observe_us(const struct metric *m, uint64_t us)
 	count(m->slot + BUCKETS, (int64_t)us);
 }
 
+void metric_observe_at(const struct metric *m, unsigned bucket, int64_t amount)
+{
+	unsigned bounds;
+	if (!m->slot)
+		return;
+	bounds = value_count(m);
+	assert(has_bounds(m) && bucket <= bounds);
+	count(m->slot + bucket, 1);
+	count(m->slot + bounds + 1, amount);
+}
+
 static int64_t sum_of(unsigned slot)
 {
 	pthread_mutex_lock(&lock);
@@ -149,21 +173,43 @@ static int64_t sum_of(unsigned slot)
 
 int64_t metric_sum(const struct metric *m, unsigned value)
 {
-	assert(m->type != METRIC_HISTOGRAM && value < value_count(m));
+	assert((m->type != METRIC_HISTOGRAM || m->label) && value < slots_of(m));
 	return m->slot ? sum_of(m->slot + value) : 0;
 }
 
 /* Help texts and label values: backslash, newline and, in values, the quote. */
-static enum err add_escaped(struct buffer *out, const char *text, bool quote)
+static enum err add_escaped(struct buffer *out, struct bytes text, bool quote)
 {
 	enum err e = ERR_NONE;
-	for (; *text && e == ERR_NONE; text++) {
-		if (*text == '\n')
+	for (size_t i = 0; i < text.len && e == ERR_NONE; i++) {
+		uint8_t c = text.at[i];
+		if (c == '\n')
 			e = buffer_add_text(out, "\\n");
-		else if (*text == '\\' || (quote && *text == '"'))
-			e = buffer_format(out, "\\%c", *text);
+		else if (c == '\\' || (quote && c == '"'))
+			e = buffer_format(out, "\\%c", c);
 		else
-			e = buffer_add_byte(out, (uint8_t)*text);
+			e = buffer_add_byte(out, c);
+	}
+	return e;
+}
+
+static enum err write_label(struct buffer *out, struct bytes name, struct bytes value)
+{
+	enum err e = buffer_format(out, "%.*s=\"", BYTES_ARG(name));
+	if (e == ERR_NONE)
+		e = add_escaped(out, value, true);
+	return e == ERR_NONE ? buffer_add_byte(out, '"') : e;
+}
+
+static enum err write_labels(struct buffer *out, const char *labels, const char *values)
+{
+	struct bytes names = bytes_text(labels), rest = bytes_text(values);
+	enum err e = ERR_NONE;
+	while (e == ERR_NONE && names.at) {
+		struct bytes name = bytes_split(names, ',', &names);
+		e = write_label(out, name, names.at ? bytes_split(rest, ',', &rest) : rest);
+		if (e == ERR_NONE && names.at)
+			e = buffer_add_byte(out, ',');
 	}
 	return e;
 }
@@ -177,7 +223,7 @@ static enum err write_head(struct buffer *out, const struct metric *m)
 {
 	enum err e = buffer_format(out, "# HELP fleetscale_%s ", m->name);
 	if (e == ERR_NONE)
-		e = add_escaped(out, m->help ? m->help : "", false);
+		e = add_escaped(out, bytes_text(m->help ? m->help : ""), false);
 	return e == ERR_NONE ? buffer_format(out, "\n# TYPE fleetscale_%s %s\n", m->name, type_name(m->type)) : e;
 }
 
@@ -186,11 +232,11 @@ static enum err write_values(struct buffer *out, const struct metric *m)
 	if (!m->label)
 		return buffer_format(out, "fleetscale_%s %lld\n", m->name, (long long)sum_of(m->slot));
 	for (unsigned i = 0; m->values[i]; i++) {
-		enum err e = buffer_format(out, "fleetscale_%s{%s=\"", m->name, m->label);
+		enum err e = buffer_format(out, "fleetscale_%s{", m->name);
 		if (e == ERR_NONE)
-			e = add_escaped(out, m->values[i], true);
+			e = write_labels(out, m->label, m->values[i]);
 		if (e == ERR_NONE)
-			e = buffer_format(out, "\"} %lld\n", (long long)sum_of(m->slot + i));
+			e = buffer_format(out, "} %lld\n", (long long)sum_of(m->slot + i));
 		if (e != ERR_NONE)
 			return e;
 	}
@@ -202,6 +248,20 @@ static bool in_seconds(const struct metric *m)
 	static const char end[] = "_seconds";
 	size_t len = strlen(m->name);
 	return len >= sizeof(end) - 1 && !strcmp(m->name + len - (sizeof(end) - 1), end);
+}
+
+static enum err write_own_bounds(struct buffer *out, const struct metric *m)
+{
+	unsigned bounds = value_count(m);
+	int64_t below = 0, sum = sum_of(m->slot + bounds + 1);
+	for (unsigned i = 0; i <= bounds; i++) {
+		below += sum_of(m->slot + i);
+		enum err e = buffer_format(out, "fleetscale_%s_bucket{le=\"%s\"} %lld\n", m->name, i < bounds ? m->values[i] : "+Inf", (long long)below);
+		if (e != ERR_NONE)
+			return e;
+	}
+	return buffer_format(out, "fleetscale_%s_sum %.16g\nfleetscale_%s_count %lld\n", m->name, (double)sum * (in_seconds(m) ? 1e-6 : 1), m->name,
+			     (long long)below);
 }
 
 static enum err write_histogram(struct buffer *out, const struct metric *m)
@@ -225,7 +285,9 @@ static enum err write_metric(struct buffer *out, const struct metric *m)
 	enum err e = write_head(out, m);
 	if (e != ERR_NONE)
 		return e;
-	return m->type == METRIC_HISTOGRAM ? write_histogram(out, m) : write_values(out, m);
+	if (m->type != METRIC_HISTOGRAM)
+		return write_values(out, m);
+	return has_bounds(m) ? write_own_bounds(out, m) : write_histogram(out, m);
 }
 
 static enum err write_row(struct buffer *out, const struct metric *m)
@@ -251,9 +313,61 @@ static enum err write_each(struct buffer *out, enum err (*write)(struct buffer *
 	return e;
 }
 
+/* ---- what the program is ---- */
+
+void metric_tell(const char *name, const char *help, const char *const *labels)
+{
+	struct fact *f = facts;
+	pthread_mutex_lock(&lock);
+	while (f < facts + FACTS_MAX && f->name && strcmp(f->name, name) != 0)
+		f++;
+	assert(f < facts + FACTS_MAX);
+	for (unsigned i = 0; i < f->count; i++)
+		free(f->label[i]);
+	free(f->name);
+	free(f->help);
+	*f = (struct fact){.name = x_strdup(name), .help = x_strdup(help)};
+	for (; f->count < 2 * FACT_LABELS_MAX && labels[f->count]; f->count++)
+		f->label[f->count] = x_strdup(labels[f->count]);
+	assert(f->count % 2 == 0 && !labels[f->count]);
+	pthread_mutex_unlock(&lock);
+}
+
+static enum err write_fact(struct buffer *out, const struct fact *f)
+{
+	enum err e = buffer_format(out, "# HELP fleetscale_%s ", f->name);
+	if (e == ERR_NONE)
+		e = add_escaped(out, bytes_text(f->help), false);
+	if (e == ERR_NONE)
+		e = buffer_format(out, "\n# TYPE fleetscale_%s gauge\nfleetscale_%s{", f->name, f->name);
+	for (unsigned i = 0; i < f->count && e == ERR_NONE; i += 2) {
+		if (i)
+			e = buffer_add_byte(out, ',');
+		if (e == ERR_NONE)
+			e = write_label(out, bytes_text(f->label[i]), bytes_text(f->label[i + 1]));
+	}
+	return e == ERR_NONE ? buffer_add_text(out, "} 1\n") : e;
+}
+
+static enum err write_facts(struct buffer *out)
+{
+	enum err e = ERR_NONE;
+	pthread_mutex_lock(&lock);
+	for (unsigned i = 0; i < FACTS_MAX && facts[i].name && e == ERR_NONE; i++)
+		e = write_fact(out, &facts[i]);
+	pthread_mutex_unlock(&lock);
+	return e;
+}
+
 enum err metric_write(struct buffer *out)
 {
-	return write_each(out, write_metric);
+	size_t before = out->len;
+	enum err e = write_facts(out);
+	if (e == ERR_NONE)
+		e = write_each(out, write_metric);
+	if (e != ERR_NONE)
+		buffer_cut(out, before);
+	return e;
 }
 
 enum err metric_write_docs(struct buffer *out)

@@ -9,7 +9,8 @@
 enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
 /* `name` without prefix ("fleetscale_" is put before it), in Prometheus manner: sessions_open, packets_dropped_total. `label` may be NULL;
- * with a label, `values` is a NULL-terminated list and each value is a series. */
+ * with a label, `values` is a NULL-terminated list and each value is a series. Several labels go by commas, "reason,kind", and so do their values, "full,other".
+ * A histogram whose label is "le" has bounds of its own: the values, as numbers that grow. */
 struct metric {
 	const char *name;
 	enum metric_type type;
@@ -20,13 +21,19 @@ struct metric {
 };
 
 /* Tables end with a member whose name is NULL. At most 16 tables and 1024 slots in all (a histogram takes 24). Registering twice is legal;
- * what is not registered is not counted. A histogram whose name ends in "_seconds" is written in seconds, any other in microseconds;
- * it has no label. */
+ * what is not registered is not counted. A histogram whose name ends in "_seconds" is written in seconds, any other in microseconds, or in what its bounds count. */
 void metric_register(struct metric *table);
 void metric_add(const struct metric *metric, int64_t amount);                    /* counters and gauges, from any thread */
 void metric_add_at(const struct metric *metric, unsigned value, int64_t amount); /* the series of values[value] */
-int64_t metric_sum(const struct metric *metric, unsigned value);                 /* of all threads, now; not of a histogram */
+/* Of all threads, now. Of a histogram with bounds of its own: what fell between the bound before and this one; then what is above all; then the sum. */
+int64_t metric_sum(const struct metric *metric, unsigned value);
 void metric_observe_us(const struct metric *metric, uint64_t us);
+/* Of a histogram with bounds of its own: `bucket` counts them, the one above all comes last. The amount of a "_seconds" one is in microseconds. */
+void metric_observe_at(const struct metric *metric, unsigned bucket, int64_t amount);
+
+/* A series that is always 1 and whose labels tell what the program is: name, then label, value, label, value ..., NULL. Copied; told again it replaces what was told under
+ * that name. From any thread. At most 4 names, 8 labels. */
+void metric_tell(const char *name, const char *help, const char *const *labels);
 MUST_USE enum err metric_write(struct buffer *out);      /* Prometheus text exposition 0.0.4 */
 MUST_USE enum err metric_write_docs(struct buffer *out); /* Markdown table for docs/metrics.md */
 

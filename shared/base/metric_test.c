@@ -10,7 +10,11 @@
 
 static const char *const kinds[] = {"plain", "odd\"\\\nname", NULL};
 
-enum { REQUESTS, BY_KIND, OPEN, TOOK, LASTED };
+static const char *const pairs[] = {"full,disco", "full,other", "gone,disco", NULL};
+static const char *const bounds[] = {"0", "5", "10", NULL};
+static const char *const away_times[] = {"0.01", "0.5", NULL};
+
+enum { REQUESTS, BY_KIND, OPEN, TOOK, LASTED, PAIRED, SIZED, AWAY };
 
 static struct metric table[] = {
 	[REQUESTS] = {.name = "requests_total", .type = METRIC_COUNTER, .help = "Requests.\nSecond line, with a \\."},
@@ -18,6 +22,9 @@ static struct metric table[] = {
 	[OPEN] = {.name = "sessions_open", .type = METRIC_GAUGE, .help = "Sessions."},
 	[TOOK] = {.name = "took_us", .type = METRIC_HISTOGRAM, .help = "Time."},
 	[LASTED] = {.name = "lasted_seconds", .type = METRIC_HISTOGRAM, .help = "Time."},
+	[PAIRED] = {.name = "lost_total", .type = METRIC_COUNTER, .help = "Lost.", .label = "reason,kind", .values = pairs},
+	[SIZED] = {.name = "batch_size", .type = METRIC_HISTOGRAM, .help = "Sizes.", .label = "le", .values = bounds},
+	[AWAY] = {.name = "away_seconds", .type = METRIC_HISTOGRAM, .help = "Time.", .label = "le", .values = away_times},
 	{.name = NULL},
 };
 
@@ -93,6 +100,44 @@ static void buckets_are_powers_of_two(void **state)
 	assert_says("fleetscale_lasted_seconds_count 8\n");
 }
 
+static void several_labels_go_by_commas(void **state)
+{
+	(void)state;
+	metric_add_at(&table[PAIRED], 1, 3);
+	metric_add_at(&table[PAIRED], 2, 4);
+	assert_says("fleetscale_lost_total{reason=\"full\",kind=\"disco\"} 0\nfleetscale_lost_total{reason=\"full\",kind=\"other\"} 3\n"
+		    "fleetscale_lost_total{reason=\"gone\",kind=\"disco\"} 4\n");
+}
+
+static void histograms_may_have_bounds_of_their_own(void **state)
+{
+	(void)state;
+	metric_observe_at(&table[SIZED], 0, 0);
+	metric_observe_at(&table[SIZED], 2, 9);
+	metric_observe_at(&table[SIZED], 3, 70);
+	assert_says("fleetscale_batch_size_bucket{le=\"0\"} 1\nfleetscale_batch_size_bucket{le=\"5\"} 1\nfleetscale_batch_size_bucket{le=\"10\"} 2\n"
+		    "fleetscale_batch_size_bucket{le=\"+Inf\"} 3\nfleetscale_batch_size_sum 79\nfleetscale_batch_size_count 3\n");
+	metric_observe_at(&table[AWAY], 1, 250000);
+	assert_says("fleetscale_away_seconds_bucket{le=\"0.01\"} 0\nfleetscale_away_seconds_bucket{le=\"0.5\"} 1\n"
+		    "fleetscale_away_seconds_bucket{le=\"+Inf\"} 1\nfleetscale_away_seconds_sum 0.25\n");
+	assert_int_equal(metric_sum(&table[SIZED], 2), 1);
+	assert_int_equal(metric_sum(&table[SIZED], 3), 1);
+	assert_int_equal(metric_sum(&table[SIZED], 4), 79);
+}
+
+static void a_program_tells_what_it_is(void **state)
+{
+	(void)state;
+	metric_tell("thing_info", "What it is.", (const char *const[]){"region", "old", "more", "x", NULL});
+	metric_tell("other_info", "Another.", (const char *const[]){"a", "b", NULL});
+	metric_tell("thing_info", "What it is.", (const char *const[]){"region", "quo\"te\n", NULL});
+	assert_says("# HELP fleetscale_thing_info What it is.\n# TYPE fleetscale_thing_info gauge\nfleetscale_thing_info{region=\"quo\\\"te\\n\"} 1\n");
+	assert_says("fleetscale_other_info{a=\"b\"} 1\n");
+	char *text = written();
+	assert_null(strstr(text, "old"));
+	free(text);
+}
+
 static void caps_and_docs(void **state)
 {
 	(void)state;
@@ -113,9 +158,9 @@ static void caps_and_docs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(threads_are_summed_and_outlived),
-		cmocka_unit_test(buckets_are_powers_of_two),
-		cmocka_unit_test(caps_and_docs),
+		cmocka_unit_test(threads_are_summed_and_outlived), cmocka_unit_test(buckets_are_powers_of_two),
+		cmocka_unit_test(several_labels_go_by_commas),     cmocka_unit_test(histograms_may_have_bounds_of_their_own),
+		cmocka_unit_test(a_program_tells_what_it_is),      cmocka_unit_test(caps_and_docs),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
