@@ -83,7 +83,8 @@ static enum err check_change(const struct region_change *c, struct diag *why)
 		return e;
 	if (!isnan(c->score) && !(c->score >= 0.001 && c->score <= SCORE_MAX))
 		return diag_set(why, ERR_MALFORMED, "score goes from 0.001 to %d", SCORE_MAX);
-	if ((c->set_rate && c->client_rate > rate_max) || (c->set_burst && c->client_burst > rate_max))
+	if ((c->set_rate && c->client_rate > rate_max) || (c->set_burst && c->client_burst > rate_max) || (c->set_tailnet_rate && c->tailnet_rate > rate_max) ||
+	    (c->set_tailnet_burst && c->tailnet_burst > rate_max))
 		return diag_set(why, ERR_MALFORMED, "a limit is too large");
 	return ERR_NONE;
 }

@@ -235,6 +235,8 @@ static void answer_announce(const struct announce_task *t, struct tx *tx, const 
 	jsonw_bool(&w, "OthersServe", told->others_serve);
 	jsonw_uint(&w, "ClientBytesPerSecond", told->client_rate);
 	jsonw_uint(&w, "ClientBurstBytes", told->client_burst);
+	jsonw_uint(&w, "TailnetBytesPerSecond", told->tailnet_rate);
+	jsonw_uint(&w, "TailnetBurstBytes", told->tailnet_burst);
 	write_siblings(&w, t, tx, told->id);
 	write_keys(&w, t, tx);
 	write_rechecks(&w, t, tx);
@@ -302,19 +304,39 @@ void serve_relay_announce(struct exchange *x)
 
 /* --- verify ---------------------------------------------------------------------------------------------------------------------------------- */
 
-static void on_verified(void *context, enum err e, bool allowed)
-{
-	struct exchange *x = context;
+struct verify_task {
+	struct exchange *x;
+	bool is_ours; /* a relay of ours asks: others learn nothing but whether */
+};
 
-	if (e)
-		refuse(x, 503, "the database cannot be asked now");
-	else
-		exchange_reply_json(x, 200, allowed ? BYTES("{\"Allow\":true}") : BYTES("{\"Allow\":false}"));
+static void on_verified(void *context, enum err e, const struct relay_standing *standing)
+{
+	const struct verify_task *t = context;
+	struct buffer out;
+	struct jsonw w;
+
+	if (e) {
+		refuse(t->x, 503, "the database cannot be asked now");
+		return;
+	}
+	buffer_init(&out, 4096);
+	jsonw_start(&w, &out);
+	jsonw_object(&w, NULL);
+	jsonw_bool(&w, "Allow", standing->allowed);
+	if (t->is_ours && standing->allowed) {
+		jsonw_uint(&w, "Tailnet", standing->tailnet);
+		jsonw_uint(&w, "TailnetBytesPerSecond", standing->rate);
+		jsonw_uint(&w, "TailnetBurstBytes", standing->burst);
+	}
+	jsonw_object_end(&w);
+	exchange_reply_json(t->x, jsonw_end(&w) ? 500 : 200, buffer_bytes(&out));
+	buffer_clear(&out);
 }
 
 void serve_relay_verify(struct exchange *x)
 {
 	struct coordinator *c = x->program;
+	struct verify_task *t = ARENA_NEW(x->arena, struct verify_task);
 	const struct relay_token *token = x->guard;
 	json_t *body = body_object(x);
 	const json_t *text = json_object_get(body, "NodePublic");
@@ -322,8 +344,10 @@ void serve_relay_verify(struct exchange *x)
 	enum err e = key_parse_node(bytes_of(json_string_value(text), json_string_length(text)), &key);
 
 	json_decref(body);
+	t->x = x;
+	t->is_ours = !x->params[0].len;
 	if (e)
 		refuse(x, 400, "NodePublic is not a node key");
 	else
-		relays_verify(c->pg, &key, token->region, on_verified, x);
+		relays_verify(c->pg, &key, token->region, on_verified, t);
 }

@@ -55,6 +55,8 @@ static void region_write(struct jsonw *w, const char *name, const struct region 
 	jsonw_array_end(w);
 	jsonw_uint(w, "clientBytesPerSecond", g->client_rate);
 	jsonw_uint(w, "clientBurstBytes", g->client_burst);
+	jsonw_uint(w, "tailnetBytesPerSecond", g->tailnet_rate);
+	jsonw_uint(w, "tailnetBurstBytes", g->tailnet_burst);
 	jsonw_uint(w, "relays", g->relay_count);
 	jsonw_uint(w, "shown", g->shown_count);
 	jsonw_string(w, "state", g->shown_count ? stages[g->stage < COUNT_OF(stages) ? g->stage : 0] : "not in the map");
@@ -100,7 +102,7 @@ void own_regions_list(struct exchange *x)
 static bool change_take(struct region_task *t, struct region_change *change, bool creates)
 {
 	struct field_flag no_measure = {0};
-	struct field_count rate = {0}, burst = {0};
+	struct field_count rate = {0}, burst = {0}, tailnet_rate = {0}, tailnet_burst = {0};
 	struct field_texts tailnets = {0};
 	uint64_t id = 0;
 	const struct field fields[] = {{"code", FIELD_TEXT, &change->code},
@@ -112,6 +114,8 @@ static bool change_take(struct region_task *t, struct region_change *change, boo
 				       {"tailnets", FIELD_TEXTS, &tailnets},
 				       {"clientBytesPerSecond", FIELD_COUNT, &rate},
 				       {"clientBurstBytes", FIELD_COUNT, &burst},
+				       {"tailnetBytesPerSecond", FIELD_COUNT, &tailnet_rate},
+				       {"tailnetBurstBytes", FIELD_COUNT, &tailnet_burst},
 				       {creates ? "id" : NULL, FIELD_ID, &id},
 				       {0}};
 
@@ -129,6 +133,10 @@ static bool change_take(struct region_task *t, struct region_change *change, boo
 	change->client_rate = rate.value;
 	change->set_burst = burst.present;
 	change->client_burst = burst.value;
+	change->set_tailnet_rate = tailnet_rate.present;
+	change->tailnet_rate = tailnet_rate.value;
+	change->set_tailnet_burst = tailnet_burst.present;
+	change->tailnet_burst = tailnet_burst.value;
 	return true;
 }
 

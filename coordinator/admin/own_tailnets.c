@@ -27,6 +27,8 @@ static void tailnet_write(struct jsonw *w, const char *name, const struct tailne
 	jsonw_bool(w, "frozen", tailnet->frozen);
 	jsonw_uint(w, "nodeLimit", tailnet->node_limit);
 	jsonw_uint(w, "userLimit", tailnet->user_limit);
+	jsonw_uint(w, "relayBytesPerSecond", tailnet->relay_rate);
+	jsonw_uint(w, "relayBurstBytes", tailnet->relay_burst);
 	jsonw_text(w, "loginHost", tailnet->login_host);
 	jsonw_time(w, "createdAt", tailnet->created);
 	jsonw_object_end(w);
@@ -86,7 +88,7 @@ void own_tailnets_list(struct exchange *x)
 struct asked_tailnet {
 	struct bytes name, display_name, login_host;
 	struct field_flag suspended, frozen;
-	struct field_count node_limit, user_limit;
+	struct field_count node_limit, user_limit, relay_rate, relay_burst;
 	/* When it is made, never later. */
 	struct bytes domain, range4, range6;
 };
@@ -94,6 +96,7 @@ struct asked_tailnet {
 #define CHANGEABLE(a) \
 	{"name", FIELD_TEXT, &(a)->name}, {"displayName", FIELD_TEXT, &(a)->display_name}, {"suspended", FIELD_FLAG, &(a)->suspended}, \
 		{"frozen", FIELD_FLAG, &(a)->frozen}, {"nodeLimit", FIELD_COUNT, &(a)->node_limit}, {"userLimit", FIELD_COUNT, &(a)->user_limit}, \
+		{"relayBytesPerSecond", FIELD_COUNT, &(a)->relay_rate}, {"relayBurstBytes", FIELD_COUNT, &(a)->relay_burst}, \
 	{ \
 		"loginHost", FIELD_TEXT, &(a)->login_host \
 	}
@@ -122,6 +125,10 @@ static void tailnet_set(struct tailnet *tailnet, const struct asked_tailnet *a)
 		tailnet->frozen = a->frozen.value;
 	set_limit(&tailnet->node_limit, &a->node_limit);
 	set_limit(&tailnet->user_limit, &a->user_limit);
+	if (a->relay_rate.present)
+		tailnet->relay_rate = a->relay_rate.value;
+	if (a->relay_burst.present)
+		tailnet->relay_burst = a->relay_burst.value;
 }
 
 /* --- create ---------------------------------------------------------------------------------------------------------------------------------------------- */

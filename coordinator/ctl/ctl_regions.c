@@ -34,6 +34,8 @@ static const struct ctl_flag set_flags[] = {
 	{"tailnets", 0, false, CTL_LIST, "NAMES", NULL, "for these tailnets alone; \"\": for all"},
 	{"client-rate", 0, false, CTL_NUMBER, "BYTES", NULL, "bytes a second that one client may send; 0: no limit"},
 	{"client-burst", 0, false, CTL_NUMBER, "BYTES", NULL, "bytes at once that one client may send"},
+	{"tailnet-rate", 0, false, CTL_NUMBER, "BYTES", NULL, "bytes a second that all clients of one tailnet may send through one relay; 0: no limit"},
+	{"tailnet-burst", 0, false, CTL_NUMBER, "BYTES", NULL, "bytes at once that they may send"},
 	{0},
 };
 
@@ -53,6 +55,12 @@ static void put_number(struct ctl *c, json_t *body, const char *flag, const char
 
 static json_t *change_of(struct ctl *c)
 {
+	static const struct {
+		const char *flag, *member;
+	} rates[] = {{"client-rate", "clientBytesPerSecond"},
+		     {"client-burst", "clientBurstBytes"},
+		     {"tailnet-rate", "tailnetBytesPerSecond"},
+		     {"tailnet-burst", "tailnetBurstBytes"}};
 	const struct ctl_flags *f = &c->flags;
 	json_t *body = json_object();
 
@@ -67,10 +75,9 @@ static json_t *change_of(struct ctl *c)
 		json_object_set_new(body, "noMeasureNoHome", json_boolean(ctl_flags_on(f, "no-home")));
 	if (ctl_flags_given(f, "tailnets"))
 		json_object_set_new(body, "tailnets", ctl_flags_list(f, "tailnets"));
-	if (ctl_flags_given(f, "client-rate"))
-		json_object_set_new(body, "clientBytesPerSecond", json_integer(atoll(ctl_flags_text(f, "client-rate"))));
-	if (ctl_flags_given(f, "client-burst"))
-		json_object_set_new(body, "clientBurstBytes", json_integer(atoll(ctl_flags_text(f, "client-burst"))));
+	for (size_t i = 0; i < COUNT_OF(rates); i++)
+		if (ctl_flags_given(f, rates[i].flag))
+			json_object_set_new(body, rates[i].member, json_integer(atoll(ctl_flags_text(f, rates[i].flag))));
 	return body;
 }
 

@@ -31,6 +31,8 @@ static const struct ctl_column columns[] = {
 	{"Login host", "loginHost", NULL, 12, 3},
 	{"Nodes at most", "nodeLimit", text_limit, 0, 5},
 	{"Users at most", "userLimit", text_limit, 0, 6},
+	{"Relay rate", "relayBytesPerSecond", text_limit, 0, 8},
+	{"Relay burst", "relayBurstBytes", text_limit, 0, 8},
 	{"IPv4", "ipv4Range", NULL, 0, 1},
 	{"IPv6", "ipv6Range", NULL, 0, 7},
 	{"Created", "createdAt", ctl_text_time, 0, 4},
@@ -41,6 +43,14 @@ static const struct ctl_column columns[] = {
 	{"display-name", 'd', false, CTL_TEXT, "TEXT", NULL, "the name that people read"}, \
 		{"node-limit", 0, false, CTL_NUMBER, "NUMBER", NULL, "at most so many nodes; 0: any number"}, \
 		{"user-limit", 0, false, CTL_NUMBER, "NUMBER", NULL, "at most so many users; 0: any number"}, \
+		{"relay-rate", \
+		 0, \
+		 false, \
+		 CTL_NUMBER, \
+		 "BYTES", \
+		 NULL, \
+		 "bytes a second that its clients together may send through one relay; 0: as the region has it"}, \
+		{"relay-burst", 0, false, CTL_NUMBER, "BYTES", NULL, "bytes at once that they may send"}, \
 	{ \
 		"login-host", 0, false, CTL_TEXT, "HOST", NULL, \
 			"a host name of the login server that chooses this tailnet for interactive logins; \"\" for none" \
@@ -62,10 +72,8 @@ static void put_changes(struct ctl *c, json_t *body)
 	static const struct {
 		const char *member, *flag;
 		bool number;
-	} members[] = {{"displayName", "display-name", false},
-		       {"loginHost", "login-host", false},
-		       {"nodeLimit", "node-limit", true},
-		       {"userLimit", "user-limit", true}};
+	} members[] = {{"displayName", "display-name", false}, {"loginHost", "login-host", false},          {"nodeLimit", "node-limit", true},
+		       {"userLimit", "user-limit", true},      {"relayBytesPerSecond", "relay-rate", true}, {"relayBurstBytes", "relay-burst", true}};
 
 	for (size_t i = 0; i < COUNT_OF(members); i++) {
 		const char *text = ctl_flags_text(&c->flags, members[i].flag);

@@ -52,6 +52,10 @@ enum err tailnet_check_admission(const struct tailnet *tailnet, struct diag *why
 		return diag_set(why, ERR_MALFORMED, "nodeLimit: 0 for none, or at most %d", TAILNET_MEMBERS_MAX);
 	if (tailnet->user_limit > TAILNET_MEMBERS_MAX)
 		return diag_set(why, ERR_MALFORMED, "userLimit: 0 for none, or at most %d", TAILNET_MEMBERS_MAX);
+	if (tailnet->relay_rate > TAILNET_RATE_MAX)
+		return diag_set(why, ERR_MALFORMED, "relayBytesPerSecond: 0 for that of the region, or at most %lld", (long long)TAILNET_RATE_MAX);
+	if (tailnet->relay_burst > TAILNET_RATE_MAX)
+		return diag_set(why, ERR_MALFORMED, "relayBurstBytes: at most %lld", (long long)TAILNET_RATE_MAX);
 	if (tailnet->domain_count > TAILNET_DOMAINS_MAX)
 		return diag_set(why, ERR_MALFORMED, "domains: at most %d", TAILNET_DOMAINS_MAX);
 	for (size_t i = 0; i < tailnet->domain_count; i++)

@@ -57,6 +57,8 @@ static void checks_admission(void **state)
 		{{.key_lifetime_ms = -1}, "keyLifetimeSeconds: "},
 		{{.key_lifetime_ms = INT64_C(3650) * 86400000 + 1}, "keyLifetimeSeconds: "},
 		{{.node_limit = TAILNET_MEMBERS_MAX + 1u}, "nodeLimit: "},
+		{{.relay_rate = TAILNET_RATE_MAX + 1}, "relayBytesPerSecond: "},
+		{{.relay_burst = TAILNET_RATE_MAX + 1}, "relayBurstBytes: "},
 		{{.user_limit = UINT32_MAX}, "userLimit: "},
 		{{.login_host = {(const uint8_t *)"Login.example", 13}}, "loginHost: "},
 		{{.login_host = {(const uint8_t *)"login.example:443", 17}}, "loginHost: "},

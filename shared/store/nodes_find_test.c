@@ -129,16 +129,17 @@ struct placed {
 	struct nodes_place place;
 	uint64_t epoch;
 	bool allowed;
+	struct relay_standing standing;
 };
 
 static void on_place(void *context, enum err e, const struct nodes_place *place, uint64_t epoch)
 {
-	*(struct placed *)context = (struct placed){true, e, *place, epoch, false};
+	*(struct placed *)context = (struct placed){.done = true, .e = e, .place = *place, .epoch = epoch};
 }
 
-static void on_verified(void *context, enum err e, bool allowed)
+static void on_verified(void *context, enum err e, const struct relay_standing *standing)
 {
-	*(struct placed *)context = (struct placed){.done = true, .e = e, .allowed = allowed};
+	*(struct placed *)context = (struct placed){.done = true, .e = e, .allowed = standing->allowed, .standing = *standing};
 }
 
 static bool verify(const struct node_key *key)
@@ -148,6 +149,22 @@ static bool verify(const struct node_key *key)
 	assert_true(fixture_wait(loop, &v.done, 10000));
 	assert_int_equal(v.e, ERR_NONE);
 	return v.allowed;
+}
+
+static void a_tailnets_rate_is_told_and_asked_about_anew(void **state)
+{
+	(void)state;
+	struct enrollment e = join_of(1, "laptop");
+	struct placed v = {0};
+	enroll(e);
+	fixture_sql(fx, "INSERT INTO fleetscale.regions (id, code, name) VALUES (900, 'here', 'Here')");
+	fixture_sql(fx, "DELETE FROM fleetscale.relay_rechecks");
+	fixture_sql(fx, "UPDATE fleetscale.tailnets SET relay_rate = 1000000, relay_burst = 70000");
+	relays_verify(pg, &e.node_key, 900, on_verified, &v);
+	assert_true(fixture_wait(loop, &v.done, 10000));
+	assert_true(v.allowed && v.standing.tailnet == tailnet && v.standing.rate == 1000000 && v.standing.burst == 70000);
+	fixture_sql(fx, "UPDATE fleetscale.tailnets SET relay_rate = 1000000, relay_burst = 70000");
+	fixture_sql(fx, "DO $$ BEGIN ASSERT (SELECT count(*) FROM fleetscale.relay_rechecks) = 1, 'asked about anew once'; END $$");
 }
 
 static void a_node_is_found_by_its_key(void **state)
@@ -184,6 +201,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(one_reading_tells_all_that_admission_wants, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(a_reading_tells_the_policy_and_the_tagged_node, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(a_tailnets_rate_is_told_and_asked_about_anew, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(a_node_is_found_by_its_key, nodes_fixture_open, nodes_fixture_close),
 	};
 	return cmocka_run_group_tests(tests, nodes_fixture_start, nodes_fixture_stop);

@@ -47,6 +47,14 @@ static void arg_text_or_null(struct tx *tx, struct bytes value)
 		tx_arg_null(tx);
 }
 
+static void arg_count_or_null(struct tx *tx, bool set, uint64_t count)
+{
+	if (set)
+		tx_arg_u64(tx, count);
+	else
+		tx_arg_null(tx);
+}
+
 unsigned regions_create(struct tx *tx, const struct region_change *change)
 {
 	tx_arg_u64(tx, change->id);
@@ -73,20 +81,17 @@ unsigned regions_update(struct tx *tx, const struct region_change *change)
 		tx_arg_null(tx);
 	tx_arg_bool(tx, change->set_tailnets);
 	tx_arg_texts(tx, change->tailnets, change->tailnet_count);
-	if (change->set_rate)
-		tx_arg_u64(tx, change->client_rate);
-	else
-		tx_arg_null(tx);
-	if (change->set_burst)
-		tx_arg_u64(tx, change->client_burst);
-	else
-		tx_arg_null(tx);
+	arg_count_or_null(tx, change->set_rate, change->client_rate);
+	arg_count_or_null(tx, change->set_burst, change->client_burst);
+	arg_count_or_null(tx, change->set_tailnet_rate, change->tailnet_rate);
+	arg_count_or_null(tx, change->set_tailnet_burst, change->tailnet_burst);
 	tx_journal(tx, CHANGE_RELAYS, change->id);
 	return tx_add(tx, "WITH g AS (UPDATE fleetscale.regions SET code = coalesce($2, code), name = coalesce($3, name), latitude = coalesce($4, latitude), "
 			  "longitude = coalesce($5, longitude), score = coalesce($6, score), no_measure_no_home = coalesce($7, no_measure_no_home), "
 			  "tailnets = CASE WHEN $8 THEN NULLIF(ARRAY(SELECT t.id FROM fleetscale.tailnets t WHERE t.name = ANY ($9) ORDER BY 1), '{}') ELSE "
 			  "tailnets END, "
-			  "client_rate = coalesce($10, client_rate), client_burst = coalesce($11, client_burst) WHERE id = $1 RETURNING id) "
+			  "client_rate = coalesce($10, client_rate), client_burst = coalesce($11, client_burst), "
+			  "tailnet_rate = coalesce($12, tailnet_rate), tailnet_burst = coalesce($13, tailnet_burst) WHERE id = $1 RETURNING id) "
 			  "SELECT fleetscale.want(EXISTS (SELECT FROM g), 'FS001', 'no such region')");
 }
 
@@ -103,7 +108,7 @@ unsigned regions_delete(struct tx *tx, unsigned id)
 #define REGIONS \
 	"SELECT g.id, g.code, g.name, g.latitude, g.longitude, g.no_measure_no_home, g.score, ARRAY(SELECT t.name FROM fleetscale.tailnets t WHERE t.id = " \
 	"ANY (g.tailnets) ORDER BY 1), g.client_rate, " \
-	"g.client_burst, g.stage, (SELECT count(*) FROM fleetscale.relays r WHERE r.region_id = g.id), " \
+	"g.client_burst, g.tailnet_rate, g.tailnet_burst, g.stage, (SELECT count(*) FROM fleetscale.relays r WHERE r.region_id = g.id), " \
 	"(SELECT count(*) FROM fleetscale.relays r WHERE r.region_id = g.id AND r.shown), k.rotated " \
 	"FROM fleetscale.regions g LEFT JOIN fleetscale.region_keys k ON k.region_id = g.id "
 
@@ -136,6 +141,8 @@ static void read_region(struct tx *tx, unsigned statement, size_t row, struct ar
 	g->tailnet_count = tx_texts(tx, statement, row, c++, arena, &g->tailnets);
 	g->client_rate = tx_u64(tx, statement, row, c++);
 	g->client_burst = tx_u64(tx, statement, row, c++);
+	g->tailnet_rate = tx_u64(tx, statement, row, c++);
+	g->tailnet_burst = tx_u64(tx, statement, row, c++);
 	g->stage = (unsigned)tx_u64(tx, statement, row, c++);
 	g->relay_count = (unsigned)tx_u64(tx, statement, row, c++);
 	g->shown_count = (unsigned)tx_u64(tx, statement, row, c++);
@@ -372,7 +379,8 @@ unsigned relays_told(struct tx *tx, const struct relay_token *token, struct byte
 		"fleetscale.relay_is_wanted(o, 30000, 0)) "
 		"SELECT r.id, g.id, g.code, g.name, r.name, r.wish = 'drain', r.shown, g.stage, EXISTS (SELECT FROM serving s WHERE s.region_id = "
 		"r.region_id), "
-		"EXISTS (SELECT FROM serving s WHERE s.region_id <> r.region_id), g.client_rate, g.client_burst "
+		"EXISTS (SELECT FROM serving s WHERE s.region_id <> r.region_id), g.client_rate, g.client_burst, g.tailnet_rate, "
+		"g.tailnet_burst "
 		"FROM r JOIN fleetscale.regions g ON g.id = r.region_id");
 }
 
@@ -393,6 +401,8 @@ bool relays_read_told(struct tx *tx, unsigned statement, struct arena *arena, st
 	out->others_serve = tx_bool(tx, statement, 0, c++);
 	out->client_rate = tx_u64(tx, statement, 0, c++);
 	out->client_burst = tx_u64(tx, statement, 0, c++);
+	out->tailnet_rate = tx_u64(tx, statement, 0, c++);
+	out->tailnet_burst = tx_u64(tx, statement, 0, c++);
 	return true;
 }
 
@@ -423,8 +433,14 @@ bool relay_rechecks_read(struct tx *tx, unsigned statement, struct arena *arena,
 static void on_verified(void *context, enum err e, struct tx *tx, const struct diag *why)
 {
 	const struct find *find = context;
+	struct relay_standing standing = {.allowed = !e && tx_rows(tx, 0)};
 	(void)why;
-	find->on_verified(find->context, e, !e && tx_rows(tx, 0) && tx_bool(tx, 0, 0, 0));
+	if (standing.allowed) {
+		standing.tailnet = tx_u64(tx, 0, 0, 0);
+		standing.rate = tx_u64(tx, 0, 0, 1);
+		standing.burst = tx_u64(tx, 0, 0, 2);
+	}
+	find->on_verified(find->context, e, &standing);
 }
 
 void relays_verify(struct pg *pg, const struct node_key *key, unsigned region, relay_verdict_fn verified, void *context)
@@ -434,7 +450,7 @@ void relays_verify(struct pg *pg, const struct node_key *key, unsigned region, r
 	*find = (struct find){.on_verified = verified, .context = context};
 	tx_arg_bytea(tx, bytes_of(key->raw, KEY_LEN));
 	tx_arg_u64(tx, region);
-	tx_add(tx, "SELECT fleetscale.may_relay_in($1, $2)");
+	tx_add(tx, "SELECT s.tailnet, s.rate, s.burst FROM fleetscale.relay_standing($1, $2) s");
 	tx_run(tx, on_verified, find);
 }
 

@@ -37,8 +37,9 @@ struct region {
 	struct relay_region map; /* `nodes` is not looked at */
 	struct bytes *tailnets;  /* by name: whose maps show it; none: all */
 	size_t tailnet_count;
-	uint64_t client_rate, client_burst; /* bytes a second and bytes at once of one client; 0: no limit */
-	unsigned stage;                     /* how far it has left the map: 0 not, 1 scored away, 2 nobody's home */
+	uint64_t client_rate, client_burst;   /* bytes a second and bytes at once of one client; 0: no limit */
+	uint64_t tailnet_rate, tailnet_burst; /* so, of all clients of one tailnet through one relay */
+	unsigned stage;                       /* how far it has left the map: 0 not, 1 scored away, 2 nobody's home */
 	unsigned relay_count, shown_count;
 	struct wall rotated; /* of the mesh key */
 };
@@ -52,10 +53,10 @@ struct region_change {
 	unsigned id;
 	struct bytes code, name;
 	double latitude, longitude, score;
-	bool set_no_measure, no_measure_no_home, set_tailnets, set_rate, set_burst;
+	bool set_no_measure, no_measure_no_home, set_tailnets, set_rate, set_burst, set_tailnet_rate, set_tailnet_burst;
 	const struct bytes *tailnets;
 	size_t tailnet_count;
-	uint64_t client_rate, client_burst;
+	uint64_t client_rate, client_burst, tailnet_rate, tailnet_burst;
 };
 /* ERR_EXISTS: there is one of that number. ERR_NOT_FOUND: no tailnet of such a name. */
 unsigned regions_create(struct tx *tx, const struct region_change *change);
@@ -107,7 +108,7 @@ struct relay_told {
 	bool drain, shown;
 	unsigned stage;
 	bool siblings_serve, others_serve; /* somebody else would take its clients: in its region, in another one */
-	uint64_t client_rate, client_burst;
+	uint64_t client_rate, client_burst, tailnet_rate, tailnet_burst;
 };
 unsigned relays_told(struct tx *tx, const struct relay_token *token, struct bytes name);
 bool relays_read_told(struct tx *tx, unsigned statement, struct arena *arena, struct relay_told *out);
@@ -119,8 +120,12 @@ enum { RELAY_RECHECKS_MAX = 1000 };
 /* `keys`: hex. False: there are more than RELAY_RECHECKS_MAX. */
 bool relay_rechecks_read(struct tx *tx, unsigned statement, struct arena *arena, uint64_t *stands, struct bytes **keys, size_t *count);
 
-/* May the key use relays of the region? */
-typedef void (*relay_verdict_fn)(void *context, enum err e, bool allowed);
+/* May the key use relays of the region? If so: of which tailnet it is, and what that tailnet's clients together may send if it has a rate of its own. */
+struct relay_standing {
+	bool allowed;
+	uint64_t tailnet, rate, burst;
+};
+typedef void (*relay_verdict_fn)(void *context, enum err e, const struct relay_standing *standing);
 void relays_verify(struct pg *pg, const struct node_key *key, unsigned region, relay_verdict_fn on_verified, void *context);
 
 /* --- the map ------------------------------------------------------------------------------------------------------------------------------------------- */

@@ -46,6 +46,8 @@ void rows_tailnet(struct tx *tx, unsigned statement, size_t row, unsigned first,
 	out->user_limit = (unsigned)tx_u64(tx, statement, row, c++);
 	out->login_host = rows_text(tx, statement, row, c++, arena);
 	out->domain_count = tx_texts(tx, statement, row, c++, arena, &out->domains);
+	out->relay_rate = tx_u64(tx, statement, row, c++);
+	out->relay_burst = tx_u64(tx, statement, row, c++);
 }
 
 static void rows_dns(struct tx *tx, unsigned statement, size_t row, unsigned first, struct arena *arena, struct dns *out)

@@ -13,7 +13,7 @@
 
 #define ROWS_TAILNET \
 	"t.id, t.name, t.domain, t.display_name, t.range4, t.range6, t.created, t.key_lifetime_ms, t.frozen, t.suspended, t.device_approval, t.node_limit, " \
-	"t.user_limit, t.login_host, t.domains"
+	"t.user_limit, t.login_host, t.domains, t.relay_rate, t.relay_burst"
 #define ROWS_SETTINGS \
 	"t.magic_dns, t.dns_override, t.dns_resolvers, t.dns_split, t.dns_search, t.dns_records, t.dns_exit_filtered, t.file_sharing, t.ssh, t.auto_update, " \
 	"t.random_client_port, t.client_logs, t.notice, t.relay_fence::text[], t.relay_omit::text[], t.relay_no_home::text[], t.relay_omit_shared"
@@ -28,7 +28,7 @@
 #define ROWS_AUTHKEY \
 	"a.id, a.tailnet_id, a.user_id, a.prefix, a.hash, a.description, a.reusable, a.ephemeral, a.preapproved, a.tags, a.created, a.expiry, a.revoked, " \
 	"a.used_by, a.uses, a.uses_most"
-enum { ROWS_TAILNET_COUNT = 15, ROWS_SETTINGS_COUNT = 17, ROWS_USER_COUNT = 9, ROWS_NODE_COUNT = 28, ROWS_AUTHKEY_COUNT = 16 };
+enum { ROWS_TAILNET_COUNT = 17, ROWS_SETTINGS_COUNT = 17, ROWS_USER_COUNT = 9, ROWS_NODE_COUNT = 28, ROWS_AUTHKEY_COUNT = 16 };
 
 void rows_tailnet(struct tx *tx, unsigned statement, size_t row, unsigned first, struct arena *arena, struct tailnet *out);
 void rows_settings(struct tx *tx, unsigned statement, size_t row, unsigned first, struct arena *arena, struct settings *out);

@@ -25,7 +25,10 @@ unsigned tailnets_insert(struct tx *tx, const struct tailnet *tailnet)
 	tx_arg_u64(tx, tailnet->node_limit);
 	tx_arg_u64(tx, tailnet->user_limit);
 	arg_login_host(tx, tailnet->login_host);
-	return tx_add(tx, "UPDATE fleetscale.tailnets t SET frozen = $2, suspended = $3, node_limit = $4, user_limit = $5, login_host = $6 WHERE t.name = $1 "
+	tx_arg_u64(tx, tailnet->relay_rate);
+	tx_arg_u64(tx, tailnet->relay_burst);
+	return tx_add(tx, "UPDATE fleetscale.tailnets t SET frozen = $2, suspended = $3, node_limit = $4, user_limit = $5, login_host = $6, relay_rate = $7, "
+			  "relay_burst = $8 WHERE t.name = $1 "
 			  "RETURNING " ROWS_TAILNET);
 }
 
@@ -107,11 +110,11 @@ static void arg_dns(struct tx *tx, const struct dns *dns)
 	"name, display_name, key_lifetime_ms, frozen, suspended, device_approval, node_limit, user_limit, login_host, magic_dns, dns_override, " \
 	"dns_resolvers, " \
 	"dns_split, dns_search, dns_records, dns_exit_filtered, file_sharing, ssh, auto_update, random_client_port, client_logs, notice, domains, " \
-	"relay_fence, relay_omit, relay_no_home, relay_omit_shared"
+	"relay_fence, relay_omit, relay_no_home, relay_omit_shared, relay_rate, relay_burst"
 #define UPDATED_TO \
 	"$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24::bigint[]::integer[], " \
 	"$25::bigint[]::integer[], " \
-	"$26::bigint[]::integer[], $27"
+	"$26::bigint[]::integer[], $27, $28, $29"
 
 unsigned tailnets_update(struct tx *tx, const struct tailnets_whole *whole)
 {
@@ -141,6 +144,8 @@ unsigned tailnets_update(struct tx *tx, const struct tailnets_whole *whole)
 	tx_arg_u64s(tx, s->relays.omit, s->relays.omit_count);
 	tx_arg_u64s(tx, s->relays.no_home, s->relays.no_home_count);
 	tx_arg_bool(tx, s->relays.omit_shared);
+	tx_arg_u64(tx, t->relay_rate);
+	tx_arg_u64(tx, t->relay_burst);
 	tx_add(tx, "WITH t AS (UPDATE fleetscale.tailnets SET (domain, " UPDATED ") = "
 		   "ROW(CASE WHEN domain = name || '.' || base_domain THEN $1 || '.' || base_domain ELSE domain END, " UPDATED_TO ") "
 		   "FROM fleetscale.installation "

@@ -9,7 +9,7 @@
 #include "tx.h"
 
 /* 0: Id and creation are given by the database; an empty domain becomes NAME.<base domain>, ranges of family IP_NONE the whole of what clients know.
- * Frozen, suspended, limits and login host are taken, the rest is the default. Read the row back with tailnets_read.
+ * Frozen, suspended, limits, rates and login host are taken, the rest is the default. Read the row back with tailnets_read.
  * ERR_EXISTS: name, domain or login host is taken. */
 unsigned tailnets_insert(struct tx *tx, const struct tailnet *tailnet);
 unsigned tailnets_list(struct tx *tx, uint64_t after, unsigned limit); /* 0: those with greater ids, by id */
