@@ -20,7 +20,7 @@ static enum err on_check(void *config, struct diag *why)
 	enum err e = relay_options_check(o, why);
 	if (!e)
 		e = coordinators_parse(bytes_text(o->coordinators), &coordinators, why);
-	if (!e && *o->tls_certificate)
+	if (!e && *o->tls_certificate && !firstcert_is_missing(o))
 		e = tlsfiles_check(o->tls_certificate, o->tls_key, why);
 	coordinators_clear(&coordinators);
 	return e;

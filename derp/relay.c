@@ -146,6 +146,7 @@ enum err relay_open(struct relay *r, const struct relay_options *options, struct
 	buffer_init(&r->metacert, METACERT_MAX);
 	if (metacert_make(&r->public_key, &r->metacert))
 		return diag_set(why, ERR_CRYPTO, "cannot make the certificate that tells the relay's key");
+	atomic_store(&r->uncertified, firstcert_is_missing(options));
 	r->seed = random_number() | 1;
 	uint8_t instance[8];
 	random_fill(instance, sizeof instance);
@@ -186,6 +187,8 @@ const char *relay_not_ready(const struct relay *r)
 {
 	if (atomic_load(&r->draining))
 		return "draining";
+	if (atomic_load(&r->uncertified))
+		return "waits for its first certificate";
 	if (atomic_load(&r->announced))
 		return NULL;
 	return atomic_load(&r->refused) ? "refused by a coordinator" : "not announced to a coordinator yet";
@@ -259,7 +262,7 @@ static void begin_announcing(struct shard *s)
 		.relay_port = relay_told_port(r),
 		.stun_port = r->stun_at.port ? r->stun_at.port : -1,
 		.insecure_for_tests = o->relay_unsafe_self_signed,
-		.can_port80 = r->plain_at.port == 80,
+		.can_port80 = r->port80.good,
 		.instance = r->instance,
 	};
 	const struct announce_config config = {
@@ -275,14 +278,25 @@ static void begin_announcing(struct shard *s)
 	s->announce = announce_new(&config);
 }
 
-enum err shard_listen(struct shard *s, struct diag *why)
+static void on_port80_known(struct shard *s)
+{
+	s->relay->said.can_port80 = s->relay->port80.good;
+	if (!s->announce)
+		begin_announcing(s);
+}
+
+/* The doors are open: how clients find them. */
+static void appear(struct shard *first)
+{
+	port80_watch(first, on_port80_known);
+}
+
+enum err shard_welcome(struct shard *s, struct diag *why)
 {
 	struct relay *r = s->relay;
 	enum err e = server_listen(s->server, DOOR_RELAY, r->at, relay_certificate(r), relay_certificate_key(r), why);
 	if (!e && r->options->listen_proxy_protocol)
 		server_expect_proxyline(s->server, r->at);
-	if (!e && r->plain_at.port)
-		e = server_listen(s->server, DOOR_CLIENTS, r->plain_at, NULL, NULL, why);
 	if (e || !r->stun_at.port)
 		return e;
 	int fd = s->index || r->reserved_stun < 0 ? stundoor_bind(r->stun_at, why) : dup(r->reserved_stun);
@@ -293,6 +307,13 @@ enum err shard_listen(struct shard *s, struct diag *why)
 	if (!s->index)
 		close_fd(&r->reserved_stun);
 	return ERR_NONE;
+}
+
+enum err shard_listen(struct shard *s, struct diag *why)
+{
+	struct relay *r = s->relay;
+	enum err e = r->plain_at.port ? server_listen(s->server, DOOR_CLIENTS, r->plain_at, NULL, NULL, why) : ERR_NONE;
+	return e || atomic_load(&r->uncertified) ? e : shard_welcome(s, why);
 }
 
 void shard_shut(struct shard *s)
@@ -360,7 +381,10 @@ enum err shard_open(struct relay *r, struct worker *w, unsigned count, struct di
 	if (!e && !s->index) {
 		bootstrap_start(r->bootstrap, s->loop);
 		rates_start(&r->rates, s->loop);
-		begin_announcing(s);
+		if (atomic_load(&r->uncertified))
+			firstcert_await(s, appear);
+		else
+			appear(s);
 	}
 	atomic_fetch_add_explicit(&r->opened, 1, memory_order_release);
 	return e;
@@ -376,6 +400,8 @@ void shard_close(struct shard *s)
 	s->closing = true;
 	announce_free(&s->announce);
 	if (!s->index) {
+		firstcert_stop(s);
+		port80_stop(s);
 		bootstrap_stop(s->relay->bootstrap);
 		rates_stop(&s->relay->rates);
 	}

@@ -12,11 +12,13 @@
 #include "coordinators.h"
 #include "crossing.h"
 #include "directory.h"
+#include "firstcert.h"
 #include "heard.h"
 #include "limit.h"
 #include "mesh.h"
 #include "options.h"
 #include "owncert.h"
+#include "port80.h"
 #include "rates.h"
 #include "relaylife.h"
 #include "server.h"
@@ -71,6 +73,9 @@ struct relay {
 	int certificate_fd, key_fd;                  /* of the self-signed pair, in memory */
 	char certificate[64], certificate_key[64];   /* their paths */
 	struct announcement said;                    /* first shard */
+	struct firstcert first_certificate;          /* first shard */
+	struct port80 port80;                        /* likewise */
+	atomic_bool uncertified;                     /* its certificate is to come: the plain port alone is open */
 	atomic_int homes;                            /* clients whose home it is */
 	atomic_bool announced, refused, draining;
 	atomic_uint opened; /* shards that are there; `count` and `shard` may be read once it says all */
@@ -94,6 +99,7 @@ bool shard_complete(const struct shard *shard);
 MUST_USE enum err shard_open(struct relay *relay, struct worker *worker, unsigned count, struct diag *why);
 /* Its doors: open, and shut. */
 MUST_USE enum err shard_listen(struct shard *shard, struct diag *why);
+MUST_USE enum err shard_welcome(struct shard *shard, struct diag *why); /* the doors that wait for a certificate */
 void shard_shut(struct shard *shard);
 /* Lets clients move, then ends them (relaylife.h). */
 void shard_drain(struct shard *shard);

@@ -13,7 +13,8 @@ struct fetcher {
 	struct loop *loop;
 	CURLM *multi;
 	struct timer timer;
-	struct list open; /* not answered yet */
+	struct list open;       /* not answered yet */
+	struct fetch *answered; /* being given */
 	bool closing;
 };
 
@@ -127,10 +128,18 @@ static void answer(struct fetch *one)
 		curl_easy_getinfo(one->easy, CURLINFO_RESPONSE_CODE, &status);
 	list_remove(&one->link);
 	defer_cancel(&one->answering);
+	one->fetcher->answered = one;
 	on_answer(context, one->e, (unsigned)status, one->e == ERR_NONE ? buffer_bytes(&one->answer) : BYTES_NONE);
+	one->fetcher->answered = NULL;
 	curl_slist_free_all(one->headers);
 	buffer_clear(&one->answer);
 	free(one);
+}
+
+const char *fetch_header(const struct fetcher *f, const char *name)
+{
+	struct curl_header *header;
+	return f->answered && f->answered->easy && curl_easy_header(f->answered->easy, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK ? header->value : NULL;
 }
 
 static void on_answered(void *context)
