@@ -21,7 +21,6 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"golang.org/x/net/http2"
 	"tailscale.com/control/controlbase"
-	"tailscale.com/derp"
 	"tailscale.com/tailcfg"
 	"tailscale.com/types/key"
 )
@@ -43,7 +42,7 @@ type raw struct {
 	conn   *http2.ClientConn
 	stream context.CancelFunc
 
-	relay     *derp.Client
+	relay     relayClient
 	relayConn io.Closer
 }
 

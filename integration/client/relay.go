@@ -69,7 +69,13 @@ func relayOpen(name string, args json.RawMessage) (object, error) {
 	return nil, nil
 }
 
-func (r *raw) hear(client *derp.Client) {
+// relayClient is what a bare connection and the official client's whole one have in common.
+type relayClient interface {
+	Send(to key.NodePublic, packet []byte) error
+	Recv() (derp.ReceivedMessage, error)
+}
+
+func (r *raw) hear(client relayClient) {
 	for {
 		m, err := client.Recv()
 		if err != nil {
