@@ -7,7 +7,7 @@ enum { RECONNECT_MS = 100 /* told to clients of a relay that goes */ };
 
 static void recheck(struct client *c)
 {
-	if (!list_empty(&c->wait.link) || c->mesh)
+	if (!list_empty(&c->wait.link) || c->mesh || probekeys_has(&c->shard->relay->probes, &c->key))
 		return;
 	if (verify_ask(c->shard->verify, &c->key, c->peer.ip, &c->wait) == VERDICT_REFUSED) {
 		client_log_refused(c, "not admitted any more");

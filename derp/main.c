@@ -2,10 +2,12 @@
  * keys that a coordinator knows. */
 #include "metrics_relay.h"
 #include "relay.h"
+#include "roundtrip.h"
 #include "tlsfiles.h"
 
 static struct relay_options options;
 static struct relay relay;
+static struct roundtrip *roundtrip; /* of the main thread */
 
 static enum err on_start(void *config, struct diag *why)
 {
@@ -53,6 +55,18 @@ static const char *not_ready(void)
 	return relay_not_ready(&relay);
 }
 
+static void on_health(struct loop *loop, roundtrip_fn answer, void *context)
+{
+	if (!roundtrip)
+		roundtrip = roundtrip_new(loop, &relay);
+	roundtrip_ask(roundtrip, answer, context);
+}
+
+static void on_health_end(void)
+{
+	roundtrip_free(&roundtrip);
+}
+
 int main(int argc, char **argv)
 {
 	const struct daemon_spec spec = {
@@ -67,6 +81,8 @@ int main(int argc, char **argv)
 		.on_end = on_end,
 		.on_check = on_check,
 		.not_ready = not_ready,
+		.on_health = on_health,
+		.on_health_end = on_health_end,
 	};
 	return daemon_main(argc, argv, &spec);
 }

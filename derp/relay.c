@@ -143,6 +143,7 @@ enum err relay_open(struct relay *r, const struct relay_options *options, struct
 	if (e)
 		return e;
 	key_mint(&r->key, &r->public_key);
+	probekeys_mint(&r->probes);
 	buffer_init(&r->metacert, METACERT_MAX);
 	if (metacert_make(&r->public_key, &r->metacert))
 		return diag_set(why, ERR_CRYPTO, "cannot make the certificate that tells the relay's key");
@@ -181,6 +182,7 @@ void relay_close(struct relay *r)
 	rates_close(&r->rates);
 	buffer_clear(&r->metacert);
 	key_wipe(&r->key, sizeof r->key);
+	probekeys_wipe(&r->probes);
 }
 
 const char *relay_not_ready(const struct relay *r)

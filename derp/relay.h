@@ -18,6 +18,7 @@
 #include "mesh.h"
 #include "options.h"
 #include "owncert.h"
+#include "probekeys.h"
 #include "port80.h"
 #include "rates.h"
 #include "relaylife.h"
@@ -66,6 +67,7 @@ struct relay {
 	struct buffer metacert; /* DER, behind every chain: tells clients our key, so that they need not wait for it */
 	struct private_key key; /* of this process: clients learn it anew with each connection */
 	struct public_key public_key;
+	struct probekeys probes;
 	uint64_t seed; /* of the home of keys, so that nobody can aim at one shard */
 	char instance[17];
 	struct endpoint at, stun_at, plain_at;       /* bound; IP_NONE: off */

@@ -5,9 +5,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static uint64_t read_in_pieces(struct bytes all, size_t piece)
+static uint64_t read_in_pieces(struct bytes all, size_t piece, bool whole)
 {
-	struct meshstream s = {0};
+	struct meshstream s = {.whole = whole};
 	struct buffer in;
 	uint64_t sum = 1469598103934665603u;
 	buffer_init(&in, 1 << 22);
@@ -17,8 +17,11 @@ static uint64_t read_in_pieces(struct bytes all, size_t piece)
 		all = bytes_skip(all, part.len);
 		if (buffer_add(&in, part))
 			abort();
-		while ((e = meshstream_next(&s, &in)).kind != MESHSTREAM_MORE && e.kind != MESHSTREAM_BAD)
+		while ((e = meshstream_next(&s, &in)).kind != MESHSTREAM_MORE && e.kind != MESHSTREAM_BAD) {
 			sum = (sum ^ (uint64_t)e.kind ^ get_be64(e.key.raw)) * 1099511628211u;
+			for (size_t i = 0; i < e.payload.len; i++)
+				sum = (sum ^ e.payload.at[i]) * 1099511628211u;
+		}
 		if (e.kind == MESHSTREAM_BAD)
 			break;
 	}
@@ -35,7 +38,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* A head that never ends is refused by its length, which pieces reach at different places. */
 	if (all.len > MESHSTREAM_HEAD_MAX)
 		return 0;
-	if (read_in_pieces(all, all.len) != read_in_pieces(all, 1 + data[0] % 64))
-		abort();
+	for (unsigned whole = 0; whole < 2; whole++)
+		if (read_in_pieces(all, all.len, whole) != read_in_pieces(all, 1 + data[0] % 64, whole))
+			abort();
 	return 0;
 }

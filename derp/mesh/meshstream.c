@@ -49,6 +49,14 @@ static struct meshstream_event greet(struct meshstream *s, struct buffer *in, st
 	return key_is_zero(event.key.raw) ? bad(0) : event;
 }
 
+static struct meshstream_event give_whole(struct meshstream *s, const struct buffer *in, struct derpframe_header h)
+{
+	if (in->len < DERPFRAME_HEADER_LEN + h.len)
+		return more();
+	s->skip = DERPFRAME_HEADER_LEN + (uint64_t)h.len;
+	return (struct meshstream_event){.kind = MESHSTREAM_FRAME, .type = h.type, .payload = bytes_of(in->at + DERPFRAME_HEADER_LEN, h.len)};
+}
+
 struct meshstream_event meshstream_next(struct meshstream *s, struct buffer *in)
 {
 	struct derpframe_header h;
@@ -68,6 +76,8 @@ struct meshstream_event meshstream_next(struct meshstream *s, struct buffer *in)
 		return greet(s, in, h);
 	if (h.len > MESHSTREAM_FRAME_MAX)
 		return bad(0);
+	if (s->whole && h.len <= MESHSTREAM_WHOLE_MAX)
+		return give_whole(s, in, h);
 	bool tells = (h.type == DERPFRAME_PEER_PRESENT || h.type == DERPFRAME_PEER_GONE) && h.len >= KEY_LEN;
 	size_t head = DERPFRAME_HEADER_LEN + (tells ? KEY_LEN : 0);
 	if (in->len < head)

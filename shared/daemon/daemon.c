@@ -141,6 +141,15 @@ const char *daemon_not_ready(void)
 	return d.spec->not_ready ? d.spec->not_ready() : NULL;
 }
 
+void daemon_ask_health(struct loop *loop, void (*answer)(void *context, bool good, const char *text), void *context)
+{
+	const char *reason = d.running && d.spec->on_health ? NULL : daemon_not_ready();
+	if (d.running && d.spec->on_health)
+		d.spec->on_health(loop, answer, context);
+	else
+		answer(context, !reason, reason ? reason : "ready");
+}
+
 static void on_beat_worker(void *context)
 {
 	struct beat *b = context;
@@ -271,6 +280,8 @@ static int run_workers(void)
 		on_beat(NULL);
 		loop_run(d.loop);
 		d.running = false;
+		if (d.spec->on_health_end)
+			d.spec->on_health_end();
 	}
 	timer_cancel(&d.beat);
 	for (unsigned i = 0; i < d.count; i++)

@@ -1,4 +1,4 @@
-/* The frame of a program: options, log, metrics, workers, the operations door (/livez /readyz /metrics /debug), drain on SIGTERM, exit codes.
+/* The frame of a program: options, log, metrics, workers, the operations door (/livez /readyz /healthz /metrics /debug), drain on SIGTERM, exit codes.
  * Not the program. One process has one daemon. The program's config struct starts with struct daemon_options. */
 #ifndef DAEMON_H
 #define DAEMON_H
@@ -33,6 +33,10 @@ struct daemon_spec {
 	enum err (*on_check)(void *config, struct diag *why);
 	/* Why this process is not ready now, or NULL. Any thread; must be cheap. */
 	const char *(*not_ready)(void);
+	/* Finds out by doing it whether it does its work; `answer` comes once, on the main thread's loop, also from within: text is one line for people.
+	 * on_health_end: nobody asks any more, and whoever still waits is answered now. NULL: what not_ready says. */
+	void (*on_health)(struct loop *loop, void (*answer)(void *context, bool good, const char *text), void *context);
+	void (*on_health_end)(void);
 };
 
 /* Runs to the end: 0 after a clean drain, 1 when something failed, 2 on wrong use. Understands --config FILE, --check, --help, --version, --docs options|metrics. */

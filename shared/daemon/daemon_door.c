@@ -26,6 +26,17 @@ static void serve_ready(struct exchange *x)
 		exchange_reply_text(x, 200, "ready\n");
 }
 
+static void on_health(void *context, bool good, const char *text)
+{
+	struct exchange *x = context;
+	exchange_reply_text(x, good ? 200 : 503, arena_format(x->arena, "%s%s\n", good ? "" : "not healthy: ", text));
+}
+
+static void serve_health(struct exchange *x)
+{
+	daemon_ask_health(x->loop, on_health, x);
+}
+
 static void reply_buffer(struct exchange *x, enum err e, const char *type, struct buffer *out)
 {
 	if (e == ERR_NONE)
@@ -52,11 +63,9 @@ static void serve_debug(struct exchange *x)
 }
 
 static const struct route TABLE[] = {
-	{METHOD_GET, "/livez", DOOR_OPERATIONS, NULL, serve_live, 0},
-	{METHOD_GET, "/readyz", DOOR_OPERATIONS, NULL, serve_ready, 0},
-	{METHOD_GET, "/metrics", DOOR_OPERATIONS, NULL, serve_metrics, 0},
-	{METHOD_GET, "/debug", DOOR_OPERATIONS, NULL, serve_debug, 0},
-	{0},
+	{METHOD_GET, "/livez", DOOR_OPERATIONS, NULL, serve_live, 0},     {METHOD_GET, "/readyz", DOOR_OPERATIONS, NULL, serve_ready, 0},
+	{METHOD_GET, "/healthz", DOOR_OPERATIONS, NULL, serve_health, 0}, {METHOD_GET, "/metrics", DOOR_OPERATIONS, NULL, serve_metrics, 0},
+	{METHOD_GET, "/debug", DOOR_OPERATIONS, NULL, serve_debug, 0},    {0},
 };
 
 struct daemon_door *daemon_door_open(struct loop *loop, const char *at, struct diag *why)

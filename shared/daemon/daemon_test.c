@@ -87,6 +87,29 @@ static const char *not_ready(void)
 	return behaves("unready") ? "not yet" : NULL;
 }
 
+/* A question that hangs is answered by the end. */
+static void (*asked)(void *context, bool good, const char *text);
+static void *asker;
+
+static void on_health(struct loop *loop, void (*answer_it)(void *context, bool good, const char *text), void *context)
+{
+	assert_non_null(loop);
+	if (behaves("health hangs")) {
+		note('h');
+		asked = answer_it;
+		asker = context;
+	} else {
+		answer_it(context, !behaves("unhealthy"), behaves("unhealthy") ? "it hurts" : "well done");
+	}
+}
+
+static void on_health_end(void)
+{
+	if (asked)
+		asked(asker, false, "it ends");
+	note('q');
+}
+
 static const struct daemon_spec SPEC = {
 	.name = "fleetscale-test",
 	.options = OWN,
@@ -98,6 +121,8 @@ static const struct daemon_spec SPEC = {
 	.on_stop = on_stop,
 	.on_end = on_end,
 	.not_ready = not_ready,
+	.on_health = on_health,
+	.on_health_end = on_health_end,
 };
 
 static pid_t run(char **argv)
@@ -207,8 +232,10 @@ static void it_lives_is_ready_and_drains(void **state)
 	assert_says(answer, "Content-Type: text/plain; version=0.0.4");
 	assert_says(get("/debug"), "\"threads\":[{\"index\":0,");
 	assert_says(get("/nothing"), "HTTP/1.1 404");
+	assert_says(get("/healthz"), "HTTP/1.1 200 OK");
+	assert_says(answer, "\r\nwell done\n");
 	kill(child, SIGTERM);
-	assert_ends(child, 0, "swwddxxe");
+	assert_ends(child, 0, "swwddqxxe");
 }
 
 static void it_says_why_it_is_not_ready(void **state)
@@ -220,7 +247,35 @@ static void it_says_why_it_is_not_ready(void **state)
 	assert_says(get("/readyz"), "HTTP/1.1 503 Service Unavailable");
 	assert_says(answer, "not ready: not yet\n");
 	kill(child, SIGINT);
-	assert_ends(child, 0, "swwddxxe");
+	assert_ends(child, 0, "swwddqxxe");
+}
+
+static void it_says_why_it_is_not_healthy(void **state)
+{
+	(void)state;
+	pid_t child = run_as("unhealthy");
+	await_ready();
+	assert_says(get("/healthz"), "HTTP/1.1 503 Service Unavailable");
+	assert_says(answer, "not healthy: it hurts\n");
+	kill(child, SIGINT);
+	assert_ends(child, 0, "swwddqxxe");
+}
+
+static void a_question_of_health_does_not_outlive_it(void **state)
+{
+	static const char request[] = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+	char said[16] = "";
+	size_t len = 0;
+	(void)state;
+	pid_t child = run_as("health hangs");
+	await_ready();
+	int fd = dial();
+	assert_int_equal(send(fd, request, sizeof request - 1, 0), sizeof request - 1);
+	while (!strchr(said, 'h') && len < sizeof said - 1 && read(notes[0], said + len, 1) == 1)
+		len++;
+	kill(child, SIGINT);
+	assert_ends(child, 0, "ddqxxe");
+	close(fd);
 }
 
 static void a_second_signal_ends_at_once(void **state)
@@ -234,7 +289,7 @@ static void a_second_signal_ends_at_once(void **state)
 		usleep(10000);
 	assert_says(get("/livez"), "200 OK");
 	kill(child, SIGTERM);
-	assert_ends(child, 1, "swwddxxe");
+	assert_ends(child, 1, "swwddqxxe");
 	unsetenv("FLEETSCALE_DRAIN");
 }
 
@@ -245,7 +300,7 @@ static void drain_time_ends(void **state)
 	pid_t child = run_as("drain hangs");
 	await_ready();
 	kill(child, SIGTERM);
-	assert_ends(child, 0, "swwddxxe");
+	assert_ends(child, 0, "swwddqxxe");
 	unsetenv("FLEETSCALE_DRAIN");
 }
 
@@ -277,9 +332,10 @@ static void wrong_use_is_two(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(it_lives_is_ready_and_drains), cmocka_unit_test(it_says_why_it_is_not_ready),
-		cmocka_unit_test(a_second_signal_ends_at_once), cmocka_unit_test(drain_time_ends),
-		cmocka_unit_test(failed_starts_are_told),       cmocka_unit_test(wrong_use_is_two),
+		cmocka_unit_test(it_lives_is_ready_and_drains),  cmocka_unit_test(it_says_why_it_is_not_ready),
+		cmocka_unit_test(it_says_why_it_is_not_healthy), cmocka_unit_test(a_question_of_health_does_not_outlive_it),
+		cmocka_unit_test(a_second_signal_ends_at_once),  cmocka_unit_test(drain_time_ends),
+		cmocka_unit_test(failed_starts_are_told),        cmocka_unit_test(wrong_use_is_two),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -116,24 +116,36 @@ void derpframe_encode_forward(uint8_t out[static DERPFRAME_FORWARD_HEADER_LEN], 
 	memcpy(out + DERPFRAME_HEADER_LEN + KEY_LEN, to->raw, KEY_LEN);
 }
 
+static enum err seal_client_info(const struct private_key *from, const struct public_key *self, const struct node_key *relay, struct bytes json,
+				 struct buffer *out)
+{
+	size_t before = out->len;
+	uint8_t head[DERPFRAME_HEADER_LEN + KEY_LEN];
+	derpframe_encode(head, DERPFRAME_CLIENT_INFO, (uint32_t)(KEY_LEN + BOX_OVERHEAD + json.len));
+	memcpy(head + DERPFRAME_HEADER_LEN, self->raw, KEY_LEN);
+	enum err e = buffer_add(out, bytes_of(head, sizeof head));
+	if (!e)
+		e = box_seal(from, relay->raw, json, out);
+	if (e)
+		buffer_cut(out, before);
+	return e;
+}
+
 enum err derpframe_encode_mesh_info(const struct private_key *relay, const struct public_key *self, const struct node_key *sibling,
 				    const uint8_t mesh_key[static KEY_LEN], struct buffer *out)
 {
 	char hex[2 * KEY_LEN + 1], json[160];
-	size_t before = out->len;
 	hex_encode(hex, bytes_of(mesh_key, KEY_LEN));
 	int len = snprintf(json, sizeof json, "{\"meshKey\":\"%s\",\"version\":2,\"CanAckPings\":false}", hex);
-	uint8_t head[DERPFRAME_HEADER_LEN + KEY_LEN];
-	derpframe_encode(head, DERPFRAME_CLIENT_INFO, (uint32_t)(KEY_LEN + BOX_OVERHEAD + (size_t)len));
-	memcpy(head + DERPFRAME_HEADER_LEN, self->raw, KEY_LEN);
-	enum err e = buffer_add(out, bytes_of(head, sizeof head));
-	if (!e)
-		e = box_seal(relay, sibling->raw, bytes_of(json, (size_t)len), out);
-	if (e)
-		buffer_cut(out, before);
+	enum err e = seal_client_info(relay, self, sibling, bytes_of(json, (size_t)len), out);
 	key_wipe(json, sizeof json);
 	key_wipe(hex, sizeof hex);
 	return e;
+}
+
+enum err derpframe_encode_prober_info(const struct private_key *prober, const struct public_key *self, const struct node_key *relay, struct buffer *out)
+{
+	return seal_client_info(prober, self, relay, BYTES("{\"version\":2,\"CanAckPings\":true,\"IsProber\":true}"), out);
 }
 
 static enum err seal_server_info(const struct private_key *relay, const struct node_key *client, struct bytes json, struct buffer *out)

@@ -75,6 +75,9 @@ void derpframe_encode_forward(uint8_t out[static DERPFRAME_FORWARD_HEADER_LEN], 
 /* Appends a whole ClientInfo frame of a relay that dials a sibling. */
 MUST_USE enum err derpframe_encode_mesh_info(const struct private_key *relay, const struct public_key *self, const struct node_key *sibling,
 					     const uint8_t mesh_key[static KEY_LEN], struct buffer *out);
+/* Of a prober: a client like others that says so. */
+MUST_USE enum err derpframe_encode_prober_info(const struct private_key *prober, const struct public_key *self, const struct node_key *relay,
+					       struct buffer *out);
 /* Appends a whole ServerInfo frame, sealed to `client`. */
 MUST_USE enum err derpframe_encode_server_info(const struct private_key *relay, const struct node_key *client, struct buffer *out);
 /* The same with a limit on what the client sends, which keeps to it by itself; rate 0: none, and none any more. May be sent again at any time. */
