@@ -34,6 +34,7 @@ struct question {
 	bool stale;    /* known good of old */
 	bool forgiven; /* one who should have allowed it did not answer */
 	bool of_judge; /* the judge is asked now */
+	bool doubted;  /* what is answered now may have been so before the change */
 };
 
 struct verify *verify_new(const struct verify_config *config)
@@ -67,7 +68,10 @@ void verify_free(struct verify **verify)
 
 void verify_doubt(struct verify *v, const struct node_key *key)
 {
+	struct question *q = table_find(v->questions, bytes_of(key->raw, KEY_LEN));
 	verdicts_doubt(v->verdicts, key, clock_mono());
+	if (q)
+		q->doubted = true;
 }
 
 void verify_wait_init(struct verify_wait *w, void (*on_verdict)(void *context, bool allowed), void *context)
@@ -94,8 +98,22 @@ static void tell(struct question *q, bool allowed)
 	end_if_quiet(v);
 }
 
+static void ask_judge(struct question *q);
+static void ask_coordinator(struct question *q);
+
+static void ask_first(struct question *q)
+{
+	q->doubted = q->of_judge = q->forgiven = false;
+	q->asked = 0;
+	(q->verify->config.ask_coordinators ? ask_coordinator : ask_judge)(q);
+}
+
 static void settle(struct question *q, bool allowed)
 {
+	if (q->doubted) {
+		ask_first(q);
+		return;
+	}
 	verdicts_put(q->verify->verdicts, &q->key, allowed, clock_mono());
 	relay_count_at(RELAY_VERDICTS, allowed ? RELAY_VERDICT_ALLOWED : RELAY_VERDICT_REFUSED, 1);
 	tell(q, allowed);
@@ -108,9 +126,6 @@ static void settle_alone(struct question *q)
 	relay_count_at(RELAY_VERDICTS, q->stale ? RELAY_VERDICT_GRACE : open ? RELAY_VERDICT_FAIL_OPEN : RELAY_VERDICT_NO_ANSWER, 1);
 	tell(q, q->stale || open);
 }
-
-static void ask_judge(struct question *q);
-static void ask_coordinator(struct question *q);
 
 /* Who was asked last allows it, or did not answer. */
 static void go_on(struct question *q, bool answered)
@@ -235,6 +250,6 @@ enum verdict verify_ask(struct verify *v, const struct node_key *key, struct ip 
 	q->wait_count++;
 	list_append(&q->waits, &w->link);
 	if (first)
-		(v->config.ask_coordinators ? ask_coordinator : ask_judge)(q);
+		ask_first(q);
 	return VERDICT_UNKNOWN;
 }

@@ -36,7 +36,8 @@ void verify_free(struct verify **verify);
 /* VERDICT_ALLOWED or VERDICT_REFUSED when that is known now; VERDICT_UNKNOWN: on_verdict comes once, on the loop, unless canceled.
  * Too many that wait are refused at once. Wire: docs/protocol/derp.md, admission. */
 enum verdict verify_ask(struct verify *verify, const struct node_key *key, struct ip source, struct verify_wait *wait);
-/* What is remembered about the key may not be so any more: the next question is asked, and what was known serves only while nobody answers. */
+/* What is remembered about the key may not be so any more: the next question is asked, one on its way once more, and what was known serves only while nobody
+ * answers. */
 void verify_doubt(struct verify *verify, const struct node_key *key);
 void verify_wait_init(struct verify_wait *wait, void (*on_verdict)(void *context, bool allowed), void *context);
 void verify_cancel(struct verify_wait *wait); /* legal when it does not wait */
