@@ -34,7 +34,10 @@ static void count_keys(struct shard *s)
 
 static void on_end(void *context, enum err why)
 {
-	client_end(context, why);
+	client_end(context, why == ERR_CLOSED    ? RELAY_END_CLOSED
+			    : why == ERR_TIMEOUT ? RELAY_END_SILENT
+			    : why == ERR_TOO_BIG ? RELAY_END_BAD_FRAME
+						 : RELAY_END_BROKEN);
 }
 
 static const struct pipe_events events = {.on_data = client_on_data, .on_written = client_on_written, .on_end = on_end};
@@ -58,7 +61,7 @@ static void enter(struct client *c)
 	struct rate rate = rates_now(&s->relay->rates);
 	c->limits_told = rates_changes(&s->relay->rates);
 	if (derpframe_encode_server_limits(&s->relay->key, &c->key, rate.per_second, rate.burst, &info)) {
-		client_end(c, ERR_CRYPTO);
+		client_end(c, RELAY_END_INTERNAL);
 		return;
 	}
 	move(c, CLIENT_LIVE);
@@ -68,7 +71,7 @@ static void enter(struct client *c)
 	relay_count(RELAY_DUP_TOTAL, members > 1);
 	struct member *stale = members > DUPLICATES_MAX ? directory_stalest(&c->member) : NULL;
 	if (stale)
-		client_end(OWNER_OF(stale, struct client, member), ERR_EXHAUSTED);
+		client_end(OWNER_OF(stale, struct client, member), RELAY_END_DUPLICATES);
 	count_keys(s);
 	relay_count(RELAY_CONNECTIONS, 1);
 	relay_count(RELAY_NOT_IDEAL, c->not_ideal);
@@ -94,7 +97,7 @@ static void on_verdict(void *context, bool allowed)
 		return;
 	}
 	client_log_refused(c, "not admitted by a coordinator");
-	client_end(c, ERR_DENIED);
+	client_end(c, RELAY_END_NOT_ADMITTED);
 }
 
 static void end(void *context)
@@ -134,7 +137,7 @@ void client_admit(struct shard *s, struct pipe *pipe, struct endpoint peer, bool
 	pipe_set_dead_after(pipe, UNACKED_MS, IDLE_PROBE_MS);
 	if (relaylife_is_leaving(s) || table_count(s->clients) > (size_t)s->relay->options->limit_connections) {
 		client_log_refused(c, relaylife_is_leaving(s) ? "draining" : "limits.connections");
-		client_end(c, ERR_EXHAUSTED);
+		client_end(c, relaylife_is_leaving(s) ? RELAY_END_DRAIN : RELAY_END_LIMIT_CONNECTIONS);
 		return;
 	}
 	if (info->has_mesh_key) {
@@ -153,7 +156,7 @@ void client_admit(struct shard *s, struct pipe *pipe, struct endpoint peer, bool
 		return;
 	case VERDICT_REFUSED:
 		client_log_refused(c, "not admitted, as remembered");
-		client_end(c, ERR_DENIED);
+		client_end(c, RELAY_END_NOT_ADMITTED);
 		return;
 	default:
 		return;
@@ -183,20 +186,22 @@ static void leave(struct client *c)
 		client_tell_left(s, &c->key);
 }
 
-static void drop_waiting(struct queue *q)
+static void drop_waiting(struct queue *q, bool disco)
 {
 	size_t heads = (size_t)q->count * DERPFRAME_RECV_HEADER_LEN;
-	relay_count_at(RELAY_BYTES_DROPPED, RELAY_DROP_GONE, (int64_t)(q->bytes - heads));
-	relay_count_at(RELAY_PACKETS_DROPPED, RELAY_DROP_GONE, queue_clear(q));
+	relay_count_drop(RELAY_DROP_GONE, disco, q->count, (int64_t)(q->bytes - heads));
+	queue_clear(q);
 }
 
-void client_end(struct client *c, enum err why)
+void client_end(struct client *c, enum relay_end why)
 {
 	struct shard *s = c->shard;
 	if (c->state == CLIENT_ENDED)
 		return;
-	log_debug(SUBJECT("client"), "ended", F_UINT("number", c->number), F_ERR(why));
+	log_debug(SUBJECT("client"), "ended", F_UINT("number", c->number), F_TEXT("reason", relay_end_text(why)));
 	bool live = c->state == CLIENT_LIVE;
+	relay_count_at(RELAY_DISCONNECTS, why, 1);
+	client_count_lost(c);
 	move(c, CLIENT_ENDED);
 	if (live)
 		leave(c);
@@ -207,8 +212,8 @@ void client_end(struct client *c, enum err why)
 	defer_cancel(&c->flushing);
 	table_remove_number(s->clients, c->number);
 	s->queued_bytes -= c->disco.bytes + c->other.bytes;
-	drop_waiting(&c->disco);
-	drop_waiting(&c->other);
+	drop_waiting(&c->disco, true);
+	drop_waiting(&c->other, false);
 	packet_free(&c->incoming);
 	buffer_clear(&c->control);
 	pipe_close(&c->pipe);

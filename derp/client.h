@@ -4,6 +4,7 @@
 #ifndef CLIENT_H
 #define CLIENT_H
 
+#include "metrics_relay.h"
 #include "pipe.h"
 #include "queue.h"
 
@@ -35,7 +36,7 @@ void client_tell_left(struct shard *shard, const struct node_key *key);
 /* Tells all that the relay goes, and ends them at random within spread_ms, each when it has taken what waits for it. */
 void client_part_all(struct shard *shard, int64_t spread_ms);
 /* Idempotent. */
-void client_end(struct client *client, enum err why);
+void client_end(struct client *client, enum relay_end why);
 void client_end_all(struct shard *shard);
 
 #endif

@@ -11,7 +11,7 @@ static void recheck(struct client *c)
 		return;
 	if (verify_ask(c->shard->verify, &c->key, c->peer.ip, &c->wait) == VERDICT_REFUSED) {
 		client_log_refused(c, "not admitted any more");
-		client_end(c, ERR_DENIED);
+		client_end(c, RELAY_END_REVOKED);
 	}
 }
 
@@ -43,7 +43,7 @@ uint64_t client_recheck_after(struct shard *s, uint64_t number, unsigned most)
 void client_part_all(struct shard *s, int64_t spread_ms)
 {
 	LIST_EACH(&s->in_state[CLIENT_ASKING], c, struct client, in_state)
-		client_end(c, ERR_CANCELED);
+		client_end(c, RELAY_END_DRAIN);
 	LIST_EACH(&s->in_state[CLIENT_LIVE], c, struct client, in_state) {
 		uint8_t frame[DERPFRAME_RESTARTING_LEN];
 		derpframe_encode_restarting(frame, RECONNECT_MS, (uint32_t)spread_ms);
@@ -57,7 +57,7 @@ void client_end_all(struct shard *s)
 {
 	for (unsigned state = CLIENT_ASKING; state < CLIENT_ENDED; state++) {
 		LIST_EACH(&s->in_state[state], c, struct client, in_state)
-			client_end(c, ERR_CANCELED);
+			client_end(c, s->closing ? RELAY_END_SHUTDOWN : RELAY_END_DRAIN);
 	}
 }
 
@@ -92,7 +92,7 @@ void client_end_key(struct shard *s, const struct node_key *key)
 {
 	LIST_EACH(&s->in_state[CLIENT_LIVE], c, struct client, in_state) {
 		if (!memcmp(c->key.raw, key->raw, KEY_LEN))
-			client_end(c, ERR_CANCELED);
+			client_end(c, RELAY_END_CLOSE_PEER);
 	}
 }
 

@@ -37,8 +37,7 @@ static void take_not_here(struct shard *s, struct packet *p)
 /* Only disco gets an answer: it is how a client looks for a peer; data is not. */
 static void nobody(struct shard *s, struct packet *p)
 {
-	relay_count_at(RELAY_PACKETS_DROPPED, RELAY_DROP_UNKNOWN_DEST, 1);
-	relay_count_at(RELAY_BYTES_DROPPED, RELAY_DROP_UNKNOWN_DEST, p->len);
+	relay_count_drop(p->kind == LETTER_FORWARDED ? RELAY_DROP_UNKNOWN_DEST_ON_FWD : RELAY_DROP_UNKNOWN_DEST, p->disco, 1, p->len);
 	if (!p->disco) {
 		packet_free(&p);
 	} else if (p->from_loop == s->index) {
@@ -205,7 +204,7 @@ static bool begin(struct client *c, struct buffer *in)
 	if (e && e != ERR_UNSUPPORTED) {
 		log_info(SUBJECT("client"), "frame refused", F_UINT("number", c->number), F_UINT("type", h.type), F_UINT("len", h.len), F_ERR(e));
 		relay_count_at(RELAY_BAD_FRAMES, e == ERR_DENIED ? RELAY_BAD_FORBIDDEN : RELAY_BAD_LENGTH, 1);
-		client_end(c, e);
+		client_end(c, RELAY_END_BAD_FRAME);
 		return false;
 	}
 	if (is_early(c, h.len))

@@ -12,8 +12,7 @@ enum {
 
 static void drop(struct packet **p, enum relay_drop reason)
 {
-	relay_count_at(RELAY_PACKETS_DROPPED, reason, 1);
-	relay_count_at(RELAY_BYTES_DROPPED, reason, (*p)->len);
+	relay_count_drop(reason, (*p)->disco, 1, (*p)->len);
 	packet_free(p);
 }
 
@@ -25,7 +24,9 @@ void client_want_flush(struct client *c)
 void client_add_control(struct client *c, const uint8_t *frame, size_t len)
 {
 	/* Past the cap the client hears less news, none of which it needs for being right. */
-	if (!buffer_add(&c->control, bytes_of(frame, len)))
+	if (buffer_add(&c->control, bytes_of(frame, len)))
+		relay_count(RELAY_CONTROL_DROPPED, 1);
+	else
 		client_want_flush(c);
 }
 
@@ -80,9 +81,11 @@ static void give(struct client *c)
 		relay_count(RELAY_SENT_PONG, 1);
 	c->pong_waits &= !control;
 	part_packets(&out, &c->disco);
+	unsigned disco = out.packets;
 	part_packets(&out, &c->other);
 	c->shard->queued_bytes -= out.bytes - control;
 	c->given += out.bytes;
+	c->last = (struct given){.bytes = (uint32_t)out.bytes, .disco = disco, .other = out.packets - disco, .payload = (uint32_t)out.payload};
 	relay_count(RELAY_PACKETS_SENT, out.packets);
 	relay_count(RELAY_BYTES_SENT, (int64_t)out.payload);
 	pipe_send(c->pipe, out.piece, out.count);
@@ -118,7 +121,7 @@ void client_watch_for_stall(struct client *c)
 static void flush(struct client *c)
 {
 	if (c->missed)
-		client_end(c, ERR_EXHAUSTED);
+		client_end(c, RELAY_END_MISSED_NEWS);
 	if (c->state != CLIENT_LIVE)
 		return;
 	while (!pipe_busy(c->pipe) && (c->control.len || c->disco.count || c->other.count))
@@ -157,7 +160,7 @@ void client_on_stall_tick(void *context)
 	c->taken = taken;
 	if (now.ms - c->moved.ms >= (c->mesh ? (int64_t)SIBLING_TAKES_MS : c->shard->relay->options->limit_write_ms)) {
 		relay_count(RELAY_WRITE_TIMEOUTS, 1);
-		client_end(c, ERR_TIMEOUT);
+		client_end(c, RELAY_END_WRITE_TIMEOUT);
 		return;
 	}
 	timer_set(&c->stall, STALL_TICK_MS);
@@ -173,7 +176,7 @@ void client_on_keep_alive(void *context)
 	struct client *c = context;
 	if (c->parting) {
 		if (!has_waiting(c))
-			client_end(c, ERR_CANCELED);
+			client_end(c, RELAY_END_DRAIN);
 		else
 			timer_set(&c->keep_alive, PART_TICK_MS);
 		return;
@@ -182,6 +185,19 @@ void client_on_keep_alive(void *context)
 	derpframe_encode(frame, DERPFRAME_KEEP_ALIVE, 0);
 	client_add_control(c, frame, sizeof frame);
 	timer_set(&c->keep_alive, c->keep_alive_ms);
+}
+
+/* As many packets as their share of the bytes: which ones they were is forgotten. The others went behind disco. */
+void client_count_lost(const struct client *c)
+{
+	const struct given *last = &c->last;
+	uint64_t packets = last->disco + last->other, unsent = pipe_unsent(c->pipe);
+	if (!packets || !unsent)
+		return;
+	uint64_t lost = unsent >= last->bytes ? packets : (packets * unsent + last->bytes - 1) / last->bytes;
+	uint64_t other = lost < last->other ? lost : last->other;
+	relay_count_drop(RELAY_DROP_WRITE_ERROR, false, (int64_t)other, (int64_t)(last->payload * other / packets));
+	relay_count_drop(RELAY_DROP_WRITE_ERROR, true, (int64_t)(lost - other), (int64_t)(last->payload * (lost - other) / packets));
 }
 
 void client_push(struct client *c, struct packet *p)

@@ -7,6 +7,11 @@
 
 #include "relay.h"
 
+/* Bytes on the wire, packets and their payload. */
+struct given {
+	uint32_t bytes, disco, other, payload;
+};
+
 struct client {
 	struct shard *shard;
 	enum client_state state;
@@ -40,6 +45,7 @@ struct client {
 	struct timer keep_alive, stall;
 	int64_t keep_alive_ms;
 	uint64_t given, taken;    /* bytes given to the pipe; of those, gone to the kernel when last looked */
+	struct given last;        /* of those, the last write */
 	struct mono moved, begun; /* when `taken` grew last; when it became live */
 	struct defer flushing, ending;
 };
@@ -54,6 +60,8 @@ void client_log_refused(struct client *c, const char *reason);
 void client_push(struct client *c, struct packet *packet);
 void client_tell_limits(struct client *c); /* how fast it may send, since that has changed */
 void client_watch_for_stall(struct client *c);
+/* It ends: of the last write, what the kernel did not take. */
+void client_count_lost(const struct client *c);
 /* What timers, the pipe and the turn's end call; the context is the client. */
 void client_on_turn_end(void *context);
 void client_on_written(void *context);

@@ -14,6 +14,13 @@ struct batch {
 	size_t bytes;
 };
 
+static void lose(struct packet *letter, enum relay_drop reason)
+{
+	if (letter_is_packet(letter->kind))
+		relay_count_drop(reason, letter->disco, 1, letter->len);
+	packet_free(&letter);
+}
+
 static void on_arrived(void *context)
 {
 	struct batch *b = context;
@@ -24,7 +31,7 @@ static void on_arrived(void *context)
 		b->first = letter->next;
 		letter->next = NULL;
 		if (s->closing)
-			packet_free(&letter);
+			lose(letter, RELAY_DROP_GONE);
 		else
 			client_take_letter(s, letter);
 	}
@@ -41,8 +48,6 @@ static void outbox_init(struct outbox *o)
 static void drop_packets(struct outbox *o)
 {
 	struct packet *rest = o->first;
-	unsigned lost = 0;
-	size_t lost_bytes = 0;
 	outbox_init(o);
 	while (rest) {
 		struct packet *letter = rest;
@@ -53,12 +58,8 @@ static void drop_packets(struct outbox *o)
 			o->end = &letter->next;
 			continue;
 		}
-		lost++;
-		lost_bytes += letter->len;
-		packet_free(&letter);
+		lose(letter, RELAY_DROP_CROSSING);
 	}
-	relay_count_at(RELAY_PACKETS_DROPPED, RELAY_DROP_CROSSING, lost);
-	relay_count_at(RELAY_BYTES_DROPPED, RELAY_DROP_CROSSING, (int64_t)lost_bytes);
 }
 
 static void post(struct shard *from, unsigned to)
@@ -106,7 +107,7 @@ void crossing_close(struct shard *s)
 void crossing_send(struct shard *from, unsigned to, struct packet *letter)
 {
 	if (!from->crossing.to) {
-		packet_free(&letter);
+		lose(letter, RELAY_DROP_GONE);
 		return;
 	}
 	struct outbox *o = &from->crossing.to[to];

@@ -2,12 +2,28 @@
 
 #define VALUES(...) ((const char *const[]){__VA_ARGS__, NULL})
 
-static const char *const drop_reasons[] = {"unknown_dest", "gone_disconnected", "queue_head", "queue_tail", "crossing", NULL};
+#define KINDS(reason) reason ",disco", reason ",other"
+
+/* In the order of enum relay_drop, each twice: relay_count_drop. */
+static const char *const drops[] = {KINDS("unknown_dest"),
+				    KINDS("unknown_dest_on_fwd"),
+				    KINDS("gone_disconnected"),
+				    KINDS("queue_head"),
+				    KINDS("queue_tail"),
+				    KINDS("write_error"),
+				    KINDS("dup_client"),
+				    KINDS("crossing"),
+				    NULL};
+static const char *const fails[] = {"no_upgrade", "not_websocket", "starting",  "drain",  "limit_handshakes", "limit_memory",
+				    "timeout",    "bad_frame",     "wrong_box", "closed", "broken",           NULL};
+static const char *const ends[] = {"closed",     "broken",      "silent",     "write_timeout", "bad_frame", "not_admitted", "revoked", "limit_connections",
+				   "duplicates", "missed_news", "close_peer", "drain",         "shutdown",  "internal",     NULL};
 
 struct metric relay_metrics[RELAY_METRIC_COUNT + 1] = {
 	[RELAY_ACCEPTS] = {"derp_accepts_total", METRIC_COUNTER, "Relay connections begun.", NULL, NULL, 0},
 	[RELAY_WEBSOCKETS] = {"derp_websocket_accepts_total", METRIC_COUNTER, "Relay connections begun as WebSockets.", NULL, NULL, 0},
-	[RELAY_HANDSHAKE_FAILURES] = {"derp_handshake_failures_total", METRIC_COUNTER, "Relay connections that never proved a key.", NULL, NULL, 0},
+	[RELAY_HANDSHAKE_FAILURES] = {"derp_handshake_failures_total", METRIC_COUNTER, "Relay connections that never proved a key.", "reason", fails, 0},
+	[RELAY_DISCONNECTS] = {"derp_disconnects_total", METRIC_COUNTER, "Connections ended that had proven a key, admitted or not.", "reason", ends, 0},
 	[RELAY_CONNECTIONS] = {"derp_current_connections", METRIC_GAUGE, "Clients connected now.", NULL, NULL, 0},
 	[RELAY_HOME_CONNECTIONS] = {"derp_current_home_connections", METRIC_GAUGE, "Clients connected now whose home this is.", NULL, NULL, 0},
 	[RELAY_NOT_IDEAL] = {"derp_current_notideal_connections", METRIC_GAUGE, "Clients connected now that would rather be at another node.", NULL, NULL, 0},
@@ -19,8 +35,10 @@ struct metric relay_metrics[RELAY_METRIC_COUNT + 1] = {
 	[RELAY_BYTES_RECEIVED] = {"derp_bytes_received_total", METRIC_COUNTER, "Payload bytes from clients.", NULL, NULL, 0},
 	[RELAY_PACKETS_SENT] = {"derp_packets_sent_total", METRIC_COUNTER, "Packets given to clients' connections.", NULL, NULL, 0},
 	[RELAY_BYTES_SENT] = {"derp_bytes_sent_total", METRIC_COUNTER, "Payload bytes given to clients' connections.", NULL, NULL, 0},
-	[RELAY_PACKETS_DROPPED] = {"derp_packets_dropped_total", METRIC_COUNTER, "Packets dropped.", "reason", drop_reasons, 0},
-	[RELAY_BYTES_DROPPED] = {"derp_bytes_dropped_total", METRIC_COUNTER, "Payload bytes dropped.", "reason", drop_reasons, 0},
+	[RELAY_PACKETS_DROPPED] = {"derp_packets_dropped_total", METRIC_COUNTER, "Packets dropped.", "reason,kind", drops, 0},
+	[RELAY_BYTES_DROPPED] = {"derp_bytes_dropped_total", METRIC_COUNTER, "Payload bytes dropped.", "reason,kind", drops, 0},
+	[RELAY_CONTROL_DROPPED] = {"derp_control_frames_dropped_total", METRIC_COUNTER,
+				   "Frames of the relay's own left out, since too many wait for a client that takes nothing.", NULL, NULL, 0},
 	[RELAY_PACKETS_CROSSED] = {"derp_packets_crossed_total", METRIC_COUNTER, "Packets handed to another thread.", NULL, NULL, 0},
 	[RELAY_GOT_PING] = {"derp_got_ping_total", METRIC_COUNTER, "Pings from clients.", NULL, NULL, 0},
 	[RELAY_SENT_PONG] = {"derp_sent_pong_total", METRIC_COUNTER, "Pongs to clients.", NULL, NULL, 0},
@@ -45,3 +63,20 @@ struct metric relay_metrics[RELAY_METRIC_COUNT + 1] = {
 	[RELAY_FORWARDED_IN] = {"derp_packets_forwarded_in_total", METRIC_COUNTER, "Packets from siblings.", NULL, NULL, 0},
 	[RELAY_FORWARDED_OUT] = {"derp_packets_forwarded_out_total", METRIC_COUNTER, "Packets to siblings.", NULL, NULL, 0},
 };
+
+void relay_count_drop(enum relay_drop reason, bool disco, int64_t packets, int64_t bytes)
+{
+	unsigned value = 2 * reason + !disco;
+	relay_count_at(RELAY_PACKETS_DROPPED, value, packets);
+	relay_count_at(RELAY_BYTES_DROPPED, value, bytes);
+}
+
+const char *relay_end_text(enum relay_end why)
+{
+	return ends[why];
+}
+
+const char *relay_fail_text(enum relay_fail why)
+{
+	return fails[why];
+}

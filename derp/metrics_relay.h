@@ -21,8 +21,10 @@ enum relay_metric {
 	RELAY_BYTES_RECEIVED,
 	RELAY_PACKETS_SENT,
 	RELAY_BYTES_SENT,
+	RELAY_DISCONNECTS,
 	RELAY_PACKETS_DROPPED,
 	RELAY_BYTES_DROPPED,
+	RELAY_CONTROL_DROPPED,
 	RELAY_PACKETS_CROSSED,
 	RELAY_GOT_PING,
 	RELAY_SENT_PONG,
@@ -46,7 +48,50 @@ enum relay_metric {
 };
 
 enum relay_kind { RELAY_KIND_OTHER, RELAY_KIND_DISCO };
-enum relay_drop { RELAY_DROP_UNKNOWN_DEST, RELAY_DROP_GONE, RELAY_DROP_QUEUE_HEAD, RELAY_DROP_QUEUE_TAIL, RELAY_DROP_CROSSING };
+/* Why a packet was dropped. The first seven are those of the stock relay. */
+enum relay_drop {
+	RELAY_DROP_UNKNOWN_DEST,        /* nobody has that key */
+	RELAY_DROP_UNKNOWN_DEST_ON_FWD, /* likewise, and a sibling thought that we had */
+	RELAY_DROP_GONE,                /* it waited for a connection that ended */
+	RELAY_DROP_QUEUE_HEAD,          /* a newer one took its place */
+	RELAY_DROP_QUEUE_TAIL,          /* there was no room for it */
+	RELAY_DROP_WRITE_ERROR,         /* given to a connection that broke before it took it */
+	RELAY_DROP_DUP_CLIENT,          /* never here: the last one of a key's connections that spoke is the active one */
+	RELAY_DROP_CROSSING,            /* another thread is too far behind */
+	RELAY_DROP_COUNT
+};
+/* Why a connection ended that never proved a key. */
+enum relay_fail {
+	RELAY_FAIL_NO_UPGRADE,
+	RELAY_FAIL_NOT_WEBSOCKET,
+	RELAY_FAIL_STARTING,
+	RELAY_FAIL_DRAIN,
+	RELAY_FAIL_LIMIT_HANDSHAKES,
+	RELAY_FAIL_LIMIT_MEMORY,
+	RELAY_FAIL_TIMEOUT,
+	RELAY_FAIL_FRAME,
+	RELAY_FAIL_BOX,
+	RELAY_FAIL_CLOSED,
+	RELAY_FAIL_BROKEN,
+	RELAY_FAIL_NONE /* it did not fail */
+};
+/* Why a connection ended that had proven its key. */
+enum relay_end {
+	RELAY_END_CLOSED,        /* by the client */
+	RELAY_END_BROKEN,        /* reset, or not TLS any more */
+	RELAY_END_SILENT,        /* what was sent is not acknowledged */
+	RELAY_END_WRITE_TIMEOUT, /* it takes nothing */
+	RELAY_END_BAD_FRAME,
+	RELAY_END_NOT_ADMITTED,
+	RELAY_END_REVOKED, /* admitted once, and not any more */
+	RELAY_END_LIMIT_CONNECTIONS,
+	RELAY_END_DUPLICATES,  /* of its key: too many */
+	RELAY_END_MISSED_NEWS, /* a sibling that could not hear all of them */
+	RELAY_END_CLOSE_PEER,  /* a sibling wants it */
+	RELAY_END_DRAIN,
+	RELAY_END_SHUTDOWN,
+	RELAY_END_INTERNAL
+};
 enum relay_bad { RELAY_BAD_LENGTH, RELAY_BAD_FORBIDDEN };
 enum relay_gone { RELAY_GONE_DISCONNECTED, RELAY_GONE_NOT_HERE };
 enum relay_verdict {
@@ -61,6 +106,9 @@ enum relay_stun { RELAY_STUN_SUCCESS, RELAY_STUN_NOT_STUN, RELAY_STUN_READ_ERROR
 
 extern struct metric relay_metrics[RELAY_METRIC_COUNT + 1];
 
+const char *relay_fail_text(enum relay_fail why);
+const char *relay_end_text(enum relay_end why);
+void relay_count_drop(enum relay_drop reason, bool disco, int64_t packets, int64_t bytes);
 static inline void relay_count(enum relay_metric metric, int64_t amount)
 {
 	metric_add(&relay_metrics[metric], amount);

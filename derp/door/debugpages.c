@@ -85,6 +85,8 @@ void debugpages_guard(struct exchange *x)
 static int64_t value_of(const struct variable *v)
 {
 	const struct metric *m = &relay_metrics[v->metric];
+	if (v->metric == RELAY_PACKETS_DROPPED || v->metric == RELAY_BYTES_DROPPED)
+		return metric_sum(m, 2 * (unsigned)v->series) + metric_sum(m, 2 * (unsigned)v->series + 1);
 	if (v->series >= 0)
 		return metric_sum(m, (unsigned)v->series);
 	int64_t sum = 0;

@@ -58,14 +58,14 @@ static void retire(struct guest *g)
 	loop_defer(g->shard->loop, &g->ending);
 }
 
-static void fail(struct guest *g, enum err why)
+static void fail(struct guest *g, enum relay_fail why)
 {
 	char source[IP_TEXT_MAX];
 	if (g->ended)
 		return;
-	relay_count(RELAY_HANDSHAKE_FAILURES, 1);
+	relay_count_at(RELAY_HANDSHAKE_FAILURES, why, 1);
 	ip_format(source, g->peer.ip);
-	log_debug(SUBJECT("guest"), "handshake failed", F_TEXT("source", source), F_ERR(why));
+	log_debug(SUBJECT("guest"), "handshake failed", F_TEXT("source", source), F_TEXT("reason", relay_fail_text(why)));
 	retire(g);
 }
 
@@ -74,10 +74,12 @@ static void on_arrived(void *context)
 	struct passage *p = context;
 	static const struct pipe_events none;
 	struct pipe *pipe = pipe_import(p->to->loop, &p->parcel, &none, NULL);
-	if (relaylife_is_leaving(p->to))
+	if (relaylife_is_leaving(p->to)) {
+		relay_count_at(RELAY_HANDSHAKE_FAILURES, RELAY_FAIL_DRAIN, 1);
 		pipe_close(&pipe);
-	else
+	} else {
 		client_admit(p->to, pipe, p->peer, p->not_ideal, &p->info);
+	}
 	free(p);
 }
 
@@ -114,20 +116,20 @@ static void on_data(void *context, struct buffer *in)
 	if (g->ended || derpframe_decode(buffer_bytes(in), &h))
 		return;
 	if (h.type != DERPFRAME_CLIENT_INFO || h.len < DERPFRAME_INFO_LEAST || h.len > DERPFRAME_INFO_MAX) {
-		fail(g, ERR_MALFORMED);
+		fail(g, RELAY_FAIL_FRAME);
 		return;
 	}
 	/* Our own first words must be out before the connection may move; they are, unless the client does not read them. */
 	if (in->len < DERPFRAME_HEADER_LEN + h.len || pipe_busy(g->pipe)) {
 		if (!hold(g, in->len))
-			fail(g, ERR_EXHAUSTED);
+			fail(g, RELAY_FAIL_LIMIT_MEMORY);
 		return;
 	}
 	struct derpframe_client_info info;
 	struct bytes payload = bytes_of(in->at + DERPFRAME_HEADER_LEN, h.len);
 	enum err e = derpframe_decode_client_info(payload, &g->shard->relay->key, &info);
 	if (e) {
-		fail(g, e);
+		fail(g, e == ERR_CRYPTO ? RELAY_FAIL_BOX : RELAY_FAIL_FRAME);
 		return;
 	}
 	/* From now on: a sibling, proven. A wrong key is no fault: a client like others. */
@@ -146,14 +148,14 @@ static void on_written(void *context)
 
 static void on_end(void *context, enum err why)
 {
-	fail(context, why);
+	fail(context, why == ERR_CLOSED ? RELAY_FAIL_CLOSED : why == ERR_TOO_BIG ? RELAY_FAIL_FRAME : RELAY_FAIL_BROKEN);
 }
 
 static const struct pipe_events events = {.on_data = on_data, .on_written = on_written, .on_end = on_end};
 
 static void on_deadline(void *context)
 {
-	fail(context, ERR_TIMEOUT);
+	fail(context, RELAY_FAIL_TIMEOUT);
 }
 
 /* What the head of an answer carries with it otherwise. */
@@ -171,8 +173,9 @@ static void on_pipe(void *context, struct pipe *pipe)
 {
 	struct guest *g = context;
 	if (!pipe || g->ended || relaylife_is_leaving(g->shard)) {
+		if (!g->ended)
+			fail(g, pipe ? RELAY_FAIL_DRAIN : RELAY_FAIL_CLOSED);
 		pipe_close(&pipe);
-		retire(g);
 		return;
 	}
 	relay_count(RELAY_ACCEPTS, 1);
@@ -181,7 +184,7 @@ static void on_pipe(void *context, struct pipe *pipe)
 		pipe = wsbridge_open(g->shard->loop, pipe, IN_CAP, g->shard->relay->options->limit_write_ms);
 	}
 	if (!pipe) {
-		fail(g, ERR_EXHAUSTED);
+		fail(g, RELAY_FAIL_BROKEN);
 		return;
 	}
 	g->pipe = pipe;
@@ -229,17 +232,30 @@ static void take_over(struct exchange *x, struct guest *g)
 	upgrade_take(x, "DERP", bytes_of(first, sizeof first), IN_CAP, on_pipe, g);
 }
 
+static enum relay_fail has_no_room(const struct shard *s)
+{
+	return relaylife_is_leaving(s)                                         ? RELAY_FAIL_DRAIN
+	       : !shard_complete(s)                                            ? RELAY_FAIL_STARTING
+	       : s->guest_count >= (size_t)s->relay->options->limit_handshakes ? RELAY_FAIL_LIMIT_HANDSHAKES
+									       : RELAY_FAIL_NONE;
+}
+
 void handshake_begin(struct exchange *x)
 {
 	struct shard *s = x->program;
 	bool framed;
 	if (!wants_derp(x, &framed)) {
+		relay_count_at(RELAY_HANDSHAKE_FAILURES, RELAY_FAIL_NO_UPGRADE, 1);
 		exchange_reply_text(x, 426, "DERP requires connection upgrade\n");
 		return;
 	}
-	if (framed && !websocket_asked(x, "derp"))
+	if (framed && !websocket_asked(x, "derp")) {
+		relay_count_at(RELAY_HANDSHAKE_FAILURES, RELAY_FAIL_NOT_WEBSOCKET, 1);
 		return;
-	if (relaylife_is_leaving(s) || !shard_complete(s) || s->guest_count >= (size_t)s->relay->options->limit_handshakes) {
+	}
+	enum relay_fail full = has_no_room(s);
+	if (full != RELAY_FAIL_NONE) {
+		relay_count_at(RELAY_HANDSHAKE_FAILURES, full, 1);
 		exchange_reply_text(x, 503, "no room\n");
 		return;
 	}
@@ -255,6 +271,6 @@ void handshake_end_all(struct shard *s)
 {
 	LIST_EACH(&s->guests, g, struct guest, link) {
 		if (g->pipe)
-			fail(g, ERR_CANCELED);
+			fail(g, RELAY_FAIL_DRAIN);
 	}
 }

@@ -43,10 +43,10 @@ static void stop(struct link *l, const char *reason);
 
 /* ---- end ---- */
 
-static void drop_waiting(struct queue *q)
+static void drop_waiting(struct queue *q, bool disco)
 {
-	relay_count_at(RELAY_BYTES_DROPPED, RELAY_DROP_GONE, (int64_t)(q->bytes - (size_t)q->count * DERPFRAME_RECV_HEADER_LEN));
-	relay_count_at(RELAY_PACKETS_DROPPED, RELAY_DROP_GONE, queue_clear(q));
+	relay_count_drop(RELAY_DROP_GONE, disco, q->count, (int64_t)(q->bytes - (size_t)q->count * DERPFRAME_RECV_HEADER_LEN));
+	queue_clear(q);
 }
 
 static void hang_up(struct link *l)
@@ -57,8 +57,8 @@ static void hang_up(struct link *l)
 	timer_cancel(&l->timer);
 	defer_cancel(&l->flushing);
 	outward_close(&l->outward);
-	drop_waiting(&l->disco);
-	drop_waiting(&l->other);
+	drop_waiting(&l->disco, true);
+	drop_waiting(&l->other, false);
 	mesh_forget_link(l->shard, l->number);
 	table_remove_number(l->shard->mesh.link_of, l->number);
 }
@@ -138,8 +138,7 @@ static void queue(struct link *l, struct packet *p)
 	queue_add(q, p);
 	struct packet *oldest;
 	while ((oldest = queue_cut_to(q, DEPTH, DEPTH_BYTES))) {
-		relay_count_at(RELAY_PACKETS_DROPPED, RELAY_DROP_QUEUE_HEAD, 1);
-		relay_count_at(RELAY_BYTES_DROPPED, RELAY_DROP_QUEUE_HEAD, oldest->len);
+		relay_count_drop(RELAY_DROP_QUEUE_HEAD, oldest->disco, 1, oldest->len);
 		packet_free(&oldest);
 	}
 	loop_defer(l->shard->loop, &l->flushing);
@@ -152,8 +151,7 @@ void siblings_send(struct shard *s, struct packet *p)
 		queue(l, p);
 		return;
 	}
-	relay_count_at(RELAY_PACKETS_DROPPED, RELAY_DROP_UNKNOWN_DEST, 1);
-	relay_count_at(RELAY_BYTES_DROPPED, RELAY_DROP_UNKNOWN_DEST, p->len);
+	relay_count_drop(RELAY_DROP_UNKNOWN_DEST, p->disco, 1, p->len);
 	packet_free(&p);
 }
 
