@@ -330,23 +330,31 @@ static void what_was_known_is_asked_about_again(void **state)
 static void doubt_reaches_a_question_on_its_way(void **state)
 {
 	static const struct {
-		bool judge;
+		const char *urls;
+		bool judge, fail_open;
 		const char *before, *after, *whom;
 		char verdict, remembered;
 	} doubts[] = {
-		{false, "A", "R", "aa", '-', '-'},    {false, "A", "A", "aa", '+', '+'},    {false, "R", "A", "aa", '+', '+'},
-		{true, "AA", "AR", "ajaj", '-', '-'}, {true, "A", "AAA", "ajaj", '+', '+'}, {true, "R", "AA", "aaj", '+', '+'},
+		{"http://a", false, false, "A", "R", "aa", '-', '-'},
+		{"http://a", false, false, "A", "A", "aa", '+', '+'},
+		{"http://a", false, false, "R", "A", "aa", '+', '+'},
+		{"http://a", true, false, "AA", "AR", "ajaj", '-', '-'},
+		{"http://a", true, false, "R", "AA", "aaj", '+', '+'},
+		/* Quite anew: as many may be asked, and who did not answer before is forgotten. */
+		{"http://a,http://b", false, false, "NA", "NA", "abba", '+', '+'},
+		{"http://a", true, true, "NR", "AA", "ajaj", '+', '+'},
 	};
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(doubts); i++) {
-		begin("http://a", doubts[i].judge, true, false);
+		begin(doubts[i].urls, doubts[i].judge, true, doubts[i].fail_open);
 		assert_int_equal(ask(0), ' ');
-		if (doubts[i].judge && doubts[i].before[1])
-			answer(doubts[i].before[0]);
+		const char *r = doubts[i].before;
+		for (; r[1]; r++)
+			answer(*r);
 		verify_doubt(verify, &laptop);
 		assert_int_equal(ask(1), ' ');
-		answer(doubts[i].before[strlen(doubts[i].before) - 1]);
-		for (const char *r = doubts[i].after; *r; r++) {
+		answer(*r);
+		for (r = doubts[i].after; *r; r++) {
 			assert_int_equal(heard[0], ' ');
 			assert_int_equal(heard[1], ' ');
 			answer(*r);
@@ -364,22 +372,22 @@ static void doubt_reaches_a_question_on_its_way(void **state)
 static void it_ends_with_questions_open(void **state)
 {
 	(void)state;
-	for (unsigned count = 0; count < 4; count++) {
-		begin("http://a,http://b", true, true, false);
-		for (unsigned i = 0; i < count; i++) {
-			struct node_key key = numbered(i);
-			assert_int_equal(ask_for(&key, i), VERDICT_UNKNOWN);
+	for (unsigned i = 0; i < 8; i++) {
+		unsigned count = i / 2;
+		begin("http://a,http://b", true, i % 2, false);
+		for (unsigned k = 0; k < count; k++) {
+			struct node_key key = numbered(k);
+			assert_int_equal(ask_for(&key, k), VERDICT_UNKNOWN);
+			verify_doubt(verify, &key);
 		}
-		if (count > 1)
-			verify_doubt(verify, &(struct node_key){{1}});
-		for (unsigned i = 0; i < count; i++)
-			verify_cancel(&wait[i]);
+		for (unsigned k = 0; k < count; k++)
+			verify_cancel(&wait[k]);
 		end();
-		for (unsigned i = 0; i < count; i++)
-			answer("UAR"[i]);
+		for (unsigned k = 0; k < count; k++)
+			answer("UAR"[k]);
 		assert_int_equal(waiting_count, 0); /* nobody else is asked */
-		for (unsigned i = 0; i < count; i++)
-			assert_int_equal(heard[i], ' ');
+		for (unsigned k = 0; k < count; k++)
+			assert_int_equal(heard[k], ' ');
 	}
 }
 
