@@ -17,8 +17,8 @@ PAGE = Path(__file__).parents[2] / "docs/proxies.md"
 RECIPE = re.compile(r"<!-- recipe: (\S+) -->\n```\w+\n(.*?)```", re.DOTALL)
 
 
-def recipes():
-    return dict(RECIPE.findall(PAGE.read_text()))
+def recipes(page=PAGE):
+    return dict(RECIPE.findall(page.read_text()))
 
 
 def replace(text, changes):
@@ -33,19 +33,27 @@ def replace(text, changes):
 class Proxy:
     """`backends`: host:port of two coordinators. `changes`: further replacements in the recipe."""
 
+    PAGE, FILES, NAME = PAGE, "/etc/fleetscale/control", "control.example.com"
+
     def __init__(self, recipe, folder, address, port, backends, certificate, changes=None):
         self.program = recipe.partition("-")[0]
         self.folder, self.address, self.port = Path(folder), address, port
         self.folder.mkdir(parents=True, exist_ok=True)
         self.process = Process(recipe, self.folder / f"{recipe}.log")
-        text = replace(recipes()[recipe], changes or {})
+        text = replace(recipes(self.PAGE)[recipe], changes or {})
+        self.argv = getattr(self, self.program)(self.point(text, backends), certificate)
+
+    def point(self, text, backends):
         door = "8443" if "8443" in text else "8080"
-        text = replace(text, {f"10.0.0.11:{door}": backends[0], f"10.0.0.12:{door}": backends[1]})
-        self.argv = getattr(self, self.program)(text, certificate)
+        return replace(text, {f"10.0.0.11:{door}": backends[0], f"10.0.0.12:{door}": backends[1]})
 
     @property
     def url(self):
         return f"https://{self.address}:{self.port}"
+
+    @property
+    def site(self):
+        return self.url
 
     def write(self, name, text):
         path = self.folder / name
@@ -57,7 +65,7 @@ class Proxy:
         inside = "stream {" not in text
         text = replace(text, {"listen 443": f"listen {self.address}:{self.port}"})
         if inside:
-            text = replace(text, {"/etc/fleetscale/control.pem": str(certificate[0]), "/etc/fleetscale/control.key": str(certificate[1])})
+            text = replace(text, {f"{self.FILES}.pem": str(certificate[0]), f"{self.FILES}.key": str(certificate[1])})
             temporary = "".join(f"{kind}_temp_path {self.folder}/{kind};\n" for kind in
                                 ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
             text = f"http {{\naccess_log off;\n{temporary}{text}}}\n"
@@ -71,12 +79,12 @@ class Proxy:
         text = replace(text, {"bind :443": f"bind {self.address}:{self.port}"})
         if "ssl crt" in text:
             both = self.write("both.pem", certificate[0].read_text() + certificate[1].read_text())
-            text = replace(text, {"/etc/fleetscale/control-and-key.pem": str(both)})
+            text = replace(text, {f"{self.FILES}-and-key.pem": str(both)})
         return ["/usr/sbin/haproxy", "-db", "-f", self.write("haproxy.cfg", f"global\n    maxconn 500\n{text}")]
 
     def caddy(self, text, certificate):
-        text = replace(text, {"control.example.com {": f"https://{self.address}:{self.port} {{",
-                              "/etc/fleetscale/control.pem": str(certificate[0]), "/etc/fleetscale/control.key": str(certificate[1])})
+        text = replace(text, {f"{self.NAME} {{": f"{self.site} {{",
+                              f"{self.FILES}.pem": str(certificate[0]), f"{self.FILES}.key": str(certificate[1])})
         config = self.write("Caddyfile", f"{{\n    admin off\n    auto_https disable_redirects\n}}\n{text}")
         return ["/usr/bin/caddy", "run", "--config", config, "--adapter", "caddyfile"]
 
@@ -97,3 +105,16 @@ class Proxy:
 
     def close(self):
         self.process.stop(5)
+
+
+class RelayFront(Proxy):
+    """Before one relay, as docs/relays.md says. `backends`: host:port of the relay."""
+
+    PAGE, FILES, NAME = Path(__file__).parents[2] / "docs/relays.md", "/etc/fleetscale/relay", "relay1.example.net"
+
+    @property
+    def site(self):
+        return f"https://{self.NAME}:{self.port}"
+
+    def point(self, text, backends):
+        return replace(text, {"127.0.0.1:8443" if "8443" in text else "127.0.0.1:8480": backends[0]})
