@@ -53,8 +53,58 @@ static void settings_choose(void **state)
 	wants(&(struct settings_relays){.no_home = both, .no_home_count = 2}, 5, "ab|c 0");
 }
 
+static void only_another_choice_is_told(void **state)
+{
+	uint64_t one[] = {1}, two[] = {2}, both[] = {1, 2}, turned[] = {2, 1};
+	struct settings_relays lists[] = {
+		{0},
+		{.omit_shared = true},
+		{.omit_shared = true, .fence = one, .fence_count = 1},
+		{.omit_shared = true, .fence = two, .fence_count = 1},
+		{.omit_shared = true, .fence = both, .fence_count = 2},
+		{.omit_shared = true, .fence = turned, .fence_count = 2},
+		{.omit_shared = true, .omit = one, .omit_count = 1},
+		{.omit_shared = true, .omit = two, .omit_count = 1},
+		{.omit_shared = true, .no_home = one, .no_home_count = 1},
+		{.omit_shared = true, .no_home = two, .no_home_count = 1},
+		{0},
+	};
+	struct relaychoice c = {0};
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(lists); i++) {
+		assert_int_equal(relaychoice_set(&c, &lists[i]), i > 0);
+		assert_false(relaychoice_set(&c, &lists[i]));
+	}
+	/* A copy of its own. */
+	assert_true(relaychoice_set(&c, &lists[2]));
+	one[0] = 5;
+	assert_true(relaychoice_set(&c, &lists[2]));
+	relaychoice_clear(&c);
+	assert_false(relaychoice_set(&c, &lists[0]));
+	relaychoice_clear(&c);
+}
+
+/* A region without relays is in no map; one that is nobody's home for all stays so. */
+static void regions_say_something_themselves(void **state)
+{
+	uint64_t two[] = {2};
+	(void)state;
+	regions[0].node_count = 0;
+	wants(&(struct settings_relays){0}, 7, "bc 2");
+	wants(&(struct settings_relays){.omit_shared = true}, 7, "c|b 1");
+	regions[0].node_count = 1;
+	regions[0].no_measure_no_home = true;
+	wants(&(struct settings_relays){0}, 5, "ab|c 1");
+	wants(&(struct settings_relays){.no_home = two, .no_home_count = 1}, 5, "ab|c 0");
+	regions[0].no_measure_no_home = false;
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(settings_choose)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(settings_choose),
+		cmocka_unit_test(only_another_choice_is_told),
+		cmocka_unit_test(regions_say_something_themselves),
+	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -154,6 +154,44 @@ static void never_a_map_without_a_home(void **state)
 	madeup_free(&m);
 }
 
+#define LEAVING(regions, leaving) "{\"Regions\":{" regions "},\"Leaving\":{" leaving "},\"omitDefaultRegions\":true}"
+
+/* What the installation holds back is shown while somebody is at home in it, and its list to nobody. */
+static void what_leaves_is_shown_to_those_at_home(void **state)
+{
+	struct madeup m;
+	(void)state;
+	begin(&m);
+	set_relays(&m, LEAVING("\"900\":" REGION("900", "one.example"), "\"901\":" REGION("901", "two.example")));
+	shows(&m, true, MAP(OLD_900));
+	home(&m, 0, 901);
+	set_relays(&m, LEAVING("\"900\":" REGION("900", "other.example"), "\"901\":" REGION("901", "two.example")));
+	shows(&m, true, SCORED("\"901\":1000", "\"900\":" REGION("900", "other.example") "," OLD_901));
+	home(&m, 0, 900);
+	shows(&m, true, SCORED("", "\"900\":" REGION("900", "other.example")));
+	/* Scores once said are said with every map: clients keep those that are absent. */
+	set_relays(&m, MAP(OURS));
+	shows(&m, true, SCORED("", OURS));
+	madeup_free(&m);
+}
+
+static void the_installation_scores_its_own_regions(void **state)
+{
+	struct madeup m;
+	(void)state;
+	begin(&m);
+	set_relays(&m, SCORED("\"900\":3,\"901\":1000", OURS));
+	shows(&m, true, SCORED("\"900\":3,\"901\":1000", OURS));
+	madeup_policy(&m, POLICY("\"Regions\": {" OWN("900", "own.example") "}"));
+	shows(&m, true, SCORED("\"901\":1000", "\"900\":" REGION("900", "own.example") "," OLD_901));
+	madeup_policy(&m, POLICY("\"Regions\": {\"901\": null}"));
+	shows(&m, true, SCORED("\"900\":3", OLD_900));
+	home(&m, 0, 901);
+	set_relays(&m, SCORED("\"900\":3,\"901\":2", OURS));
+	shows(&m, true, SCORED("\"900\":3,\"901\":1000", OURS));
+	madeup_free(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -162,6 +200,8 @@ int main(void)
 		cmocka_unit_test(a_home_goes_last),
 		cmocka_unit_test(a_home_is_marked_last),
 		cmocka_unit_test(never_a_map_without_a_home),
+		cmocka_unit_test(what_leaves_is_shown_to_those_at_home),
+		cmocka_unit_test(the_installation_scores_its_own_regions),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
