@@ -13,7 +13,7 @@ enum { LOOK_MS = 1000, FILE_MAX = 65536 };
 
 #define RATE_MOST INT64_C(1000000000000)
 
-static void set(struct rates *r, struct rate rate)
+struct rate rate_bounded(struct rate rate)
 {
 	if (!rate.per_second)
 		rate.burst = 0;
@@ -23,6 +23,12 @@ static void set(struct rates *r, struct rate rate)
 		rate.per_second = RATE_MOST;
 	if (rate.burst > (uint64_t)RATE_MOST)
 		rate.burst = RATE_MOST;
+	return rate;
+}
+
+static void set(struct rates *r, struct rate rate)
+{
+	rate = rate_bounded(rate);
 	if (rate.per_second == atomic_load(&r->per_second) && rate.burst == atomic_load(&r->burst))
 		return;
 	atomic_store(&r->per_second, rate.per_second);

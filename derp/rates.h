@@ -17,6 +17,9 @@ struct rate {
 	uint64_t per_second, burst; /* bytes; per_second 0: no limit */
 };
 
+/* No burst is less than what one frame costs; nothing is more than 10^12. */
+struct rate rate_bounded(struct rate rate);
+
 struct rates {
 	_Atomic uint64_t per_second, burst;
 	atomic_uint changes;

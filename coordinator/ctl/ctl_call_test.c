@@ -198,7 +198,7 @@ static const struct {
 	 "POST /api/fleetscale/v1/tailnets HTTP/1.1\r\n",
 	 "{\"name\":\"other\",\"ipv4Range\":\"10.0.0.0/8\"}",
 	 0,
-	 "ID             2\nState          open\nNodes at most  -\nUsers at most  -\nCreated        -\n",
+	 "ID             2\nState          open\nNodes at most  -\nUsers at most  -\nRelay rate     -\nRelay burst    -\nCreated        -\n",
 	 ""},
 	{{"audits", "list"},
 	 {OK "{\"audits\":[{\"id\":\"1\",\"actor\":\"socket\",\"action\":\"user.create\",\"subject\":\"7\",\"outcome\":\"done\",\"before\":null,\"after\":{"
@@ -292,7 +292,7 @@ static const struct {
 	 "PATCH /api/fleetscale/v1/tailnets/lab HTTP/1.1\r\n",
 	 "{\"loginHost\":\"\",\"nodeLimit\":3}",
 	 0,
-	 "ID             2\nState          suspended\nNodes at most  3\nUsers at most  -\nCreated        -\n",
+	 "ID             2\nState          suspended\nNodes at most  3\nUsers at most  -\nRelay rate     -\nRelay burst    -\nCreated        -\n",
 	 ""},
 	{{"tailnets", "delete", "a b", "--confirm", "a b", "--with-nodes"},
 	 {OK "{}"},
