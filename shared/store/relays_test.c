@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -121,6 +122,38 @@ static void a_region_leaves_in_order(void **state)
 	run(tx);
 	step(heard, homes, 2, 1000000, 1000000);
 	wants(900, 1, 1, false);
+}
+
+static void step_unsure(int64_t patience_ms)
+{
+	struct tx *tx = begin();
+	relays_step(tx, NULL, NULL, 0, false, &(struct relays_patience){0, patience_ms, 1000000, 0});
+	run(tx);
+}
+
+/* Leases cannot be read: how many are at home is not known, which is not nobody. */
+static void without_leases_homes_stay(void **state)
+{
+	(void)state;
+	fresh();
+	uint64_t heard[] = {announce(0, "one", false).id, announce(1, "two", false).id}, homes[] = {3, 0};
+	struct tx *tx = begin();
+	relays_wish(tx, heard[0], true);
+	run(tx);
+	step(heard, homes, 2, 1000000, 1000000);
+	wants(900, 1, 1000, false);
+	for (unsigned i = 0; i < 3; i++)
+		step_unsure(1000000);
+	wants(900, 1, 1000, false);
+	homes[0] = 0;
+	step(heard, homes, 2, 1000000, 1000000);
+	wants(900, 1, 1000, true);
+	step_unsure(1000000);
+	wants(900, 1, 1000, true);
+	/* But not for ever, and silence is no end. */
+	step_unsure(0);
+	wants(900, 0, 1000, true);
+	wants(901, 1, 1, false);
 }
 
 static void patience_ends(void **state)
@@ -300,10 +333,68 @@ static void who_leaves_is_asked_about_again(void **state)
 	assert_string_equal(gone.last, after.last);
 }
 
+static void see_most(void *context, struct tx *tx)
+{
+	struct bytes *keys;
+	uint64_t stands;
+	size_t count;
+	(void)context;
+	assert_true(relay_rechecks_read(tx, 0, arena, &stands, &keys, &count));
+	assert_int_equal(count, RELAY_RECHECKS_MAX);
+}
+
+static void see_too_many(void *context, struct tx *tx)
+{
+	struct bytes *keys;
+	uint64_t stands;
+	size_t count;
+	(void)context;
+	assert_false(relay_rechecks_read(tx, 0, arena, &stands, &keys, &count));
+}
+
+/* Its region is closed to a tailnet whose clients are connected. */
+static void who_may_use_a_region_no_more_is_asked_about_again(void **state)
+{
+	static const struct {
+		const char *tailnets;
+		unsigned count;
+	} cases[] = {{"'{7777777}'", 1}, {"'{7777777,8888888}'", 0}, {"NULL", 0}, {"(SELECT array_agg(id) FROM fleetscale.tailnets)", 0}, {"'{7777777}'", 1}};
+	(void)state;
+	fresh();
+	assert_int_equal(enroll(join_of(1, "laptop")).e, ERR_NONE);
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct rechecks before = rechecks(0), after;
+		char sql[256];
+		snprintf(sql, sizeof sql, "UPDATE fleetscale.regions SET tailnets = %s WHERE id = 900", cases[i].tailnets);
+		fixture_sql(fx, sql);
+		after = rechecks(before.stands);
+		assert_int_equal(after.count, cases[i].count);
+	}
+}
+
+/* More than can be named: all are asked about. */
+static void too_many_are_all(void **state)
+{
+	(void)state;
+	struct rechecks before = rechecks(0);
+	for (unsigned more = 0; more < 2; more++) {
+		struct tx *tx = tx_begin(pg, 0, TX_READ);
+		unsigned statement;
+		char sql[200];
+		snprintf(sql, sizeof sql, "INSERT INTO fleetscale.relay_rechecks (node_key) SELECT sha256(n::text::bytea) FROM generate_series(1, %d) n",
+			 more ? 1 : RELAY_RECHECKS_MAX);
+		fixture_sql(fx, sql);
+		statement = relay_rechecks(tx, before.stands);
+		assert_int_equal(statement, 0);
+		assert_int_equal(fixture_run(loop, tx, more ? see_too_many : see_most, NULL, NULL), ERR_NONE);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_region_leaves_in_order, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(without_leases_homes_stay, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(patience_ends, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(the_last_region_stays, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(one_of_two_leaves, nodes_fixture_open, nodes_fixture_close),
@@ -312,6 +403,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(tokens_speak_for_their_own, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(keys_overlap, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(who_leaves_is_asked_about_again, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(who_may_use_a_region_no_more_is_asked_about_again, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(too_many_are_all, nodes_fixture_open, nodes_fixture_close),
 	};
 	return cmocka_run_group_tests(tests, nodes_fixture_start, nodes_fixture_stop);
 }
