@@ -19,6 +19,12 @@ static const char *const fails[] = {"no_upgrade", "not_websocket", "starting",  
 static const char *const ends[] = {"closed",     "broken",      "silent",     "write_timeout", "bad_frame", "not_admitted", "revoked", "limit_connections",
 				   "duplicates", "missed_news", "close_peer", "drain",         "shutdown",  "internal",     NULL};
 
+static const char *const batch_bounds[] = {"0", "1", "2", "5", "10", "20", "50", "100", "200", "500", "1000", NULL};
+static const char *const loop_bounds[] = {"0", "1", "2", "5", "10", "20", "50", "100", NULL};
+static const char *const frame_bounds[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "15", "20", "25", "50", "100", NULL};
+static const char *const rtt_bounds[] = {"0.01", "0.02", "0.05", "0.1", "0.15", "0.25", "0.5", NULL};
+static const char *const tls_versions[] = {"1.2", "1.3", NULL};
+
 struct metric relay_metrics[RELAY_METRIC_COUNT + 1] = {
 	[RELAY_ACCEPTS] = {"derp_accepts_total", METRIC_COUNTER, "Relay connections begun.", NULL, NULL, 0},
 	[RELAY_WEBSOCKETS] = {"derp_websocket_accepts_total", METRIC_COUNTER, "Relay connections begun as WebSockets.", NULL, NULL, 0},
@@ -62,6 +68,25 @@ struct metric relay_metrics[RELAY_METRIC_COUNT + 1] = {
 	[RELAY_REMOTE_KEYS] = {"derp_clients_remote", METRIC_GAUGE, "Node keys that siblings have.", NULL, NULL, 0},
 	[RELAY_FORWARDED_IN] = {"derp_packets_forwarded_in_total", METRIC_COUNTER, "Packets from siblings.", NULL, NULL, 0},
 	[RELAY_FORWARDED_OUT] = {"derp_packets_forwarded_out_total", METRIC_COUNTER, "Packets to siblings.", NULL, NULL, 0},
+	[RELAY_MULTI_CREATED] = {"derp_multiforwarder_created_total", METRIC_COUNTER, "Node keys that a second sibling has as well.", NULL, NULL, 0},
+	[RELAY_MULTI_DELETED] = {"derp_multiforwarder_deleted_total", METRIC_COUNTER, "Node keys that one sibling alone has again.", NULL, NULL, 0},
+	[RELAY_ROUTE_STRANGE] = {"derp_packet_forwarder_delete_other_value_total", METRIC_COUNTER,
+				 "Siblings that said that a key is gone which they had not named.", NULL, NULL, 0},
+	[RELAY_MESH_BATCH] = {"derp_mesh_update_batch_size", METRIC_HISTOGRAM, "News about keys given to a sibling at once.", "le", batch_bounds, 0},
+	[RELAY_MESH_LOOPS] = {"derp_mesh_update_loop_count", METRIC_HISTOGRAM, "Writes that took a sibling its news in one turn.", "le", loop_bounds, 0},
+	[RELAY_WRITE_FRAMES] = {"derp_buffered_write_frames", METRIC_HISTOGRAM, "Frames given to a connection in one write.", "le", frame_bounds, 0},
+	[RELAY_TCP_RTT] = {"derp_tcp_rtt_seconds", METRIC_HISTOGRAM, "Round trip times of clients' connections, each looked at every 10 s.", "le", rtt_bounds,
+			   0},
+	[RELAY_TLS_ACTIVE] = {"derp_tls_connections", METRIC_GAUGE, "Clients connected now by TLS.", "version", tls_versions, 0},
+	[RELAY_TLS_REQUESTS] = {"derp_tls_requests_total", METRIC_COUNTER, "Requests by TLS.", "version", tls_versions, 0},
+	[RELAY_DOOR_ACCEPTED] = {"derp_listener_accepted_total", METRIC_COUNTER, "Connections taken at listen.relay.", NULL, NULL, 0},
+	[RELAY_DOOR_REJECTED] = {"derp_listener_rejected_total", METRIC_COUNTER, "Connections closed at once at listen.relay: limits.connections.", NULL, NULL,
+				 0},
+	[RELAY_BOOTSTRAP_REQUESTS] = {"derp_bootstrap_dns_requests_total", METRIC_COUNTER, "Questions at /bootstrap-dns.", NULL, NULL, 0},
+	[RELAY_BOOTSTRAP_ANSWERS] = {"derp_bootstrap_dns_answers_total", METRIC_COUNTER,
+				     "Questions at /bootstrap-dns that named a name: whether that has addresses.", "result",
+				     VALUES("published_hit", "published_miss", "hidden_hit", "hidden_miss"), 0},
+	[RELAY_BOOTSTRAP_NAMES] = {"derp_bootstrap_dns_queried_names", METRIC_GAUGE, "Different names asked for at /bootstrap-dns lately.", NULL, NULL, 0},
 };
 
 void relay_count_drop(enum relay_drop reason, bool disco, int64_t packets, int64_t bytes)
@@ -79,4 +104,27 @@ const char *relay_end_text(enum relay_end why)
 const char *relay_fail_text(enum relay_fail why)
 {
 	return fails[why];
+}
+
+enum relay_tls relay_tls_version(const char *text)
+{
+	return !text ? RELAY_TLS_NONE : !strcmp(text, "TLSv1.3") ? RELAY_TLS_13 : !strcmp(text, "TLSv1.2") ? RELAY_TLS_12 : RELAY_TLS_NONE;
+}
+
+/* As numbers, the bounds above. */
+static const struct {
+	unsigned count, at[16];
+} bounds[RELAY_METRIC_COUNT] = {
+	[RELAY_MESH_BATCH] = {11, {0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000}},
+	[RELAY_MESH_LOOPS] = {8, {0, 1, 2, 5, 10, 20, 50, 100}},
+	[RELAY_WRITE_FRAMES] = {16, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 20, 25, 50, 100}},
+	[RELAY_TCP_RTT] = {7, {10000, 20000, 50000, 100000, 150000, 250000, 500000}},
+};
+
+void relay_observe(enum relay_metric metric, unsigned value)
+{
+	unsigned bucket = 0;
+	while (bucket < bounds[metric].count && value > bounds[metric].at[bucket])
+		bucket++;
+	metric_observe_at(&relay_metrics[metric], bucket, value);
 }

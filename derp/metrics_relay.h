@@ -44,6 +44,20 @@ enum relay_metric {
 	RELAY_REMOTE_KEYS,
 	RELAY_FORWARDED_IN,
 	RELAY_FORWARDED_OUT,
+	RELAY_MULTI_CREATED,
+	RELAY_MULTI_DELETED,
+	RELAY_ROUTE_STRANGE,
+	RELAY_MESH_BATCH,
+	RELAY_MESH_LOOPS,
+	RELAY_WRITE_FRAMES,
+	RELAY_TCP_RTT,
+	RELAY_TLS_ACTIVE,
+	RELAY_TLS_REQUESTS,
+	RELAY_DOOR_ACCEPTED,
+	RELAY_DOOR_REJECTED,
+	RELAY_BOOTSTRAP_REQUESTS,
+	RELAY_BOOTSTRAP_ANSWERS,
+	RELAY_BOOTSTRAP_NAMES,
 	RELAY_METRIC_COUNT
 };
 
@@ -92,6 +106,8 @@ enum relay_end {
 	RELAY_END_SHUTDOWN,
 	RELAY_END_INTERNAL
 };
+enum relay_tls { RELAY_TLS_12, RELAY_TLS_13, RELAY_TLS_NONE };
+enum relay_bootstrap { RELAY_BOOTSTRAP_PUBLISHED_HIT, RELAY_BOOTSTRAP_PUBLISHED_MISS, RELAY_BOOTSTRAP_HIDDEN_HIT, RELAY_BOOTSTRAP_HIDDEN_MISS };
 enum relay_bad { RELAY_BAD_LENGTH, RELAY_BAD_FORBIDDEN };
 enum relay_gone { RELAY_GONE_DISCONNECTED, RELAY_GONE_NOT_HERE };
 enum relay_verdict {
@@ -109,6 +125,10 @@ extern struct metric relay_metrics[RELAY_METRIC_COUNT + 1];
 const char *relay_fail_text(enum relay_fail why);
 const char *relay_end_text(enum relay_end why);
 void relay_count_drop(enum relay_drop reason, bool disco, int64_t packets, int64_t bytes);
+/* Of a text as OpenSSL gives it; NULL: none. */
+enum relay_tls relay_tls_version(const char *text);
+/* A value of one of the histograms of numbers: RELAY_MESH_BATCH, RELAY_MESH_LOOPS, RELAY_WRITE_FRAMES; microseconds for RELAY_TCP_RTT. */
+void relay_observe(enum relay_metric metric, unsigned value);
 static inline void relay_count(enum relay_metric metric, int64_t amount)
 {
 	metric_add(&relay_metrics[metric], amount);

@@ -4,6 +4,7 @@
 
 #include "log.h"
 #include "metric.h"
+#include "selfstat.h"
 #include "server.h"
 
 enum { CONNECTIONS = 64, REQUEST_MS = 10000, TEXT_MAX = 4 << 20 };
@@ -51,6 +52,8 @@ static void serve_metrics(struct exchange *x)
 	struct buffer out;
 	buffer_init(&out, TEXT_MAX);
 	enum err e = metric_write(&out);
+	if (!e)
+		e = selfstat_write(&out);
 	reply_buffer(x, e, "text/plain; version=0.0.4; charset=utf-8", &out);
 }
 

@@ -30,6 +30,7 @@ struct exchange {
 	struct endpoint peer;              /* who is at the other end, behind proxies that are trusted; inside Noise: of the connection that carries it */
 	struct bytes host;                 /* host[:port] that the client dialled, as it says; likewise. Empty when it says nothing that could be one */
 	bool secure;                       /* it dialled https; likewise */
+	const char *tls;                   /* of the connection itself: "TLSv1.3"; NULL: none */
 	const struct machine_key *machine; /* proven by Noise; NULL elsewhere */
 	uint16_t capver;                   /* of the Noise initiation */
 	const struct route *route;

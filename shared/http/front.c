@@ -154,6 +154,7 @@ struct front_exchange *front_begin(h2o_req_t *req, struct list *open)
 	struct arena *arena = arena_new();
 	struct front_exchange *f = ARENA_NEW(arena, struct front_exchange);
 	struct bytes query, path = bytes_split(arena_copy(arena, bytes_of(req->input.path.base, req->input.path.len)), '?', &query);
+	h2o_socket_t *sock = req->conn->callbacks->get_socket(req->conn);
 	f->x = (struct exchange){
 		.carrier = &CARRIER,
 		.arena = arena,
@@ -163,7 +164,8 @@ struct front_exchange *front_begin(h2o_req_t *req, struct list *open)
 		.body = arena_copy(arena, bytes_of(req->entity.base, req->entity.len)),
 		.peer = peer_of(req),
 		.host = host_of(arena, req),
-		.secure = req->conn->callbacks->get_socket(req->conn)->ssl != NULL,
+		.secure = sock->ssl != NULL,
+		.tls = sock->ssl ? h2o_socket_get_ssl_protocol_version(sock) : NULL,
 		.id = random_number(),
 	};
 	f->req = req;

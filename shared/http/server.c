@@ -136,9 +136,13 @@ static void on_socket_closed(void *context)
 
 static bool is_full(struct server_door *d)
 {
-	bool full = d->connection_count >= d->server->limits.connections;
+	const struct server_limits *limits = &d->server->limits;
+	bool full = d->connection_count >= limits->connections;
+	const struct metric *metric = full ? limits->rejected : limits->accepted;
+	if (metric && d->door == limits->counted)
+		metric_add(metric, 1);
 	if (full && !d->full_logged)
-		log_warning(SUBJECT("door"), "connection limit reached", F_UINT("door", d->door), F_UINT("limit", d->server->limits.connections));
+		log_warning(SUBJECT("door"), "connection limit reached", F_UINT("door", d->door), F_UINT("limit", limits->connections));
 	d->full_logged = full;
 	return full;
 }

@@ -6,6 +6,7 @@
 
 #include "dispatch.h"
 #include "forwarded.h"
+#include "metric.h"
 
 struct server;
 
@@ -13,6 +14,8 @@ struct server_limits {
 	size_t connections;     /* per door and loop; more are closed at once */
 	int64_t request_ms;     /* slow heads, slow bodies, idle keep-alive */
 	struct trusted proxies; /* whose X-Forwarded-* and PROXY headers are believed */
+	enum door counted;      /* at which these count connections, when they are given: */
+	const struct metric *accepted, *rejected;
 };
 
 struct server *server_new(struct loop *loop, const struct route *table, const struct server_limits *limits, void *program);

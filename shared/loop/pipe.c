@@ -165,6 +165,21 @@ void pipe_set_dead_after(struct pipe *p, int64_t unacked_ms, int64_t idle_ms)
 	(void)!setsockopt(h2o_socket_get_fd(p->sock), IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
 }
 
+const char *pipe_tls_version(const struct pipe *p)
+{
+	return p->sock && p->sock->ssl ? h2o_socket_get_ssl_protocol_version(p->sock) : NULL;
+}
+
+bool pipe_rtt_us(const struct pipe *p, uint32_t *us)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof info;
+	if (!p->sock || getsockopt(h2o_socket_get_fd(p->sock), IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+		return false;
+	*us = info.tcpi_rtt;
+	return true;
+}
+
 /* ---- to another loop ---- */
 
 struct pipe_parcel *pipe_export(struct pipe **at)

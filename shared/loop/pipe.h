@@ -44,6 +44,8 @@ void pipe_set_events(struct pipe *pipe, const struct pipe_events *events, void *
 /* Shows what lies unconsumed in the pipe's input again through on_data, at the end of this turn. */
 void pipe_kick(struct pipe *pipe);
 struct endpoint pipe_peer(const struct pipe *pipe);
+const char *pipe_tls_version(const struct pipe *pipe);   /* "TLSv1.3"; NULL: no TLS */
+bool pipe_rtt_us(const struct pipe *pipe, uint32_t *us); /* as the kernel estimates it; false: not TCP, or it has ended */
 /* How long sent bytes may stay unacknowledged, and an idle connection unprobed, before it counts as dead; instead of the defaults of all sockets. */
 void pipe_set_dead_after(struct pipe *pipe, int64_t unacked_ms, int64_t idle_ms);
 
