@@ -52,14 +52,24 @@ void client_log_refused(struct client *c, const char *reason)
 	log_info(SUBJECT("client"), "client refused", F_TEXT("key", key_short(key, c->key.raw)), F_TEXT("source", source), F_TEXT("reason", reason));
 }
 
+/* Where it belongs, and so what it may send with the others there. */
+static void take_standing(struct client *c)
+{
+	struct shard *s = c->shard;
+	struct standing standing = verify_standing(s->verify, &c->key);
+	if (!c->mesh)
+		purse_join(&c->share, s->relay->purses, standing.tailnet, standing.rate, s->index, loop_now(s->loop));
+}
+
 /* In the directory before ServerInfo is sent: who has read it can be reached. And nothing can be written before it. */
 static void enter(struct client *c)
 {
 	struct shard *s = c->shard;
 	struct buffer info;
 	buffer_init(&info, 256);
-	struct rate rate = rates_now(&s->relay->rates);
-	c->limits_told = rates_changes(&s->relay->rates);
+	take_standing(c);
+	struct rate rate = client_rate(c);
+	c->limits_told = client_limits_changes(c);
 	if (derpframe_encode_server_limits(&s->relay->key, &c->key, rate.per_second, rate.burst, &info)) {
 		client_end(c, RELAY_END_INTERNAL);
 		return;
@@ -90,8 +100,10 @@ static void enter(struct client *c)
 static void on_verdict(void *context, bool allowed)
 {
 	struct client *c = context;
-	if (allowed && c->state == CLIENT_LIVE)
+	if (allowed && c->state == CLIENT_LIVE) {
+		take_standing(c);
 		return;
+	}
 	if (allowed) {
 		enter(c);
 		return;
@@ -206,6 +218,7 @@ void client_end(struct client *c, enum relay_end why)
 	if (live)
 		leave(c);
 	verify_cancel(&c->wait);
+	purse_leave(&c->share, loop_now(s->loop));
 	timer_cancel(&c->keep_alive);
 	timer_cancel(&c->stall);
 	timer_cancel(&c->thirst);

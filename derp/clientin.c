@@ -177,16 +177,20 @@ void client_on_thirst_over(void *context)
 /* A frame of `len` bytes begins: true when its client may not send it yet. Then nothing is read, so that the network holds the sender up; nothing is lost. */
 static bool is_early(struct client *c, uint32_t len)
 {
-	const struct rates *rates = &c->shard->relay->rates;
+	struct mono now = loop_now(c->shard->loop);
 	if (c->mesh)
 		return false;
-	if (c->limits_told != rates_changes(rates))
+	if (c->limits_told != client_limits_changes(c))
 		client_tell_limits(c);
-	int64_t wait_ms = c->paid ? 0 : allowance_take(&c->allowance, rates, len, loop_now(c->shard->loop));
+	int64_t wait_ms = c->paid ? 0 : allowance_take(&c->allowance, &c->shard->relay->rates, len, now);
 	c->paid = !wait_ms;
+	if (c->paid && !c->shared) {
+		wait_ms = purse_take(&c->share, len, now);
+		c->shared = !wait_ms;
+	}
 	if (!wait_ms)
 		return false;
-	relay_count(RELAY_RATE_WAITS, 1);
+	relay_count(c->paid ? RELAY_TAILNET_WAITS : RELAY_RATE_WAITS, 1);
 	pipe_read_pause(c->pipe);
 	timer_set(&c->thirst, wait_ms);
 	return true;
@@ -212,7 +216,7 @@ static bool begin(struct client *c, struct buffer *in)
 	uint32_t head = e ? 0 : h.type == DERPFRAME_SEND_PACKET ? KEY_LEN : h.type == DERPFRAME_PING ? DERPFRAME_PING_LEN : h.len;
 	if (in->len < DERPFRAME_HEADER_LEN + head)
 		return false;
-	c->paid = false;
+	c->paid = c->shared = false;
 	const uint8_t *payload = in->at + DERPFRAME_HEADER_LEN;
 	directory_spoke(&c->member);
 	if (!e && h.type == DERPFRAME_SEND_PACKET && pipe_lasting(c->pipe) && in->len >= DERPFRAME_HEADER_LEN + (size_t)h.len) {

@@ -31,10 +31,11 @@ struct client {
 
 	struct queue disco, other;
 	struct allowance allowance;
-	unsigned limits_told;  /* rates_changes of what it knows */
-	struct timer thirst;   /* set: the frame at hand waits until its client may send again */
-	bool paid;             /* for that frame */
-	struct buffer control; /* small frames of our own, before all packets */
+	struct purse_share share; /* of what its tailnet may send */
+	unsigned limits_told;     /* client_limits_changes of what it knows */
+	struct timer thirst;      /* set: the frame at hand waits until its client may send again */
+	bool paid, shared;        /* for that frame, by itself and by its tailnet */
+	struct buffer control;    /* small frames of our own, before all packets */
 	bool pong_waits;
 	bool preferred, not_ideal, prober;
 	bool mesh, watching; /* a sibling, proven; it wants to know who is here */
@@ -58,7 +59,9 @@ void client_want_flush(struct client *c); /* at the end of the turn */
 void client_log_refused(struct client *c, const char *reason);
 /* Queues it, takes it. */
 void client_push(struct client *c, struct packet *packet);
-void client_tell_limits(struct client *c); /* how fast it may send, since that has changed */
+struct rate client_rate(const struct client *c);        /* how fast it may send: the lower of its own and its tailnet's */
+unsigned client_limits_changes(const struct client *c); /* another number when that has changed */
+void client_tell_limits(struct client *c);
 void client_watch_for_stall(struct client *c);
 /* It ends: of the last write, what the kernel did not take. */
 void client_count_lost(const struct client *c);

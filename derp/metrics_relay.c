@@ -57,6 +57,8 @@ struct metric relay_metrics[RELAY_METRIC_COUNT + 1] = {
 	[RELAY_BAD_FRAMES] = {"derp_bad_frames_total", METRIC_COUNTER, "Frames that ended their client's connection.", "reason", VALUES("length", "forbidden"),
 			      0},
 	[RELAY_RATE_WAITS] = {"derp_rate_limit_waits_total", METRIC_COUNTER, "Times that a client was not read since it had used up its rate.", NULL, NULL, 0},
+	[RELAY_TAILNET_WAITS] = {"derp_tailnet_waits_total", METRIC_COUNTER, "Times that a client was not read since its tailnet had used up its rate.", NULL,
+				 NULL, 0},
 	[RELAY_VERDICTS] = {"derp_verdicts_total", METRIC_COUNTER, "Decisions whether a key may connect.", "verdict",
 			    VALUES("allowed", "refused", "grace", "fail_open", "no_answer", "overload"), 0},
 	[RELAY_ANNOUNCEMENTS] = {"derp_announcements_total", METRIC_COUNTER, "Announcements to coordinators.", "result", VALUES("failed", "taken"), 0},

@@ -65,11 +65,17 @@ static void set(struct purse *p, struct rate rate)
 	atomic_fetch_add_explicit(&p->changes, 1, memory_order_release);
 }
 
-struct purses *purses_new(unsigned shards)
+void purses_set_shards(struct purses *all, unsigned shards)
+{
+	pthread_mutex_lock(&all->lock);
+	all->shards = shards;
+	pthread_mutex_unlock(&all->lock);
+}
+
+struct purses *purses_new(void)
 {
 	struct purses *all = x_zalloc(sizeof *all);
 	pthread_mutex_init(&all->lock, NULL);
-	all->shards = shards;
 	all->of = table_new();
 	list_init(&all->idle);
 	return all;

@@ -23,8 +23,9 @@ struct purse_share {
 	unsigned shard;
 };
 
-struct purses *purses_new(unsigned shards);
-void purses_free(struct purses **purses); /* nobody has a share any more */
+struct purses *purses_new(void);
+void purses_set_shards(struct purses *purses, unsigned shards); /* how many there are; any thread, before the first client joins */
+void purses_free(struct purses **purses);                       /* nobody has a share any more */
 /* What coordinators say for tailnets without a rate of their own. Any thread. */
 void purses_told(struct purses *purses, struct rate rate);
 

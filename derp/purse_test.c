@@ -16,7 +16,8 @@ static struct purses *purses;
 static int open_purses(void **state)
 {
 	(void)state;
-	purses = purses_new(SHARDS);
+	purses = purses_new();
+	purses_set_shards(purses, SHARDS);
 	return 0;
 }
 

@@ -121,6 +121,7 @@ static enum err make_certificate(struct relay *r, struct diag *why)
 enum err relay_open(struct relay *r, const struct relay_options *options, struct diag *why)
 {
 	*r = (struct relay){.options = options, .reserved = -1, .reserved_stun = -1, .reserved_plain = -1, .certificate_fd = -1, .key_fd = -1};
+	r->purses = purses_new();
 	enum err e = relay_options_check(options, why);
 	if (!e)
 		e = coordinators_parse(bytes_text(options->coordinators), &r->coordinators, why);
@@ -180,6 +181,7 @@ void relay_close(struct relay *r)
 	coordinators_clear(&r->coordinators);
 	bootstrap_free(&r->bootstrap);
 	rates_close(&r->rates);
+	purses_free(&r->purses);
 	buffer_clear(&r->metacert);
 	key_wipe(&r->key, sizeof r->key);
 	probekeys_wipe(&r->probes);
@@ -376,6 +378,7 @@ enum err shard_open(struct relay *r, struct worker *w, unsigned count, struct di
 	crossing_open(s, count);
 	relaylife_open(s);
 	mesh_open(s);
+	purses_set_shards(r->purses, count);
 	if (!s->index)
 		r->count = count;
 	r->shard[s->index] = s;

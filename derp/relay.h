@@ -18,8 +18,9 @@
 #include "mesh.h"
 #include "options.h"
 #include "owncert.h"
-#include "probekeys.h"
 #include "port80.h"
+#include "probekeys.h"
+#include "purse.h"
 #include "rates.h"
 #include "relaylife.h"
 #include "server.h"
@@ -64,6 +65,7 @@ struct relay {
 	struct bootstrap *bootstrap;
 	struct owncert own; /* empty: not asked for */
 	struct rates rates;
+	struct purses *purses;
 	struct buffer metacert; /* DER, behind every chain: tells clients our key, so that they need not wait for it */
 	struct private_key key; /* of this process: clients learn it anew with each connection */
 	struct public_key public_key;

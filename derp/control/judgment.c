@@ -12,6 +12,24 @@ static enum judgment read(struct bytes body)
 	return allow ? JUDGMENT_ALLOWED : JUDGMENT_REFUSED;
 }
 
+static uint64_t number_of(const json_t *answer, const char *name)
+{
+	json_int_t value = json_integer_value(json_object_get(answer, name));
+	return value > 0 ? (uint64_t)value : 0;
+}
+
+struct standing judgment_standing(struct bytes body)
+{
+	json_t *answer;
+	struct standing s = {0};
+	if (jsonr_parse(body, JUDGMENT_MAX, &answer, NULL))
+		return s;
+	s.tailnet = number_of(answer, "Tailnet");
+	s.rate = (struct rate){number_of(answer, "TailnetBytesPerSecond"), number_of(answer, "TailnetBurstBytes")};
+	json_decref(answer);
+	return s;
+}
+
 enum judgment judgment_of_coordinator(enum err e, unsigned status, struct bytes body)
 {
 	if (e || status >= 500 || status == 429 || status == 404)

@@ -6,6 +6,7 @@
 
 #include "bytes.h"
 #include "err.h"
+#include "rates.h"
 
 enum { JUDGMENT_MAX = 4096 }; /* bytes of an answer; a longer one refuses */
 
@@ -16,8 +17,16 @@ enum judgment {
 	JUDGMENT_ALLOWED,
 };
 
+/* Where a key belongs that is allowed: a number of the coordinators', opaque here, and what that tailnet's clients together may send if it has a rate of its own. */
+struct standing {
+	uint64_t tailnet; /* 0: not told */
+	struct rate rate; /* per_second 0: none of its own */
+};
+
 /* A coordinator that has trouble of its own has not answered; that our token is not good is no answer about the key. */
 enum judgment judgment_of_coordinator(enum err e, unsigned status, struct bytes body);
+/* Of an answer of a coordinator that allows; members of a wrong type are as absent. */
+struct standing judgment_standing(struct bytes body);
 /* Whatever it answers but 200 refuses. */
 enum judgment judgment_of_url(enum err e, unsigned status, struct bytes body);
 

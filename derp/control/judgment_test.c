@@ -52,8 +52,31 @@ static void long_answers_refuse(void **state)
 	assert_int_equal(judgment_of_coordinator(ERR_NONE, 200, bytes_of(body, JUDGMENT_MAX + 1)), JUDGMENT_REFUSED);
 }
 
+static void what_belongs_to_an_allowance(void **state)
+{
+	static const struct {
+		const char *body;
+		struct standing standing;
+	} cases[] = {
+		{"{\"Allow\":true}", {0}},
+		{"{\"Allow\":true,\"Tailnet\":7}", {7, {0, 0}}},
+		{"{\"Allow\":true,\"Tailnet\":9223372036854775807,\"TailnetBytesPerSecond\":1000,\"TailnetBurstBytes\":70000}", {INT64_MAX, {1000, 70000}}},
+		{"{\"Allow\":true,\"Tailnet\":-7,\"TailnetBytesPerSecond\":-1,\"TailnetBurstBytes\":\"3\"}", {0}},
+		{"{\"Allow\":true,\"Tailnet\":\"7\",\"TailnetBytesPerSecond\":1.5,\"TailnetBurstBytes\":[]}", {0}},
+		{"[7]", {0}},
+		{"", {0}},
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct standing s = judgment_standing(bytes_text(cases[i].body));
+		assert_true(s.tailnet == cases[i].standing.tailnet && s.rate.per_second == cases[i].standing.rate.per_second &&
+			    s.rate.burst == cases[i].standing.rate.burst);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(answers_are_judged), cmocka_unit_test(long_answers_refuse)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(answers_are_judged), cmocka_unit_test(long_answers_refuse),
+					   cmocka_unit_test(what_belongs_to_an_allowance)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -96,6 +96,8 @@ struct told *told_new(const json_t *answer)
 		t->drain = false;
 	t->client_rate = number_of(answer, "ClientBytesPerSecond");
 	t->client_burst = number_of(answer, "ClientBurstBytes");
+	t->tailnet_rate = number_of(answer, "TailnetBytesPerSecond");
+	t->tailnet_burst = number_of(answer, "TailnetBurstBytes");
 	return t;
 }
 

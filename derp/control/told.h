@@ -33,7 +33,7 @@ struct told {
 	bool recheck_all;
 	struct node_key *rechecks;
 	size_t recheck_count;
-	uint64_t client_rate, client_burst;
+	uint64_t client_rate, client_burst, tailnet_rate, tailnet_burst;
 };
 
 /* Members of a wrong type or beyond a cap are as absent, and so are siblings without a name or a host; too many keys to ask about again are all of them. The

@@ -10,6 +10,7 @@ struct answer {
 	struct node_key key;
 	bool allowed, doubted;
 	int64_t at_ms;
+	struct standing standing;
 };
 
 struct verdicts {
@@ -77,6 +78,19 @@ void verdicts_put(struct verdicts *v, const struct node_key *key, bool allowed, 
 	list_append(&v->by_age[allowed], &a->by_age);
 	v->count[allowed]++;
 	table_put(v->answers, bytes_of(a->key.raw, KEY_LEN), a);
+}
+
+void verdicts_set_standing(struct verdicts *v, const struct node_key *key, struct standing standing)
+{
+	struct answer *a = table_find(v->answers, bytes_of(key->raw, KEY_LEN));
+	if (a && a->allowed)
+		a->standing = standing;
+}
+
+struct standing verdicts_standing(const struct verdicts *v, const struct node_key *key)
+{
+	const struct answer *a = table_find(v->answers, bytes_of(key->raw, KEY_LEN));
+	return a ? a->standing : (struct standing){0};
 }
 
 void verdicts_doubt(struct verdicts *v, const struct node_key *key, struct mono now)

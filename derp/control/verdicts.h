@@ -5,6 +5,7 @@
 #define VERDICTS_H
 
 #include "clock.h"
+#include "judgment.h"
 #include "key.h"
 
 enum verdict {
@@ -26,6 +27,9 @@ struct verdicts *verdicts_new(const struct verdicts_limits *limits);
 void verdicts_free(struct verdicts **verdicts);
 enum verdict verdicts_find(const struct verdicts *verdicts, const struct node_key *key, struct mono now);
 void verdicts_put(struct verdicts *verdicts, const struct node_key *key, bool allowed, struct mono now);
+/* Where an allowed key belongs, until its answer is forgotten; all zero for others. */
+void verdicts_set_standing(struct verdicts *verdicts, const struct node_key *key, struct standing standing);
+struct standing verdicts_standing(const struct verdicts *verdicts, const struct node_key *key);
 /* An admission becomes VERDICT_STALE, for its grace; a refusal is forgotten. */
 void verdicts_doubt(struct verdicts *verdicts, const struct node_key *key, struct mono now);
 size_t verdicts_count(const struct verdicts *verdicts);

@@ -67,9 +67,29 @@ static void strangers_push_out_only_strangers(void **state)
 	verdicts_free(&v);
 }
 
+static void where_a_key_belongs_is_kept_with_its_admission(void **state)
+{
+	(void)state;
+	struct verdicts *v = verdicts_new(&limits);
+	struct node_key key = numbered(1), stranger = numbered(2);
+	struct standing standing = {7, {1000, 70000}};
+	verdicts_put(v, &key, true, (struct mono){0});
+	verdicts_set_standing(v, &key, standing);
+	verdicts_set_standing(v, &stranger, standing);
+	verdicts_doubt(v, &key, (struct mono){1});
+	assert_int_equal(verdicts_standing(v, &key).tailnet, 7);
+	assert_int_equal(verdicts_standing(v, &key).rate.burst, 70000);
+	assert_int_equal(verdicts_standing(v, &stranger).tailnet, 0);
+	verdicts_put(v, &key, false, (struct mono){10});
+	verdicts_set_standing(v, &key, standing);
+	assert_int_equal(verdicts_standing(v, &key).tailnet, 0);
+	verdicts_free(&v);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(answers_age), cmocka_unit_test(the_last_word_counts),
-					   cmocka_unit_test(strangers_push_out_only_strangers)};
+					   cmocka_unit_test(strangers_push_out_only_strangers),
+					   cmocka_unit_test(where_a_key_belongs_is_kept_with_its_admission)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

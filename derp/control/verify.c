@@ -31,6 +31,7 @@ struct question {
 	struct list waits;
 	unsigned wait_count;
 	unsigned coordinator, asked;
+	struct standing standing;
 	bool stale;    /* known good of old */
 	bool forgiven; /* one who should have allowed it did not answer */
 	bool of_judge; /* the judge is asked now */
@@ -74,6 +75,11 @@ void verify_doubt(struct verify *v, const struct node_key *key)
 		q->doubted = true;
 }
 
+struct standing verify_standing(const struct verify *v, const struct node_key *key)
+{
+	return verdicts_standing(v->verdicts, key);
+}
+
 void verify_wait_init(struct verify_wait *w, void (*on_verdict)(void *context, bool allowed), void *context)
 {
 	*w = (struct verify_wait){.on_verdict = on_verdict, .context = context};
@@ -115,6 +121,7 @@ static void settle(struct question *q, bool allowed)
 		return;
 	}
 	verdicts_put(q->verify->verdicts, &q->key, allowed, clock_mono());
+	verdicts_set_standing(q->verify->verdicts, &q->key, q->standing);
 	relay_count_at(RELAY_VERDICTS, allowed ? RELAY_VERDICT_ALLOWED : RELAY_VERDICT_REFUSED, 1);
 	tell(q, allowed);
 }
@@ -178,6 +185,7 @@ static void on_answer(void *context, enum err e, unsigned status, struct bytes b
 		return;
 	switch (judgment_of_coordinator(e, status, body)) {
 	case JUDGMENT_ALLOWED:
+		q->standing = judgment_standing(body);
 		go_on(q, true);
 		return;
 	case JUDGMENT_REFUSED:

@@ -39,6 +39,8 @@ enum verdict verify_ask(struct verify *verify, const struct node_key *key, struc
 /* What is remembered about the key may not be so any more: the next question is asked, one on its way once more, and what was known serves only while nobody
  * answers. */
 void verify_doubt(struct verify *verify, const struct node_key *key);
+/* Where a key that is allowed belongs, as a coordinator said last; all zero when that is not known. */
+struct standing verify_standing(const struct verify *verify, const struct node_key *key);
 void verify_wait_init(struct verify_wait *wait, void (*on_verdict)(void *context, bool allowed), void *context);
 void verify_cancel(struct verify_wait *wait); /* legal when it does not wait */
 

@@ -21,6 +21,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	enum err e = errors[data[1] % COUNT_OF(errors)];
 	struct bytes body = bytes_of(data + 2, size - 2);
 	enum judgment url = judgment_of_url(e, status, body), coordinator = judgment_of_coordinator(e, status, body);
+	struct standing standing = judgment_standing(body);
+	if (standing.tailnet > INT64_MAX || standing.rate.per_second > INT64_MAX || standing.rate.burst > INT64_MAX)
+		abort();
 	bool clean = !e && status == 200;
 	if ((url == JUDGMENT_ALLOWED || coordinator == JUDGMENT_ALLOWED) && (!clean || body.len > JUDGMENT_MAX || !may_allow(body)))
 		abort();
