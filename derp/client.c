@@ -10,13 +10,14 @@ enum {
 	KEEP_ALIVE_JITTER_MS = 5000, /* clients give up after 120 s without a frame */
 	DUPLICATES_MAX = 32,         /* connections of one key; beyond it the one that was silent longest ends */
 	UNACKED_MS = 15000,
-	IDLE_PROBE_MS = 600000,         /* rarely: every probe wakes a phone */
-	SIBLING_CONTROL_CAP = 64 << 20, /* news of a million keys */
+	IDLE_PROBE_MS = 600000, /* rarely: every probe wakes a phone */
 	CONTROL_CAP = (HEARD_MAX + 64) * DERPFRAME_PEER_GONE_LEN,
 };
 
 static void move(struct client *c, enum client_state to)
 {
+	if (c->state == CLIENT_LIVE)
+		client_leave_walks(c);
 	list_remove(&c->in_state);
 	c->state = to;
 	list_append(&c->shard->in_state[to], &c->in_state);
@@ -153,8 +154,7 @@ void client_admit(struct shard *s, struct pipe *pipe, struct endpoint peer, bool
 		return;
 	}
 	if (info->has_mesh_key) {
-		c->mesh = true;
-		buffer_init(&c->control, SIBLING_CONTROL_CAP);
+		client_begin_sibling(c, info->mesh_key);
 		enter(c);
 		return;
 	}
@@ -223,6 +223,7 @@ void client_end(struct client *c, enum relay_end why)
 	timer_cancel(&c->stall);
 	timer_cancel(&c->thirst);
 	defer_cancel(&c->flushing);
+	client_end_sibling(c);
 	table_remove_number(s->clients, c->number);
 	s->queued_bytes -= c->disco.bytes + c->other.bytes;
 	drop_waiting(&c->disco, true);

@@ -22,14 +22,29 @@ enum client_state {
 void client_admit(struct shard *shard, struct pipe *pipe, struct endpoint peer, bool not_ideal, const struct derpframe_client_info *info);
 /* What came from another shard; takes it. */
 void client_take_letter(struct shard *shard, struct packet *letter);
+
+/* All clients that are live, and those that come meanwhile, each once, over as many turns as it takes. The walk is its user's, who ends it. */
+struct client_walk {
+	struct list link;
+	struct list *next, *end;
+};
+void client_walk_begin(struct shard *shard, struct client_walk *walk);
+struct client *client_walk_next(struct client_walk *walk); /* NULL: no more */
+void client_walk_end(struct client_walk *walk);            /* legal when it was not begun, zeroed */
+
 /* They may not be good any more: coordinators are asked again, and those that are refused end. */
 void client_recheck(struct shard *shard, const struct node_key *key);
-/* So for as many clients with a greater number; returns the number of the last one, 0 when there are no more. */
-uint64_t client_recheck_after(struct shard *shard, uint64_t number, unsigned most);
-/* For the mesh. A frame to a client that has proven the mesh key: one that cannot hear all of it ends, since it must not believe too much. */
-void client_tell_sibling(struct shard *shard, uint64_t number, const uint8_t *frame, size_t len);
-void client_each_present(struct shard *shard, void *context,
-			 void (*each)(struct shard *shard, void *context, const struct node_key *key, struct endpoint peer, uint8_t flags));
+/* So for the next `most` clients of the walk; false: there are no more. */
+bool client_recheck_next(struct client_walk *walk, unsigned most);
+
+/* For the mesh. Frames that `from` has for a client that has proven the mesh key; mesh_watch_on when they have gone out.
+ * One that cannot hear all of it ends, since it must not believe too much. */
+void client_tell_sibling(struct shard *shard, uint64_t number, unsigned from, struct bytes frames);
+void client_cut_sibling(struct shard *shard, uint64_t number);
+/* As siblings are told of it. */
+void client_encode_present(const struct client *client, uint8_t frame[static DERPFRAME_PRESENT_LEN]);
+/* Siblings that have proven a key which counts no more end. */
+void client_check_siblings(struct shard *shard);
 void client_end_key(struct shard *shard, const struct node_key *key);
 /* The key can be reached no more, here or at siblings: those that heard of it are told. */
 void client_tell_left(struct shard *shard, const struct node_key *key);

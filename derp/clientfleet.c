@@ -24,20 +24,16 @@ void client_recheck(struct shard *s, const struct node_key *key)
 	}
 }
 
-uint64_t client_recheck_after(struct shard *s, uint64_t number, unsigned most)
+bool client_recheck_next(struct client_walk *walk, unsigned most)
 {
-	unsigned asked = 0;
-	/* Numbers grow along the list. */
-	LIST_EACH(&s->in_state[CLIENT_LIVE], c, struct client, in_state) {
-		if (c->number <= number)
-			continue;
-		if (asked++ == most)
-			return number;
-		number = c->number;
-		verify_doubt(s->verify, &c->key);
+	while (most--) {
+		struct client *c = client_walk_next(walk);
+		if (!c)
+			return false;
+		verify_doubt(c->shard->verify, &c->key);
 		recheck(c);
 	}
-	return 0;
+	return true;
 }
 
 void client_part_all(struct shard *s, int64_t spread_ms)
@@ -59,65 +55,4 @@ void client_end_all(struct shard *s)
 		LIST_EACH(&s->in_state[state], c, struct client, in_state)
 			client_end(c, s->closing ? RELAY_END_SHUTDOWN : RELAY_END_DRAIN);
 	}
-}
-
-/* ---- the mesh ---- */
-
-uint8_t client_presence_flags(const struct client *c)
-{
-	uint8_t flags = (c->mesh ? DERPFRAME_IS_MESH_PEER : 0) | (c->prober ? DERPFRAME_IS_PROBER : 0) | (c->not_ideal ? DERPFRAME_IS_NOT_IDEAL : 0);
-	return flags ? flags : DERPFRAME_IS_REGULAR;
-}
-
-void client_tell_sibling(struct shard *s, uint64_t number, const uint8_t *frame, size_t len)
-{
-	struct client *c = table_find_number(s->clients, number);
-	if (!c || c->state != CLIENT_LIVE || !c->mesh)
-		return;
-	/* It ends with the turn: whoever has news walks along clients and watchers. */
-	c->missed = c->missed || buffer_add(&c->control, bytes_of(frame, len));
-	client_want_flush(c);
-}
-
-void client_each_present(struct shard *s, void *context,
-			 void (*each)(struct shard *shard, void *context, const struct node_key *key, struct endpoint peer, uint8_t flags))
-{
-	LIST_EACH(&s->in_state[CLIENT_LIVE], c, struct client, in_state) {
-		if (directory_find(s->directory, &c->key) == &c->member)
-			each(s, context, &c->key, c->peer, client_presence_flags(c));
-	}
-}
-
-void client_end_key(struct shard *s, const struct node_key *key)
-{
-	LIST_EACH(&s->in_state[CLIENT_LIVE], c, struct client, in_state) {
-		if (!memcmp(c->key.raw, key->raw, KEY_LEN))
-			client_end(c, RELAY_END_CLOSE_PEER);
-	}
-}
-
-/* What only siblings may say. */
-bool client_begin_mesh(struct client *c, struct buffer *in, struct derpframe_header h)
-{
-	uint32_t head = h.type == DERPFRAME_FORWARD_PACKET ? 2 * KEY_LEN : h.len;
-	struct node_key from = {{0}}, to = {{0}};
-	if (in->len < DERPFRAME_HEADER_LEN + head)
-		return false;
-	if (head)
-		memcpy(from.raw, in->at + DERPFRAME_HEADER_LEN, KEY_LEN);
-	if (head > KEY_LEN)
-		memcpy(to.raw, in->at + DERPFRAME_HEADER_LEN + KEY_LEN, KEY_LEN);
-	buffer_consume(in, DERPFRAME_HEADER_LEN + head);
-	if (h.type == DERPFRAME_FORWARD_PACKET) {
-		c->incoming = packet_new(&from, &to, h.len - head);
-		c->incoming_len = 0;
-		c->forwarded = true;
-	} else if (h.type == DERPFRAME_CLOSE_PEER) {
-		mesh_close_peer(c->shard, &from);
-	} else if (!c->watching) {
-		c->watching = true;
-		relay_count(RELAY_WATCHERS, 1);
-		mesh_watch(c->shard, c->number);
-	}
-	return true;
 }

@@ -43,8 +43,12 @@ static void nobody(struct shard *s, struct packet *p)
 	} else if (p->from_loop == s->index) {
 		take_not_here(s, p);
 	} else {
-		p->kind = LETTER_NOT_HERE;
-		crossing_send(s, p->from_loop, p);
+		/* The key alone: nobody needs the payload any more. */
+		struct packet *answer = packet_new(&p->to, &p->to, 0);
+		answer->kind = LETTER_NOT_HERE;
+		answer->sender = p->sender;
+		crossing_send(s, p->from_loop, answer);
+		packet_free(&p);
 	}
 }
 

@@ -147,6 +147,8 @@ static void flush(struct client *c)
 	queue_keep(&c->disco);
 	queue_keep(&c->other);
 	client_watch_for_stall(c);
+	if (c->mesh)
+		client_hear_on(c);
 }
 
 void client_on_turn_end(void *context)

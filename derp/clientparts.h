@@ -1,5 +1,6 @@
 /* A relay client from within: its state, and what the files that make it up share. For client*.c and tests alone.
- * client.c is its life, clientin.c what it says and where packets go, clientout.c what it is sent, clientfleet.c what coordinators and siblings want of it.
+ * client.c is its life, clientin.c what it says and where packets go, clientout.c what it is sent, clientfleet.c what coordinators want of it, clientmesh.c what makes
+ * it a sibling.
  * Not what others may do with a client (client.h).
  * A client belongs to its shard. */
 #ifndef CLIENTPARTS_H
@@ -10,6 +11,15 @@
 /* Bytes on the wire, packets and their payload. */
 struct given {
 	uint32_t bytes, disco, other, payload;
+};
+
+/* Of a client that is a sibling. */
+struct client_mesh {
+	struct list link; /* mesh.accepted */
+	struct client *client;
+	uint8_t key[KEY_LEN];            /* which it has proven */
+	uint16_t owed[RELAY_SHARDS_MAX]; /* shards that wait until it has heard their news */
+	unsigned owed_count;
 };
 
 struct client {
@@ -38,10 +48,11 @@ struct client {
 	struct buffer control;    /* small frames of our own, before all packets */
 	bool pong_waits;
 	bool preferred, not_ideal, prober;
-	bool mesh, watching; /* a sibling, proven; it wants to know who is here */
-	bool missed;         /* it could not hear all of the news */
-	bool forwarded;      /* of the packet that is being read */
-	bool parting;        /* ends as soon as nothing waits for it */
+	struct client_mesh *mesh; /* a sibling, proven; NULL: it is none */
+	bool watching;            /* it wants to know who is here */
+	bool missed;              /* it could not hear all of the news */
+	bool forwarded;           /* of the packet that is being read */
+	bool parting;             /* ends as soon as nothing waits for it */
 	struct limit not_here;
 	struct timer keep_alive, stall;
 	int64_t keep_alive_ms;
@@ -74,6 +85,11 @@ void client_on_data(void *context, struct buffer *in);
 void client_on_thirst_over(void *context); /* it may send again */
 /* What only siblings may say. False: more bytes are needed. */
 bool client_begin_mesh(struct client *c, struct buffer *in, struct derpframe_header h);
+/* It has proven that key, one of the mesh's. */
+void client_begin_sibling(struct client *c, const uint8_t key[static KEY_LEN]);
+void client_end_sibling(struct client *c); /* legal on one that is none */
+void client_hear_on(struct client *c);     /* a sibling; asks for further news when few wait */
+void client_leave_walks(const struct client *c);
 /* As siblings are told. */
 uint8_t client_presence_flags(const struct client *c);
 

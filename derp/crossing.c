@@ -115,8 +115,10 @@ void crossing_send(struct shard *from, unsigned to, struct packet *letter)
 	letter->next = NULL;
 	*o->end = letter;
 	o->end = &letter->next;
-	o->bytes += letter->len;
-	o->count += letter_is_packet(letter->kind);
+	if (letter_is_packet(letter->kind)) {
+		o->bytes += letter->len;
+		o->count++;
+	}
 	loop_defer(from->loop, &from->crossing.posting);
 }
 

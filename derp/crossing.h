@@ -20,8 +20,9 @@ enum letter_kind {
 	LETTER_FORWARD,     /* a packet to the shard of the link `via` */
 	LETTER_WATCH,       /* to all */
 	LETTER_UNWATCH,     /* to all */
-	LETTER_PRESENT,     /* to the shard of the watcher: `to` is connected; behind it how */
-	LETTER_GONE,        /* to the shard of the watcher: `to` is not any more */
+	LETTER_NEWS,        /* to the shard of the watcher: frames for it */
+	LETTER_NEWS_ON,     /* to the shard they came from: they have gone out */
+	LETTER_NEWS_LOST,   /* to the shard of the watcher: there is more than is kept */
 	LETTER_ROUTE,       /* to the shard where `to` lives: a link has it */
 	LETTER_UNROUTE,     /* it has it no more */
 	LETTER_UNROUTE_ALL, /* to all: the link broke */
@@ -43,7 +44,7 @@ struct outbox {
 struct crossing {
 	struct outbox *to; /* one per shard */
 	struct defer posting;
-	atomic_size_t waiting; /* payload bytes posted to this shard and not yet taken out */
+	atomic_size_t waiting; /* payload bytes of packets posted to this shard and not yet taken out */
 };
 
 void crossing_open(struct shard *shard, unsigned count);

@@ -377,6 +377,7 @@ enum err shard_open(struct relay *r, struct worker *w, unsigned count, struct di
 	limit_init(&s->refusal_log, 20, loop_now(s->loop));
 	crossing_open(s, count);
 	relaylife_open(s);
+	list_init(&s->walks);
 	mesh_open(s);
 	purses_set_shards(r->purses, count);
 	if (!s->index)

@@ -47,6 +47,7 @@ struct shard {
 	struct announce *announce; /* on the first shard only */
 	struct table *clients;     /* connection number -> client */
 	struct list in_state[CLIENT_STATE_COUNT];
+	struct list walks;              /* of clients, that take several turns */
 	struct list guests;             /* handshakes on their way */
 	size_t guest_count, guest_held; /* how many, and what they have sent that is not complete */
 	uint64_t last_number;

@@ -1,4 +1,4 @@
-/* The whole relay in this process, two shards, spoken to over TCP by the client of relay_peer.h. Coordinators are a table. */
+/* The relay of relay_house.h, spoken to over TCP. */
 #include "relay.h"
 
 #include <arpa/inet.h>
@@ -16,114 +16,8 @@
 #include "jsonr.h"
 #include "log.h"
 #include "metrics_relay.h"
-#include "relay_peer.h"
+#include "relay_house.h"
 #include "stun.h"
-
-enum { SHARDS = 2 };
-
-static struct relay relay;
-static struct relay_options options;
-static struct worker *workers;
-
-/* ---- coordinators ---- */
-
-static atomic_int answer_status = 200; /* 0: nobody answers */
-static atomic_uint questions, announcements;
-static struct node_key foreign;
-static pthread_mutex_t foreign_lock = PTHREAD_MUTEX_INITIALIZER;
-
-struct fetcher {
-	struct loop *loop;
-};
-
-struct pending {
-	struct defer defer;
-	fetch_fn on_answer;
-	void *context;
-	char body[512];
-	bool is_verify;
-};
-
-struct fetcher *fetcher_new(struct loop *loop)
-{
-	struct fetcher *f = x_alloc(sizeof(*f));
-	f->loop = loop;
-	return f;
-}
-
-void fetcher_free(struct fetcher **f)
-{
-	free(*f);
-	*f = NULL;
-}
-
-static bool is_foreign(const char *body)
-{
-	json_t *question;
-	struct node_key key;
-	assert_int_equal(jsonr_parse(bytes_text(body), 512, &question, NULL), ERR_NONE);
-	assert_int_equal(key_parse_node(jsonr_text(question, "NodePublic"), &key), ERR_NONE);
-	assert_string_equal(json_string_value(json_object_get(question, "Source")), "127.0.0.1");
-	json_decref(question);
-	pthread_mutex_lock(&foreign_lock);
-	bool is = !memcmp(key.raw, foreign.raw, KEY_LEN);
-	pthread_mutex_unlock(&foreign_lock);
-	return is;
-}
-
-static void on_pending(void *context)
-{
-	struct pending *p = context;
-	const char *text = "{\"RegionID\":900,\"RegionCode\":\"t\",\"Name\":\"900a\",\"LeaseSeconds\":15}";
-	int status = atomic_load(&answer_status);
-	if (p->is_verify)
-		text = is_foreign(p->body) ? "{\"Allow\":false}" : "{\"Allow\":true,\"More\":1}";
-	if (status)
-		p->on_answer(p->context, ERR_NONE, (unsigned)status, bytes_text(text));
-	else
-		p->on_answer(p->context, ERR_UNAVAILABLE, 0, BYTES_NONE);
-	free(p);
-}
-
-void fetch_start(struct fetcher *f, const struct fetch_request *request, fetch_fn on_answer, void *context)
-{
-	struct pending *p = x_zalloc(sizeof(*p));
-	defer_init(&p->defer, on_pending, p);
-	p->on_answer = on_answer;
-	p->context = context;
-	p->is_verify = strstr(request->url, "/relay/v1/verify") != NULL;
-	assert_true(p->is_verify || strstr(request->url, "/relay/v1/announce"));
-	assert_string_equal(request->bearer, "hskey-relay-x");
-	memcpy(p->body, request->body.at, request->body.len < 511 ? request->body.len : 511);
-	atomic_fetch_add(p->is_verify ? &questions : &announcements, 1);
-	loop_defer(f->loop, &p->defer);
-}
-
-/* ---- peers of a shard ---- */
-
-static void mint(struct node_key *key, struct private_key *secret, unsigned home)
-{
-	struct public_key public_key;
-	do {
-		key_mint(secret, &public_key);
-		memcpy(key->raw, public_key.raw, KEY_LEN);
-	} while (relay_home(&relay, key) != home);
-}
-
-static void join_as(struct peer *p, const struct node_key *key, const struct private_key *secret)
-{
-	begin(p, key, secret, 0);
-	send_info(p, "{\"version\":2,\"CanAckPings\":true}");
-	assert_true(server_info_comes(p));
-}
-
-static void join(struct peer *p, unsigned home)
-{
-	struct node_key key;
-	struct private_key secret;
-	mint(&key, &secret, home);
-	join_as(p, &key, &secret);
-}
 
 /* ---- tests ---- */
 
@@ -132,7 +26,7 @@ static void packets_reach_their_addressee(void **state)
 	(void)state;
 	struct peer p[4];
 	for (unsigned i = 0; i < 4; i++)
-		join(&p[i], i % SHARDS);
+		join(&p[i], i % HOUSE_SHARDS);
 	static uint8_t big[DERPFRAME_PACKET_MAX];
 	random_fill(big, sizeof big);
 	static const uint32_t sizes[] = {0, 1, 61, 62, 1200, 16000, DERPFRAME_PACKET_MAX};
@@ -154,7 +48,7 @@ static void packets_reach_their_addressee(void **state)
 static void a_stream_arrives_whole(void **state)
 {
 	(void)state;
-	for (unsigned home = 0; home < SHARDS; home++) {
+	for (unsigned home = 0; home < HOUSE_SHARDS; home++) {
 		struct peer a, b;
 		join(&a, 0);
 		join(&b, home);
@@ -236,7 +130,7 @@ static void breaches_end_the_connection(void **state)
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		struct peer a;
 		uint8_t header[DERPFRAME_HEADER_LEN];
-		join(&a, i % SHARDS);
+		join(&a, i % HOUSE_SHARDS);
 		derpframe_encode(header, cases[i].type, cases[i].len);
 		write_all(a.fd, header, sizeof header);
 		expect_end(a.fd);
@@ -253,7 +147,8 @@ static void no_room_for_news(void *context)
 	struct member *m = directory_find(s->directory, &hard_of_hearing);
 	struct client *c = m ? OWNER_OF(m, struct client, member) : NULL;
 	assert_non_null(c);
-	c->mesh = c->watching = true;
+	client_begin_sibling(c, c->key.raw);
+	c->watching = true;
 	c->control.cap = 1;
 	relay_count(RELAY_WATCHERS, 1);
 	mesh_watch(s, c->number);
@@ -267,7 +162,7 @@ static void a_sibling_that_misses_news_ends(void **state)
 	join(&a, 0);
 	join(&b, 0);
 	hard_of_hearing = b.key;
-	loop_post(workers[0].loop, no_room_for_news, workers[0].program);
+	loop_post(house_workers[0].loop, no_room_for_news, house_workers[0].program);
 	expect_end(b.fd);
 	expect_quiet(&a);
 	close(a.fd);
@@ -313,7 +208,7 @@ static void bad_handshakes_end(void **state)
 static void unknown_peers(void **state)
 {
 	(void)state;
-	for (unsigned home = 0; home < SHARDS; home++) {
+	for (unsigned home = 0; home < HOUSE_SHARDS; home++) {
 		struct peer a;
 		struct node_key nobody;
 		struct private_key secret;
@@ -340,7 +235,7 @@ static void unknown_peers(void **state)
 static void who_heard_is_told_of_leaving(void **state)
 {
 	(void)state;
-	for (unsigned home = 0; home < SHARDS; home++) {
+	for (unsigned home = 0; home < HOUSE_SHARDS; home++) {
 		struct peer a, b, c;
 		uint32_t len = 0;
 		join(&a, home);
@@ -394,17 +289,15 @@ static void foreign_keys_are_refused(void **state)
 	struct node_key key;
 	struct private_key secret;
 	mint(&key, &secret, 1);
-	pthread_mutex_lock(&foreign_lock);
-	foreign = key;
-	pthread_mutex_unlock(&foreign_lock);
-	unsigned before = atomic_load(&questions);
+	house_refuse(&key);
+	unsigned before = atomic_load(&house_questions);
 	for (unsigned i = 0; i < 3; i++) {
 		begin(&a, &key, &secret, 0);
 		send_info(&a, "{\"version\":2}");
 		expect_end(a.fd);
 	}
 	/* Remembered. */
-	assert_int_equal(atomic_load(&questions) - before, 1);
+	assert_int_equal(atomic_load(&house_questions) - before, 1);
 }
 
 static void without_coordinators_known_keys_stay(void **state)
@@ -420,7 +313,7 @@ static void without_coordinators_known_keys_stay(void **state)
 	usleep(250000); /* past verify.cache */
 	static const int silences[] = {0, 503};
 	for (size_t i = 0; i < COUNT_OF(silences); i++) {
-		atomic_store(&answer_status, silences[i]);
+		atomic_store(&house_status, silences[i]);
 		join_as(&a, &key, &secret);
 		close(a.fd);
 		begin(&b, &unknown, &unknown_secret, 0);
@@ -428,11 +321,11 @@ static void without_coordinators_known_keys_stay(void **state)
 		expect_end(b.fd);
 	}
 	/* Our token is not good: nobody is admitted. */
-	atomic_store(&answer_status, 403);
+	atomic_store(&house_status, 403);
 	begin(&b, &unknown, &unknown_secret, 0);
 	send_info(&b, "{\"version\":2}");
 	expect_end(b.fd);
-	atomic_store(&answer_status, 200);
+	atomic_store(&house_status, 200);
 	join_as(&b, &unknown, &unknown_secret);
 	close(b.fd);
 }
@@ -552,88 +445,8 @@ static void it_announces_itself(void **state)
 	same.listen_stun = taken;
 	assert_int_equal(relay_open(&second, &same, &why), ERR_EXISTS);
 	relay_close(&second);
-	assert_true(atomic_load(&announcements) >= 1);
+	assert_true(atomic_load(&house_announcements) >= 1);
 	assert_null(relay_not_ready(&relay));
-}
-
-/* ---- the house ---- */
-
-static void on_start(struct worker *w)
-{
-	struct diag why = {0};
-	if (shard_open(&relay, w, SHARDS, &why)) {
-		fprintf(stderr, "%s\n", why.text);
-		abort();
-	}
-}
-
-static int open_all(void **state)
-{
-	(void)state;
-	struct diag why = {0};
-	options = (struct relay_options){
-		.listen_relay = "127.0.0.1:0",
-		.listen_stun = "127.0.0.1:0",
-		.listen_plain = "",
-		.tls_certificate = "",
-		.tls_key = "",
-		.coordinators = "http://127.0.0.1:1,http://127.0.0.1:2",
-		.relay_token = "hskey-relay-x",
-		.relay_name = "",
-		.relay_hostname = "127.0.0.1",
-		.relay_ipv4 = "127.0.0.1",
-		.relay_ipv6 = "none",
-		.relay_cert_name = "",
-		.relay_own_certificate = "",
-		.bootstrap_names = "",
-		.bootstrap_hidden_names = "",
-		.limit_rate_file = "",
-		.limit_stun = 100000,
-		.verify_url = "",
-		.verify_coordinators = true,
-		.verify_cache_ms = 200,
-		.verify_refused_ms = 5000,
-		.verify_grace_ms = 60000,
-		.limit_connections = 1000,
-		.limit_handshakes = 100,
-		.limit_queued = 64 << 20,
-		.limit_write_ms = 1000,
-	};
-	log_setup("relay_test", LOG_ERROR, LOG_TEXT);
-	metric_register(relay_metrics);
-	if (relay_open(&relay, &options, &why)) {
-		fprintf(stderr, "%s\n", why.text);
-		return 1;
-	}
-	relay_at = relay.at;
-	workers = worker_start(SHARDS, on_start, NULL);
-	return 0;
-}
-
-static void on_ending(void *context)
-{
-	struct shard *s = context;
-	shard_drain(s);
-	shard_close(s);
-	loop_stop(s->loop);
-}
-
-static int close_all(void **state)
-{
-	(void)state;
-	/* Some are there when it ends, in all states. */
-	struct peer a, b;
-	join(&a, 0);
-	begin(&b, &a.key, &a.secret, 0);
-	int idle = dial(0);
-	for (unsigned i = 0; i < SHARDS; i++)
-		loop_post(workers[i].loop, on_ending, workers[i].program);
-	worker_join(&workers, SHARDS);
-	relay_close(&relay);
-	expect_end(a.fd);
-	expect_end(b.fd);
-	close(idle);
-	return 0;
 }
 
 int main(void)
@@ -655,5 +468,5 @@ int main(void)
 		cmocka_unit_test(stun_is_answered),
 		cmocka_unit_test(it_announces_itself),
 	};
-	return cmocka_run_group_tests(tests, open_all, close_all);
+	return cmocka_run_group_tests(tests, house_open, house_close);
 }

@@ -119,12 +119,14 @@ static void resume(struct shard *s)
 	struct diag why = {0};
 	if (!s->life.leaving || s->life.ending || s->closing)
 		return;
+	if (shard_listen(s, &why)) {
+		log_error(SUBJECT("relay"), "cannot open its doors again", F_TEXT("reason", why.text));
+		shard_shut(s); /* until the next answer */
+		return;
+	}
 	s->life.leaving = false;
 	timer_cancel(&s->life.look);
-	if (shard_listen(s, &why))
-		log_error(SUBJECT("relay"), "cannot open its doors again", F_TEXT("reason", why.text));
-	else
-		log_info(SUBJECT("relay"), "doors open again", F_UINT("shard", s->index));
+	log_info(SUBJECT("relay"), "doors open again", F_UINT("shard", s->index));
 }
 
 /* ---- asking again ---- */
@@ -132,9 +134,10 @@ static void resume(struct shard *s)
 static void on_recheck_tick(void *context)
 {
 	struct shard *s = context;
-	s->life.rechecked = client_recheck_after(s, s->life.rechecked, RECHECK_BATCH);
-	if (s->life.rechecked)
+	if (client_recheck_next(&s->life.rechecking, RECHECK_BATCH))
 		timer_set(&s->life.recheck, RECHECK_TICK_MS);
+	else
+		client_walk_end(&s->life.rechecking);
 }
 
 static void recheck(struct shard *s, const struct told *told)
@@ -143,7 +146,8 @@ static void recheck(struct shard *s, const struct told *told)
 		if (relay_home(s->relay, &told->rechecks[i]) == s->index)
 			client_recheck(s, &told->rechecks[i]);
 	if (told->recheck_all) {
-		s->life.rechecked = 0;
+		client_walk_end(&s->life.rechecking);
+		client_walk_begin(s, &s->life.rechecking);
 		timer_set(&s->life.recheck, 0);
 	}
 }
@@ -163,6 +167,7 @@ static void on_told(void *context)
 		told_drop(&s->life.told);
 		s->life.told = told_take(t->told);
 		recheck(s, t->told);
+		client_check_siblings(s);
 		siblings_follow(s, t->told);
 		if (!t->told->drain)
 			resume(s);
@@ -200,6 +205,7 @@ void relaylife_close(struct shard *s)
 	timer_cancel(&s->life.look);
 	timer_cancel(&s->life.late);
 	timer_cancel(&s->life.recheck);
+	client_walk_end(&s->life.rechecking);
 	told_drop(&s->life.told);
 }
 

@@ -4,6 +4,7 @@
 #ifndef RELAYLIFE_H
 #define RELAYLIFE_H
 
+#include "client.h"
 #include "loop.h"
 #include "told.h"
 
@@ -17,7 +18,7 @@ struct relaylife {
 	bool ending;       /* the process shall end */
 	bool said_drained;
 	struct mono until, heard;
-	uint64_t rechecked; /* number of the client that was asked about last; 0: none is */
+	struct client_walk rechecking; /* all are asked about again */
 	struct timer look, late, recheck;
 };
 

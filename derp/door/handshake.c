@@ -80,6 +80,7 @@ static void on_arrived(void *context)
 	} else {
 		client_admit(p->to, pipe, p->peer, p->not_ideal, &p->info);
 	}
+	key_wipe(p->info.mesh_key, sizeof p->info.mesh_key);
 	free(p);
 }
 
@@ -134,9 +135,9 @@ static void on_data(void *context, struct buffer *in)
 	}
 	/* From now on: a sibling, proven. A wrong key is no fault: a client like others. */
 	info.has_mesh_key = info.has_mesh_key && told_is_mesh_key(g->shard->life.told, info.mesh_key);
-	key_wipe(info.mesh_key, sizeof info.mesh_key);
 	buffer_consume(in, DERPFRAME_HEADER_LEN + h.len);
 	hand_over(g, &info);
+	key_wipe(info.mesh_key, sizeof info.mesh_key);
 }
 
 static void on_written(void *context)
