@@ -413,6 +413,15 @@ unsigned relays_siblings(struct tx *tx, unsigned region)
 			  "AND r.revoked IS NULL AND NOT " REVOKED " ORDER BY r.id LIMIT 64");
 }
 
+unsigned relays_peers(struct tx *tx, uint64_t after)
+{
+	tx_arg_u64(tx, after);
+	tx_arg_u64(tx, RELAY_PEERS_MAX + 2);
+	return tx_add(tx, "SELECT " COLUMNS " FROM fleetscale.relays r WHERE r.last_seen IS NOT NULL AND r.deleted IS NULL AND r.revoked IS NULL AND NOT " REVOKED
+			  " AND r.wish = 'serve' AND NOT r.draining AND (r.silent_since IS NULL OR r.silent_since > now() - interval '1 day') "
+			  "ORDER BY r.id <= $1, r.id LIMIT $2");
+}
+
 unsigned relay_rechecks(struct tx *tx, uint64_t known)
 {
 	tx_arg_u64(tx, known);

@@ -114,6 +114,10 @@ unsigned relays_told(struct tx *tx, const struct relay_token *token, struct byte
 bool relays_read_told(struct tx *tx, unsigned statement, struct arena *arena, struct relay_told *out);
 /* Those of its mesh that are in life, itself too. */
 unsigned relays_siblings(struct tx *tx, unsigned region);
+/* Those that relays shall probe, one more than RELAY_PEERS_MAX and the one that asks: behind `after`, then from the beginning. Left out: those that drain or are removed or
+ * revoked, and those without a lease for a day. */
+enum { RELAY_PEERS_MAX = 128 };
+unsigned relays_peers(struct tx *tx, uint64_t after);
 /* Keys about which relays shall ask again, from `known` on (0: none, only where it stands). */
 unsigned relay_rechecks(struct tx *tx, uint64_t known);
 enum { RELAY_RECHECKS_MAX = 1000 };

@@ -1,0 +1,26 @@
+/* What relays found when they probed each other: a row for each pair, replaced by the next probe, gone with either relay.
+ * Not the relays (relays.h) and not the probing. Of the installation: transactions of tailnet 0.
+ * Rows read live in the caller's arena. */
+#ifndef RELAYPROBES_H
+#define RELAYPROBES_H
+
+#include "relays.h"
+
+enum { RELAYPROBES_MAX = 128 };
+
+struct relayprobe {
+	uint64_t from, to;
+	struct wall at;
+	uint64_t age_ms;                                /* instead of `at`, when it is put */
+	struct bytes relay, stun, mesh;                 /* "ok", what failed, or "": not measured */
+	uint64_t connect_us, trip_us, stun_us, mesh_us; /* 0: not measured */
+};
+
+/* key: of the announcing relay's prober. Figures about relays that are not there are passed over. */
+unsigned relayprobes_put(struct tx *tx, const struct relay_token *token, struct bytes name, const struct node_key *key, const struct relayprobe *probes,
+			 size_t count);
+/* Of the sources that relays_page(after, limit) gives, by source and target. */
+unsigned relayprobes_page(struct tx *tx, uint64_t after, unsigned limit);
+size_t relayprobes_read(struct tx *tx, unsigned statement, struct arena *arena, struct relayprobe **out);
+
+#endif
