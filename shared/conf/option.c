@@ -37,6 +37,11 @@ static const char *const BOOLS[] = {"false", "true", "no", "yes", "off", "on", N
 
 /* ---- values ---- */
 
+static enum option_type type_of(const struct option *o)
+{
+	return o->type & ~(unsigned)OPTION_LIVE;
+}
+
 static void *field(const struct option *o, void *config)
 {
 	return (char *)config + o->offset;
@@ -44,7 +49,7 @@ static void *field(const struct option *o, void *config)
 
 static bool is_text(const struct option *o)
 {
-	return o->type == OPTION_TEXT || o->type == OPTION_SECRET || o->type == OPTION_LISTEN;
+	return type_of(o) == OPTION_TEXT || type_of(o) == OPTION_SECRET || type_of(o) == OPTION_LISTEN;
 }
 
 static void set_text(const struct option *o, void *config, struct bytes text)
@@ -86,11 +91,11 @@ static enum err parse_size(struct bytes text, int64_t *size)
 
 static void format_value(const struct option *o, int64_t value, char out[static 32])
 {
-	if (o->type == OPTION_DURATION)
+	if (type_of(o) == OPTION_DURATION)
 		duration_format(out, value);
-	else if (o->type == OPTION_SIZE && value && !(value & 0xfffff))
+	else if (type_of(o) == OPTION_SIZE && value && !(value & 0xfffff))
 		snprintf(out, 32, "%lldMiB", (long long)(value >> 20));
-	else if (o->type == OPTION_SIZE && value && !(value & 0x3ff))
+	else if (type_of(o) == OPTION_SIZE && value && !(value & 0x3ff))
 		snprintf(out, 32, "%lldKiB", (long long)(value >> 10));
 	else
 		snprintf(out, 32, "%lld", (long long)value);
@@ -110,9 +115,11 @@ static enum err set_number(const struct option *o, void *config, const char *sai
 					    [OPTION_DURATION] = "a duration such as 10s, 1m30s or 250ms",
 					    [OPTION_SIZE] = "a size such as 4096, 64KiB or 1MiB"};
 	int64_t value;
-	enum err e = o->type == OPTION_INT ? text_parse_i64(text, &value) : o->type == OPTION_SIZE ? parse_size(text, &value) : duration_parse(text, &value);
+	enum err e = type_of(o) == OPTION_INT    ? text_parse_i64(text, &value)
+		     : type_of(o) == OPTION_SIZE ? parse_size(text, &value)
+						 : duration_parse(text, &value);
 	if (e != ERR_NONE)
-		return diag_set(why, ERR_MALFORMED, "%s must be %s", said, FORMS[o->type]);
+		return diag_set(why, ERR_MALFORMED, "%s must be %s", said, FORMS[type_of(o)]);
 	if ((o->least || o->most) && (value < o->least || value > o->most))
 		return out_of_range(o, said, why);
 	*(int64_t *)field(o, config) = value;
@@ -134,7 +141,7 @@ static enum err set_value(const struct option *o, void *config, const char *said
 	int i;
 	if (text.len && memchr(text.at, 0, text.len))
 		return diag_set(why, ERR_MALFORMED, "%s contains a NUL byte", said);
-	switch (o->type) {
+	switch (type_of(o)) {
 	case OPTION_LISTEN:
 		if (text.len && endpoint_parse(text, &endpoint) != ERR_NONE)
 			return diag_set(why, ERR_MALFORMED, "%s must be address:port, such as 127.0.0.1:8080 or [::]:443, or empty for off", said);
@@ -213,7 +220,7 @@ static const struct option *find(const struct reading *r, struct bytes name, boo
 	EACH_OPTION(r->tables, o)
 	{
 		char spelled[NAME_MAX_LEN];
-		for (int as_file = 0; as_file <= (o->type == OPTION_SECRET); as_file++) {
+		for (int as_file = 0; as_file <= (type_of(o) == OPTION_SECRET); as_file++) {
 			spell(o, environment, as_file, spelled);
 			if (!bytes_equal_text(name, spelled))
 				continue;
@@ -232,7 +239,7 @@ static enum err unknown(const struct reading *r, struct bytes name, bool environ
 	unsigned best = DISTANCE_MAX + 1;
 	EACH_OPTION(r->tables, o)
 	{
-		for (int as_file = 0; as_file <= (o->type == OPTION_SECRET); as_file++) {
+		for (int as_file = 0; as_file <= (type_of(o) == OPTION_SECRET); as_file++) {
 			spell(o, environment, as_file, spelled);
 			unsigned distance = text_distance(name, bytes_text(spelled), DISTANCE_MAX + 1);
 			if (distance < best) {
@@ -349,6 +356,34 @@ enum err options_read(const struct option *const *tables, void *config, const ch
 	return e;
 }
 
+static bool is_same(const struct option *o, const void *now, const void *next)
+{
+	const char *a = (const char *)now + o->offset, *b = (const char *)next + o->offset;
+	if (is_text(o))
+		return !strcmp(*(char *const *)a, *(char *const *)b);
+	return type_of(o) == OPTION_BOOL ? *(const bool *)a == *(const bool *)b : *(const int64_t *)a == *(const int64_t *)b;
+}
+
+static void copy_value(const struct option *o, const void *now, void *next)
+{
+	const void *from = (const char *)now + o->offset;
+	if (is_text(o))
+		set_text(o, next, bytes_text(*(char *const *)from));
+	else
+		memcpy(field(o, next), from, type_of(o) == OPTION_BOOL ? sizeof(bool) : sizeof(int64_t));
+}
+
+void options_adopt(const struct option *const *tables, const void *now, void *next, void (*changed)(void *context, const char *name), void *context)
+{
+	EACH_OPTION(tables, o)
+	{
+		if (o->type & OPTION_LIVE || is_same(o, now, next))
+			continue;
+		copy_value(o, now, next);
+		changed(context, o->name);
+	}
+}
+
 void options_clear(const struct option *const *tables, void *config)
 {
 	EACH_OPTION(tables, o)
@@ -356,7 +391,7 @@ void options_clear(const struct option *const *tables, void *config)
 		if (!is_text(o))
 			continue;
 		char **at = field(o, config);
-		if (*at && o->type == OPTION_SECRET)
+		if (*at && type_of(o) == OPTION_SECRET)
 			explicit_bzero(*at, strlen(*at));
 		free(*at);
 		*at = NULL;
@@ -371,10 +406,10 @@ static const char *const TYPE_TEXT[] = {
 
 static enum err write_type(const struct option *o, struct buffer *out)
 {
-	enum err e = buffer_add_text(out, o->type == OPTION_CHOICE ? "" : TYPE_TEXT[o->type]);
-	for (int i = 0; o->type == OPTION_CHOICE && e == ERR_NONE && o->choices[i]; i++)
+	enum err e = buffer_add_text(out, type_of(o) == OPTION_CHOICE ? "" : TYPE_TEXT[type_of(o)]);
+	for (int i = 0; type_of(o) == OPTION_CHOICE && e == ERR_NONE && o->choices[i]; i++)
 		e = buffer_format(out, "%s%s", i ? ", " : "", o->choices[i]);
-	if (e != ERR_NONE || (!o->least && !o->most) || is_text(o) || o->type == OPTION_BOOL || o->type == OPTION_CHOICE)
+	if (e != ERR_NONE || (!o->least && !o->most) || is_text(o) || type_of(o) == OPTION_BOOL || type_of(o) == OPTION_CHOICE)
 		return e;
 	char least[32], most[32];
 	format_value(o, o->least, least);
@@ -386,13 +421,14 @@ static enum err write_row(const struct option *o, struct buffer *out)
 {
 	char variable[NAME_MAX_LEN];
 	environment_name(o->name, variable);
-	enum err e = buffer_format(out, "| `%s` | `%s%s` | ", o->name, variable, o->type == OPTION_SECRET ? "`, `..._FILE" : "");
+	enum err e = buffer_format(out, "| `%s` | `%s%s` | ", o->name, variable, type_of(o) == OPTION_SECRET ? "`, `..._FILE" : "");
 	if (e == ERR_NONE)
 		e = write_type(o, out);
+	const char *live = o->type & OPTION_LIVE ? " Read anew at SIGHUP." : "";
 	if (e == ERR_NONE && o->fallback && *o->fallback)
-		e = buffer_format(out, " | `%s` | %s |\n", o->fallback, o->help);
+		e = buffer_format(out, " | `%s` | %s%s |\n", o->fallback, o->help, live);
 	else if (e == ERR_NONE)
-		e = buffer_format(out, " | %s | %s |\n", o->fallback ? "(empty)" : "required", o->help);
+		e = buffer_format(out, " | %s | %s%s |\n", o->fallback ? "(empty)" : "required", o->help, live);
 	return e;
 }
 
@@ -417,10 +453,11 @@ enum err options_write_help(const struct option *const *tables, const char *prog
 			e = buffer_format(out, "  %s: ", o->name);
 		if (e == ERR_NONE)
 			e = write_type(o, out);
+		const char *live = o->type & OPTION_LIVE ? " Read anew at SIGHUP." : "";
 		if (e == ERR_NONE && o->fallback)
-			e = buffer_format(out, " (default \"%s\")\n      %s\n", o->fallback, o->help);
+			e = buffer_format(out, " (default \"%s\")\n      %s%s\n", o->fallback, o->help, live);
 		else if (e == ERR_NONE)
-			e = buffer_format(out, " (required)\n      %s\n", o->help);
+			e = buffer_format(out, " (required)\n      %s%s\n", o->help, live);
 	}
 	return e;
 }

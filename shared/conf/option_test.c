@@ -26,7 +26,7 @@ static const struct option OWN[] = {
 	{"listen.clients", OPTION_LISTEN, offsetof(struct config, clients), "", 0, 0, NULL, "Door of clients."},
 	{"base_url", OPTION_TEXT, offsetof(struct config, base_url), NULL, 0, 0, NULL, "URL that clients use."},
 	{"database.password", OPTION_SECRET, offsetof(struct config, password), "", 0, 0, NULL, "Password."},
-	{"body_max", OPTION_SIZE, offsetof(struct config, body_max), "1MiB", 1024, 1 << 30, NULL, "Largest body."},
+	{"body_max", OPTION_SIZE | OPTION_LIVE, offsetof(struct config, body_max), "1MiB", 1024, 1 << 30, NULL, "Largest body."},
 	{"tls", OPTION_BOOL, offsetof(struct config, tls), "false", 0, 0, NULL, "TLS."},
 	{0},
 };
@@ -167,7 +167,33 @@ static void docs_name_every_option_and_no_secret(void **state)
 	assert_non_null(strstr(text, "`FLEETSCALE_DATABASE_PASSWORD`, `..._FILE`"));
 	assert_non_null(strstr(text, "| `drain` | `FLEETSCALE_DRAIN` | duration, 100ms to 10m | `10s` |"));
 	assert_non_null(strstr(text, "base_url: text (required)"));
+	assert_non_null(strstr(text, "| `1MiB` | Largest body. Read anew at SIGHUP. |"));
+	assert_non_null(strstr(text, "      Largest body. Read anew at SIGHUP.\n"));
 	buffer_clear(&out);
+}
+
+static void on_changed(void *context, const char *name)
+{
+	char *names = context;
+	snprintf(names + strlen(names), 256 - strlen(names), "%s ", name);
+}
+
+static void only_live_ones_change(void **state)
+{
+	(void)state;
+	struct config next = {0};
+	char names[256] = "";
+	char *before[] = {"FLEETSCALE_BASE_URL=a", "FLEETSCALE_DATABASE_PASSWORD=old", NULL};
+	char *after[] = {
+		"FLEETSCALE_BASE_URL=b", "FLEETSCALE_TLS=true", "FLEETSCALE_THREADS=3", "FLEETSCALE_BODY_MAX=2MiB", "FLEETSCALE_DATABASE_PASSWORD=old", NULL};
+	assert_int_equal(read_text(NULL, before), ERR_NONE);
+	assert_int_equal(options_read(TABLES, &next, NULL, after, &why), ERR_NONE);
+	options_adopt(TABLES, &config, &next, on_changed, names);
+	assert_string_equal(names, "threads base_url tls ");
+	assert_string_equal(next.base_url, "a");
+	assert_string_equal(next.password, "old");
+	assert_true(!next.tls && !next.threads && next.body_max == 2 << 20);
+	options_clear(TABLES, &next);
 }
 
 static int begin(void **state)
@@ -197,6 +223,7 @@ int main(void)
 		cmocka_unit_test(unknown_variables_are_errors),
 		cmocka_unit_test(missing_files_are_errors),
 		cmocka_unit_test(docs_name_every_option_and_no_secret),
+		cmocka_unit_test(only_live_ones_change),
 	};
 	return cmocka_run_group_tests(tests, begin, finish);
 }

@@ -50,6 +50,14 @@ static struct {
 	struct daemon_door *door;
 	int exit_code;
 	bool running, draining;
+	const struct option *const *tables;
+	const char *file;
+	/* Configs read after the start; NULL: the one that it started with. `before` lives while workers may look at it. */
+	struct {
+		void *now, *before;
+		unsigned pending; /* workers that have not been told */
+		bool again;
+	} reload;
 	_Atomic(const char *) start_failed;
 	char start_reason[DIAG_TEXT_MAX];
 	struct mono begun;
@@ -58,6 +66,78 @@ static struct {
 static struct worker *as_worker(unsigned i)
 {
 	return &d.workers[i];
+}
+
+/* ---- options read anew ---- */
+
+static void config_free(void **config)
+{
+	if (!*config)
+		return;
+	options_clear(d.tables, *config);
+	free(*config);
+	*config = NULL;
+}
+
+static void reload(void);
+
+static void on_worker_reloaded(void *context)
+{
+	(void)context;
+	if (--d.reload.pending)
+		return;
+	/* All of them know the one in force: nobody has the one before. */
+	config_free(&d.reload.before);
+	if (!d.reload.again)
+		return;
+	d.reload.again = false;
+	reload();
+}
+
+static void on_reload_worker(void *context)
+{
+	struct worker *w = context;
+	d.spec->on_reloaded(w, d.reload.now);
+	loop_post(d.loop, on_worker_reloaded, NULL);
+}
+
+static void on_not_live(void *context, const char *name)
+{
+	(void)context;
+	log_warning(SUBJECT("daemon"), "this option needs a restart, and stays as it was", F_TEXT("option", name));
+}
+
+static void reload(void)
+{
+	struct diag why = {0};
+	const void *now = d.reload.now ? d.reload.now : d.spec->config;
+	void *next = x_zalloc(d.spec->config_size);
+	enum err e = options_read(d.tables, next, d.file, environ, &why);
+	if (e == ERR_NONE) {
+		options_adopt(d.tables, now, next, on_not_live, NULL);
+		e = d.spec->on_reload(next, &why);
+	}
+	if (e != ERR_NONE) {
+		log_error(SUBJECT("daemon"), "new options are refused, the old ones stay", F_TEXT("reason", why.text), F_UINT("line", why.line));
+		config_free(&next);
+		return;
+	}
+	log_info(SUBJECT("daemon"), "options read anew");
+	d.reload.before = d.reload.now;
+	d.reload.now = next;
+	d.reload.pending = d.count;
+	for (unsigned i = 0; i < d.count; i++)
+		loop_post(d.workers[i].loop, on_reload_worker, as_worker(i));
+}
+
+static void on_hangup(void)
+{
+	if (!d.spec->on_reload || !d.running)
+		return;
+	if (d.reload.pending)
+		d.reload.again = true;
+	else
+		reload();
 }
 
 /* ---- drain ---- */
@@ -118,8 +198,10 @@ static void on_signal(void *context, unsigned ready)
 	struct signalfd_siginfo info;
 	(void)context, (void)ready;
 	while (read(d.signal_fd, &info, sizeof(info)) == sizeof(info)) {
-		if (info.ssi_signo == SIGHUP)
-			continue; /* certificates are looked at anyway */
+		if (info.ssi_signo == SIGHUP) {
+			on_hangup(); /* certificates are looked at anyway */
+			continue;
+		}
 		if (!d.draining) {
 			drain();
 			continue;
@@ -310,6 +392,8 @@ static int run(const struct daemon_spec *spec, struct diag *why)
 		log_error(SUBJECT("daemon"), "cannot start", F_TEXT("reason", why->text));
 	if (spec->on_end)
 		spec->on_end(spec->config);
+	config_free(&d.reload.before);
+	config_free(&d.reload.now);
 	end_loop();
 	log_info(SUBJECT("daemon"), "ended", F_INT("code", code));
 	return code;
@@ -402,6 +486,7 @@ int daemon_main(int argc, char **argv, const struct daemon_spec *spec)
 	struct arguments a = {0};
 	struct diag why = {0};
 	d.spec = spec;
+	d.tables = tables;
 	d.options = spec->config;
 	if (spec->metrics)
 		metric_register(spec->metrics);
@@ -410,6 +495,7 @@ int daemon_main(int argc, char **argv, const struct daemon_spec *spec)
 		return code;
 	if (options_read(tables, spec->config, a.file, environ, &why) == ERR_NONE) {
 		log_setup(spec->name, (enum log_level)d.options->log_level, (enum log_format)d.options->log_format);
+		d.file = a.file;
 		code = a.check ? check(spec) : run(spec, &why);
 	} else {
 		complain(spec, a.file, &why);

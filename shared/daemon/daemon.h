@@ -28,6 +28,12 @@ struct daemon_spec {
 	/* After all drained or the drain time passed: free everything of this worker (leak-clean). Also when on_worker failed, here or elsewhere. */
 	void (*on_stop)(struct worker *w);
 	void (*on_end)(void *config); /* main thread, last */
+	/* At SIGHUP options are read anew; NULL: they are not. `next`: the config with what is OPTION_LIVE as it is said now, all else as it was.
+	 * Main thread: may it be? */
+	enum err (*on_reload)(const void *next, struct diag *why);
+	/* Then on each worker's loop. `next` lives until this worker was told another one; the last one until on_end. */
+	void (*on_reloaded)(struct worker *w, const void *next);
+	size_t config_size; /* of all of it */
 	/* For --check: all that would keep it from starting, such as options, files of listeners, schema, Redis. Opens no door, writes nothing, leaves nothing
 	 * behind (on_end is not called). NULL: on_start and on_end. */
 	enum err (*on_check)(void *config, struct diag *why);

@@ -17,6 +17,8 @@
 struct config {
 	struct daemon_options daemon;
 	char *behave;
+	int64_t letter;
+	int64_t stiff;
 };
 
 static struct config config;
@@ -25,6 +27,8 @@ static uint16_t port;
 
 static const struct option OWN[] = {
 	{"behave", OPTION_TEXT, offsetof(struct config, behave), "", 0, 0, NULL, "How the test behaves."},
+	{"letter", OPTION_INT | OPTION_LIVE, offsetof(struct config, letter), "97", 97, 122, NULL, "What workers note."},
+	{"stiff", OPTION_INT, offsetof(struct config, stiff), "1", 1, 9, NULL, "Stays."},
 	{0},
 };
 static struct metric metrics[] = {
@@ -82,6 +86,22 @@ static void on_end(void *context)
 	note('e');
 }
 
+static enum err on_reload(const void *next, struct diag *why)
+{
+	const struct config *c = next;
+	note('r');
+	if (c->stiff != 1)
+		abort();
+	return c->letter == 'z' ? diag_set(why, ERR_MALFORMED, "not z") : ERR_NONE;
+}
+
+static void on_reloaded(struct worker *w, const void *next)
+{
+	const struct config *c = next;
+	w->program = (void *)next;
+	note((char)c->letter);
+}
+
 static const char *not_ready(void)
 {
 	return behaves("unready") ? "not yet" : NULL;
@@ -120,6 +140,9 @@ static const struct daemon_spec SPEC = {
 	.on_drain = on_drain,
 	.on_stop = on_stop,
 	.on_end = on_end,
+	.on_reload = on_reload,
+	.on_reloaded = on_reloaded,
+	.config_size = sizeof(struct config),
 	.not_ready = not_ready,
 	.on_health = on_health,
 	.on_health_end = on_health_end,
@@ -304,6 +327,55 @@ static void drain_time_ends(void **state)
 	unsetenv("FLEETSCALE_DRAIN");
 }
 
+static void write_config(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+/* Reads notes until they end so. */
+static void await_notes(char *said, size_t size, const char *end)
+{
+	size_t len = strlen(said), want = strlen(end);
+	while ((len < want || strcmp(said + len - want, end) != 0) && len < size - 1 && read(notes[0], said + len, 1) == 1)
+		said[++len] = '\0';
+}
+
+static void options_are_read_anew(void **state)
+{
+	(void)state;
+	char path[] = "/tmp/daemon_test_XXXXXX", said[64] = "";
+	close(mkstemp(path));
+	write_config(path, "letter: 98\nstiff: 1\n");
+	setenv("FLEETSCALE_BEHAVE", "", 1);
+	pick_port();
+	pid_t child = run((char *[]){"x", "--config", path, NULL});
+	await_ready();
+	await_notes(said, sizeof said, "sww");
+	write_config(path, "letter: 112\nstiff: 2\n");
+	kill(child, SIGHUP);
+	await_notes(said, sizeof said, "rpp");
+	/* Refused by the program, by the table, by the language. */
+	write_config(path, "letter: 122\n");
+	kill(child, SIGHUP);
+	await_notes(said, sizeof said, "r");
+	write_config(path, "letter: 5\n");
+	kill(child, SIGHUP);
+	get("/livez");
+	write_config(path, "letter: [\n");
+	kill(child, SIGHUP);
+	get("/livez");
+	write_config(path, "letter: 113\n");
+	kill(child, SIGHUP);
+	await_notes(said, sizeof said, "rqq");
+	assert_string_equal(said, "swwrpprrqq");
+	kill(child, SIGTERM);
+	assert_ends(child, 0, "ddqxxe");
+	unlink(path);
+}
+
 static void failed_starts_are_told(void **state)
 {
 	(void)state;
@@ -332,10 +404,15 @@ static void wrong_use_is_two(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(it_lives_is_ready_and_drains),  cmocka_unit_test(it_says_why_it_is_not_ready),
-		cmocka_unit_test(it_says_why_it_is_not_healthy), cmocka_unit_test(a_question_of_health_does_not_outlive_it),
-		cmocka_unit_test(a_second_signal_ends_at_once),  cmocka_unit_test(drain_time_ends),
-		cmocka_unit_test(failed_starts_are_told),        cmocka_unit_test(wrong_use_is_two),
+		cmocka_unit_test(it_lives_is_ready_and_drains),
+		cmocka_unit_test(it_says_why_it_is_not_ready),
+		cmocka_unit_test(it_says_why_it_is_not_healthy),
+		cmocka_unit_test(a_question_of_health_does_not_outlive_it),
+		cmocka_unit_test(a_second_signal_ends_at_once),
+		cmocka_unit_test(drain_time_ends),
+		cmocka_unit_test(options_are_read_anew),
+		cmocka_unit_test(failed_starts_are_told),
+		cmocka_unit_test(wrong_use_is_two),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
