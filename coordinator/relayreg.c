@@ -8,6 +8,7 @@
 #include "hostname.h"
 #include "jsonw.h"
 #include "log.h"
+#include "probereport.h"
 #include "relayfleet.h"
 #include "relays.h"
 #include "secret.h"
@@ -88,7 +89,8 @@ struct announce_task {
 	struct exchange *x;
 	struct relay relay;
 	uint64_t homes, known;
-	unsigned told, siblings, keys, rechecks;
+	unsigned told, siblings, keys, rechecks, peers;
+	struct probereport probes;
 };
 
 static struct bytes member_text(struct exchange *x, const json_t *body, const char *name, size_t max, struct diag *why)
@@ -155,6 +157,7 @@ static void announce_decode(struct announce_task *t, const json_t *body, struct 
 	t->relay.draining = json_is_true(json_object_get(body, "Draining"));
 	t->homes = (uint64_t)member_int(body, "Homes", 0, INT32_MAX, why);
 	t->known = (uint64_t)member_int(body, "RechecksFrom", 0, INT64_MAX, why);
+	probereport_decode(body, t->x->arena, &t->probes, why);
 	check_address("IPv4", node->ipv4, IP_V4, why);
 	check_address("IPv6", node->ipv6, IP_V6, why);
 	if (!node->host_name.len)
@@ -167,28 +170,27 @@ static void announce_decode(struct announce_task *t, const json_t *body, struct 
 		diag_set(why, ERR_DENIED, "this server does not let relays go without a certificate that clients check (relay.insecure_for_tests)");
 }
 
-static void write_siblings(struct jsonw *w, const struct announce_task *t, struct tx *tx, uint64_t self)
+static void write_siblings(struct jsonw *w, const struct announce_task *t, struct tx *tx, const struct relay_told *told)
 {
-	struct relay *siblings;
+	struct relay *siblings, *peers;
 	size_t count = relays_read(tx, t->siblings, t->x->arena, &siblings);
+	bool in_mesh = false;
 
 	jsonw_array(w, "Siblings");
 	for (size_t i = 0; i < count; i++) {
-		const struct relay_node *n = &siblings[i].node;
-
-		if (siblings[i].id == self)
+		if (siblings[i].id == told->id) {
+			in_mesh = true;
 			continue;
+		}
 		jsonw_object(w, NULL);
-		jsonw_text(w, "Name", n->name);
-		jsonw_text(w, "HostName", n->host_name);
-		jsonw_text(w, "CertName", n->cert_name);
-		jsonw_text(w, "IPv4", n->ipv4);
-		jsonw_text(w, "IPv6", n->ipv6);
-		jsonw_uint(w, "DERPPort", n->relay_port);
-		jsonw_bool(w, "InsecureForTests", n->insecure_for_tests);
+		probereport_write_way(w, &siblings[i].node);
 		jsonw_object_end(w);
 	}
 	jsonw_array_end(w);
+	if (!t->probes.wants_peers)
+		return;
+	count = relays_read(tx, t->peers, t->x->arena, &peers);
+	probereport_write_peers(w, peers, count, told->id, told->region.id, in_mesh);
 }
 
 static void write_keys(struct jsonw *w, const struct announce_task *t, struct tx *tx)
@@ -237,7 +239,7 @@ static void answer_announce(const struct announce_task *t, struct tx *tx, const 
 	jsonw_uint(&w, "ClientBurstBytes", told->client_burst);
 	jsonw_uint(&w, "TailnetBytesPerSecond", told->tailnet_rate);
 	jsonw_uint(&w, "TailnetBurstBytes", told->tailnet_burst);
-	write_siblings(&w, t, tx, told->id);
+	write_siblings(&w, t, tx, told);
 	write_keys(&w, t, tx);
 	write_rechecks(&w, t, tx);
 	jsonw_object_end(&w);
@@ -299,6 +301,10 @@ void serve_relay_announce(struct exchange *x)
 	t->siblings = relays_siblings(tx, token->region);
 	t->keys = regions_keys(tx, token->region);
 	t->rechecks = relay_rechecks(tx, t->known);
+	if (t->probes.probing)
+		relayprobes_put(tx, token, t->relay.node.name, &t->probes.key, t->probes.probes, t->probes.count);
+	if (t->probes.wants_peers)
+		t->peers = relays_peers(tx, t->probes.after);
 	act_commit(c, tx, on_announced, t);
 }
 

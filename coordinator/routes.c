@@ -35,7 +35,7 @@ const struct route coordinator_routes[] = {{METHOD_GET, "/key", PUBLIC, NULL, se
 					   {METHOD_GET, "/auth/{id}", PUBLIC, NULL, serve_check_page, 0},
 					   {METHOD_GET, "/health", BOTH, NULL, serve_health, 0},
 					   {METHOD_GET, "/version", BOTH, NULL, serve_version, 0},
-					   {METHOD_POST, "/relay/v1/announce", PUBLIC, relayreg_guard, serve_relay_announce, 16 << 10},
+					   {METHOD_POST, "/relay/v1/announce", PUBLIC, relayreg_guard, serve_relay_announce, 64 << 10},
 					   {METHOD_POST, "/relay/v1/verify", PUBLIC, relayreg_guard, serve_relay_verify, 4 << 10},
 					   {METHOD_POST, "/relay/v1/verify/{token}", PUBLIC, relayreg_guard_path, serve_relay_verify, 4 << 10},
 

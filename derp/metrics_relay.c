@@ -70,6 +70,8 @@ struct metric relay_metrics[RELAY_METRIC_COUNT + 1] = {
 	[RELAY_REMOTE_KEYS] = {"derp_clients_remote", METRIC_GAUGE, "Node keys that siblings have.", NULL, NULL, 0},
 	[RELAY_FORWARDED_IN] = {"derp_packets_forwarded_in_total", METRIC_COUNTER, "Packets from siblings.", NULL, NULL, 0},
 	[RELAY_FORWARDED_OUT] = {"derp_packets_forwarded_out_total", METRIC_COUNTER, "Packets to siblings.", NULL, NULL, 0},
+	[RELAY_PROBES] = {"derp_probes_total", METRIC_COUNTER, "Probes of other relays, by what came of them; partly: its STUN or the way through the mesh failed.",
+			  "result", VALUES("none", "ok", "unreachable", "tls", "protocol", "refused", "silent", "lost", "partly"), 0},
 	[RELAY_MULTI_CREATED] = {"derp_multiforwarder_created_total", METRIC_COUNTER, "Node keys that a second sibling has as well.", NULL, NULL, 0},
 	[RELAY_MULTI_DELETED] = {"derp_multiforwarder_deleted_total", METRIC_COUNTER, "Node keys that one sibling alone has again.", NULL, NULL, 0},
 	[RELAY_ROUTE_STRANGE] = {"derp_packet_forwarder_delete_other_value_total", METRIC_COUNTER,

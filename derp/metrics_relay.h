@@ -45,6 +45,7 @@ enum relay_metric {
 	RELAY_REMOTE_KEYS,
 	RELAY_FORWARDED_IN,
 	RELAY_FORWARDED_OUT,
+	RELAY_PROBES, /* by enum figure_kind; one more: a part of it */
 	RELAY_MULTI_CREATED,
 	RELAY_MULTI_DELETED,
 	RELAY_ROUTE_STRANGE,

@@ -22,6 +22,7 @@ struct relay_options {
 	char *verify_url;
 	bool verify_coordinators, verify_fail_open;
 	int64_t verify_cache_ms, verify_refused_ms, verify_grace_ms;
+	int64_t probe_ms;
 	char *limit_rate_file;
 	int64_t limit_stun;
 	int64_t limit_connections, limit_handshakes, limit_queued, limit_write_ms;

@@ -12,6 +12,7 @@
 #include "handshake.h"
 #include "log.h"
 #include "metacert.h"
+#include "prober.h"
 #include "routes_relay.h"
 #include "selfsigned.h"
 #include "stundoor.h"
@@ -235,6 +236,8 @@ static void on_taken(void *context, const json_t *answer)
 	atomic_store(&s->relay->announced, true);
 	atomic_store(&s->relay->refused, false);
 	relaylife_heard(s, answer);
+	if (s->prober)
+		prober_heard(s->prober, answer);
 }
 
 static void on_refused(void *context)
@@ -249,6 +252,8 @@ static void write_announcement(void *context, struct buffer *out)
 	struct shard *s = context;
 	int homes = atomic_load(&s->relay->homes);
 	s->relay->said.homes = homes > 0 ? (uint64_t)homes : 0;
+	if (s->prober)
+		prober_say(s->prober, &s->relay->said);
 	if (announcement_encode(&s->relay->said, out))
 		log_error(SUBJECT("relay"), "what the relay says about itself is too long");
 }
@@ -387,6 +392,8 @@ enum err shard_open(struct relay *r, struct worker *w, unsigned count, struct di
 	if (!e && !s->index) {
 		bootstrap_start(r->bootstrap, s->loop);
 		rates_start(&r->rates, s->loop);
+		if (r->options->probe_ms)
+			s->prober = prober_new(s->loop, r, r->options->probe_ms);
 		if (atomic_load(&r->uncertified))
 			firstcert_await(s, appear);
 		else
@@ -405,6 +412,7 @@ void shard_close(struct shard *s)
 {
 	s->closing = true;
 	announce_free(&s->announce);
+	prober_free(&s->prober);
 	if (!s->index) {
 		firstcert_stop(s);
 		port80_stop(s);

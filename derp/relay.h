@@ -29,6 +29,7 @@
 enum { RELAY_SHARDS_MAX = 256 };
 
 struct bootstrap;
+struct prober;
 struct relay;
 struct stundoor;
 
@@ -45,6 +46,7 @@ struct shard {
 	struct server *server;
 	struct stundoor *stun;
 	struct announce *announce; /* on the first shard only */
+	struct prober *prober;     /* likewise; NULL: off */
 	struct table *clients;     /* connection number -> client */
 	struct list in_state[CLIENT_STATE_COUNT];
 	struct list walks;              /* of clients, that take several turns */

@@ -31,6 +31,21 @@ struct announce {
 
 static void say(void *context);
 
+static void encode_probes(struct jsonw *w, const struct announcement *a)
+{
+	if (!a->probe_key)
+		return;
+	jsonw_string(w, "ProbeKey", a->probe_key);
+	if (a->wants_peers)
+		jsonw_uint(w, "PeersFrom", a->peers_from);
+	if (!a->figure_count)
+		return;
+	jsonw_array(w, "Probes");
+	for (size_t i = 0; i < a->figure_count; i++)
+		figure_write(w, &a->figures[i], clock_mono());
+	jsonw_array_end(w);
+}
+
 enum err announcement_encode(const struct announcement *a, struct buffer *out)
 {
 	struct jsonw w;
@@ -52,6 +67,7 @@ enum err announcement_encode(const struct announcement *a, struct buffer *out)
 	jsonw_uint(&w, "RechecksFrom", a->rechecks_from);
 	if (a->draining)
 		jsonw_bool(&w, "Draining", true);
+	encode_probes(&w, a);
 	jsonw_object_end(&w);
 	return jsonw_end(&w);
 }

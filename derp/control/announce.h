@@ -8,6 +8,7 @@
 
 #include "coordinators.h"
 #include "fetch.h"
+#include "figure.h"
 
 struct announce;
 
@@ -33,6 +34,11 @@ struct announcement {
 	uint64_t homes;       /* clients whose home it is */
 	uint64_t rechecks_from;
 	bool draining;
+	const char *probe_key; /* by which it is a client of other relays; NULL: it does not probe */
+	bool wants_peers;      /* whom to probe: those behind the number peers_from */
+	uint64_t peers_from;
+	const struct figure *figures; /* of its last probes */
+	size_t figure_count;
 };
 
 /* Wire: POST /relay/v1/announce, docs/protocol/derp.md. */

@@ -27,7 +27,7 @@ static struct ip ip_of(const json_t *object, const char *name, enum ip_family fa
 	return ip_parse(jsonr_text(object, name), &ip) || ip.family != family ? (struct ip){.family = IP_NONE} : ip;
 }
 
-static bool read_sibling(const json_t *object, struct sibling *s)
+bool told_read_sibling(const json_t *object, struct sibling *s)
 {
 	json_int_t port = json_integer_value(json_object_get(object, "DERPPort"));
 	*s = (struct sibling){.ip4 = ip_of(object, "IPv4", IP_V4), .ip6 = ip_of(object, "IPv6", IP_V6)};
@@ -46,7 +46,7 @@ static void read_siblings(struct told *t, const json_t *list)
 		count = TOLD_SIBLINGS_MAX;
 	t->siblings = x_zalloc((count + 1) * sizeof *t->siblings);
 	for (size_t i = 0; i < count; i++)
-		if (read_sibling(json_array_get(list, i), &t->siblings[t->sibling_count]))
+		if (told_read_sibling(json_array_get(list, i), &t->siblings[t->sibling_count]))
 			t->sibling_count++;
 }
 

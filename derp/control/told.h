@@ -36,6 +36,8 @@ struct told {
 	uint64_t client_rate, client_burst, tailnet_rate, tailnet_burst;
 };
 
+/* How another relay is reached. False: without a name or a host, or with one that no request can hold. */
+MUST_USE bool told_read_sibling(const json_t *object, struct sibling *sibling);
 /* Members of a wrong type or beyond a cap are as absent, and so are siblings without a name or a host; too many keys to ask about again are all of them. The
  * answer was an object. The caller owns one reference. */
 struct told *told_new(const json_t *answer);

@@ -6,6 +6,7 @@ enum {
 	BINDING_SUCCESS = 0x0101,
 	ATTR_SOFTWARE = 0x8022,
 	ATTR_FINGERPRINT = 0x8028,
+	ATTR_MAPPED_ADDRESS = 0x0001,
 	ATTR_XOR_MAPPED_ADDRESS = 0x0020,
 	FINGERPRINT_LEN = 8, /* with its attribute header */
 };
@@ -61,6 +62,34 @@ enum err stun_decode(struct bytes datagram, uint8_t id[static STUN_ID_LEN])
 		return ERR_MALFORMED;
 	memcpy(id, datagram.at + 8, STUN_ID_LEN);
 	return ERR_NONE;
+}
+
+void stun_encode_request(uint8_t out[static STUN_REQUEST_LEN], const uint8_t id[static STUN_ID_LEN])
+{
+	static const char software[] = "tailnode";
+	put_be16(out, BINDING_REQUEST);
+	put_be16(out + 2, STUN_REQUEST_LEN - HEADER_LEN);
+	memcpy(out + 4, cookie, sizeof cookie);
+	memcpy(out + 8, id, STUN_ID_LEN);
+	put_be16(out + 20, ATTR_SOFTWARE);
+	put_be16(out + 22, sizeof software - 1);
+	memcpy(out + 24, software, sizeof software - 1);
+	put_be16(out + 32, ATTR_FINGERPRINT);
+	put_be16(out + 34, 4);
+	put_be32(out + 36, crc32_of(bytes_of(out, STUN_REQUEST_LEN - FINGERPRINT_LEN)) ^ FINGERPRINT_XOR);
+}
+
+bool stun_is_answer(struct bytes datagram, const uint8_t id[static STUN_ID_LEN])
+{
+	uint16_t type = 0;
+	struct bytes rest = bytes_skip(datagram, HEADER_LEN), value = BYTES_NONE;
+	if (datagram.len < HEADER_LEN || get_be16(datagram.at) != BINDING_SUCCESS || memcmp(datagram.at + 4, cookie, sizeof cookie) ||
+	    memcmp(datagram.at + 8, id, STUN_ID_LEN))
+		return false;
+	while (rest.len && next_attribute(&rest, &type, &value))
+		if (type == ATTR_XOR_MAPPED_ADDRESS || type == ATTR_MAPPED_ADDRESS)
+			return value.len >= 8;
+	return false;
 }
 
 size_t stun_encode(uint8_t out[static STUN_ANSWER_MAX], const uint8_t id[static STUN_ID_LEN], struct endpoint from)

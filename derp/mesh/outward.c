@@ -25,6 +25,7 @@ struct outward {
 	void *context;
 	struct buffer first;
 	struct lookup *lookup;
+	struct endpoint peer;
 	struct pipe *pipe;
 	struct linktls *tls;
 	struct buffer plain, sealed;
@@ -77,6 +78,11 @@ bool outward_say(struct outward *o, struct bytes text)
 size_t outward_unsent(const struct outward *o)
 {
 	return pipe_unsent(o->pipe);
+}
+
+struct endpoint outward_peer(const struct outward *o)
+{
+	return o->peer;
 }
 
 bool outward_asked(const struct outward *o)
@@ -171,7 +177,8 @@ static const struct pipe_events events = {.on_data = on_data, .on_written = on_w
 
 static void connect_to(struct outward *o, struct ip ip)
 {
-	o->pipe = pipe_connect(o->loop, (struct endpoint){ip, o->wish.to.port}, DIAL_MS, IN_CAP, &events, o);
+	o->peer = (struct endpoint){ip, o->wish.to.port};
+	o->pipe = pipe_connect(o->loop, o->peer, DIAL_MS, IN_CAP, &events, o);
 	pipe_set_out_cap(o->pipe, o->wish.out_cap);
 }
 

@@ -35,6 +35,8 @@ void outward_close(struct outward **outward); /* accepts NULL, leaves NULL */
 /* Once on_data came. False: it cannot be written; on_end does not come for that. */
 MUST_USE bool outward_say(struct outward *outward, struct bytes text);
 size_t outward_unsent(const struct outward *outward);
+/* Where it dials; IP_NONE while a name is looked up. */
+struct endpoint outward_peer(const struct outward *outward);
 /* It is past TLS, and the request is out. */
 bool outward_asked(const struct outward *outward);
 

@@ -60,6 +60,11 @@ const struct node_key *relayclient_relay(const struct relayclient *c)
 	return &c->relay;
 }
 
+struct endpoint relayclient_peer(const struct relayclient *c)
+{
+	return outward_peer(c->outward);
+}
+
 /* ---- what comes ---- */
 
 static const char *prove(struct relayclient *c, const struct node_key *relay)
@@ -95,9 +100,7 @@ static const char *take_frame(struct relayclient *c, const struct meshstream_eve
 		return take_info(c, e->payload);
 	if (!c->ready)
 		return "does not speak as relays do";
-	if (e->type == DERPFRAME_PONG) {
-		c->events->on_pong(c->context, e->payload);
-	} else if (e->type == DERPFRAME_RECV_PACKET && e->payload.len >= KEY_LEN) {
+	if (e->type == DERPFRAME_RECV_PACKET && e->payload.len >= KEY_LEN) {
 		memcpy(from.raw, e->payload.at, KEY_LEN);
 		c->events->on_packet(c->context, &from, bytes_skip(e->payload, KEY_LEN));
 	}
@@ -159,13 +162,6 @@ void relayclient_send(struct relayclient *c, const struct node_key *to, struct b
 	derpframe_encode(head, DERPFRAME_SEND_PACKET, (uint32_t)(KEY_LEN + packet.len));
 	memcpy(head + DERPFRAME_HEADER_LEN, to->raw, KEY_LEN);
 	say(c, bytes_of(head, sizeof head), packet);
-}
-
-void relayclient_ping(struct relayclient *c, const uint8_t data[static DERPFRAME_PING_LEN])
-{
-	uint8_t head[DERPFRAME_HEADER_LEN];
-	derpframe_encode(head, DERPFRAME_PING, DERPFRAME_PING_LEN);
-	say(c, bytes_of(head, sizeof head), bytes_of(data, DERPFRAME_PING_LEN));
 }
 
 struct relayclient *relayclient_open(struct loop *loop, const struct outward_wish *wish, const struct probekey *key, const struct relayclient_events *e,

@@ -22,7 +22,6 @@ enum relayclient_stage {
 struct relayclient_events {
 	void (*on_ready)(void *context);
 	void (*on_packet)(void *context, const struct node_key *from, struct bytes packet);
-	void (*on_pong)(void *context, struct bytes data);
 	/* The last event. */
 	void (*on_end)(void *context, const char *why);
 };
@@ -34,8 +33,9 @@ void relayclient_close(struct relayclient **client); /* accepts NULL, leaves NUL
 enum relayclient_stage relayclient_stage(const struct relayclient *client);
 /* From RELAYCLIENT_PROVING on. */
 const struct node_key *relayclient_relay(const struct relayclient *client);
+/* Where it dialed; IP_NONE while that is not known. */
+struct endpoint relayclient_peer(const struct relayclient *client);
 /* When ready. What cannot be written is lost. */
 void relayclient_send(struct relayclient *client, const struct node_key *to, struct bytes packet);
-void relayclient_ping(struct relayclient *client, const uint8_t data[static DERPFRAME_PING_LEN]);
 
 #endif

@@ -82,18 +82,12 @@ static void on_packet(void *context, const struct node_key *from, struct bytes p
 	settle(t, true);
 }
 
-static void on_pong(void *context, struct bytes data)
-{
-	(void)context;
-	(void)data;
-}
-
 static void on_end(void *context, const char *why)
 {
 	fail(context, why);
 }
 
-static const struct relayclient_events events = {.on_ready = on_ready, .on_packet = on_packet, .on_pong = on_pong, .on_end = on_end};
+static const struct relayclient_events events = {.on_ready = on_ready, .on_packet = on_packet, .on_end = on_end};
 
 static void on_patience(void *context)
 {

@@ -34,6 +34,11 @@ void metric_observe_at(const struct metric *metric, unsigned bucket, int64_t amo
 /* A series that is always 1 and whose labels tell what the program is: name, then label, value, label, value ..., NULL. Copied; told again it replaces what was told under
  * that name. From any thread. At most 4 names, 8 labels. */
 void metric_tell(const char *name, const char *help, const char *const *labels);
+/* What else metric_write shall write, in its form, until metric_also_not: series whose labels are not known before. At most 4. metric_also_not waits until it is not
+ * being called; it must not be called with a lock that the writer takes. */
+typedef enum err (*metric_writer)(void *context, struct buffer *out);
+void metric_also(metric_writer write, void *context);
+void metric_also_not(metric_writer write, void *context);
 MUST_USE enum err metric_write(struct buffer *out);      /* Prometheus text exposition 0.0.4 */
 MUST_USE enum err metric_write_docs(struct buffer *out); /* Markdown table for docs/metrics.md */
 
