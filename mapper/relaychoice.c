@@ -67,6 +67,11 @@ enum err relaychoice_encode(const struct relaychoice *c, uint64_t tailnet, const
 		*g = regions[i];
 		g->no_measure_no_home |= has(c->no_home, c->no_home_count, g->id);
 		*homes += !g->no_measure_no_home;
+		if (!g->no_measure_no_home)
+			continue;
+		/* As it is shown until everybody has left. */
+		leaving[leaving_count] = *g;
+		leaving[leaving_count++].no_measure_no_home = false;
 	}
 	enum err e = derpmap_encode_leaving(shown, shown_count, leaving, leaving_count, out);
 	free(shown);

@@ -50,7 +50,29 @@ static void settings_choose(void **state)
 	wants(&(struct settings_relays){.fence = one, .fence_count = 1}, 7, "a|bc 1");
 	wants(&(struct settings_relays){.fence = three, .fence_count = 1}, 5, "|abc 0");
 	wants(&(struct settings_relays){.omit = one, .omit_count = 1}, 7, "bc|a 2");
-	wants(&(struct settings_relays){.no_home = both, .no_home_count = 2}, 5, "ab|c 0");
+	wants(&(struct settings_relays){.no_home = both, .no_home_count = 2}, 5, "ab|abc 0");
+}
+
+/* Beside the region that is marked lies the same without the mark, for those who are at home there still. */
+static void what_is_marked_is_there_unmarked(void **state)
+{
+	uint64_t one[] = {1};
+	struct settings_relays settings = {.no_home = one, .no_home_count = 1};
+	struct relaychoice c = {0};
+	struct buffer out;
+	size_t homes;
+	(void)state;
+	relaychoice_set(&c, &settings);
+	buffer_init(&out, 1 << 16);
+	assert_int_equal(relaychoice_encode(&c, 5, regions, 2, &out, &homes), ERR_NONE);
+	assert_int_equal(buffer_add_byte(&out, 0), ERR_NONE);
+	char *leaving = strstr((char *)out.at, "\"Leaving\""), *marked = strstr((char *)out.at, "\"NoMeasureNoHome\":true");
+	assert_true(leaving && marked && marked < leaving);
+	assert_null(strstr(leaving, "NoMeasureNoHome"));
+	assert_non_null(strstr(leaving, "\"RegionCode\":\"a\""));
+	assert_int_equal(homes, 1);
+	buffer_clear(&out);
+	relaychoice_clear(&c);
 }
 
 static void only_another_choice_is_told(void **state)
@@ -94,8 +116,8 @@ static void regions_say_something_themselves(void **state)
 	wants(&(struct settings_relays){.omit_shared = true}, 7, "c|b 1");
 	regions[0].node_count = 1;
 	regions[0].no_measure_no_home = true;
-	wants(&(struct settings_relays){0}, 5, "ab|c 1");
-	wants(&(struct settings_relays){.no_home = two, .no_home_count = 1}, 5, "ab|c 0");
+	wants(&(struct settings_relays){0}, 5, "ab|ac 1");
+	wants(&(struct settings_relays){.no_home = two, .no_home_count = 1}, 5, "ab|abc 0");
 	regions[0].no_measure_no_home = false;
 }
 
@@ -103,6 +125,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(settings_choose),
+		cmocka_unit_test(what_is_marked_is_there_unmarked),
 		cmocka_unit_test(only_another_choice_is_told),
 		cmocka_unit_test(regions_say_something_themselves),
 	};

@@ -134,6 +134,17 @@ static bool has_home(const struct merge *g)
 	return false;
 }
 
+/* A region of the installation: marked as no home only when everybody has left. */
+static struct entry unmarked(const struct merge *g, struct entry entry)
+{
+	if (!entry.no_home || !bitset_has(&g->homes, entry.id))
+		return entry;
+	for (size_t i = 0; i < g->leaving_count; i++)
+		if (g->leaving[i].id == entry.id)
+			return (struct entry){.id = entry.id, .no_home = true, .held = true, .own = true, .text = g->leaving[i].text};
+	return entry;
+}
+
 /* What the policy wants shown; without one, or when nobody could be at home in it, the installation's. */
 static void want(struct merge *g, const struct derp_section *derp)
 {
@@ -149,7 +160,7 @@ static void want(struct merge *g, const struct derp_section *derp)
 	}
 	for (size_t i = 0; i < g->base_count; i++)
 		if (!derp || (!derp->omit_default && !is_named(derp, g->base[i].id)))
-			add(g, g->base[i]);
+			add(g, unmarked(g, g->base[i]));
 	if (!derp || has_home(g))
 		return;
 	g->count = 0;

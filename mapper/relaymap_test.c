@@ -175,6 +175,33 @@ static void what_leaves_is_shown_to_those_at_home(void **state)
 	madeup_free(&m);
 }
 
+#define MARKED_901 \
+	"\"901\":{\"RegionID\":901,\"RegionCode\":\"\",\"RegionName\":\"\",\"NoMeasureNoHome\":true,\"Nodes\":[{\"Name\":\"901a\",\"RegionID\":901," \
+	"\"HostName\":\"two.example\"}]}"
+
+/* A region that becomes nobody's home is the last choice first: marked, it would not be left by clients that hear packets there. */
+static void the_installation_marks_a_home_last(void **state)
+{
+	struct madeup m;
+	(void)state;
+	begin(&m);
+	home(&m, 0, 901);
+	home(&m, 1, 901);
+	set_relays(&m, LEAVING(OLD_900 "," MARKED_901, OLD_901));
+	shows(&m, true, SCORED("\"901\":1000", OURS));
+	home(&m, 0, 900);
+	shows(&m, false, SCORED("\"901\":1000", OURS));
+	/* Another map meanwhile changes nothing about that. */
+	set_relays(&m, LEAVING("\"900\":" REGION("900", "other.example") "," MARKED_901, OLD_901));
+	shows(&m, true, SCORED("\"901\":1000", "\"900\":" REGION("900", "other.example") "," OLD_901));
+	home(&m, 1, 900);
+	shows(&m, true, SCORED("", "\"900\":" REGION("900", "other.example") "," MARKED_901));
+	/* And back. */
+	set_relays(&m, MAP(OURS));
+	shows(&m, true, SCORED("", OURS));
+	madeup_free(&m);
+}
+
 static void the_installation_scores_its_own_regions(void **state)
 {
 	struct madeup m;
@@ -201,6 +228,7 @@ int main(void)
 		cmocka_unit_test(a_home_is_marked_last),
 		cmocka_unit_test(never_a_map_without_a_home),
 		cmocka_unit_test(what_leaves_is_shown_to_those_at_home),
+		cmocka_unit_test(the_installation_marks_a_home_last),
 		cmocka_unit_test(the_installation_scores_its_own_regions),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
