@@ -206,7 +206,8 @@ static int open(void **state)
 	clock_set_by_hand((struct mono){1000000}, (struct wall){0});
 	loop = loop_new();
 	options = (struct relay_options){.daemon = {.drain_ms = DRAIN_MS}};
-	relay = (struct relay){.options = &options, .count = SHARDS};
+	relay = (struct relay){.options = &options, .count = SHARDS, .purses = purses_new()};
+	purses_set_shards(relay.purses, SHARDS);
 	memset(done, 0, sizeof done);
 	hurries = 0;
 	current = true;
@@ -230,6 +231,7 @@ static int shut(void **state)
 		assert_false(done[i].walks);
 	}
 	loop_free(&loop); /* with what was posted late */
+	purses_free(&relay.purses);
 	for (unsigned i = 0; i < SHARDS; i++)
 		table_free(&shards[i].clients);
 	return 0;
@@ -237,10 +239,23 @@ static int shut(void **state)
 
 /* ---- what was told ---- */
 
+/* What a tailnet without a rate of its own may send. */
+static struct rate of_tailnet(void)
+{
+	struct purse_share share = {0};
+	struct rate rate;
+	purse_join(&share, relay.purses, 5, (struct rate){0}, 0, loop_now(loop));
+	rate = purse_rate(&share);
+	purse_leave(&share, loop_now(loop));
+	return rate;
+}
+
 static void every_shard_hears_it(void **state)
 {
 	(void)state;
-	hear("{" BESIDE ",\"Siblings\":[{\"Name\":\"b\",\"HostName\":\"h\"}],\"ClientBytesPerSecond\":7000,\"ClientBurstBytes\":70000,\"RechecksFrom\":12,"
+	hear("{" BESIDE
+	     ",\"Siblings\":[{\"Name\":\"b\",\"HostName\":\"h\"}],\"ClientBytesPerSecond\":7000,\"ClientBurstBytes\":70000,\"TailnetBytesPerSecond\":8000000,"
+	     "\"TailnetBurstBytes\":9000000,\"RechecksFrom\":12,"
 	     "\"Rechecks\":[" KEY("00") "," KEY("01") "," KEY("02") "," KEY("04") "]}");
 	for (unsigned i = 0; i < SHARDS; i++) {
 		assert_int_equal(done[i].follows, 1);
@@ -255,6 +270,8 @@ static void every_shard_hears_it(void **state)
 	assert_string_equal(done[2].keys, "2");
 	assert_int_equal(rates_now(&relay.rates).per_second, 7000);
 	assert_int_equal(rates_now(&relay.rates).burst, 70000);
+	assert_int_equal(of_tailnet().per_second, 8000000);
+	assert_int_equal(of_tailnet().burst, 9000000);
 	/* And says in its next one up to where it has heard. */
 	assert_int_equal(relay.said.rechecks_from, 12);
 	hear("{" BESIDE ",\"RechecksFrom\":13}");
@@ -264,6 +281,7 @@ static void every_shard_hears_it(void **state)
 	}
 	assert_int_equal(relay.said.rechecks_from, 13);
 	assert_int_equal(rates_now(&relay.rates).per_second, 0);
+	assert_int_equal(of_tailnet().per_second, 0);
 	assert_true(all_open());
 }
 

@@ -209,18 +209,21 @@ static void rates_are_read(void **state)
 {
 	static const struct {
 		const char *answer;
-		uint64_t rate, burst;
+		uint64_t rate, burst, tailnet_rate, tailnet_burst;
 	} cases[] = {
-		{"{\"ClientBytesPerSecond\":125000,\"ClientBurstBytes\":250000}", 125000, 250000},
-		{"{\"ClientBytesPerSecond\":0,\"ClientBurstBytes\":0}", 0, 0},
-		{"{\"ClientBytesPerSecond\":-5,\"ClientBurstBytes\":\"7\"}", 0, 0},
-		{"{\"ClientBytesPerSecond\":1.5,\"ClientBurstBytes\":true}", 0, 0},
+		{"{\"ClientBytesPerSecond\":125000,\"ClientBurstBytes\":250000}", 125000, 250000, 0, 0},
+		{"{\"TailnetBytesPerSecond\":125000,\"TailnetBurstBytes\":250000}", 0, 0, 125000, 250000},
+		{"{\"ClientBytesPerSecond\":0,\"ClientBurstBytes\":0}", 0, 0, 0, 0},
+		{"{\"ClientBytesPerSecond\":-5,\"ClientBurstBytes\":\"7\",\"TailnetBytesPerSecond\":-5,\"TailnetBurstBytes\":\"7\"}", 0, 0, 0, 0},
+		{"{\"ClientBytesPerSecond\":1.5,\"ClientBurstBytes\":true,\"TailnetBytesPerSecond\":1.5,\"TailnetBurstBytes\":true}", 0, 0, 0, 0},
 	};
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		struct told *t = told_of(cases[i].answer);
 		assert_int_equal(t->client_rate, cases[i].rate);
 		assert_int_equal(t->client_burst, cases[i].burst);
+		assert_int_equal(t->tailnet_rate, cases[i].tailnet_rate);
+		assert_int_equal(t->tailnet_burst, cases[i].tailnet_burst);
 		told_drop(&t);
 	}
 }
