@@ -25,8 +25,9 @@ def waiting(clusters, traces, authority):
     """A relay without a certificate, and the certbot that shall get one."""
     cluster = clusters(1, 1, 0)
     folder = traces / "etc"
-    relay = relay_by_recipe(cluster, "relay", folder, {f'"[::]:{port}"': f"{RELAY}:{port}" for port in (443, 80, 3478)} |
-                            {"198.51.100.7": RELAY, "/etc/fleetscale": str(folder), "/var/lib/fleetscale": str(folder)})
+    changes = {f'"[::]:{port}"': f"{RELAY}:{port}" for port in (443, 80, 3478)}
+    changes |= {"198.51.100.7": RELAY, "/etc/fleetscale": str(folder), "/var/lib/fleetscale": str(folder)}
+    relay = relay_by_recipe(cluster, "relay", folder, lambda p: changes)
     return cluster, relay, Certbot(folder, authority)
 
 
@@ -84,8 +85,8 @@ def test_issued_and_renewed_while_it_runs(waiting, traces, authority, monkeypatc
     assert node.get("DERPPort", 0) in (0, 443) and not node.get("InsecureForTests") and not node.get("CertName")
     assert_renewal(net, relay, certbot, region)
     assert_strangers_get_nothing(certbot)
-    for m in net.machines:
-        m.close()
+    net.close()
+    assert relay.stop() == 0
 
 
 def assert_renewal(net, relay, certbot, region):

@@ -10,13 +10,13 @@ PAGE = Path(__file__).parents[2] / "docs/relays.md"
 
 
 def relay_by_recipe(cluster, recipe, folder, changes, **more):
-    """A further relay of a cluster that has none: its configuration is the recipe's with the changes; `more`: options that no recipe says. Not started."""
+    """A further relay of a cluster that runs: its configuration is the recipe's with changes(relay); `more`: options that no recipe says. Not started."""
     p = Program(cluster, "derp", len(cluster.relays))
     cluster.programs.append(p)
     cluster.mint_relays()
     folder.mkdir(parents=True, exist_ok=True)
     p.config = folder / "derp.yaml"
-    p.config.write_text(replace(recipes(PAGE)[recipe], changes))
+    p.config.write_text(replace(recipes(PAGE)[recipe], changes(p)))
     usual = cluster.options
 
     def options(q):

@@ -41,10 +41,13 @@ func relayOfficial(name string, args json.RawMessage) (object, error) {
 		return nil, err
 	}
 	// Ping must be heard, and so proves that the relay admitted the key.
-	go r.hear(c)
+	go func() {
+		r.hear(c)
+		cancel()
+	}()
 	if err := c.Ping(ctx); err != nil {
 		c.Close()
-		return nil, err
+		return nil, fmt.Errorf("the relay answers no ping: %w", err)
 	}
 	r.mu.Lock()
 	r.relay, r.relayConn = c, c
@@ -88,7 +91,8 @@ func relayPing(name string, _ json.RawMessage) (object, error) {
 // relayWebsocket connects as a browser does.
 func relayWebsocket(name string, args json.RawMessage) (object, error) {
 	r, a, err := rawArgs[struct {
-		URL string `json:"url"`
+		URL     string `json:"url"`
+		Address string `json:"address"`
 	}](name, args)
 	if err != nil {
 		return nil, err
@@ -98,7 +102,7 @@ func relayWebsocket(name string, args json.RawMessage) (object, error) {
 	r.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	c, err := dialWebsocket(ctx, a.URL, "derp")
+	c, err := dialWebsocket(ctx, a.URL, "derp", a.Address)
 	if err != nil {
 		return nil, err
 	}

@@ -59,7 +59,7 @@ func (r *raw) connectWebsocket() (json.RawMessage, error) {
 		RawQuery: url.Values{"X-Tailscale-Handshake": {base64.StdEncoding.EncodeToString(first)}}.Encode()}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	c, err := dialWebsocket(ctx, at.String(), "tailscale-control-protocol")
+	c, err := dialWebsocket(ctx, at.String(), "tailscale-control-protocol", "")
 	if err != nil {
 		return nil, err
 	}
@@ -76,6 +76,17 @@ func (r *raw) connectWebsocket() (json.RawMessage, error) {
 	}
 	r.conn, err = (&http2.Transport{AllowHTTP: true}).NewClientConn(&buffered{noise, in})
 	return early, err
+}
+
+// dialing is a client that goes to one address whatever the URL says.
+func dialing(at string) *http.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	if at != "" {
+		transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, at)
+		}
+	}
+	return &http.Client{Transport: transport}
 }
 
 // rawWebsocketAbuse opens a session, then writes one frame of the test's own behind the

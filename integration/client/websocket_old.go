@@ -10,9 +10,9 @@ import (
 	"nhooyr.io/websocket"
 )
 
-// dialWebsocket gives the bytes of binary messages as a connection.
-func dialWebsocket(ctx context.Context, url, protocol string) (net.Conn, error) {
-	c, _, err := websocket.Dial(ctx, url, &websocket.DialOptions{Subprotocols: []string{protocol}})
+// dialWebsocket gives the bytes of binary messages as a connection; `at` is the address dialled, if it is not the URL's.
+func dialWebsocket(ctx context.Context, url, protocol, at string) (net.Conn, error) {
+	c, _, err := websocket.Dial(ctx, url, &websocket.DialOptions{Subprotocols: []string{protocol}, HTTPClient: dialing(at)})
 	if err != nil {
 		return nil, err
 	}
