@@ -138,7 +138,9 @@ static enum err on_worker(struct worker *w, struct diag *why)
 	if (!c->bus)
 		return ERR_MALFORMED;
 	coordinator_connect(c);
-	c->server = server_new(c->loop, coordinator_routes, &(struct server_limits){(size_t)options.connections_most, options.request_ms, proxies}, c);
+	c->server =
+		server_new(c->loop, coordinator_routes,
+			   &(struct server_limits){.connections = (size_t)options.connections_most, .request_ms = options.request_ms, .proxies = proxies}, c);
 	e = coordinator_listen(c, why);
 	if (!e && w->index == 0) {
 		c->sweep = sweep_new(c);
