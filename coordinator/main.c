@@ -6,6 +6,7 @@
 #include "bus_check.h"
 #include "charter.h"
 #include "coordinator.h"
+#include "expiry.h"
 #include "held.h"
 #include "log.h"
 #include "online.h"
@@ -291,6 +292,7 @@ static const char *not_ready(void)
 
 int main(int argc, char **argv)
 {
+	metric_register(expiry_metrics);
 	return daemon_main(argc, argv,
 			   &(struct daemon_spec){
 				   .name = "fleetscale-coordinator",

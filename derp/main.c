@@ -1,5 +1,6 @@
 /* fleetscale-derp: one relay of one region. Passes encrypted packets on between clients that cannot reach each other, answers STUN, and admits only
  * keys that a coordinator knows. */
+#include "expiry.h"
 #include "metrics_relay.h"
 #include "relay.h"
 #include "roundtrip.h"
@@ -84,5 +85,6 @@ int main(int argc, char **argv)
 		.on_health = on_health,
 		.on_health_end = on_health_end,
 	};
+	metric_register(expiry_metrics);
 	return daemon_main(argc, argv, &spec);
 }

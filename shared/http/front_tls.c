@@ -3,8 +3,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "clock.h"
+#include "expiry.h"
 #include "front.h"
 #include "log.h"
 #include "tlsfiles.h"
@@ -186,6 +188,33 @@ static uint64_t look(const struct front_tls *tls)
 	return sum;
 }
 
+static int64_t seconds_of(const ASN1_TIME *t)
+{
+	struct tm tm;
+	return ASN1_TIME_to_tm(t, &tm) == 1 ? timegm(&tm) : 0;
+}
+
+static void note_expiry(const struct front_tls *tls, bool fresh)
+{
+	const struct others *o = SSL_CTX_get_ex_data(tls->context, others_index);
+	struct bytes rest = bytes_text(tls->certificate);
+	for (unsigned i = 0; i <= o->count; i++) {
+		const X509 *x = SSL_CTX_get0_certificate(i ? o->context[i - 1] : tls->context);
+		char *path = next_path(&rest);
+		expiry_note(path, seconds_of(X509_get0_notBefore(x)), seconds_of(X509_get0_notAfter(x)), fresh);
+		free(path);
+	}
+}
+
+static void drop_expiry(const struct front_tls *tls)
+{
+	for (struct bytes rest = bytes_text(tls->certificate); rest.at;) {
+		char *path = next_path(&rest);
+		expiry_drop(path);
+		free(path);
+	}
+}
+
 enum err front_tls_open(struct front_tls *tls, const char *certificate, const char *key, struct bytes last, struct diag *why)
 {
 	*tls = (struct front_tls){.certificate = x_strdup(certificate), .key = x_strdup(key), .last = last};
@@ -193,6 +222,8 @@ enum err front_tls_open(struct front_tls *tls, const char *certificate, const ch
 	enum err e = load(tls, &tls->context, why);
 	if (e != ERR_NONE)
 		front_tls_close(tls);
+	else
+		note_expiry(tls, true);
 	return e;
 }
 
@@ -238,11 +269,14 @@ void front_tls_refresh(struct front_tls *tls)
 	}
 	tls->retired[tls->retired_count++] = (struct front_retired){tls->context, clock_mono().ms};
 	tls->context = fresh;
+	note_expiry(tls, false);
 	log_info(SUBJECT("door"), "certificate read anew", F_TEXT("file", tls->certificate));
 }
 
 void front_tls_close(struct front_tls *tls)
 {
+	if (tls->context)
+		drop_expiry(tls);
 	free(tls->certificate);
 	free(tls->key);
 	SSL_CTX_free(tls->context);

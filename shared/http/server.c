@@ -6,12 +6,15 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "clock.h"
+#include "expiry.h"
 #include "front.h"
 #include "greeting.h"
 #include "log.h"
 #include "pipe.h"
 
 enum {
+	NS_PER_S = 1000000000,
 	LOOK_MS = 5000, /* how often certificate files are looked at */
 	UNIX_BACKLOG = 1024,
 	GREETING_MS = 5000,
@@ -201,6 +204,7 @@ static void on_look(void *context)
 	struct server_door *d = context;
 	front_tls_refresh(&d->tls);
 	d->accept.ssl_ctx = d->tls.context;
+	expiry_look(clock_wall().ns / NS_PER_S);
 	timer_set(&d->look, LOOK_MS);
 }
 
@@ -229,6 +233,7 @@ enum err server_listen(struct server *s, enum door door, struct endpoint at, con
 		d->accept.ssl_ctx = d->tls.context;
 		timer_init(&d->look, s->loop, on_look, d);
 		timer_set(&d->look, LOOK_MS);
+		expiry_look(clock_wall().ns / NS_PER_S);
 	}
 	d->listener = listener_open(s->loop, at, on_accept, d, why);
 	if (!d->listener) {
