@@ -86,6 +86,9 @@ static void enter(struct client *c)
 	count_keys(s);
 	relay_count(RELAY_CONNECTIONS, 1);
 	relay_count(RELAY_NOT_IDEAL, c->not_ideal);
+	c->tls = relay_tls_version(pipe_tls_version(c->pipe));
+	if (c->tls != RELAY_TLS_NONE)
+		relay_count_at(RELAY_TLS_ACTIVE, c->tls, 1);
 	c->given += info.len;
 	if (pipe_write(c->pipe, &info))
 		abort();
@@ -183,6 +186,8 @@ static void leave(struct client *c)
 	count_keys(s);
 	relay_count(RELAY_CONNECTIONS, -1);
 	relay_count(RELAY_NOT_IDEAL, -(int64_t)c->not_ideal);
+	if (c->tls != RELAY_TLS_NONE)
+		relay_count_at(RELAY_TLS_ACTIVE, c->tls, -1);
 	if (c->preferred) {
 		relay_count(RELAY_HOME_CONNECTIONS, -1);
 		atomic_fetch_sub_explicit(&s->relay->homes, 1, memory_order_relaxed);

@@ -88,6 +88,15 @@ void client_cut_sibling(struct shard *s, uint64_t number)
 	client_want_flush(c);
 }
 
+static unsigned count_frames(struct bytes frames)
+{
+	struct derpframe_header h;
+	unsigned count = 0;
+	for (; !derpframe_decode(frames, &h) && frames.len >= DERPFRAME_HEADER_LEN + (size_t)h.len; count++)
+		frames = bytes_skip(frames, DERPFRAME_HEADER_LEN + (size_t)h.len);
+	return count;
+}
+
 void client_tell_sibling(struct shard *s, uint64_t number, unsigned from, struct bytes frames)
 {
 	struct client *c = find(s, number);
@@ -97,6 +106,9 @@ void client_tell_sibling(struct shard *s, uint64_t number, unsigned from, struct
 		c->missed = true;
 	else
 		c->mesh->owed[c->mesh->owed_count++] = (uint16_t)from;
+	unsigned count = count_frames(frames);
+	c->control_frames += count;
+	relay_observe(RELAY_MESH_BATCH, count);
 	client_want_flush(c);
 }
 

@@ -9,6 +9,7 @@ enum {
 	PART_TICK_MS = 20,
 	SIBLING_TAKES_MS = 30000, /* a sibling that takes nothing for so long ends */
 };
+static const double LEAST_MS = 1e-3; /* a mean below counts as none */
 
 static void drop(struct packet **p, enum relay_drop reason)
 {
@@ -27,7 +28,7 @@ void client_add_control(struct client *c, const uint8_t *frame, size_t len)
 	if (buffer_add(&c->control, bytes_of(frame, len)))
 		relay_count(RELAY_CONTROL_DROPPED, 1);
 	else
-		client_want_flush(c);
+		c->control_frames++, client_want_flush(c);
 }
 
 static uint64_t lower(uint64_t a, uint64_t b)
@@ -53,7 +54,7 @@ void client_tell_limits(struct client *c)
 	struct rate rate = client_rate(c);
 	c->limits_told = client_limits_changes(c);
 	if (!derpframe_encode_server_limits(&relay->key, &c->key, rate.per_second, rate.burst, &c->control))
-		client_want_flush(c);
+		c->control_frames++, client_want_flush(c);
 }
 
 /* What goes out in one write. */
@@ -63,6 +64,8 @@ struct parting {
 	struct packet *first; /* those whose frames are among the pieces */
 	unsigned packets;
 	size_t payload;
+	uint32_t now_ms;
+	double waited_ms; /* mean */
 };
 
 static void part(struct parting *out, void *at, size_t len)
@@ -81,6 +84,9 @@ static void part_packets(struct parting *out, struct queue *q)
 		out->first = p;
 		out->packets++;
 		out->payload += p->len;
+		uint32_t waited = out->now_ms - p->since_ms;
+		if (waited || out->waited_ms > LEAST_MS)
+			out->waited_ms += (waited - out->waited_ms) * 0.1;
 	}
 }
 
@@ -88,8 +94,11 @@ static void part_packets(struct parting *out, struct queue *q)
 static void give(struct client *c)
 {
 	struct parting out;
+	double waited_ms = atomic_load_explicit(&c->shard->queue_ms, memory_order_relaxed);
 	out.count = out.bytes = out.packets = out.payload = 0;
 	out.first = NULL;
+	out.now_ms = (uint32_t)loop_now(c->shard->loop).ms;
+	out.waited_ms = waited_ms;
 	size_t control = c->control.len < AT_ONCE ? c->control.len : AT_ONCE;
 	if (control)
 		part(&out, c->control.at, control);
@@ -104,10 +113,17 @@ static void give(struct client *c)
 	c->last = (struct given){.bytes = (uint32_t)out.bytes, .disco = disco, .other = out.packets - disco, .payload = (uint32_t)out.payload};
 	relay_count(RELAY_PACKETS_SENT, out.packets);
 	relay_count(RELAY_BYTES_SENT, (int64_t)out.payload);
+	if (out.waited_ms != waited_ms)
+		atomic_store_explicit(&c->shard->queue_ms, out.waited_ms, memory_order_relaxed);
 	pipe_send(c->pipe, out.piece, out.count);
 	buffer_consume(&c->control, control);
-	if (!c->control.len)
+	unsigned frames = out.packets;
+	if (!c->control.len) {
 		buffer_clear(&c->control);
+		frames += c->control_frames;
+		c->control_frames = 0;
+	}
+	relay_observe(RELAY_WRITE_FRAMES, frames);
 	while (out.first) {
 		struct packet *p = out.first;
 		out.first = p->next;
@@ -140,8 +156,11 @@ static void flush(struct client *c)
 		client_end(c, RELAY_END_MISSED_NEWS);
 	if (c->state != CLIENT_LIVE)
 		return;
-	while (!pipe_busy(c->pipe) && (c->control.len || c->disco.count || c->other.count))
+	unsigned writes = 0;
+	for (; !pipe_busy(c->pipe) && (c->control.len || c->disco.count || c->other.count); writes++)
 		give(c);
+	if (c->mesh && writes)
+		relay_observe(RELAY_MESH_LOOPS, writes);
 	cut(c, &c->disco);
 	cut(c, &c->other);
 	queue_keep(&c->disco);
@@ -230,6 +249,7 @@ void client_push(struct client *c, struct packet *p)
 		return;
 	}
 	s->queued_bytes += packet_frame_len(p);
+	p->since_ms = (uint32_t)loop_now(s->loop).ms;
 	queue_add(q, p);
 	/* A burst within one turn is no reason to drop while the connection takes more. */
 	if (pipe_busy(c->pipe))

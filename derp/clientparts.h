@@ -46,7 +46,9 @@ struct client {
 	struct timer thirst;      /* set: the frame at hand waits until its client may send again */
 	bool paid, shared;        /* for that frame, by itself and by its tailnet */
 	struct buffer control;    /* small frames of our own, before all packets */
+	unsigned control_frames;  /* of them, not given yet */
 	bool pong_waits;
+	uint8_t tls; /* enum relay_tls */
 	bool preferred, not_ideal, prober;
 	struct client_mesh *mesh; /* a sibling, proven; NULL: it is none */
 	bool watching;            /* it wants to know who is here */

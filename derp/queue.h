@@ -16,9 +16,10 @@ struct packet {
 	uint32_t via;    /* link to a sibling, of a packet that goes there */
 	uint16_t from_loop;
 	uint8_t kind; /* enum letter_kind, while it crosses loops (crossing.h) */
-	bool disco, lent;
-	uint32_t len;   /* of the payload */
-	uint8_t *frame; /* the RecvPacket frame as it will be sent: header, source key, payload */
+	bool disco : 1, lent : 1;
+	uint32_t since_ms; /* when it was queued, modulo 2^32 */
+	uint32_t len;      /* of the payload */
+	uint8_t *frame;    /* the RecvPacket frame as it will be sent: header, source key, payload */
 	uint8_t own[];
 };
 

@@ -15,6 +15,7 @@
 #include "prober.h"
 #include "routes_relay.h"
 #include "selfsigned.h"
+#include "selfstat.h"
 #include "stundoor.h"
 #include "text.h"
 
@@ -151,6 +152,7 @@ enum err relay_open(struct relay *r, const struct relay_options *options, struct
 		return diag_set(why, ERR_CRYPTO, "cannot make the certificate that tells the relay's key");
 	atomic_store(&r->uncertified, firstcert_is_missing(options));
 	r->seed = random_number() | 1;
+	r->memory_at_start = selfstat_read().resident;
 	uint8_t instance[8];
 	random_fill(instance, sizeof instance);
 	hex_encode(r->instance, bytes_of(instance, sizeof instance));
@@ -334,7 +336,12 @@ void shard_shut(struct shard *s)
 static enum err open_doors(struct shard *s, struct diag *why)
 {
 	const struct relay *r = s->relay;
-	const struct server_limits limits = {.connections = (size_t)r->options->limit_connections, .request_ms = REQUEST_MS, .proxies = r->proxies};
+	const struct server_limits limits = {.connections = (size_t)r->options->limit_connections,
+					     .request_ms = REQUEST_MS,
+					     .proxies = r->proxies,
+					     .counted = DOOR_RELAY,
+					     .accepted = &relay_metrics[RELAY_DOOR_ACCEPTED],
+					     .rejected = &relay_metrics[RELAY_DOOR_REJECTED]};
 	s->server = server_new(s->loop, relay_routes, &limits, s);
 	server_show_certificate(s->server, buffer_bytes(&r->metacert));
 	return shard_listen(s, why);
@@ -382,6 +389,7 @@ enum err shard_open(struct relay *r, struct worker *w, unsigned count, struct di
 	limit_init(&s->refusal_log, 20, loop_now(s->loop));
 	crossing_open(s, count);
 	relaylife_open(s);
+	rttlook_open(s);
 	list_init(&s->walks);
 	mesh_open(s);
 	purses_set_shards(r->purses, count);
@@ -422,6 +430,7 @@ void shard_close(struct shard *s)
 	shard_shut(s);
 	handshake_end_all(s);
 	client_end_all(s);
+	rttlook_close(s);
 	mesh_close(s);
 	server_free(&s->server);
 	handshake_end_all(s);

@@ -23,6 +23,7 @@
 #include "purse.h"
 #include "rates.h"
 #include "relaylife.h"
+#include "rttlook.h"
 #include "server.h"
 #include "verify.h"
 
@@ -59,6 +60,8 @@ struct shard {
 	struct crossing crossing;
 	struct relaylife life;
 	struct mesh mesh;
+	struct rttlook rtts;
+	_Atomic double queue_ms; /* what packets waited in queues: a mean of which the last one is a tenth */
 };
 
 struct relay {
@@ -77,6 +80,7 @@ struct relay {
 	char instance[17];
 	struct endpoint at, stun_at, plain_at;       /* bound; IP_NONE: off */
 	int reserved, reserved_stun, reserved_plain; /* sockets that hold the ports until the shards listen */
+	int64_t memory_at_start;                     /* bytes */
 	int certificate_fd, key_fd;                  /* of the self-signed pair, in memory */
 	char certificate[64], certificate_key[64];   /* their paths */
 	struct announcement said;                    /* first shard */

@@ -6,6 +6,8 @@
 
 #include "jsonw.h"
 #include "log.h"
+#include "metrics_relay.h"
+#include "table.h"
 #include "text.h"
 #include "worker.h"
 
@@ -16,6 +18,7 @@ enum {
 	REFRESH_MS = 10 * 60 * 1000,
 	RETRY_MS = 30 * 1000, /* while a name has no address */
 	ANSWER_MAX = 256 << 10,
+	ASKED_MAX = 500, /* then all are forgotten */
 };
 
 struct name {
@@ -32,6 +35,7 @@ struct bootstrap {
 	struct loop *loop;
 	struct timer next;
 	bool stopped, failed;
+	struct table *asked; /* names that clients asked for lately */
 };
 
 static void look(void *context);
@@ -56,6 +60,7 @@ struct bootstrap *bootstrap_new(const char *published, const char *hidden, struc
 {
 	struct bootstrap *b = x_zalloc(sizeof(*b));
 	pthread_mutex_init(&b->lock, NULL);
+	b->asked = table_new();
 	b->names = x_zalloc(NAMES_MAX * sizeof(*b->names));
 	if (add_names(b, published, false, why) || add_names(b, hidden, true, why))
 		bootstrap_free(&b);
@@ -68,6 +73,8 @@ void bootstrap_free(struct bootstrap **bootstrap)
 	*bootstrap = NULL;
 	if (!b)
 		return;
+	relay_count(RELAY_BOOTSTRAP_NAMES, -(int64_t)table_count(b->asked));
+	table_free(&b->asked);
 	pthread_mutex_destroy(&b->lock);
 	free(b->names);
 	free(b);
@@ -170,14 +177,44 @@ static bool any_published(const struct bootstrap *b)
 	return false;
 }
 
+static enum relay_bootstrap outcome(const struct bootstrap *b, struct bytes query, const struct name *hidden)
+{
+	if (hidden)
+		return RELAY_BOOTSTRAP_HIDDEN_HIT;
+	for (unsigned i = 0; i < b->count; i++) {
+		const struct name *n = &b->names[i];
+		if (!n->hidden && bytes_equal_text(query, n->text))
+			return n->count ? RELAY_BOOTSTRAP_PUBLISHED_HIT : RELAY_BOOTSTRAP_PUBLISHED_MISS;
+	}
+	return RELAY_BOOTSTRAP_HIDDEN_MISS;
+}
+
+static void count(struct bootstrap *b, struct bytes query, const struct name *hidden)
+{
+	size_t before = table_count(b->asked);
+	struct bytes key;
+	void *value;
+	if (!query.len)
+		return;
+	relay_count_at(RELAY_BOOTSTRAP_ANSWERS, outcome(b, query, hidden), 1);
+	if (before >= ASKED_MAX && !table_find(b->asked, query))
+		TABLE_EACH(b->asked, key, value)
+			table_remove(b->asked, key);
+	if (query.len <= NAME_MAX_LEN)
+		table_put(b->asked, query, b);
+	relay_count(RELAY_BOOTSTRAP_NAMES, (int64_t)table_count(b->asked) - (int64_t)before);
+}
+
 void bootstrap_reply(struct bootstrap *b, struct exchange *x)
 {
 	struct bytes query = exchange_query(x, "q");
+	relay_count(RELAY_BOOTSTRAP_REQUESTS, 1);
 	struct buffer answer;
 	struct jsonw w;
 	buffer_init(&answer, ANSWER_MAX);
 	pthread_mutex_lock(&b->lock);
 	const struct name *hidden = asked_for(b, query);
+	count(b, query, hidden);
 	enum err e = ERR_NONE;
 	if (hidden || any_published(b)) {
 		jsonw_start(&w, &answer);

@@ -1,62 +1,15 @@
 #include "debugpages.h"
 
+#include <time.h>
+#include <unistd.h>
+
 #include "dispatch.h"
 #include "metrics_relay.h"
 #include "relay.h"
+#include "selfstat.h"
+#include "stockvars.h"
 
-enum { PAGE_MAX = 64 << 10, LOOKS = 16 };
-
-/* A variable of the stock relay: one series of a metric of ours, or the sum of all. */
-static const struct variable {
-	const char *name, *label, *value;
-	enum relay_metric metric;
-	int series; /* -1: all */
-	bool gauge;
-} variables[] = {
-	{"derp_accepts", NULL, NULL, RELAY_ACCEPTS, -1, false},
-	{"derp_websocket_accepts", NULL, NULL, RELAY_WEBSOCKETS, -1, false},
-	{"derp_current_connections", NULL, NULL, RELAY_CONNECTIONS, -1, true},
-	{"derp_current_home_connections", NULL, NULL, RELAY_HOME_CONNECTIONS, -1, true},
-	{"derp_current_notideal_connections", NULL, NULL, RELAY_NOT_IDEAL, -1, true},
-	{"derp_clients_local", NULL, NULL, RELAY_KEYS, -1, true},
-	{"derp_clients_remote", NULL, NULL, RELAY_REMOTE_KEYS, -1, true},
-	{"derp_watchers", NULL, NULL, RELAY_WATCHERS, -1, true},
-	{"derp_packets_forwarded_in", NULL, NULL, RELAY_FORWARDED_IN, -1, false},
-	{"derp_packets_forwarded_out", NULL, NULL, RELAY_FORWARDED_OUT, -1, false},
-	{"derp_current_dup_client_keys", NULL, NULL, RELAY_DUP_KEYS, -1, true},
-	{"derp_current_dup_client_conns", NULL, NULL, RELAY_DUP_CONNECTIONS, -1, true},
-	{"derp_total_dup_client_conns", NULL, NULL, RELAY_DUP_TOTAL, -1, false},
-	{"derp_packets_received", NULL, NULL, RELAY_PACKETS_RECEIVED, -1, false},
-	{"derp_packets_received_kind", "kind", "disco", RELAY_PACKETS_RECEIVED, RELAY_KIND_DISCO, false},
-	{"derp_packets_received_kind", "kind", "other", RELAY_PACKETS_RECEIVED, RELAY_KIND_OTHER, false},
-	{"derp_bytes_received", NULL, NULL, RELAY_BYTES_RECEIVED, -1, false},
-	{"derp_packets_sent", NULL, NULL, RELAY_PACKETS_SENT, -1, false},
-	{"derp_bytes_sent", NULL, NULL, RELAY_BYTES_SENT, -1, false},
-	{"derp_packets_dropped", "reason", "unknown_dest", RELAY_PACKETS_DROPPED, RELAY_DROP_UNKNOWN_DEST, false},
-	{"derp_packets_dropped", "reason", "gone_disconnected", RELAY_PACKETS_DROPPED, RELAY_DROP_GONE, false},
-	{"derp_packets_dropped", "reason", "queue_head", RELAY_PACKETS_DROPPED, RELAY_DROP_QUEUE_HEAD, false},
-	{"derp_packets_dropped", "reason", "queue_tail", RELAY_PACKETS_DROPPED, RELAY_DROP_QUEUE_TAIL, false},
-	{"derp_bytes_dropped", "reason", "unknown_dest", RELAY_BYTES_DROPPED, RELAY_DROP_UNKNOWN_DEST, false},
-	{"derp_bytes_dropped", "reason", "gone_disconnected", RELAY_BYTES_DROPPED, RELAY_DROP_GONE, false},
-	{"derp_bytes_dropped", "reason", "queue_head", RELAY_BYTES_DROPPED, RELAY_DROP_QUEUE_HEAD, false},
-	{"derp_bytes_dropped", "reason", "queue_tail", RELAY_BYTES_DROPPED, RELAY_DROP_QUEUE_TAIL, false},
-	{"derp_home_moves_in", NULL, NULL, RELAY_HOME_MOVES_IN, -1, false},
-	{"derp_home_moves_out", NULL, NULL, RELAY_HOME_MOVES_OUT, -1, false},
-	{"derp_got_ping", NULL, NULL, RELAY_GOT_PING, -1, false},
-	{"derp_sent_pong", NULL, NULL, RELAY_SENT_PONG, -1, false},
-	{"derp_peer_gone_disconnected_frames", NULL, NULL, RELAY_PEER_GONE, RELAY_GONE_DISCONNECTED, false},
-	{"derp_peer_gone_not_here_frames", NULL, NULL, RELAY_PEER_GONE, RELAY_GONE_NOT_HERE, false},
-	{"derp_sclient_write_timeouts", NULL, NULL, RELAY_WRITE_TIMEOUTS, -1, false},
-	{"derp_unknown_frames", NULL, NULL, RELAY_UNKNOWN_FRAMES, -1, false},
-	{"derp_rate_limit_per_client_waited", NULL, NULL, RELAY_RATE_WAITS, -1, false},
-	{"stun_requests", "disposition", "success", RELAY_STUN_REQUESTS, RELAY_STUN_SUCCESS, false},
-	{"stun_requests", "disposition", "not_stun", RELAY_STUN_REQUESTS, RELAY_STUN_NOT_STUN, false},
-	{"stun_requests", "disposition", "read_error", RELAY_STUN_REQUESTS, RELAY_STUN_READ_ERROR, false},
-	{"stun_requests", "disposition", "write_error", RELAY_STUN_REQUESTS, RELAY_STUN_WRITE_ERROR, false},
-	{"stun_requests", "disposition", "limited", RELAY_STUN_REQUESTS, RELAY_STUN_LIMITED, false},
-	{"stun_addrfamily", "family", "ipv4", RELAY_STUN_FAMILY, 0, false},
-	{"stun_addrfamily", "family", "ipv6", RELAY_STUN_FAMILY, 1, false},
-};
+enum { PAGE_MAX = 64 << 10, LOOKS = 16, TEXT_MAX = 256 };
 
 static bool is_near(struct ip ip)
 {
@@ -82,54 +35,14 @@ void debugpages_guard(struct exchange *x)
 		exchange_reply_text(x, 403, "debug access denied\n");
 }
 
-static int64_t value_of(const struct variable *v)
+static void reply(struct exchange *x, const char *type, enum err (*write)(const struct relay *relay, struct buffer *out))
 {
-	const struct metric *m = &relay_metrics[v->metric];
-	if (v->metric == RELAY_PACKETS_DROPPED || v->metric == RELAY_BYTES_DROPPED)
-		return metric_sum(m, 2 * (unsigned)v->series) + metric_sum(m, 2 * (unsigned)v->series + 1);
-	if (v->series >= 0)
-		return metric_sum(m, (unsigned)v->series);
-	int64_t sum = 0;
-	for (unsigned i = 0; i == 0 || (m->label && m->values[i]); i++)
-		sum += metric_sum(m, i);
-	return sum;
-}
-
-static enum err write_varz(struct buffer *out)
-{
-	enum err e = ERR_NONE;
-	for (size_t i = 0; i < COUNT_OF(variables) && !e; i++) {
-		const struct variable *v = &variables[i];
-		if (!i || strcmp(v->name, v[-1].name) != 0)
-			e = buffer_format(out, "# TYPE %s %s\n", v->name, v->gauge ? "gauge" : "counter");
-		if (!e && v->label)
-			e = buffer_format(out, "%s{%s=\"%s\"} %lld\n", v->name, v->label, v->value, (long long)value_of(v));
-		else if (!e)
-			e = buffer_format(out, "%s %lld\n", v->name, (long long)value_of(v));
-	}
-	int64_t keys = metric_sum(&relay_metrics[RELAY_KEYS], 0) + metric_sum(&relay_metrics[RELAY_REMOTE_KEYS], 0);
-	return e ? e : buffer_format(out, "# TYPE derp_clients_total gauge\nderp_clients_total %lld\n", (long long)keys);
-}
-
-static enum err write_vars(struct buffer *out)
-{
-	enum err e = buffer_add_text(out, "{");
-	for (size_t i = 0; i < COUNT_OF(variables) && !e; i++) {
-		const struct variable *v = &variables[i];
-		const char *kind = v->gauge ? "gauge" : "counter", *comma = i ? "," : "";
-		if (v->label)
-			e = buffer_format(out, "%s\n\"%s_%s{%s=%s}\": %lld", comma, kind, v->name, v->label, v->value, (long long)value_of(v));
-		else
-			e = buffer_format(out, "%s\n\"%s_%s\": %lld", comma, kind, v->name, (long long)value_of(v));
-	}
-	return e ? e : buffer_add_text(out, "\n}\n");
-}
-
-static void reply(struct exchange *x, const char *type, enum err (*write)(struct buffer *out))
-{
+	const struct shard *s = x->program;
 	struct buffer page;
 	buffer_init(&page, PAGE_MAX);
-	if (write(&page))
+	if (!shard_complete(s))
+		exchange_reply_text(x, 503, "starting\n");
+	else if (write(s->relay, &page))
 		exchange_reply_text(x, 500, "too much to tell\n");
 	else
 		exchange_reply(x, 200, type, buffer_bytes(&page));
@@ -138,12 +51,12 @@ static void reply(struct exchange *x, const char *type, enum err (*write)(struct
 
 void debugpages_vars(struct exchange *x)
 {
-	reply(x, "application/json; charset=utf-8", write_vars);
+	reply(x, "application/json; charset=utf-8", stockvars_json);
 }
 
 void debugpages_varz(struct exchange *x)
 {
-	reply(x, "text/plain; version=0.0.4; charset=utf-8", write_varz);
+	reply(x, "text/plain; version=0.0.4; charset=utf-8", stockvars_text);
 }
 
 /* Each connection is its key's only one or a duplicate. Threads count while we look, so that one look in agreement is enough. */
@@ -168,16 +81,40 @@ void debugpages_check(struct exchange *x)
 		exchange_reply_text(x, 500, arena_format(x->arena, "%lld connections do not fit %lld keys\n", (long long)connections, (long long)keys));
 }
 
+/* What may stand in a page: names of hosts hold nothing else. */
+static const char *plain(struct arena *arena, const char *text)
+{
+	char *kept = arena_format(arena, "%.*s", TEXT_MAX, text);
+	for (char *c = kept; *c; c++)
+		if (strchr("<>&\"'", *c))
+			*c = '?';
+	return kept;
+}
+
+static const char *uptime(struct arena *arena)
+{
+	struct selfstat self = selfstat_read();
+	int64_t s = (int64_t)((double)time(NULL) - self.started_unix_s);
+	return arena_format(arena, "%lldh%lldm%llds", (long long)(s / 3600), (long long)(s / 60 % 60), (long long)(s % 60));
+}
+
 void debugpages_index(struct exchange *x)
 {
 	const struct shard *s = x->program;
-	const char *page = arena_format(x->arena,
-					"<!DOCTYPE html>\n<html><body><h1>relay debug</h1><ul><li><b>Version:</b> %s</li><li><b>TLS:</b> %s</li>"
-					"<li><a href=\"/debug/vars\">vars</a></li><li><a href=\"/debug/varz\">varz</a></li><li><a "
-					"href=\"/debug/check\">check</a></li></ul></body></html>\n",
-					FLEETSCALE_VERSION, relay_certificate(s->relay) ? "on" : "off");
-	if (x->path.len > strlen("/debug/"))
+	char machine[TEXT_MAX] = "";
+	if (x->path.len > strlen("/debug/")) {
 		exchange_reply_text(x, 404, "404 page not found\n");
-	else
-		exchange_reply(x, 200, "text/html; charset=utf-8", bytes_text(page));
+		return;
+	}
+	(void)!gethostname(machine, sizeof machine - 1);
+	const struct told *told = s->life.told;
+	const char *page = arena_format(
+		x->arena,
+		"<!DOCTYPE html>\n<html><body><h1>relay debug</h1><ul><li><b>Uptime:</b> %s</li><li><b>Version:</b> %s</li><li><b>Machine:</b> "
+		"%s</li><li><b>TLS hostname:</b> %s</li><li><b>TLS:</b> %s</li><li><b>Mesh key:</b> %s</li><li><a href=\"/debug/vars\">/debug/vars</a> "
+		"(JSON)</li><li><a href=\"/debug/varz\">/debug/varz</a> (Prometheus)</li><li><a href=\"/debug/check\">/debug/check</a> "
+		"(whether the books agree)</li></ul></body></html>\n",
+		uptime(x->arena), FLEETSCALE_VERSION, plain(x->arena, machine), plain(x->arena, s->relay->options->relay_hostname),
+		relay_certificate(s->relay) ? "on" : "off", told && told->mesh_key_count ? "true" : "false");
+	exchange_reply(x, 200, "text/html; charset=utf-8", bytes_text(page));
 }

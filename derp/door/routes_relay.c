@@ -3,6 +3,7 @@
 #include "bootstrap.h"
 #include "debugpages.h"
 #include "handshake.h"
+#include "metrics_relay.h"
 #include "relay.h"
 #include "webroot.h"
 
@@ -10,6 +11,26 @@ static const char home_page[] =
 	"<!DOCTYPE html>\n<html><head><title>fleetscale relay</title></head>\n"
 	"<body><h1>fleetscale relay</h1><p>This is a relay for a private network: it passes on encrypted packets between machines that cannot reach each "
 	"other directly.</p></body></html>\n";
+
+static void count_tls(const struct exchange *x)
+{
+	enum relay_tls version = relay_tls_version(x->tls);
+	if (version != RELAY_TLS_NONE)
+		relay_count_at(RELAY_TLS_REQUESTS, version, 1);
+}
+
+/* Guard: passes all. */
+static void count(struct exchange *x)
+{
+	count_tls(x);
+	dispatch_pass(x);
+}
+
+static void count_and_guard(struct exchange *x)
+{
+	count_tls(x);
+	debugpages_guard(x);
+}
 
 /* What browsers shall know about pages that they may show. */
 static void add_page_headers(struct exchange *x)
@@ -114,11 +135,11 @@ static void serve_webroot(struct exchange *x)
 }
 
 #define ANY_METHOD(path_, doors_, handler_) \
-	{METHOD_GET, path_, doors_, NULL, handler_, 4096}, {METHOD_HEAD, path_, doors_, NULL, handler_, 4096}, \
-		{METHOD_POST, path_, doors_, NULL, handler_, 4096}, {METHOD_PUT, path_, doors_, NULL, handler_, 4096}, \
-		{METHOD_PATCH, path_, doors_, NULL, handler_, 4096}, {METHOD_DELETE, path_, doors_, NULL, handler_, 4096}, \
+	{METHOD_GET, path_, doors_, count, handler_, 4096}, {METHOD_HEAD, path_, doors_, count, handler_, 4096}, \
+		{METHOD_POST, path_, doors_, count, handler_, 4096}, {METHOD_PUT, path_, doors_, count, handler_, 4096}, \
+		{METHOD_PATCH, path_, doors_, count, handler_, 4096}, {METHOD_DELETE, path_, doors_, count, handler_, 4096}, \
 	{ \
-		METHOD_OTHER, path_, doors_, NULL, handler_, 4096 \
+		METHOD_OTHER, path_, doors_, count, handler_, 4096 \
 	}
 
 const struct route relay_routes[] = {
@@ -127,11 +148,11 @@ const struct route relay_routes[] = {
 	ANY_METHOD("/derp/latency-check", DOOR_RELAY, serve_probe),
 	ANY_METHOD("/generate_204", DOOR_RELAY | DOOR_CLIENTS, serve_generate_204),
 	ANY_METHOD("/robots.txt", DOOR_RELAY, serve_robots),
-	{METHOD_GET, "/debug/vars", DOOR_RELAY | DOOR_CLIENTS, debugpages_guard, debugpages_vars, 4096},
-	{METHOD_GET, "/debug/varz", DOOR_RELAY | DOOR_CLIENTS, debugpages_guard, debugpages_varz, 4096},
-	{METHOD_GET, "/debug/check", DOOR_RELAY | DOOR_CLIENTS, debugpages_guard, debugpages_check, 4096},
-	{METHOD_GET, "/debug/{*}", DOOR_RELAY | DOOR_CLIENTS, debugpages_guard, debugpages_index, 4096},
-	{METHOD_GET, "/bootstrap-dns", DOOR_RELAY, NULL, serve_bootstrap, 4096},
+	{METHOD_GET, "/debug/vars", DOOR_RELAY | DOOR_CLIENTS, count_and_guard, debugpages_vars, 4096},
+	{METHOD_GET, "/debug/varz", DOOR_RELAY | DOOR_CLIENTS, count_and_guard, debugpages_varz, 4096},
+	{METHOD_GET, "/debug/check", DOOR_RELAY | DOOR_CLIENTS, count_and_guard, debugpages_check, 4096},
+	{METHOD_GET, "/debug/{*}", DOOR_RELAY | DOOR_CLIENTS, count_and_guard, debugpages_index, 4096},
+	{METHOD_GET, "/bootstrap-dns", DOOR_RELAY, count, serve_bootstrap, 4096},
 	{METHOD_GET, "/.well-known/acme-challenge/{token}", DOOR_CLIENTS, NULL, serve_webroot, 4096},
 	ANY_METHOD("/{*}", DOOR_CLIENTS, serve_redirect),
 	ANY_METHOD("/{*}", DOOR_RELAY, serve_home),

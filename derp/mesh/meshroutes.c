@@ -4,6 +4,7 @@
 
 #include "list.h"
 #include "mem.h"
+#include "metrics_relay.h"
 
 struct via {
 	struct list link;
@@ -61,6 +62,14 @@ static struct via *find(struct seat *seat, struct meshlink_at at)
 	return NULL;
 }
 
+static unsigned how_many(struct seat *seat)
+{
+	unsigned count = 0;
+	LIST_EACH(&seat->vias, via, struct via, link)
+		count += via != NULL;
+	return count;
+}
+
 bool meshroutes_add(struct meshroutes *r, const struct node_key *key, struct meshlink_at at)
 {
 	struct seat *seat = table_find(r->seats, bytes_of(key->raw, KEY_LEN));
@@ -75,6 +84,7 @@ bool meshroutes_add(struct meshroutes *r, const struct node_key *key, struct mes
 	struct via *via = x_alloc(sizeof *via);
 	via->at = at;
 	list_append(&seat->vias, &via->link);
+	relay_count(RELAY_MULTI_CREATED, how_many(seat) == 2);
 	return true;
 }
 
@@ -85,6 +95,7 @@ static bool remove_from(struct meshroutes *r, struct seat *seat, struct meshlink
 		return false;
 	list_remove(&via->link);
 	free(via);
+	relay_count(RELAY_MULTI_DELETED, how_many(seat) == 1);
 	if (!list_empty(&seat->vias))
 		return false;
 	end(r, seat);
@@ -94,6 +105,7 @@ static bool remove_from(struct meshroutes *r, struct seat *seat, struct meshlink
 bool meshroutes_remove(struct meshroutes *r, const struct node_key *key, struct meshlink_at at)
 {
 	struct seat *seat = table_find(r->seats, bytes_of(key->raw, KEY_LEN));
+	relay_count(RELAY_ROUTE_STRANGE, seat && !find(seat, at));
 	return seat && remove_from(r, seat, at);
 }
 
