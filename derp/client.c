@@ -151,7 +151,7 @@ void client_admit(struct shard *s, struct pipe *pipe, struct endpoint peer, bool
 	c->prober = info->is_prober;
 	pipe_set_events(pipe, &events, c);
 	pipe_set_dead_after(pipe, UNACKED_MS, IDLE_PROBE_MS);
-	if (relaylife_is_leaving(s) || table_count(s->clients) > (size_t)s->relay->options->limit_connections) {
+	if (relaylife_is_leaving(s) || table_count(s->clients) > (size_t)s->options->limit_connections) {
 		client_log_refused(c, relaylife_is_leaving(s) ? "draining" : "limits.connections");
 		client_end(c, relaylife_is_leaving(s) ? RELAY_END_DRAIN : RELAY_END_LIMIT_CONNECTIONS);
 		return;

@@ -195,7 +195,7 @@ void client_on_stall_tick(void *context)
 	if (taken != c->taken)
 		c->moved = now;
 	c->taken = taken;
-	if (now.ms - c->moved.ms >= (c->mesh ? (int64_t)SIBLING_TAKES_MS : c->shard->relay->options->limit_write_ms)) {
+	if (now.ms - c->moved.ms >= (c->mesh ? (int64_t)SIBLING_TAKES_MS : c->shard->options->limit_write_ms)) {
 		relay_count(RELAY_WRITE_TIMEOUTS, 1);
 		client_end(c, RELAY_END_WRITE_TIMEOUT);
 		return;
@@ -244,7 +244,7 @@ void client_push(struct client *c, struct packet *p)
 	struct node_key source;
 	packet_source(p, &source);
 	heard_note(s->heard, &c->hearer, &source);
-	if (s->queued_bytes + packet_frame_len(p) > (size_t)s->relay->options->limit_queued) {
+	if (s->queued_bytes + packet_frame_len(p) > (size_t)s->options->limit_queued) {
 		drop(&p, RELAY_DROP_QUEUE_TAIL);
 		return;
 	}

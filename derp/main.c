@@ -34,6 +34,16 @@ static enum err on_worker(struct worker *w, struct diag *why)
 	return shard_open(&relay, w, daemon_worker_count(), why);
 }
 
+static enum err on_reload(const void *next, struct diag *why)
+{
+	return relay_may_reload(next, why);
+}
+
+static void on_reloaded(struct worker *w, const void *next)
+{
+	shard_reload(w->program, next);
+}
+
 static void on_drain(struct worker *w)
 {
 	shard_drain(w->program);
@@ -80,6 +90,9 @@ int main(int argc, char **argv)
 		.on_drain = on_drain,
 		.on_stop = on_stop,
 		.on_end = on_end,
+		.on_reload = on_reload,
+		.on_reloaded = on_reloaded,
+		.config_size = sizeof options,
 		.on_check = on_check,
 		.not_ready = not_ready,
 		.on_health = on_health,

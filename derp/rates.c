@@ -125,6 +125,24 @@ void rates_start(struct rates *r, struct loop *loop)
 		timer_set(&r->look, LOOK_MS);
 }
 
+enum err rates_check(const char *path, struct diag *why)
+{
+	struct rate rate;
+	return *path ? read_file(path, &rate, why) : ERR_NONE;
+}
+
+void rates_follow(struct rates *r, const char *path)
+{
+	if (!strcmp(path, r->path ? r->path : ""))
+		return;
+	timer_cancel(&r->look);
+	free(r->path);
+	r->path = *path ? x_strdup(path) : NULL;
+	r->mtime_ns = -1;
+	if (r->path)
+		on_look(r);
+}
+
 void rates_stop(struct rates *r)
 {
 	timer_cancel(&r->look);

@@ -32,6 +32,10 @@ struct rates {
 /* `path` "": no file. A file that cannot be understood is an error here, and a warning later: then the old rate stays. */
 MUST_USE enum err rates_open(struct rates *rates, const char *path, struct diag *why);
 void rates_close(struct rates *rates);
+/* Could it be opened? */
+MUST_USE enum err rates_check(const char *path, struct diag *why);
+/* From now on another file counts, or "": none, and coordinators' word as soon as it comes. On the loop of rates_start. */
+void rates_follow(struct rates *rates, const char *path);
 /* Looks at the file each second from now on. */
 void rates_start(struct rates *rates, struct loop *loop);
 void rates_stop(struct rates *rates);

@@ -313,7 +313,7 @@ enum err shard_welcome(struct shard *s, struct diag *why)
 	int fd = s->index || r->reserved_stun < 0 ? stundoor_bind(r->stun_at, why) : dup(r->reserved_stun);
 	if (fd < 0)
 		return ERR_IO;
-	s->stun = stundoor_open(s->loop, fd, (unsigned)r->options->limit_stun);
+	s->stun = stundoor_open(s->loop, fd, (unsigned)s->options->limit_stun);
 	/* Of two sockets on one port each is sent its share: nobody reads this one. */
 	if (!s->index)
 		close_fd(&r->reserved_stun);
@@ -336,7 +336,7 @@ void shard_shut(struct shard *s)
 static enum err open_doors(struct shard *s, struct diag *why)
 {
 	const struct relay *r = s->relay;
-	const struct server_limits limits = {.connections = (size_t)r->options->limit_connections,
+	const struct server_limits limits = {.connections = (size_t)s->options->limit_connections,
 					     .request_ms = REQUEST_MS,
 					     .proxies = r->proxies,
 					     .counted = DOOR_RELAY,
@@ -347,10 +347,10 @@ static enum err open_doors(struct shard *s, struct diag *why)
 	return shard_listen(s, why);
 }
 
-static struct verify *open_verify(struct shard *s)
+static struct verify_config verify_config_of(const struct shard *s)
 {
-	const struct relay_options *o = s->relay->options;
-	const struct verify_config config = {
+	const struct relay_options *o = s->options;
+	return (struct verify_config){
 		.loop = s->loop,
 		.fetcher = s->fetcher,
 		.coordinators = &s->relay->coordinators,
@@ -364,7 +364,25 @@ static struct verify *open_verify(struct shard *s)
 			   .allowed_max = ALLOWED_MAX / s->crew + 1,
 			   .refused_max = REFUSED_MAX / s->crew + 1},
 	};
-	return verify_new(&config);
+}
+
+enum err relay_may_reload(const struct relay_options *options, struct diag *why)
+{
+	enum err e = relay_options_check(options, why);
+	return e ? e : rates_check(options->limit_rate_file, why);
+}
+
+void shard_reload(struct shard *s, const struct relay_options *options)
+{
+	const struct relay_options *before = s->options;
+	const struct verify_config verify = ((s->options = options), verify_config_of(s));
+	verify_reload(s->verify, &verify);
+	server_set_connections(s->server, (size_t)options->limit_connections);
+	stundoor_set_rate(s->stun, (unsigned)options->limit_stun);
+	if (!s->index)
+		rates_follow(&s->relay->rates, options->limit_rate_file);
+	if (options->verify_coordinators != before->verify_coordinators || strcmp(options->verify_url, before->verify_url) != 0)
+		relaylife_recheck_all(s);
 }
 
 enum err shard_open(struct relay *r, struct worker *w, unsigned count, struct diag *why)
@@ -378,11 +396,13 @@ enum err shard_open(struct relay *r, struct worker *w, unsigned count, struct di
 	s->worker = w;
 	s->index = w->index;
 	s->crew = count;
+	s->options = r->options;
 	s->directory = directory_new();
 	s->heard = heard_new();
 	s->clients = table_new();
 	s->fetcher = fetcher_new(s->loop);
-	s->verify = open_verify(s);
+	const struct verify_config verify = verify_config_of(s);
+	s->verify = verify_new(&verify);
 	for (unsigned i = 0; i < CLIENT_STATE_COUNT; i++)
 		list_init(&s->in_state[i]);
 	list_init(&s->guests);

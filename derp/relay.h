@@ -38,8 +38,9 @@ struct shard {
 	struct relay *relay;
 	struct loop *loop;
 	struct worker *worker;
-	unsigned index, crew; /* which of how many */
-	bool closing;         /* no new clients */
+	unsigned index, crew;                /* which of how many */
+	bool closing;                        /* no new clients */
+	const struct relay_options *options; /* in force here; relay.options are those of the start, which is the same but for limits and verify */
 	struct directory *directory;
 	struct heard *heard;
 	struct fetcher *fetcher;
@@ -96,6 +97,8 @@ struct relay {
 
 MUST_USE enum err relay_open(struct relay *relay, const struct relay_options *options, struct diag *why);
 void relay_close(struct relay *relay);
+/* May these be in force from now on? */
+MUST_USE enum err relay_may_reload(const struct relay_options *options, struct diag *why);
 /* Why it is not ready, or NULL. */
 const char *relay_not_ready(const struct relay *relay);
 /* Which shard a key lives on. */
@@ -112,6 +115,8 @@ MUST_USE enum err shard_open(struct relay *relay, struct worker *worker, unsigne
 MUST_USE enum err shard_listen(struct shard *shard, struct diag *why);
 MUST_USE enum err shard_welcome(struct shard *shard, struct diag *why); /* the doors that wait for a certificate */
 void shard_shut(struct shard *shard);
+/* From now on these options count, which outlive the next call. */
+void shard_reload(struct shard *shard, const struct relay_options *options);
 /* Lets clients move, then ends them (relaylife.h). */
 void shard_drain(struct shard *shard);
 void shard_close(struct shard *shard);

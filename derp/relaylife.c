@@ -140,16 +140,20 @@ static void on_recheck_tick(void *context)
 		client_walk_end(&s->life.rechecking);
 }
 
+void relaylife_recheck_all(struct shard *s)
+{
+	client_walk_end(&s->life.rechecking);
+	client_walk_begin(s, &s->life.rechecking);
+	timer_set(&s->life.recheck, 0);
+}
+
 static void recheck(struct shard *s, const struct told *told)
 {
 	for (size_t i = 0; i < told->recheck_count; i++)
 		if (relay_home(s->relay, &told->rechecks[i]) == s->index)
 			client_recheck(s, &told->rechecks[i]);
-	if (told->recheck_all) {
-		client_walk_end(&s->life.rechecking);
-		client_walk_begin(s, &s->life.rechecking);
-		timer_set(&s->life.recheck, 0);
-	}
+	if (told->recheck_all)
+		relaylife_recheck_all(s);
 }
 
 /* ---- what was told ---- */

@@ -30,6 +30,7 @@ void relaylife_refused(struct shard *first);
 /* The process shall end: clients move while they can, then this shard tells that it has drained. */
 void relaylife_end(struct shard *shard);
 void relaylife_close(struct shard *shard);
+void relaylife_recheck_all(struct shard *shard); /* those who admit keys are others now */
 /* No new clients from now on. */
 bool relaylife_is_leaving(const struct shard *shard);
 

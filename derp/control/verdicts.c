@@ -30,6 +30,13 @@ struct verdicts *verdicts_new(const struct verdicts_limits *limits)
 	return v;
 }
 
+void verdicts_set_times(struct verdicts *v, const struct verdicts_limits *limits)
+{
+	v->limits.allowed_ms = limits->allowed_ms;
+	v->limits.refused_ms = limits->refused_ms;
+	v->limits.grace_ms = limits->grace_ms;
+}
+
 static void end(struct verdicts *v, struct answer *a)
 {
 	table_remove(v->answers, bytes_of(a->key.raw, KEY_LEN));

@@ -25,6 +25,7 @@ struct verdicts_limits {
 
 struct verdicts *verdicts_new(const struct verdicts_limits *limits);
 void verdicts_free(struct verdicts **verdicts);
+void verdicts_set_times(struct verdicts *verdicts, const struct verdicts_limits *limits); /* also for what is remembered; the caps stay */
 enum verdict verdicts_find(const struct verdicts *verdicts, const struct node_key *key, struct mono now);
 void verdicts_put(struct verdicts *verdicts, const struct node_key *key, bool allowed, struct mono now);
 /* Where an allowed key belongs, until its answer is forgotten; all zero for others. */

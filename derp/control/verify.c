@@ -47,6 +47,14 @@ struct verify *verify_new(const struct verify_config *config)
 	return v;
 }
 
+void verify_reload(struct verify *v, const struct verify_config *config)
+{
+	v->config.url = config->url;
+	v->config.ask_coordinators = config->ask_coordinators;
+	v->config.fail_open = config->fail_open;
+	verdicts_set_times(v->verdicts, &config->limits);
+}
+
 /* Questions on their way are answered by the fetcher as it ends, and go then; the last one takes the rest along. */
 static void end_if_quiet(struct verify *v)
 {

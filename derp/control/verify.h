@@ -30,6 +30,8 @@ struct verify_wait {
 };
 
 struct verify *verify_new(const struct verify_config *config);
+/* Whom to ask from now on, and how long answers are good; loop, fetcher, coordinators, token and how many are remembered stay. */
+void verify_reload(struct verify *verify, const struct verify_config *config);
 /* Before the fetcher, after the last wait was canceled. */
 void verify_free(struct verify **verify);
 

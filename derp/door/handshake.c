@@ -182,7 +182,7 @@ static void on_pipe(void *context, struct pipe *pipe)
 	relay_count(RELAY_ACCEPTS, 1);
 	if (g->framed) {
 		relay_count(RELAY_WEBSOCKETS, 1);
-		pipe = wsbridge_open(g->shard->loop, pipe, IN_CAP, g->shard->relay->options->limit_write_ms);
+		pipe = wsbridge_open(g->shard->loop, pipe, IN_CAP, g->shard->options->limit_write_ms);
 	}
 	if (!pipe) {
 		fail(g, RELAY_FAIL_BROKEN);
@@ -235,10 +235,10 @@ static void take_over(struct exchange *x, struct guest *g)
 
 static enum relay_fail has_no_room(const struct shard *s)
 {
-	return relaylife_is_leaving(s)                                         ? RELAY_FAIL_DRAIN
-	       : !shard_complete(s)                                            ? RELAY_FAIL_STARTING
-	       : s->guest_count >= (size_t)s->relay->options->limit_handshakes ? RELAY_FAIL_LIMIT_HANDSHAKES
-									       : RELAY_FAIL_NONE;
+	return relaylife_is_leaving(s)                                  ? RELAY_FAIL_DRAIN
+	       : !shard_complete(s)                                     ? RELAY_FAIL_STARTING
+	       : s->guest_count >= (size_t)s->options->limit_handshakes ? RELAY_FAIL_LIMIT_HANDSHAKES
+									: RELAY_FAIL_NONE;
 }
 
 void handshake_begin(struct exchange *x)

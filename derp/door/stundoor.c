@@ -173,6 +173,14 @@ struct stundoor *stundoor_open(struct loop *loop, int fd, unsigned per_second)
 	return d;
 }
 
+void stundoor_set_rate(struct stundoor *d, unsigned per_second)
+{
+	if (!d)
+		return;
+	d->per_second = per_second;
+	d->burst = per_second / 10 + 1;
+}
+
 void stundoor_close(struct stundoor **door)
 {
 	struct stundoor *d = *door;

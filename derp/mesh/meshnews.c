@@ -116,7 +116,7 @@ static void cut_off(struct shard *s, uint64_t before)
 static void add(struct shard *s, const uint8_t *frame, size_t len)
 {
 	struct meshnews *n = &s->mesh.news;
-	size_t most = 2 * ((size_t)s->relay->options->limit_connections + 1) * DERPFRAME_PRESENT_LEN + 4 * NEWSLOG_PIECE;
+	size_t most = 2 * ((size_t)s->options->limit_connections + 1) * DERPFRAME_PRESENT_LEN + 4 * NEWSLOG_PIECE;
 	newslog_add(n->log, bytes_of(frame, len));
 	if (newslog_size(n->log) > most)
 		cut_off(s, newslog_end(n->log) - most / 2);

@@ -251,6 +251,11 @@ void server_show_certificate(struct server *s, struct bytes der)
 	s->shown_last = der;
 }
 
+void server_set_connections(struct server *s, size_t connections)
+{
+	s->limits.connections = connections;
+}
+
 void server_expect_proxyline(struct server *s, struct endpoint at)
 {
 	LIST_EACH(&s->doors, d, struct server_door, link)

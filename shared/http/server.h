@@ -28,6 +28,7 @@ void server_expect_proxyline(struct server *server, struct endpoint at);
 MUST_USE enum err server_listen_unix(struct server *server, enum door door, const char *path, unsigned mode, struct diag *why);
 /* The port actually bound (for port 0); first listener of that door. */
 struct endpoint server_endpoint(const struct server *server, enum door door);
+void server_set_connections(struct server *server, size_t connections); /* the limit; those beyond it stay */
 void server_stop_listening(struct server *server); /* drain: accept what waits, then close the listeners; requests finish, idle connections end */
 /* Breaks what is open: streams hear on_gone, an answer that is still owed is then given to nobody. Handed-over pipes live on.
  * Runs the loop's I/O for a moment, hence not from within a handler. */
