@@ -14,13 +14,19 @@ enum {
 	SILENCE_MS = 120000,
 	RETRY_LEAST_MS = 1000,
 	RETRY_MOST_MS = 5000,
+	RETRY_NEXT_MS = 60000,  /* at most between two attempts with the next key, while the link by the one before stands */
+	RETRY_SELF_MS = 60000,  /* its name may come to lead to another relay */
+	SETTLE_MS = 10000,      /* a link by the next key takes over after that, */
+	SETTLE_MOST_MS = 60000, /* and while it is still being told of keys, after that */
+	QUIET_MS = 2000,
+	LEAVE_MS = 1000, /* so long packets may come to the link before on ways that were chosen earlier */
 	OUT_CAP = 1 << 20,
 	OUT_WINDOW = 256 << 10,
 	DEPTH = 4096,           /* packets of each kind that wait for a sibling, */
 	DEPTH_BYTES = 16 << 20, /* and their bytes */
 };
 
-enum link_state { LINK_WAITING, LINK_DIALING, LINK_GREETING, LINK_PROVING, LINK_UP, LINK_SELF };
+enum link_state { LINK_WAITING, LINK_DIALING, LINK_GREETING, LINK_PROVING, LINK_UP, LINK_LEAVING, LINK_SELF };
 
 struct link {
 	struct shard *shard;
@@ -31,10 +37,13 @@ struct link {
 	struct outward *outward;
 	struct meshstream stream;
 	struct queue disco, other;
-	unsigned key; /* which of the mesh keys is tried */
-	bool wanted, was_up;
+	unsigned key;            /* which of the mesh keys is tried */
+	uint8_t proven[KEY_LEN]; /* it */
+	struct link *before;     /* to the same sibling by the key before: packets go by that one until this one knows as much */
+	unsigned tries;          /* while there is one before */
+	bool wanted, counted, was_self;
 	struct timer timer;
-	struct mono heard;
+	struct mono heard, learned, up_since;
 	struct defer flushing, ending;
 };
 
@@ -49,11 +58,16 @@ static void drop_waiting(struct queue *q, bool disco)
 	queue_clear(q);
 }
 
+static void count(struct link *l, bool up)
+{
+	relay_count(RELAY_SIBLINGS, (int64_t)up - (int64_t)l->counted);
+	l->counted = up;
+}
+
 static void hang_up(struct link *l)
 {
-	if (l->state >= LINK_UP && l->was_up)
-		relay_count(RELAY_SIBLINGS, -1);
-	l->was_up = false;
+	count(l, false);
+	key_wipe(l->proven, sizeof l->proven);
 	timer_cancel(&l->timer);
 	defer_cancel(&l->flushing);
 	outward_close(&l->outward);
@@ -68,36 +82,109 @@ static void on_ending(void *context)
 	free(context);
 }
 
+static struct link *successor_of(const struct link *l)
+{
+	LIST_EACH(&l->shard->mesh.links, next, struct link, link)
+		if (next->before == l)
+			return next;
+	return NULL;
+}
+
 static void end(struct link *l)
 {
+	struct link *next = successor_of(l);
+	if (next)
+		next->before = NULL;
 	hang_up(l);
+	l->state = LINK_WAITING;
 	list_remove(&l->link);
 	loop_defer(l->shard->loop, &l->ending);
+}
+
+/* It knows what the link before it knows, whose routes were the older ones and hence in use: those are forgotten first. */
+static void take_over(struct link *l)
+{
+	struct link *before = l->before;
+	log_info(SUBJECT("mesh"), "link to a sibling by the next key", F_TEXT("sibling", l->sibling.name));
+	l->before = NULL;
+	count(before, false);
+	count(l, true);
+	mesh_forget_link(before->shard, before->number);
+	before->state = LINK_LEAVING;
+	timer_set(&before->timer, LEAVE_MS);
+	timer_set(&l->timer, SILENCE_MS);
+}
+
+static void settle(struct link *l)
+{
+	struct mono now = loop_now(l->shard->loop);
+	if (now.ms - l->learned.ms < QUIET_MS && now.ms - l->up_since.ms < SETTLE_MOST_MS)
+		timer_set(&l->timer, QUIET_MS);
+	else
+		take_over(l);
 }
 
 static void on_timer(void *context)
 {
 	struct link *l = context;
 	int64_t silent = loop_now(l->shard->loop).ms - l->heard.ms;
-	if (l->state == LINK_WAITING)
+	if (l->state == LINK_WAITING || l->state == LINK_SELF)
 		dial(l);
+	else if (l->state == LINK_LEAVING)
+		end(l);
+	else if (l->state == LINK_UP && l->before)
+		settle(l);
 	else if (l->state == LINK_UP && silent < SILENCE_MS)
 		timer_set(&l->timer, SILENCE_MS - silent);
 	else
 		stop(l, "silent");
 }
 
+static int64_t retry_ms(struct link *l)
+{
+	int64_t jitter = (int64_t)(random_number() % (RETRY_MOST_MS - RETRY_LEAST_MS));
+	if (!l->before)
+		return RETRY_LEAST_MS + jitter;
+	/* The sibling may hear of the key late, and asks coordinators about whoever has none. */
+	int64_t pause = (int64_t)RETRY_LEAST_MS << (l->tries < 6 ? l->tries : 6);
+	l->tries++;
+	return (pause < RETRY_NEXT_MS - RETRY_MOST_MS ? pause : RETRY_NEXT_MS - RETRY_MOST_MS) + jitter;
+}
+
+/* The link broke, and another by the next key was being made: true when that one stands, and is the link from now on. */
+static bool hand_over(struct link *l)
+{
+	struct link *next = successor_of(l);
+	if (!next)
+		return false;
+	if (next->state == LINK_UP) {
+		take_over(next);
+		end(l);
+		return true;
+	}
+	/* This one dials anew, with the next key. */
+	end(next);
+	l->key = 0;
+	return false;
+}
+
 /* And again, a little later. What was learned by it is forgotten first. */
 static void stop(struct link *l, const char *reason)
 {
 	bool proven = l->state == LINK_UP;
+	if (l->state == LINK_LEAVING) {
+		end(l);
+		return;
+	}
 	LOG_AT(proven ? LOG_WARNING : LOG_INFO, SUBJECT("mesh"), "no link to a sibling", F_TEXT("sibling", l->sibling.name), F_TEXT("reason", reason));
 	/* It said nothing of who is there: it may know our other key only. */
-	if (l->state == LINK_PROVING)
+	if (l->state == LINK_PROVING && !l->before)
 		l->key++;
+	if (hand_over(l))
+		return;
 	hang_up(l);
 	l->state = LINK_WAITING;
-	timer_set(&l->timer, RETRY_LEAST_MS + (int64_t)(random_number() % (RETRY_MOST_MS - RETRY_LEAST_MS)));
+	timer_set(&l->timer, retry_ms(l));
 }
 
 /* ---- out ---- */
@@ -115,12 +202,17 @@ static bool pack(struct buffer *out, struct queue *q)
 	return fits;
 }
 
+static bool carries(const struct link *l)
+{
+	return l->state == LINK_UP || l->state == LINK_LEAVING;
+}
+
 static void on_flush(void *context)
 {
 	struct link *l = context;
 	struct buffer out;
 	buffer_init(&out, OUT_CAP);
-	while (l->state == LINK_UP && (l->disco.count || l->other.count) && outward_unsent(l->outward) < OUT_WINDOW) {
+	while (carries(l) && (l->disco.count || l->other.count) && outward_unsent(l->outward) < OUT_WINDOW) {
 		buffer_reset(&out);
 		while (out.len < OUT_WINDOW / 2 && (l->disco.count || l->other.count))
 			if (!pack(&out, l->disco.count ? &l->disco : &l->other))
@@ -147,7 +239,7 @@ static void queue(struct link *l, struct packet *p)
 void siblings_send(struct shard *s, struct packet *p)
 {
 	struct link *l = table_find_number(s->mesh.link_of, p->via);
-	if (l && l->state == LINK_UP) {
+	if (l && carries(l)) {
 		queue(l, p);
 		return;
 	}
@@ -165,11 +257,26 @@ static bool greet(struct link *l, const struct node_key *key)
 	struct buffer out;
 	buffer_init(&out, 4096);
 	derpframe_encode(watch, DERPFRAME_WATCH_CONNS, 0);
-	bool said = told && told->mesh_key_count &&
-		    !derpframe_encode_mesh_info(&r->key, &r->public_key, key, told->mesh_key[l->key % told->mesh_key_count], &out) &&
+	if (told && told->mesh_key_count)
+		memcpy(l->proven, told->mesh_key[l->key % told->mesh_key_count], KEY_LEN);
+	bool said = told && told->mesh_key_count && !derpframe_encode_mesh_info(&r->key, &r->public_key, key, l->proven, &out) &&
 		    !buffer_add(&out, bytes_of(watch, sizeof watch)) && outward_say(l->outward, buffer_bytes(&out));
 	buffer_clear(&out);
 	return said;
+}
+
+/* It was told of somebody, so that its key was taken. */
+static void begin(struct link *l)
+{
+	l->state = LINK_UP;
+	l->up_since = l->heard;
+	l->tries = 0;
+	l->was_self = false;
+	timer_set(&l->timer, l->before ? SETTLE_MS : SILENCE_MS);
+	if (l->before)
+		return;
+	count(l, true);
+	log_info(SUBJECT("mesh"), "link to a sibling", F_TEXT("sibling", l->sibling.name), F_TEXT("host", l->sibling.host));
 }
 
 /* False: the link has ended. */
@@ -181,7 +288,10 @@ static bool take(struct link *l, const struct meshstream_event *e)
 		if (!memcmp(e->key.raw, l->shard->relay->public_key.raw, KEY_LEN)) {
 			hang_up(l);
 			l->state = LINK_SELF;
-			log_info(SUBJECT("mesh"), "a sibling is this relay itself", F_TEXT("sibling", l->sibling.name));
+			timer_set(&l->timer, RETRY_SELF_MS);
+			if (!l->was_self)
+				log_info(SUBJECT("mesh"), "a sibling is this relay itself", F_TEXT("sibling", l->sibling.name));
+			l->was_self = true;
 			return false;
 		}
 		l->state = LINK_PROVING;
@@ -191,17 +301,15 @@ static bool take(struct link *l, const struct meshstream_event *e)
 		}
 		return true;
 	case MESHSTREAM_PRESENT:
-		if (l->state == LINK_PROVING) {
-			l->state = LINK_UP;
-			l->was_up = true;
-			relay_count(RELAY_SIBLINGS, 1);
-			timer_set(&l->timer, SILENCE_MS);
-			log_info(SUBJECT("mesh"), "link to a sibling", F_TEXT("sibling", l->sibling.name), F_TEXT("host", l->sibling.host));
-		}
-		mesh_learn(l->shard, l->number, &e->key, true);
+		if (l->state == LINK_PROVING)
+			begin(l);
+		l->learned = l->heard;
+		if (l->state == LINK_UP)
+			mesh_learn(l->shard, l->number, &e->key, true);
 		return true;
 	case MESHSTREAM_GONE:
-		mesh_learn(l->shard, l->number, &e->key, false);
+		if (l->state == LINK_UP)
+			mesh_learn(l->shard, l->number, &e->key, false);
 		return true;
 	case MESHSTREAM_BAD:
 		snprintf(reason, sizeof reason, e->status > 1 ? "answered %u" : "does not speak as relays do", e->status);
@@ -234,7 +342,7 @@ static void on_connected(void *context)
 static void on_written(void *context)
 {
 	struct link *l = context;
-	if (l->state == LINK_UP && (l->disco.count || l->other.count))
+	if (carries(l) && (l->disco.count || l->other.count))
 		on_flush(l);
 }
 
@@ -273,7 +381,7 @@ static bool is_ours(const struct shard *s, const struct sibling *sibling)
 static struct link *find(const struct shard *s, const struct sibling *sibling)
 {
 	LIST_EACH(&s->mesh.links, l, struct link, link)
-		if (!memcmp(&l->sibling, sibling, sizeof *sibling))
+		if (!l->before && l->state != LINK_LEAVING && !memcmp(&l->sibling, sibling, sizeof *sibling))
 			return l;
 	return NULL;
 }
@@ -305,9 +413,16 @@ void siblings_follow(struct shard *s, const struct told *told)
 		if (!l)
 			l = link_new(s, sibling);
 		l->wanted = true;
+		struct link *next = successor_of(l);
+		if (!next && l->state == LINK_UP && !key_equal(l->proven, told->mesh_key[0])) {
+			next = link_new(s, sibling);
+			next->before = l;
+		}
+		if (next)
+			next->wanted = true;
 	}
 	LIST_EACH(&s->mesh.links, l, struct link, link) {
-		if (!l->wanted)
+		if (!l->wanted && l->state != LINK_LEAVING)
 			end(l);
 	}
 }
