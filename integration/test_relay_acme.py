@@ -1,14 +1,23 @@
-"""A relay's certificate by certbot from a real authority: the texts are those of docs/relays.md."""
+"""A relay's certificates: by certbot from a real authority (the texts are those of docs/relays.md), several, broken, at their end; and its plain port."""
 
 import http.client
+import os
+import re
 import socket
+import ssl
+import subprocess
 import time
+import urllib.request
 
 import pytest
 from actors.acme import NAME, Authority, Certbot
+from actors.certificate import dated, put
 from actors.client import NEWEST, OLDEST, Refused
 from actors.relayconf import relay_by_recipe
 from actors.tailnet import Tailnet
+from conftest import BUILD
+from cryptography import x509
+from fleet.process import Process
 
 RELAY, AUTHORITY = "127.77.0.1", "127.77.0.2"  # nobody else in this namespace uses their ports 80 and 443
 
@@ -31,11 +40,11 @@ def waiting(clusters, traces, authority):
     return cluster, relay, Certbot(folder, authority)
 
 
-def plain(path, method="GET", **headers):
+def plain(path, method="GET", port=80, **headers):
     """(status, headers, body) of the plain port."""
-    c = http.client.HTTPConnection(RELAY, 80, timeout=10)
+    c = http.client.HTTPConnection(RELAY, port, timeout=10)
     try:
-        c.request(method, path, headers=headers)
+        c.request(method, path, headers={k.replace("_", "-"): v.encode() for k, v in headers.items()})
         r = c.getresponse()
         return r.status, dict(r.getheaders()), r.read().decode()
     finally:
@@ -128,3 +137,140 @@ def assert_strangers_get_nothing(certbot):
     done = certbot.issue({f"{certbot.folder}/acme": f"{certbot.folder}/elsewhere", f"--domain {NAME}": "--domain relay2.example.net"})
     assert done.returncode != 0 and "relay2.example.net" in done.stdout
     assert plain_is_open()
+
+
+# --- several certificates: a relay that no coordinator knows, by itself
+
+
+DAY = 24 * 3600
+
+
+class Alone(Process):
+    """A relay whose coordinator does not answer: its doors are open all the same."""
+
+    def __init__(self, folder, ports, **options):
+        super().__init__("derp", folder / "derp.log")
+        self.port, self.plain, self.operations = (next(ports) for _ in range(3))
+        (folder / "token").write_text("of nobody\n")
+        self.options = {"listen.relay": f"{RELAY}:{self.port}", "listen.plain": f"{RELAY}:{self.plain}", "listen.stun": "", "threads": 2,
+                        "listen.operations": f"{RELAY}:{self.operations}", "coordinators": f"http://{RELAY}:1", "relay.hostname": "a.example.net",
+                        "relay.token_file": folder / "token", **options}
+
+    def run(self):
+        env = {k: v for k, v in os.environ.items() if not k.startswith("FLEETSCALE_")}
+        env |= {"FLEETSCALE_" + k.upper().replace(".", "_"): str(v) for k, v in self.options.items()}
+        self.start([BUILD / "derp/fleetscale-derp"], env)
+        until(lambda: self.shown("a.example.net"), 20, "the door")
+        return self
+
+    def shown(self, name=None, **limits):
+        """The serial number shown to who says this name; None: the door is shut."""
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        for k, v in limits.items():
+            setattr(context, k, v)
+        try:
+            with socket.create_connection((RELAY, self.port), timeout=10) as s, context.wrap_socket(s, server_hostname=name) as t:
+                return x509.load_der_x509_certificate(t.getpeercert(True)).serial_number
+        except ConnectionRefusedError:
+            return None
+
+    def left(self):
+        """What the metric says: seconds until the first certificate expires."""
+        with urllib.request.urlopen(f"http://{RELAY}:{self.operations}/metrics", timeout=10) as r:
+            return int(re.search(r"^fleetscale_tls_certificate_expires_seconds (-?\d+)$", r.read().decode(), re.MULTILINE).group(1))
+
+    def said(self, *words):
+        return [line for line in self.log.read_text(errors="replace").splitlines() if all(w in line for w in words)]
+
+
+@pytest.fixture
+def alone(traces, ports):
+    started = []
+
+    def start(pairs, **options):
+        files = {"tls.certificate": ",".join(str(p[0]) for p in pairs), "tls.key": ",".join(str(p[1]) for p in pairs)}
+        started.append(Alone(traces, ports, **files, **options))
+        return started[0].run()
+    yield start
+    for r in started:
+        assert r.stop() == 0 and "Sanitizer" not in r.log.read_text(errors="replace")
+
+
+def serial(pair):
+    return x509.load_pem_x509_certificate(pair[0].read_bytes()).serial_number
+
+
+def test_several_names_and_a_broken_file(alone, traces):
+    a, b = (dated(traces, n, -DAY, 80 * DAY, f"{n}.example.net") for n in "ab")
+    relay = alone([a, b])
+    first = serial(a), serial(b)
+    for name, wanted in (("a.example.net", 0), ("b.example.net", 1), ("B.Example.Net", 1), (None, 0), ("c.example.net", 0), ("bb.example.net", 0)):
+        for limits in ({}, {"maximum_version": ssl.TLSVersion.TLSv1_2}):
+            assert relay.shown(name, **limits) == first[wanted], (name, limits)
+    # An address as a name is against the rules, and harmless.
+    done = subprocess.run(["openssl", "s_client", "-connect", f"{RELAY}:{relay.port}", "-servername", RELAY, "-brief"], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 0 and "TLSv1.3" in done.stderr, done.stderr
+    assert 79 * DAY < relay.left() <= 80 * DAY and not relay.said("expire")
+
+    # One of the two is broken: both stay as they were, and the log names the file.
+    put(b[0], b"-----BEGIN CERTIFICATE-----\nnonsense\n")
+    until(lambda: relay.said("the old one stays", str(b[0])), 20, "a word about the broken file")
+    assert (relay.shown("a.example.net"), relay.shown("b.example.net")) == first
+    # A key that fits no more.
+    b = dated(traces, "b", -DAY, 60 * DAY, "b.example.net")
+    until(lambda: relay.shown("b.example.net") == serial(b), 20, "the new certificate")
+    key = b[1].read_bytes()
+    put(b[1], a[1].read_bytes())
+    until(lambda: relay.said("the old one stays", str(b[1])), 20, "a word about the wrong key")
+    assert relay.shown("b.example.net") == serial(b) and relay.shown("a.example.net") == first[0]
+    put(b[1], key)
+    until(lambda: relay.left() <= 60 * DAY, 20, "the metric of the new certificate")
+
+
+def test_the_end_of_a_certificate_is_told(alone, traces):
+    """Of two that are near it, both are named; the metric is of the first to end, and counts below zero. New files end it."""
+    past, near = dated(traces, "past", -90 * DAY, -100, "a.example.net"), dated(traces, "near", -80 * DAY, 10 * DAY, "b.example.net")
+    relay = alone([past, near])
+    assert relay.shown("a.example.net") == serial(past), "whoever does not mind is served"
+    assert len(relay.said("error", "certificate has expired", str(past[0]))) == 1
+    assert len(relay.said("warning", "certificate expires soon", str(near[0]))) == 1
+    assert -400 < relay.left() <= -100
+    dated(traces, "past", 0, 90 * DAY, "a.example.net")
+    until(lambda: 9 * DAY < relay.left() <= 10 * DAY, 20, "the metric of the other")
+    dated(traces, "near", 0, 80 * DAY, "b.example.net")
+    until(lambda: 79 * DAY < relay.left() <= 80 * DAY, 20, "the metric without complaints")
+    assert len(relay.said("certificate has expired")) == len(relay.said("certificate expires soon")) == 1
+
+
+def test_what_the_plain_port_owes(alone, traces):
+    """Challenges of captive portal checks by their rules; everything else is elsewhere."""
+    relay = alone([dated(traces, "a", -DAY, 80 * DAY, "a.example.net")], **{"relay.port": 8443})
+
+    def ask(path, method="GET", **headers):
+        return plain(path, method, relay.plain, **headers)
+    for method in ("GET", "HEAD", "POST"):
+        status, headers, body = ask("/generate_204?t=1", method, X_Tailscale_Challenge="ts_198.51.100.7")
+        assert (status, headers["X-Tailscale-Response"], body) == (204, "response ts_198.51.100.7", "")
+        assert headers["Cache-Control"].startswith("no-cache, no-store") and "Location" not in headers
+    for good in ("a", "A.b-C_d:9", "x" * 64):
+        assert ask("/generate_204", X_Tailscale_Challenge=good)[1]["X-Tailscale-Response"] == f"response {good}"
+    for bad in ("", "x" * 65, "a b", "a/b", "<a>", "a%20", "ä"):
+        status, headers, _ = ask("/generate_204", X_Tailscale_Challenge=bad)
+        assert status == 204 and "X-Tailscale-Response" not in headers, bad
+    assert "X-Tailscale-Response" not in ask("/generate_204")[1]
+
+    for path, to in (("/x/y?q=1&r=%20", "/x/y?q=1&r=%20"), ("/derp/probe", "/derp/probe"), ("/", "/debug/"), ("/.well-known/acme-challenge/x", None)):
+        for method in ("GET", "HEAD"):
+            status, headers, _ = ask(path, method, Host="elsewhere.example")
+            assert (status, headers["Location"]) == (302, f"https://a.example.net:8443{to or path}")
+    for method in ("POST", "PUT", "DELETE", "OPTIONS", "PATCH", "PROPFIND"):
+        status, _, body = ask("/x", method)
+        assert (status, body) == (400, "Use HTTPS\n"), method
+    assert ask("/debug/varz")[0] == 200 and "derp_accepts" in ask("/debug/varz")[2]
+    assert ask("/debug/varz", X_Forwarded_For="1.2.3.4")[0] == 403
+    assert ask("/", X_Forwarded_For="1.2.3.4")[1]["Location"] == "https://a.example.net:8443/"
+    upgrade = {"Connection": "Upgrade", "Upgrade": "DERP"}
+    assert ask("/derp", **upgrade)[0] == 302, "nobody's packets go in the clear"
+    assert len(relay.said("port 80")) == 0, "nobody is told of another port"
