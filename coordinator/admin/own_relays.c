@@ -24,8 +24,7 @@ static struct relay_task *task_new(struct exchange *x, const char *detail)
 	return t;
 }
 
-/* In one word, for people. */
-static const char *state_of(const struct relay *relay)
+const char *own_relay_state(const struct relay *relay)
 {
 	if (!wall_is_zero(relay->deleted))
 		return "leaving";
@@ -62,7 +61,7 @@ static void relay_write(struct jsonw *w, const char *name, const struct relay *r
 	jsonw_bool(w, "mesh", relay->mesh);
 	jsonw_string(w, "wish", relay->drain ? "drain" : "serve");
 	jsonw_bool(w, "shown", relay->shown);
-	jsonw_string(w, "state", state_of(relay));
+	jsonw_string(w, "state", own_relay_state(relay));
 	jsonw_time_or_null(w, "lastSeen", relay->last_seen);
 	jsonw_time(w, "createdAt", relay->created);
 	jsonw_object_end(w);

@@ -9,7 +9,7 @@
 #include "pairprobe.h"
 #include "relay.h"
 
-enum { AT_ONCE = 8, LEAST_PAUSE_MS = 500 };
+enum { AT_ONCE = 8, LEAST_PAUSE_MS = 500, FIRST_MS = 5000 /* links of the mesh stand by then */ };
 
 struct target {
 	struct figure figure; /* .at.ms 0: none yet */
@@ -233,11 +233,11 @@ struct prober *prober_new(struct loop *loop, const struct relay *relay, int64_t 
 	p->loop = loop;
 	p->relay = relay;
 	p->interval_ms = interval_ms;
-	p->wants = true;
 	key_format_node(p->key, &relay->probes.key[PROBEKEYS_TOLD].node);
 	pthread_mutex_init(&p->lock, NULL);
 	timer_init(&p->next, loop, on_next, p);
 	defer_init(&p->filling, on_filling, p);
+	timer_set(&p->next, interval_ms < FIRST_MS ? interval_ms : FIRST_MS);
 	metric_also(write_metrics, p);
 	return p;
 }

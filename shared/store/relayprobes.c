@@ -56,9 +56,9 @@ unsigned relayprobes_page(struct tx *tx, uint64_t after, unsigned limit)
 {
 	tx_arg_u64(tx, after);
 	tx_arg_u64(tx, limit);
-	return tx_add(tx,
-		      "SELECT p.from_id, p.to_id, p.at, p.relay, p.stun, p.mesh, p.connect_us, p.trip_us, p.stun_us, p.mesh_us FROM fleetscale.relay_probes p "
-		      "WHERE p.from_id IN (SELECT r.id FROM fleetscale.relays r WHERE r.id > $1 ORDER BY r.id LIMIT $2) ORDER BY p.from_id, p.to_id");
+	return tx_add(tx, "SELECT p.from_id, p.to_id, o.name, o.region_id, p.at, p.relay, p.stun, p.mesh, p.connect_us, p.trip_us, p.stun_us, p.mesh_us "
+			  "FROM fleetscale.relay_probes p JOIN fleetscale.relays o ON o.id = p.to_id "
+			  "WHERE p.from_id IN (SELECT r.id FROM fleetscale.relays r WHERE r.id > $1 ORDER BY r.id LIMIT $2) ORDER BY p.from_id, p.to_id");
 }
 
 static uint64_t read_us(struct tx *tx, unsigned statement, size_t row, unsigned column)
@@ -75,6 +75,8 @@ size_t relayprobes_read(struct tx *tx, unsigned statement, struct arena *arena, 
 		unsigned c = 0;
 		p->from = tx_u64(tx, statement, i, c++);
 		p->to = tx_u64(tx, statement, i, c++);
+		p->to_name = rows_text(tx, statement, i, c++, arena);
+		p->to_region = (unsigned)tx_u64(tx, statement, i, c++);
 		p->at = tx_time(tx, statement, i, c++);
 		p->relay = rows_text(tx, statement, i, c++, arena);
 		p->stun = rows_text(tx, statement, i, c++, arena);

@@ -10,6 +10,8 @@ enum { RELAYPROBES_MAX = 128 };
 
 struct relayprobe {
 	uint64_t from, to;
+	struct bytes to_name; /* read only, as its region */
+	unsigned to_region;
 	struct wall at;
 	uint64_t age_ms;                                /* instead of `at`, when it is put */
 	struct bytes relay, stun, mesh;                 /* "ok", what failed, or "": not measured */
