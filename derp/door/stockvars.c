@@ -36,7 +36,7 @@ struct now {
 /* A variable of the stock relay: one series of a metric of ours, or the sum of all; or several; or what a function tells. */
 struct variable {
 	const char *group, *name; /* of the JSON object it is in, NULL: none; both make up its name as text */
-	const char *prefix;       /* of its name in JSON */
+	const char *prefix;       /* of its name in JSON; NULL: it is in the text alone */
 	enum form form;
 	enum relay_metric metric;
 	int series;
@@ -176,7 +176,7 @@ static const struct variable variables[] = {
 	OF(NULL, "derp_websocket_accepts", "", COUNTER, RELAY_WEBSOCKETS, 0),
 	BY(NULL, "derper_tls_active_version", "gauge_", GAUGE, RELAY_TLS_ACTIVE, &versions),
 	BY(NULL, "derper_tls_request_version", "", UNTYPED, RELAY_TLS_REQUESTS, &versions),
-	TOLD(NULL, "memstats_sys", "gauge_", GAUGE, memory),
+	TOLD(NULL, "memstats_sys", NULL, GAUGE, memory),
 	TOLD(NULL, "node_boot_time_seconds", "", UNTYPED, booted),
 	TOLD(NULL, "process_start_unix_time", "", UNTYPED, started),
 	BY("stun", "addrfamily", "counter_", COUNTER, RELAY_STUN_FAMILY, &families),
@@ -329,6 +329,8 @@ enum err stockvars_json(const struct relay *relay, struct buffer *out)
 	jsonw_string(&w, "version", FLEETSCALE_VERSION);
 	for (size_t i = 0; i < COUNT_OF(variables); i++) {
 		const struct variable *v = &variables[i];
+		if (!v->prefix)
+			continue;
 		if (open && (!v->group || strcmp(open, v->group) != 0))
 			jsonw_object_end(&w);
 		if (v->group && (!open || strcmp(open, v->group) != 0)) {
