@@ -15,7 +15,7 @@
 #include "wheel.h"
 
 /* Rounds of deferred work in one turn: a deferral may defer further work, but not for ever. */
-enum { DEFER_ROUNDS = 64, SETTLE_ROUNDS = 4, LINGER_TURNS = 16, COOLING_MS = 1000 };
+enum { DEFER_ROUNDS = 64, SETTLE_ROUNDS = 4, LINGER_TURNS = 16, COOLING_MS = 1000, READS_TOGETHER = 4 };
 
 #if defined(__SANITIZE_ADDRESS__)
 #define WITH_LEAK_CHECK 1
@@ -61,6 +61,7 @@ struct loop {
 	struct warmth warmth;
 	struct timer cooling;
 	struct pace pace;
+	unsigned reads;           /* since deferred work was run */
 	bool moved, moved_before; /* packets came in this turn; in the last */
 	uint64_t window_us, window_cpu_us;
 };
@@ -175,6 +176,14 @@ static void run_deferred(struct loop *loop)
 	}
 }
 
+void loop_has_read(struct loop *loop)
+{
+	if (!loop->moved || loop->pace.strong || ++loop->reads < READS_TOGETHER)
+		return;
+	loop->reads = 0;
+	run_deferred(loop);
+}
+
 static bool work_waits(const struct loop *loop)
 {
 	return !list_empty(&loop->deferred) || loop->h2o->_pending_as_client || loop->h2o->_pending_as_server ||
@@ -237,6 +246,23 @@ static void nap(struct loop *loop)
 	(void)nanosleep(&time, NULL);
 }
 
+/* Until something comes. An interrupted wait is a turn without events. */
+static void await(struct loop *loop, int64_t wait_ms)
+{
+	int32_t most = wait_until_next(loop, wait_ms);
+	if (!most || !loop->moved_before || loop->pace.nap_us) {
+		(void)h2o_evloop_run(loop->h2o, most);
+		return;
+	}
+	unsigned look_us = pace_look_us(&loop->pace);
+	uint64_t begun_us = clock_mono_us();
+	while (clock_mono_us() - begun_us < look_us && !work_waits(loop))
+		(void)h2o_evloop_run(loop->h2o, 0);
+	if (!work_waits(loop))
+		(void)h2o_evloop_run(loop->h2o, wait_until_next(loop, wait_ms));
+	pace_waited(&loop->pace, clock_mono_us() - begun_us);
+}
+
 void loop_turn(struct loop *loop, int64_t wait_ms)
 {
 	loop->moved_before = loop->moved;
@@ -246,8 +272,7 @@ void loop_turn(struct loop *loop, int64_t wait_ms)
 	/* Deferred work that is left over may still look at what has landed. */
 	if (list_empty(&loop->deferred))
 		landing_turn(&loop->landing);
-	/* An interrupted wait is a turn without events. */
-	(void)h2o_evloop_run(loop->h2o, wait_until_next(loop, wait_ms));
+	await(loop, wait_ms);
 	loop->now = clock_mono();
 	run_posted(loop);
 	run_timers(loop);

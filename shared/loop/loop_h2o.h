@@ -16,6 +16,8 @@ h2o_loop_t *loop_h2o(struct loop *loop);
 struct landing *loop_landing(struct loop *loop);
 /* Packets have passed within the last two turns (loop_count_packets). */
 bool loop_moves(const struct loop *loop);
+/* A socket has been read. What packets have caused so far may go out now, since the rest of a long turn would hold it up. */
+void loop_has_read(struct loop *loop);
 /* TLS connections that are in use (tlsio.h); the loop cools them. */
 struct warmth *loop_warmth(struct loop *loop);
 /* The socket, plain or TLS, with what lies in its input, becomes a pipe. Without events nothing is read until pipe_set_events. */

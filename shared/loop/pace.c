@@ -2,13 +2,46 @@
 
 enum {
 	BUSY = 15,            /* percent; below it there is nothing to save */
-	WORTH = 10000,        /* packets per second of one flow from which on they are gathered */
-	WORTH_ALL = 120000,   /* of all flows together */
+	BRISK = 50000,        /* packets per second of all flows from which on looking takes what is left of the processor: it is short */
+	BRISK_LOOK_US = 8,    /* so short */
+	MANY = 75000,         /* from which on there is none */
+	STRONG = 16000,       /* packets per second of one flow from which on they are gathered; until they are fewer by a quarter */
+	STRONG_ALL = 160000,  /* of all flows together */
 	WANTED = 16,          /* of one flow in a turn */
 	BATCHES = WANTED + 4, /* so many in one read: they come in batches, or naps are longer than needed */
 	LEAST_US = 50,
-	BURST_US = 500 /* many weak flows: what one client sends in a row comes together */
+	BURST_US = 500, /* many weak flows: what one client sends in a row comes together */
+	LUCKY = 128     /* of 256 */
 };
+
+static unsigned look_us(const struct pace *p)
+{
+	return p->all < BRISK ? PACE_LOOK_US : p->all < MANY ? BRISK_LOOK_US : 0;
+}
+
+unsigned pace_look_us(const struct pace *p)
+{
+	return p->nap_us || p->luck < LUCKY ? 0 : look_us(p);
+}
+
+void pace_waited(struct pace *p, uint64_t us)
+{
+	p->luck = (7 * p->luck + (us < 2 * look_us(p) ? 256 : 0)) / 8;
+}
+
+static bool above(unsigned value, unsigned mark, bool already)
+{
+	return value >= (already ? mark - mark / 4 : mark);
+}
+
+/* Strong flows: until WANTED of each have come. */
+static unsigned gathering_us(const struct pace *p, unsigned each)
+{
+	unsigned us = above(p->rate, STRONG, true) ? WANTED * 1000000u / p->rate : BURST_US;
+	if (each >= BATCHES)
+		us = p->nap_us - p->nap_us / 4;
+	return us < LEAST_US ? 0 : us < PACE_MOST_US ? us : PACE_MOST_US;
+}
 
 void pace_window(struct pace *p, uint64_t busy_us, uint64_t window_us)
 {
@@ -18,16 +51,8 @@ void pace_window(struct pace *p, uint64_t busy_us, uint64_t window_us)
 
 	p->rate = (unsigned)((3 * (uint64_t)p->rate + rate) / 4);
 	p->all = (unsigned)((3 * (uint64_t)p->all + all) / 4);
-	if (share < BUSY || (p->rate < WORTH && p->all < WORTH_ALL))
-		p->nap_us = 0;
-	else if (each >= BATCHES)
-		p->nap_us -= p->nap_us / 4;
-	else
-		p->nap_us = p->rate < WORTH ? BURST_US : WANTED * 1000000u / p->rate;
-	if (p->nap_us > PACE_MOST_US)
-		p->nap_us = PACE_MOST_US;
-	if (p->nap_us < LEAST_US)
-		p->nap_us = 0;
+	p->strong = share >= BUSY && (above(p->rate, STRONG, p->strong) || above(p->all, STRONG_ALL, p->strong));
+	p->nap_us = p->strong ? gathering_us(p, each) : 0;
 	p->reads = p->units = p->flows = 0;
 	p->window++;
 }

@@ -153,10 +153,12 @@ static void show_held(struct pipe *p)
 static void on_readable(h2o_socket_t *sock, const char *err)
 {
 	struct pipe *p = sock->data;
+	struct loop *loop = p->loop;
 	(void)err;
 	show_held(p);
 	for (unsigned i = 0; i < READS_PER_TURN && may_show(p) && read_once(p); i++)
 		;
+	loop_has_read(loop);
 }
 
 void pipe_on_show(void *context)
