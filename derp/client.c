@@ -128,6 +128,7 @@ static struct client *client_new(struct shard *s, struct pipe *pipe, struct endp
 	struct client *c = x_alloc(sizeof(*c));
 	*c = (struct client){.shard = s, .pipe = pipe, .key = *key, .number = ++s->last_number, .peer = peer};
 	list_init(&c->in_state);
+	list_init(&c->in_line);
 	list_init(&c->member.link);
 	hearer_init(&c->hearer, c->number);
 	verify_wait_init(&c->wait, on_verdict, c);
@@ -230,11 +231,14 @@ void client_end(struct client *c, enum relay_end why)
 	defer_cancel(&c->flushing);
 	client_end_sibling(c);
 	table_remove_number(s->clients, c->number);
-	s->queued_bytes -= c->disco.bytes + c->other.bytes;
+	room_leave(c);
+	room_take(c, c->disco.bytes + c->other.bytes);
+	s->room.held -= c->held;
 	drop_waiting(&c->disco, true);
 	drop_waiting(&c->other, false);
 	packet_free(&c->incoming);
 	buffer_clear(&c->control);
 	pipe_close(&c->pipe);
+	room_tell(s);
 	loop_defer(s->loop, &c->ending);
 }

@@ -108,7 +108,7 @@ static void give(struct client *c)
 	part_packets(&out, &c->disco);
 	unsigned disco = out.packets;
 	part_packets(&out, &c->other);
-	c->shard->queued_bytes -= out.bytes - control;
+	room_take(c, out.bytes - control);
 	c->given += out.bytes;
 	c->last = (struct given){.bytes = (uint32_t)out.bytes, .disco = disco, .other = out.packets - disco, .payload = (uint32_t)out.payload};
 	relay_count(RELAY_PACKETS_SENT, out.packets);
@@ -136,7 +136,7 @@ static void cut(struct client *c, struct queue *q)
 {
 	struct packet *oldest;
 	while ((oldest = queue_cut(q))) {
-		c->shard->queued_bytes -= packet_frame_len(oldest);
+		room_take(c, packet_frame_len(oldest));
 		drop(&oldest, RELAY_DROP_QUEUE_HEAD);
 	}
 }
@@ -166,6 +166,12 @@ static void flush(struct client *c)
 	queue_keep(&c->disco);
 	queue_keep(&c->other);
 	client_watch_for_stall(c);
+	if (c->disco.count || c->other.count)
+		room_wait(c);
+	else
+		room_leave(c);
+	room_count(c);
+	room_tell(c->shard);
 	if (c->mesh)
 		client_hear_on(c);
 }
@@ -181,6 +187,7 @@ void client_on_written(void *context)
 	if (c->state != CLIENT_LIVE)
 		return;
 	timer_cancel(&c->stall);
+	room_count(c);
 	if (c->control.len || c->disco.count || c->other.count)
 		flush(c);
 }
@@ -192,8 +199,11 @@ void client_on_stall_tick(void *context)
 		return;
 	struct mono now = clock_mono();
 	uint64_t taken = c->given - pipe_unsent(c->pipe);
-	if (taken != c->taken)
+	if (taken != c->taken) {
 		c->moved = now;
+		room_moved(c);
+	}
+	room_count(c);
 	c->taken = taken;
 	if (now.ms - c->moved.ms >= (c->mesh ? (int64_t)SIBLING_TAKES_MS : c->shard->options->limit_write_ms)) {
 		relay_count(RELAY_WRITE_TIMEOUTS, 1);
@@ -244,11 +254,9 @@ void client_push(struct client *c, struct packet *p)
 	struct node_key source;
 	packet_source(p, &source);
 	heard_note(s->heard, &c->hearer, &source);
-	if (s->queued_bytes + packet_frame_len(p) > (size_t)s->options->limit_queued) {
-		drop(&p, RELAY_DROP_QUEUE_TAIL);
+	if (!room_make(c, p))
 		return;
-	}
-	s->queued_bytes += packet_frame_len(p);
+	room_add(c, packet_frame_len(p));
 	p->since_ms = (uint32_t)loop_now(s->loop).ms;
 	queue_add(q, p);
 	/* A burst within one turn is no reason to drop while the connection takes more. */

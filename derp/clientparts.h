@@ -56,6 +56,8 @@ struct client {
 	bool forwarded;           /* of the packet that is being read */
 	bool parting;             /* ends as soon as nothing waits for it */
 	struct limit not_here;
+	struct list in_line; /* room.line */
+	size_t held;         /* beside the queues, as counted by the room */
 	struct timer keep_alive, stall;
 	int64_t keep_alive_ms;
 	uint64_t given, taken;    /* bytes given to the pipe; of those, gone to the kernel when last looked */

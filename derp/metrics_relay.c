@@ -5,15 +5,8 @@
 #define KINDS(reason) reason ",disco", reason ",other"
 
 /* In the order of enum relay_drop, each twice: relay_count_drop. */
-static const char *const drops[] = {KINDS("unknown_dest"),
-				    KINDS("unknown_dest_on_fwd"),
-				    KINDS("gone_disconnected"),
-				    KINDS("queue_head"),
-				    KINDS("queue_tail"),
-				    KINDS("write_error"),
-				    KINDS("dup_client"),
-				    KINDS("crossing"),
-				    NULL};
+static const char *const drops[] = {KINDS("unknown_dest"), KINDS("unknown_dest_on_fwd"), KINDS("gone_disconnected"), KINDS("queue_head"),   KINDS("queue_tail"),
+				    KINDS("write_error"),  KINDS("dup_client"),          KINDS("crossing"),          KINDS("limit_memory"), NULL};
 static const char *const fails[] = {"no_upgrade", "not_websocket", "starting",  "drain",  "limit_handshakes", "limit_memory",
 				    "timeout",    "bad_frame",     "wrong_box", "closed", "broken",           NULL};
 static const char *const ends[] = {"closed",     "broken",      "silent",     "write_timeout", "bad_frame", "not_admitted", "revoked", "limit_connections",
@@ -57,6 +50,8 @@ struct metric relay_metrics[RELAY_METRIC_COUNT + 1] = {
 	[RELAY_BAD_FRAMES] = {"derp_bad_frames_total", METRIC_COUNTER, "Frames that ended their client's connection.", "reason", VALUES("length", "forbidden"),
 			      0},
 	[RELAY_RATE_WAITS] = {"derp_rate_limit_waits_total", METRIC_COUNTER, "Times that a client was not read since it had used up its rate.", NULL, NULL, 0},
+	[RELAY_REFUSED] = {"derp_refused_connections_total", METRIC_COUNTER, "Connections closed as soon as they were accepted.", "reason",
+			   VALUES("limit_accepts", "limit_memory"), 0},
 	[RELAY_TAILNET_WAITS] = {"derp_tailnet_waits_total", METRIC_COUNTER, "Times that a client was not read since its tailnet had used up its rate.", NULL,
 				 NULL, 0},
 	[RELAY_VERDICTS] = {"derp_verdicts_total", METRIC_COUNTER, "Decisions whether a key may connect.", "verdict",
@@ -70,8 +65,9 @@ struct metric relay_metrics[RELAY_METRIC_COUNT + 1] = {
 	[RELAY_REMOTE_KEYS] = {"derp_clients_remote", METRIC_GAUGE, "Node keys that siblings have.", NULL, NULL, 0},
 	[RELAY_FORWARDED_IN] = {"derp_packets_forwarded_in_total", METRIC_COUNTER, "Packets from siblings.", NULL, NULL, 0},
 	[RELAY_FORWARDED_OUT] = {"derp_packets_forwarded_out_total", METRIC_COUNTER, "Packets to siblings.", NULL, NULL, 0},
-	[RELAY_PROBES] = {"derp_probes_total", METRIC_COUNTER, "Probes of other relays, by what came of them; partly: its STUN or the way through the mesh failed.",
-			  "result", VALUES("none", "ok", "unreachable", "tls", "protocol", "refused", "silent", "lost", "partly"), 0},
+	[RELAY_PROBES] = {"derp_probes_total", METRIC_COUNTER,
+			  "Probes of other relays, by what came of them; partly: its STUN or the way through the mesh failed.", "result",
+			  VALUES("none", "ok", "unreachable", "tls", "protocol", "refused", "silent", "lost", "partly"), 0},
 	[RELAY_MULTI_CREATED] = {"derp_multiforwarder_created_total", METRIC_COUNTER, "Node keys that a second sibling has as well.", NULL, NULL, 0},
 	[RELAY_MULTI_DELETED] = {"derp_multiforwarder_deleted_total", METRIC_COUNTER, "Node keys that one sibling alone has again.", NULL, NULL, 0},
 	[RELAY_ROUTE_STRANGE] = {"derp_packet_forwarder_delete_other_value_total", METRIC_COUNTER,

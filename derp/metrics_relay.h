@@ -36,6 +36,7 @@ enum relay_metric {
 	RELAY_BAD_FRAMES,
 	RELAY_RATE_WAITS,
 	RELAY_TAILNET_WAITS,
+	RELAY_REFUSED,
 	RELAY_VERDICTS,
 	RELAY_ANNOUNCEMENTS,
 	RELAY_STUN_REQUESTS,
@@ -74,6 +75,7 @@ enum relay_drop {
 	RELAY_DROP_WRITE_ERROR,         /* given to a connection that broke before it took it */
 	RELAY_DROP_DUP_CLIENT,          /* never here: the last one of a key's connections that spoke is the active one */
 	RELAY_DROP_CROSSING,            /* another thread is too far behind */
+	RELAY_DROP_MEMORY,              /* limits.memory */
 	RELAY_DROP_COUNT
 };
 /* Why a connection ended that never proved a key. */
@@ -108,6 +110,8 @@ enum relay_end {
 	RELAY_END_SHUTDOWN,
 	RELAY_END_INTERNAL
 };
+/* Why a connection was closed as soon as it was accepted. */
+enum relay_refused { RELAY_REFUSED_RATE, RELAY_REFUSED_MEMORY };
 enum relay_tls { RELAY_TLS_12, RELAY_TLS_13, RELAY_TLS_NONE };
 enum relay_bootstrap { RELAY_BOOTSTRAP_PUBLISHED_HIT, RELAY_BOOTSTRAP_PUBLISHED_MISS, RELAY_BOOTSTRAP_HIDDEN_HIT, RELAY_BOOTSTRAP_HIDDEN_MISS };
 enum relay_bad { RELAY_BAD_LENGTH, RELAY_BAD_FORBIDDEN };

@@ -25,7 +25,7 @@ struct relay_options {
 	int64_t probe_ms;
 	char *limit_rate_file;
 	int64_t limit_stun;
-	int64_t limit_connections, limit_handshakes, limit_queued, limit_write_ms;
+	int64_t limit_connections, limit_handshakes, limit_accepts, limit_accept_burst, limit_queued, limit_memory, limit_write_ms;
 };
 
 extern const struct option relay_option_table[];

@@ -337,6 +337,7 @@ static enum err open_doors(struct shard *s, struct diag *why)
 {
 	const struct relay *r = s->relay;
 	const struct server_limits limits = {.connections = (size_t)s->options->limit_connections,
+					     .may_come = room_may_come,
 					     .request_ms = REQUEST_MS,
 					     .proxies = r->proxies,
 					     .counted = DOOR_RELAY,
@@ -406,6 +407,7 @@ enum err shard_open(struct relay *r, struct worker *w, unsigned count, struct di
 	for (unsigned i = 0; i < CLIENT_STATE_COUNT; i++)
 		list_init(&s->in_state[i]);
 	list_init(&s->guests);
+	room_open(s);
 	limit_init(&s->refusal_log, 20, loop_now(s->loop));
 	crossing_open(s, count);
 	relaylife_open(s);
@@ -461,5 +463,6 @@ void shard_close(struct shard *s)
 	directory_free(&s->directory);
 	table_free(&s->clients);
 	relaylife_close(s);
+	room_close(s);
 	packet_spare_clear();
 }

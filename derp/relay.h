@@ -23,6 +23,7 @@
 #include "purse.h"
 #include "rates.h"
 #include "relaylife.h"
+#include "room.h"
 #include "rttlook.h"
 #include "server.h"
 #include "verify.h"
@@ -55,7 +56,7 @@ struct shard {
 	struct list guests;             /* handshakes on their way */
 	size_t guest_count, guest_held; /* how many, and what they have sent that is not complete */
 	uint64_t last_number;
-	size_t queued_bytes;            /* in the queues of all clients here */
+	struct room room;
 	struct directory_count counted; /* as last told to the metrics */
 	struct limit refusal_log;
 	struct crossing crossing;
@@ -90,6 +91,7 @@ struct relay {
 	atomic_bool uncertified;                     /* its certificate is to come: the plain port alone is open */
 	atomic_int homes;                            /* clients whose home it is */
 	atomic_bool announced, refused, draining;
+	atomic_llong held;  /* bytes, of all shards (room.h) */
 	atomic_uint opened; /* shards that are there; `count` and `shard` may be read once it says all */
 	unsigned count;
 	struct shard *shard[RELAY_SHARDS_MAX];

@@ -236,6 +236,7 @@ static void take_over(struct exchange *x, struct guest *g)
 static enum relay_fail has_no_room(const struct shard *s)
 {
 	return relaylife_is_leaving(s)                                  ? RELAY_FAIL_DRAIN
+	       : room_is_scarce(s)                                      ? RELAY_FAIL_LIMIT_MEMORY
 	       : !shard_complete(s)                                     ? RELAY_FAIL_STARTING
 	       : s->guest_count >= (size_t)s->options->limit_handshakes ? RELAY_FAIL_LIMIT_HANDSHAKES
 									: RELAY_FAIL_NONE;

@@ -168,7 +168,8 @@ static void on_greeted(void *context, enum err e, const struct proxyline *line)
 static void on_accept(void *context, int fd)
 {
 	struct server_door *d = context;
-	if (is_full(d)) {
+	const struct server *s = d->server;
+	if (is_full(d) || (s->limits.may_come && !d->path && !s->limits.may_come(s->program, d->door))) {
 		close(fd);
 		return;
 	}
@@ -249,6 +250,14 @@ enum err server_listen(struct server *s, enum door door, struct endpoint at, con
 void server_show_certificate(struct server *s, struct bytes der)
 {
 	s->shown_last = der;
+}
+
+size_t server_connections(const struct server *s)
+{
+	size_t count = 0;
+	LIST_EACH(&s->doors, d, struct server_door, link)
+		count += d->connection_count;
+	return count;
 }
 
 void server_set_connections(struct server *s, size_t connections)

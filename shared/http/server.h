@@ -11,7 +11,9 @@
 struct server;
 
 struct server_limits {
-	size_t connections;     /* per door and loop; more are closed at once */
+	size_t connections; /* per door and loop; more are closed at once */
+	/* NULL: all. Asked with the program about each connection that is accepted at a door that is no socket file; false: it is closed at once. */
+	bool (*may_come)(void *program, enum door door);
 	int64_t request_ms;     /* slow heads, slow bodies, idle keep-alive */
 	struct trusted proxies; /* whose X-Forwarded-* and PROXY headers are believed */
 	enum door counted;      /* at which these count connections, when they are given: */
@@ -28,6 +30,7 @@ void server_expect_proxyline(struct server *server, struct endpoint at);
 MUST_USE enum err server_listen_unix(struct server *server, enum door door, const char *path, unsigned mode, struct diag *why);
 /* The port actually bound (for port 0); first listener of that door. */
 struct endpoint server_endpoint(const struct server *server, enum door door);
+size_t server_connections(const struct server *server);                 /* that are not handed over, at all doors */
 void server_set_connections(struct server *server, size_t connections); /* the limit; those beyond it stay */
 void server_stop_listening(struct server *server); /* drain: accept what waits, then close the listeners; requests finish, idle connections end */
 /* Breaks what is open: streams hear on_gone, an answer that is still owed is then given to nobody. Handed-over pipes live on.
