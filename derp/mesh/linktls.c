@@ -95,7 +95,8 @@ static enum err check_pin(struct linktls *t, struct diag *why)
 	bool same = false;
 	if (len > 0) {
 		hash_bytes(bytes_of(der, (size_t)len), hash);
-		same = !memcmp(hash, t->pin, sizeof hash) && X509_cmp_current_time(X509_get0_notAfter(leaf)) > 0;
+		same = !memcmp(hash, t->pin, sizeof hash) && X509_cmp_current_time(X509_get0_notBefore(leaf)) < 0 &&
+		       X509_cmp_current_time(X509_get0_notAfter(leaf)) > 0;
 	}
 	OPENSSL_free(der);
 	X509_free(leaf);
