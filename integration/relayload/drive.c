@@ -216,7 +216,7 @@ static bool open_pair(struct run *r, struct pair *p)
 	*p = (struct pair){.run = r, .credit = d->in_flight, .moved_ns = now_ns()};
 	for (unsigned k = 0; k < 2; k++) {
 		struct side *s = &p->side[k];
-		*s = (struct side){.conn = peerconn_open(d->at, d->host, d->tls), .pair = p, .second = k == 1};
+		*s = (struct side){.conn = peerconn_open(k && d->second_at.port ? d->second_at : d->at, d->host, d->tls), .pair = p, .second = k == 1};
 		if (!s->conn)
 			return false;
 		s->conn->per_write = d->per_write;

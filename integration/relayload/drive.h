@@ -11,6 +11,7 @@ enum { DRIVE_PAIRS_MOST = 2048, DRIVE_PACKET_LEAST = 24 };
 
 struct drive {
 	struct endpoint at;
+	struct endpoint second_at; /* where the second of each pair is, at a sibling; port 0: at the same relay */
 	const char *host;
 	SSL_CTX *tls; /* NULL: plain */
 	int pid;      /* of the server; 0: unknown */

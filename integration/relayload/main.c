@@ -17,6 +17,7 @@ static const char usage_text[] =
 	"usage: relayload --straight [--size BYTES] [--gather N]\n"
 	"       relayload --url http[s]://ADDRESS:PORT [--pid PID] [--host NAME] [--pairs N] [--size BYTES] [--gather PACKETS PER WRITE]\n"
 	"                 [--in-flight N | --rate PACKETS PER SECOND] [--echo] [--warm SECONDS] [--seconds SECONDS]\n"
+	"                 [--second ADDRESS:PORT OF A SIBLING, WHERE THE SECOND OF EACH PAIR IS]\n"
 	"       relayload --url ... --pid PID --idle CONNECTIONS [--settle SECONDS]\n";
 
 static int wrong_use(void)
@@ -94,6 +95,8 @@ static bool take(struct words *w, int option, const char *text)
 		return read_count(text, 100000, &w->idle);
 	case 'l':
 		return read_real(text, 600, &w->settle_s);
+	case 'b':
+		return !endpoint_parse(bytes_text(text), &d->second_at) && d->second_at.port;
 	case 'S':
 		return w->straight = true;
 	default:
@@ -103,12 +106,22 @@ static bool take(struct words *w, int option, const char *text)
 
 static bool parse(struct words *w, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"url", required_argument, NULL, 'u'},       {"host", required_argument, NULL, 'h'},    {"pid", required_argument, NULL, 'P'},
-		{"pairs", required_argument, NULL, 'n'},     {"size", required_argument, NULL, 's'},    {"gather", required_argument, NULL, 'g'},
-		{"in-flight", required_argument, NULL, 'f'}, {"rate", required_argument, NULL, 'r'},    {"echo", no_argument, NULL, 'e'},
-		{"warm", required_argument, NULL, 'w'},      {"seconds", required_argument, NULL, 't'}, {"idle", required_argument, NULL, 'i'},
-		{"settle", required_argument, NULL, 'l'},    {"straight", no_argument, NULL, 'S'},      {0}};
+	static const struct option options[] = {{"url", required_argument, NULL, 'u'},
+						{"host", required_argument, NULL, 'h'},
+						{"pid", required_argument, NULL, 'P'},
+						{"pairs", required_argument, NULL, 'n'},
+						{"size", required_argument, NULL, 's'},
+						{"gather", required_argument, NULL, 'g'},
+						{"in-flight", required_argument, NULL, 'f'},
+						{"rate", required_argument, NULL, 'r'},
+						{"echo", no_argument, NULL, 'e'},
+						{"warm", required_argument, NULL, 'w'},
+						{"seconds", required_argument, NULL, 't'},
+						{"idle", required_argument, NULL, 'i'},
+						{"settle", required_argument, NULL, 'l'},
+						{"straight", no_argument, NULL, 'S'},
+						{"second", required_argument, NULL, 'b'},
+						{0}};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)

@@ -60,9 +60,10 @@ class Foreign:
 class Server:
     """One process of `name`, fresh."""
 
-    def __init__(self, name, transport, threads=1):
-        self.name, self.transport, self.threads, self.port = name, transport, threads, free_port()
-        folder = FOLDER / f"{name}-{transport}"
+    def __init__(self, name, transport, threads=1, port=None, sibling=None, coordinator=None):
+        self.name, self.transport, self.threads, self.port = name, transport, threads, port or free_port()
+        self.sibling, self.coordinator = sibling, coordinator
+        folder = self.folder = FOLDER / f"{name}-{sibling or transport}"
         folder.mkdir(parents=True, exist_ok=True)
         words, more = self.ours(folder) if name == "ours" else self.derper(folder)
         with open(folder / "log", "wb") as log:
@@ -73,9 +74,12 @@ class Server:
         self.wait(folder)
 
     def ours(self, folder):
-        # No coordinator: every key is let in, as by the stock relay.
-        lines = [f'listen.relay: "127.0.0.1:{self.port}"', 'listen.stun: ""', f"coordinators: http://127.0.0.1:{free_port()}", "relay.token: none",
+        # Unless a test plays one: no coordinator, every key is let in, as by the stock relay.
+        coordinator = self.coordinator or f"http://127.0.0.1:{free_port()}"
+        lines = [f'listen.relay: "127.0.0.1:{self.port}"', 'listen.stun: ""', f"coordinators: {coordinator}", "relay.token: none",
                  "relay.hostname: 127.0.0.1", "verify.fail_open: true", f"threads: {self.threads}", "log.level: error"]
+        if self.sibling:
+            lines.append(f"relay.name: {self.sibling}")
         if self.transport == "tls":
             lines += [f"tls.certificate: {FOLDER}/certificate.pem", f"tls.key: {FOLDER}/key.pem"]
         (folder / "options").write_text("\n".join(lines) + "\n")
@@ -90,12 +94,15 @@ class Server:
     def wait(self, folder):
         end = time.monotonic() + 20
         while time.monotonic() < end and self.process.poll() is None:
-            with socket.socket() as s:
-                if s.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
+            if self.answers():
+                return
             time.sleep(0.05)
         self.stop()
         sys.exit(f"./dev bench relay: {self.name} does not start:\n{(folder / 'log').read_text()[-2000:]}")
+
+    def answers(self):
+        with socket.socket() as s:
+            return s.connect_ex(("127.0.0.1", self.port)) == 0
 
     def stop(self):
         if self.process.poll() is None:
