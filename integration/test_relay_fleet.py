@@ -95,8 +95,18 @@ def test_mesh(broken):
     one.await_true(lambda: [g for g in one.gone if g[0] == two.keys["node_key"]], 10, "peer gone")
     two.at_relay(third)
     reaches(one, two, "moved to the third")
-    answer = cluster.cli("regions", "mesh-key", "900", "--rotate", "--overlap", "1m")
+    # Past a rotation and its overlap: nobody seems to leave meanwhile, and the links stand by the next key.
+    gone = len(one.gone)
+    answer = cluster.cli("regions", "mesh-key", "900", "--rotate", "--overlap", "30s")
     assert answer["meshKey"] != answer["meshKeyBefore"]
+    for relay in cluster.relays:
+        wait(lambda r=relay: r.log.read_text().count("link to a sibling by the next key") == 2, 60, lambda r=relay: r.tail(15))
+    wait(lambda: not cluster.cli("regions", "mesh-key", "900").get("meshKeyBefore"), 60, "the end of the overlap")
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        reaches(one, two, f"overlapped {end - time.monotonic()}")
+        assert all(metric(r, "derp_siblings") == 2 for r in cluster.relays)
+    assert len(one.gone) == gone
     second.kill()
     second.launch()
     second.await_ready()
@@ -250,7 +260,14 @@ def test_fence(broken):
         assert set(net.raw(f"late-{len(want)}-{min(want)}").map["DERPMap"]["Regions"]) == want
     mark = watcher.mark()
     net.api("PATCH", "/api/fleetscale/v1/settings", {"relays": {"fence": ["902"]}})
+    # Marked only when those who are at home there have left: a mark does not move them, a score does.
+    def at_home(region):
+        watcher.lite(Hostinfo={"Hostname": "watcher", "OS": "linux", "NetInfo": {"PreferredDERP": region}})
+    at_home(901)
     net.api("PATCH", "/api/fleetscale/v1/settings", {"relays": {"fence": [], "noHome": ["901"]}})
+    scored = watcher.frame(lambda m: (m.get("DERPMap") or {}).get("HomeParams", {}).get("RegionScore", {}).get("901") == 1000, mark, 20, "a score")[1]
+    assert set(regions(scored)) == {"900", "901"} and "NoMeasureNoHome" not in regions(scored)["901"]
+    at_home(900)
     found = watcher.frame(lambda m: regions(m).get("901", {}).get("NoMeasureNoHome"), mark, 20, "nobody's home")[1]
     assert "NoMeasureNoHome" not in regions(found)["900"]
     assert not [m for _, m, _ in watcher.frames if "DERPMap" in m and not regions(m)], "an empty map"
