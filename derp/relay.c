@@ -10,6 +10,7 @@
 #include "announce.h"
 #include "bootstrap.h"
 #include "handshake.h"
+#include "jsonr.h"
 #include "log.h"
 #include "metacert.h"
 #include "prober.h"
@@ -20,6 +21,7 @@
 #include "text.h"
 
 enum {
+	TEXT_MAX = 256,
 	REQUEST_MS = 30000, /* slow heads and idle keep-alive before the upgrade */
 	ALLOWED_MAX = 100000,
 	REFUSED_MAX = 10000, /* remembered keys of the whole process */
@@ -232,9 +234,26 @@ bool shard_complete(const struct shard *s)
 	return atomic_load_explicit(&s->relay->opened, memory_order_acquire) == s->crew;
 }
 
+/* What its own series do not say: which relay of which region it is, as far as coordinators have told. */
+static void tell_what_it_is(const struct relay *r, const json_t *answer)
+{
+	const struct relay_options *o = r->options;
+	int64_t id = jsonr_int(answer, "RegionID");
+	struct bytes code = jsonr_text(answer, "RegionCode"), name = jsonr_text(answer, "Name");
+	char region[TEXT_MAX], number[24] = "", relay[TEXT_MAX];
+	snprintf(region, sizeof region, "%.*s", BYTES_ARG(code));
+	snprintf(relay, sizeof relay, "%.*s", BYTES_ARG(name.len ? name : bytes_text(*o->relay_name ? o->relay_name : o->relay_hostname)));
+	if (id > 0)
+		snprintf(number, sizeof number, "%lld", (long long)id);
+	metric_tell("derp_info", "Which relay this is; 1.",
+		    (const char *const[]){"region", region, "region_id", number, "relay", relay, "hostname", o->relay_hostname, "version", FLEETSCALE_VERSION,
+					  NULL});
+}
+
 static void on_taken(void *context, const json_t *answer)
 {
 	struct shard *s = context;
+	tell_what_it_is(s->relay, answer);
 	atomic_store(&s->relay->announced, true);
 	atomic_store(&s->relay->refused, false);
 	relaylife_heard(s, answer);
@@ -263,6 +282,7 @@ static void write_announcement(void *context, struct buffer *out)
 static void begin_announcing(struct shard *s)
 {
 	struct relay *r = s->relay;
+	tell_what_it_is(r, NULL);
 	const struct relay_options *o = r->options;
 	r->said = (struct announcement){
 		.name = o->relay_name,

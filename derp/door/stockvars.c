@@ -48,9 +48,12 @@ static const struct face kinds = {"kind", {{"disco", RELAY_KIND_DISCO}, {"other"
 static const struct face rtts = {"le", {{"10ms", 0}, {"20ms", 1}, {"50ms", 2}, {"100ms", 3}, {"150ms", 4}, {"250ms", 5}, {"500ms", 6}, {"inf", 7}}};
 static const struct face versions = {"version", {{"1.2", RELAY_TLS_12}, {"1.3", RELAY_TLS_13}}};
 static const struct face families = {"family", {{"ipv4", 0}, {"ipv6", 1}}};
-static const struct face dispositions = {
-	"disposition",
-	{{"not_stun", RELAY_STUN_NOT_STUN}, {"read_error", RELAY_STUN_READ_ERROR}, {"success", RELAY_STUN_SUCCESS}, {"write_error", RELAY_STUN_WRITE_ERROR}}};
+static const struct face dispositions = {"disposition",
+					 {{"limited", RELAY_STUN_LIMITED}, /* no stock relay has that one */
+					  {"not_stun", RELAY_STUN_NOT_STUN},
+					  {"read_error", RELAY_STUN_READ_ERROR},
+					  {"success", RELAY_STUN_SUCCESS},
+					  {"write_error", RELAY_STUN_WRITE_ERROR}}};
 static const char *const drop_reasons[] = {
 	[RELAY_DROP_UNKNOWN_DEST] = "unknown_dest", [RELAY_DROP_UNKNOWN_DEST_ON_FWD] = "unknown_dest_on_fwd",
 	[RELAY_DROP_GONE] = "gone_disconnected",    [RELAY_DROP_QUEUE_HEAD] = "queue_head",
