@@ -1,3 +1,5 @@
+//go:build !release164 && !release180
+
 package relaylist
 
 import (

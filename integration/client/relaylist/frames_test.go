@@ -1,3 +1,5 @@
+//go:build !release164 && !release180
+
 package relaylist
 
 import (
@@ -10,7 +12,7 @@ import (
 	"tailscale.com/types/key"
 )
 
-const hangup = syscall.SIGHUP
+const hangup, terminate = syscall.SIGHUP, syscall.SIGTERM
 
 // Headers and contents may come in any pieces.
 func TestByteByByte(t *testing.T) {
@@ -89,12 +91,18 @@ func TestClientInfoForms(t *testing.T) {
 	}
 	bystander.quiet()
 	r.awaitCount(1, "derp_current_connections")
+	r.awaitMore(0, len(bad), "derp_handshake_failures_total", "reason=bad_frame")
 }
 
 // Another first frame, a wrong length, a box that is not for this relay or not by this key: the connection ends.
 func TestBadHandshakes(t *testing.T) {
 	r := start(t, how{})
 	bystander := r.join()
+	const malformed, forged = "reason=bad_frame", "reason=wrong_box"
+	failed := map[string]int{}
+	for _, why := range []string{malformed, forged} {
+		failed[why] = r.complaints("derp_handshake_failures_total", why)
+	}
 	strangers := map[string]func(w *wire) []byte{
 		"http again": func(*wire) []byte { return []byte("GET / HTTP/1.1\r\n\r\n") },
 		"a ping":     func(*wire) []byte { return frame(framePing, []byte("12345678")) },
@@ -128,6 +136,9 @@ func TestBadHandshakes(t *testing.T) {
 	}
 	bystander.quiet()
 	r.awaitCount(1, "derp_clients_local")
+	const shapeless = 8 // the zero key is one of no client, "no box" has that as well
+	r.awaitMore(failed[malformed], shapeless, "derp_handshake_failures_total", malformed)
+	r.awaitMore(failed[forged], len(strangers)-shapeless, "derp_handshake_failures_total", forged)
 }
 
 // Ten seconds for ClientInfo, however busily it dribbles in.
@@ -168,6 +179,7 @@ func TestSlowHandshake(t *testing.T) {
 		}
 	}
 	bystander.quiet()
+	r.awaitMore(0, 2, "derp_handshake_failures_total", "reason=timeout")
 }
 
 // Breaches end the connection, and that one only.
@@ -175,25 +187,32 @@ func TestBreaches(t *testing.T) {
 	overStreams(t, how{}, func(t *testing.T, r *relay, _ dialer) {
 		a, b := r.join(), r.join()
 		for name, breach := range map[string][]byte{
-			"a packet without a key":    frame(frameSend, make([]byte, 31)),
-			"no packet at all":          frame(frameSend),
-			"a packet past the largest": frame(frameSend, make([]byte, 32+65537)),
-			"a packet of 4 GiB":         append([]byte{frameSend, 255, 255, 255, 255}, make([]byte, 32)...),
-			"home without a byte":       frame(framePrefer),
-			"home of two bytes":         frame(framePrefer, []byte{1, 1}),
-			"a ping of 7 bytes":         frame(framePing, make([]byte, 7)),
-			"a ping of 1001 bytes":      frame(framePing, make([]byte, 1001)),
-			"watching without a key":    frame(frameWatch),
-			"closing without a key":     frame(frameClose, make([]byte, 32)),
-			"forwarding without a key":  frame(frameForward, make([]byte, 64+10)),
-			"a packet past, begun only": append([]byte{frameSend, 0, 1, 0, 0x21}, make([]byte, 32)...),
+			"a packet without a key":        frame(frameSend, make([]byte, 31)),
+			"no packet at all":              frame(frameSend),
+			"a packet past the largest":     frame(frameSend, make([]byte, 32+65537)),
+			"a packet of 4 GiB":             append([]byte{frameSend, 255, 255, 255, 255}, make([]byte, 32)...),
+			"home without a byte":           frame(framePrefer),
+			"home of two bytes":             frame(framePrefer, []byte{1, 1}),
+			"a ping of 7 bytes":             frame(framePing, make([]byte, 7)),
+			"a ping of 1001 bytes":          frame(framePing, make([]byte, 1001)),
+			"watching without a mesh key":   frame(frameWatch),
+			"closing without a mesh key":    frame(frameClose, make([]byte, 32)),
+			"forwarding without a mesh key": frame(frameForward, make([]byte, 64+10)),
+			"a packet past, begun only":     append([]byte{frameSend, 0, 1, 0, 0x21}, make([]byte, 32)...),
 		} {
+			why := "reason=length"
+			if strings.HasSuffix(name, "without a mesh key") {
+				why = "reason=forbidden"
+			}
+			before, ended := r.complaints("derp_bad_frames_total", why), r.complaints("derp_disconnects_total", "reason=bad_frame")
 			w := r.wire()
 			w.Write(breach)
 			t.Log(name)
 			w.over()
+			a.sends(b, []byte("unharmed"))
+			r.awaitMore(before, 1, "derp_bad_frames_total", why)
+			r.awaitMore(ended, 1, "derp_disconnects_total", "reason=bad_frame")
 		}
-		a.sends(b, []byte("unharmed"))
 	})
 }
 
@@ -221,6 +240,7 @@ func TestSkippedFrames(t *testing.T) {
 		w.say(skipped)
 		w.ping()
 	}
+	r.awaitMore(0, 11, "derp_unknown_frames_total")
 	// Two GiB are announced: what follows is skipped, the connection stands.
 	w.say([]byte{0x7e, 0x80, 0, 0, 0})
 	w.say(frame(framePing, []byte("12345678")))

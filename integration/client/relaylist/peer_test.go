@@ -2,6 +2,7 @@ package relaylist
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/binary"
@@ -19,7 +20,6 @@ import (
 	"tailscale.com/derp"
 	"tailscale.com/derp/derphttp"
 	"tailscale.com/envknob"
-	"tailscale.com/net/netmon"
 	"tailscale.com/tailcfg"
 	"tailscale.com/types/key"
 )
@@ -56,16 +56,16 @@ func (r *relay) join(more ...func(*derphttp.Client)) *peer {
 // region is how a map would tell of this relay.
 func (r *relay) region() *tailcfg.DERPRegion {
 	return &tailcfg.DERPRegion{RegionID: 900, RegionCode: "list", Nodes: []*tailcfg.DERPNode{
-		{Name: "900a", RegionID: 900, HostName: r.host, IPv4: r.host, IPv6: "none", DERPPort: r.port, InsecureForTests: true}}}
+		{Name: "900a", RegionID: 900, HostName: r.name, IPv4: r.host, IPv6: "none", DERPPort: r.port, InsecureForTests: true}}}
 }
 
 func (r *relay) official(private key.NodePrivate) *derphttp.Client {
 	r.t.Helper()
 	logf := func(string, ...any) {}
 	if r.tls {
-		return derphttp.NewRegionClient(private, logf, netmon.NewStatic(), r.region)
+		return regionClient(private, logf, r.region)
 	}
-	c, err := derphttp.NewClient(private, r.url("/derp"), logf, netmon.NewStatic())
+	c, err := urlClient(private, r.url("/derp"), logf)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func (r *relay) tryJoin(websocket bool, private key.NodePrivate, more ...func(*d
 		// Unlike the region's, this URL has no port that the client would want to see.
 		c.Close()
 		var err error
-		if c, err = derphttp.NewClient(private, r.url("/derp"), func(string, ...any) {}, netmon.NewStatic()); err != nil {
+		if c, err = urlClient(private, r.url("/derp"), func(string, ...any) {}); err != nil {
 			return nil, err
 		}
 	}
@@ -122,7 +122,15 @@ func (p *peer) hear(first chan<- error) {
 		if m, now, err = p.RecvDetail(); err == nil && now != gen {
 			err = errors.New("connected anew")
 		}
-		if _, keep := m.(derp.KeepAliveMessage); err == nil && !keep {
+		if err != nil {
+			break
+		}
+		switch got := m.(type) {
+		case derp.KeepAliveMessage:
+		case derp.ReceivedPacket:
+			got.Data = bytes.Clone(got.Data) // it is the client's only until the next message
+			p.in <- got
+		default:
 			p.in <- m
 		}
 	}

@@ -34,15 +34,16 @@ import (
 
 const patience = 20 * time.Second // on a loaded machine; nobody waits so long otherwise
 
-var kind, program = os.Getenv("RELAYLIST_SERVER"), os.Getenv("RELAYLIST_PROGRAM")
+// The relay that is looked at, and the stock one, which may be beside it in a mesh.
+var kind, program, stock = os.Getenv("RELAYLIST_SERVER"), os.Getenv("RELAYLIST_PROGRAM"), os.Getenv("RELAYLIST_STOCK")
 
 func TestMain(m *testing.M) {
 	listing := false
 	for _, arg := range os.Args[1:] {
 		listing = listing || strings.Contains(arg, "test.list")
 	}
-	if !listing && ((kind != "ours" && kind != "derper") || program == "") {
-		fmt.Fprintln(os.Stderr, "relaylist: RELAYLIST_SERVER is ours or derper, RELAYLIST_PROGRAM its program")
+	if !listing && ((kind != "ours" && kind != "derper") || program == "" || stock == "") {
+		fmt.Fprintln(os.Stderr, "relaylist: RELAYLIST_SERVER is ours or derper, RELAYLIST_PROGRAM its program, RELAYLIST_STOCK that of derper")
 		os.Exit(2)
 	}
 	http.DefaultTransport.(*http.Transport).TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
@@ -51,6 +52,9 @@ func TestMain(m *testing.M) {
 
 // how says what a relay is to be like.
 type how struct {
+	kind                   string // ours or derper; empty: the one that is looked at
+	name                   string // how clients call it; empty: its address
+	everywhere             int    // a port for DERP and for STUN, on all addresses of the machine
 	tls                    bool
 	port80                 bool
 	second                 string           // another host name with a certificate of its own
@@ -101,23 +105,47 @@ func start(t *testing.T, h how) *relay {
 func prepare(t *testing.T, h how) *relay {
 	t.Helper()
 	r := &relay{how: h, t: t, host: address(), port: 3340, folder: t.TempDir(), announced: make(chan string, 1)}
+	if r.kind == "" {
+		r.kind = kind
+	}
+	if r.name == "" {
+		r.name = r.host
+	}
 	if h.tls {
 		r.port = 443
+	}
+	if h.everywhere > 0 {
+		r.port = h.everywhere
 	}
 	if h.tls && !h.ownCertificate {
 		if h.second != "" {
 			r.makeCertificate("second", h.second)
 		}
-		r.makeCertificate("relay", r.host)
+		r.makeCertificate("relay", r.name)
 	}
 	return r
 }
 
 func (r *relay) at() string { return net.JoinHostPort(r.host, strconv.Itoa(r.port)) }
 
+// listens is where, as options say it.
+func (r *relay) listens() string {
+	if r.everywhere > 0 {
+		return fmt.Sprintf(":%d", r.port)
+	}
+	return r.at()
+}
+
+func (r *relay) stunPort() int {
+	if r.everywhere > 0 {
+		return r.everywhere
+	}
+	return 3478
+}
+
 func (r *relay) url(path string) string {
 	if r.tls {
-		return "https://" + r.host + path
+		return "https://" + r.name + path
 	}
 	return "http://" + r.at() + path
 }
@@ -139,7 +167,7 @@ func (r *relay) makeCertificate(name, host string) {
 		r.t.Fatal(err)
 	}
 	like := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: host},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour)}
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(30 * 24 * time.Hour)}
 	if ip := net.ParseIP(host); ip != nil {
 		like.IPAddresses = []net.IP{ip}
 	} else {
@@ -157,12 +185,20 @@ func (r *relay) makeCertificate(name, host string) {
 
 func (r *relay) launch() {
 	r.t.Helper()
+	r.begin()
+	r.t.Cleanup(r.stop)
+	r.await()
+}
+
+// begin starts the program.
+func (r *relay) begin() {
+	r.t.Helper()
 	r.admit()
-	words := r.ours
-	if kind == "derper" {
-		words = r.derper
+	words, path := r.ours, program
+	if r.kind == "derper" {
+		words, path = r.derper, stock
 	}
-	r.process = exec.Command(program, words()...)
+	r.process = exec.Command(path, words()...)
 	r.process.Env = append(os.Environ(), "SSL_CERT_FILE="+filepath.Join(r.folder, "trusted"))
 	var trusted []byte
 	for _, s := range r.siblings {
@@ -185,8 +221,6 @@ func (r *relay) launch() {
 		p.Wait()
 		close(ended)
 	}(r.process, r.ended)
-	r.t.Cleanup(r.stop)
-	r.await()
 }
 
 func (r *relay) await() {
@@ -232,7 +266,7 @@ func (r *relay) stop() {
 		return
 	}
 	signal := syscall.SIGTERM
-	if kind == "derper" {
+	if r.kind == "derper" {
 		signal = syscall.SIGKILL
 	}
 	select {
@@ -247,7 +281,7 @@ func (r *relay) stop() {
 			r.t.Errorf("the relay does not end:\n%s", r.log())
 		}
 	}
-	if code := r.process.ProcessState.ExitCode(); kind == "ours" && code != 0 {
+	if code := r.process.ProcessState.ExitCode(); r.kind == "ours" && code != 0 {
 		r.t.Errorf("the relay ended with status %d:\n%s", code, r.log())
 	}
 	r.process = nil
@@ -262,7 +296,7 @@ func (r *relay) stop() {
 
 // admit answers what relays ask: whether a key may connect, and ours where it belongs.
 func (r *relay) admit() {
-	if r.admitter != nil || (kind == "derper" && r.admission == nil) {
+	if r.admitter != nil || (r.kind == "derper" && r.admission == nil) {
 		return
 	}
 	mux := http.NewServeMux()
@@ -275,9 +309,10 @@ func (r *relay) admit() {
 		}
 		var siblings []string
 		for _, s := range r.siblings {
-			siblings = append(siblings, fmt.Sprintf(`{"Name":"at %[1]s","HostName":"%[1]s","IPv4":"%[1]s","IPv6":"none","DERPPort":443,"CertName":"%[2]s"}`, s.host, s.pin()))
+			siblings = append(siblings, fmt.Sprintf(`{"Name":"at-%[1]s","HostName":"%[3]s","IPv4":"%[1]s","IPv6":"none","DERPPort":443,"CertName":"%[2]s"}`,
+				s.host, s.pin(), s.name))
 		}
-		fmt.Fprintf(w, `{"RegionID":900,"RegionCode":"list","Name":"at %s","LeaseSeconds":15,"MeshKey":"%s","Siblings":[%s]}`, r.host, r.meshKey,
+		fmt.Fprintf(w, `{"RegionID":900,"RegionCode":"list","Name":"at-%s","LeaseSeconds":15,"MeshKey":"%s","Siblings":[%s]}`, r.host, r.meshKey,
 			strings.Join(siblings, ","))
 	})
 	admission := r.admission
@@ -299,7 +334,7 @@ func (r *relay) rateFile(rate, burst int) string {
 }
 
 func (r *relay) derper() []string {
-	words := []string{"-c", filepath.Join(r.folder, "key.json"), "-a", r.at(), "-hostname", r.host}
+	words := []string{"-c", filepath.Join(r.folder, "key.json"), "-a", r.listens(), "-stun-port", strconv.Itoa(r.stunPort()), "-hostname", r.name}
 	if r.tls {
 		words = append(words, "-certmode", "manual", "-certdir", r.folder)
 		for _, end := range []string{".crt", ".key"} {
@@ -307,7 +342,7 @@ func (r *relay) derper() []string {
 				break
 			}
 			text, _ := os.ReadFile(filepath.Join(r.folder, "relay"+end))
-			r.file(r.host+end, string(text))
+			r.file(r.name+end, string(text))
 		}
 	}
 	if r.port80 {
@@ -332,7 +367,7 @@ func (r *relay) derper() []string {
 	}
 	var siblings []string
 	for _, s := range r.siblings {
-		siblings = append(siblings, s.host)
+		siblings = append(siblings, s.name+"/"+s.host)
 	}
 	if len(siblings) > 0 {
 		words = append(words, "-mesh-with", strings.Join(siblings, ","))
@@ -341,8 +376,12 @@ func (r *relay) derper() []string {
 }
 
 func (r *relay) ours() []string {
-	lines := []string{"listen.relay: " + r.at(), "listen.stun: " + r.host + ":3478", "coordinators: http://" + r.host + ":8000", "relay.token: hskey-relay-list",
-		"relay.hostname: " + r.host, "threads: 2", "log.level: info", fmt.Sprintf("verify.fail_open: %v", r.failOpen), "verify.refused: 0s"}
+	stunAt := r.host + ":3478"
+	if r.everywhere > 0 {
+		stunAt = fmt.Sprintf("'[::]:%d'", r.everywhere)
+	}
+	lines := []string{"listen.relay: " + r.at(), "listen.stun: " + stunAt, "listen.operations: " + r.host + ":8001", "coordinators: http://" + r.host + ":8000", "relay.token: hskey-relay-list",
+		"relay.hostname: " + r.name, "threads: 2", "log.level: info", fmt.Sprintf("verify.fail_open: %v", r.failOpen), "verify.refused: 0s"}
 	if r.ownCertificate {
 		lines = append(lines, "relay.own_certificate: "+r.folder)
 	} else if r.tls {
@@ -379,8 +418,17 @@ func (r *relay) counted(name string, labels ...string) int {
 	if status != 200 {
 		r.t.Fatalf("/debug/varz: %d %s", status, body)
 	}
+	total, found := sum(body, name, labels)
+	if !found && r.kind == "ours" {
+		r.t.Fatalf("no variable %s %v in\n%s", name, labels, body)
+	}
+	return total
+}
+
+// sum adds the series of a metric that have these labels.
+func sum(text, name string, labels []string) (int, bool) {
 	total, found := 0.0, false
-	for _, m := range series.FindAllStringSubmatch(body, -1) {
+	for _, m := range series.FindAllStringSubmatch(text, -1) {
 		if m[1] != name {
 			continue
 		}
@@ -394,10 +442,7 @@ func (r *relay) counted(name string, labels ...string) int {
 			total, found = total+value, true
 		}
 	}
-	if !found && kind == "ours" {
-		r.t.Fatalf("no variable %s %v in\n%s", name, labels, body)
-	}
-	return int(total)
+	return int(total), found
 }
 
 func (r *relay) awaitCount(want int, name string, labels ...string) {
@@ -409,6 +454,40 @@ func (r *relay) awaitCount(want int, name string, labels ...string) {
 		}
 		if time.Now().After(end) {
 			r.t.Fatalf("%s %v is %d, not %d", name, labels, got, want)
+		}
+	}
+}
+
+// complaints is a counter that ours alone has, for what the stock relay only logs: labels as in counted. 0 at the stock relay.
+func (r *relay) complaints(name string, labels ...string) int {
+	r.t.Helper()
+	if r.kind != "ours" {
+		return 0
+	}
+	status, _, body := ask(r.t, "GET", "http://"+r.host+":8001/metrics", nil)
+	if status != 200 {
+		r.t.Fatalf("/metrics: %d %s", status, body)
+	}
+	total, found := sum(body, "fleetscale_"+name, labels)
+	if !found {
+		r.t.Fatalf("no metric %s %v in\n%s", name, labels, body)
+	}
+	return total
+}
+
+// awaitMore waits until ours has counted so many more.
+func (r *relay) awaitMore(before, more int, name string, labels ...string) {
+	r.t.Helper()
+	if r.kind != "ours" {
+		return
+	}
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		got := r.complaints(name, labels...)
+		if got == before+more {
+			return
+		}
+		if time.Now().After(end) {
+			r.t.Fatalf("%s %v is %d, not %d", name, labels, got, before+more)
 		}
 	}
 }

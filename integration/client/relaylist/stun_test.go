@@ -1,3 +1,5 @@
+//go:build !release164 && !release180
+
 package relaylist
 
 import (
@@ -5,6 +7,9 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"net"
+	"os"
+	"os/exec"
+	"strconv"
 	"testing"
 	"time"
 
@@ -13,7 +18,7 @@ import (
 
 func (r *relay) stunDial() net.Conn {
 	r.t.Helper()
-	c, err := net.Dial("udp", net.JoinHostPort(r.host, "3478"))
+	c, err := net.Dial("udp", net.JoinHostPort(r.host, strconv.Itoa(r.stunPort())))
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -118,4 +123,50 @@ func TestSTUNLimit(t *testing.T) {
 		t.Fatal("none is counted as limited")
 	}
 	bystander.pong()
+}
+
+// On all addresses of a host with several, of both families: each is answered from the address that was asked, and told where it came from.
+func TestSTUNAddresses(t *testing.T) {
+	port := 20000 + os.Getpid()%10000
+	r := start(t, how{everywhere: port})
+	const second = "fd7a:7e57::1"
+	if out, err := exec.Command("ip", "-6", "address", "replace", second+"/128", "dev", "lo", "nodad").CombinedOutput(); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+	for _, try := range []struct{ from, to string }{{"127.0.0.1", r.host}, {r.host, "127.0.0.1"}, {"::1", "::1"}, {"::1", second}, {second, "::1"}, {second, second}} {
+		c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(try.from)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		to := &net.UDPAddr{IP: net.ParseIP(try.to), Port: port}
+		id, in := stun.NewTxID(), make([]byte, 1500)
+		for n := 0; ; n++ { // a datagram may be lost even here
+			c.WriteToUDP(stun.Request(id), to)
+			c.SetReadDeadline(time.Now().Add(time.Second))
+			size, from, err := c.ReadFromUDP(in)
+			if err != nil && n < 20 {
+				continue
+			}
+			if err != nil {
+				t.Fatalf("%s to %s: %v", try.from, try.to, err)
+			}
+			got, told, err := stun.ParseResponse(in[:size])
+			if err != nil || got != id || told.String() != c.LocalAddr().String() {
+				t.Fatalf("%s to %s: %v %v %v", try.from, try.to, got, told, err)
+			}
+			if want := map[bool]int{true: 44, false: 32}[to.IP.To4() == nil]; size != want && kind == "ours" {
+				t.Fatalf("%s to %s: %d bytes", try.from, try.to, size)
+			}
+			if kind == "ours" && !from.IP.Equal(to.IP) { // the stock relay lets the kernel choose
+				t.Fatalf("asked at %v, answered by %v", to, from)
+			}
+			break
+		}
+		c.Close()
+	}
+	for _, family := range []string{"ipv4", "ipv6"} {
+		if r.counted("stun_addrfamily", "family="+family) == 0 {
+			t.Fatalf("no %s", family)
+		}
+	}
 }

@@ -1,3 +1,5 @@
+//go:build !release164 && !release180
+
 package relaylist
 
 import (
@@ -15,7 +17,6 @@ import (
 
 	"github.com/coder/websocket"
 	"tailscale.com/derp/derphttp"
-	"tailscale.com/net/netmon"
 	"tailscale.com/tailcfg"
 	"tailscale.com/types/key"
 )
@@ -81,6 +82,25 @@ func TestFastStart(t *testing.T) {
 		w.expect(frameServerInfo)
 		w.ping()
 	}
+	// Cut in two at each byte: of the request, of what lies behind it, and between them.
+	whole := func(w *wire) []byte {
+		all := append([]byte("GET /derp HTTP/1.1\r\nHost: r\r\nConnection: Upgrade\r\nUpgrade: DERP\r\nDerp-Fast-Start: 1\r\n\r\n"), w.info(usualInfo)...)
+		return append(all, frame(framePing, []byte("12345678"))...)
+	}
+	probe := r.dial(0)
+	probe.relay = known.relay
+	for at := 1; at < len(whole(probe)); at++ {
+		w := r.dial(0)
+		w.relay = known.relay
+		first := whole(w)
+		w.say(first[:at])
+		time.Sleep(2 * time.Millisecond) // so that they are read apart
+		w.say(first[at:])
+		w.serverKey()
+		w.expect(frameServerInfo)
+		equal(t, w.expect(framePong), []byte("12345678"))
+		w.Close()
+	}
 	// Much behind the request.
 	w := r.dial(0)
 	w.relay = known.relay
@@ -104,41 +124,6 @@ func TestFastStart(t *testing.T) {
 			t.Fatal(value, res, err)
 		}
 		w.serverKey()
-	}
-}
-
-// The official client takes the fast start by itself, and its packets come through.
-func TestFastStartOfficial(t *testing.T) {
-	r := start(t, how{tls: true})
-	a, b := r.join(), r.join()
-	state, ok := a.TLSConnectionState()
-	if !ok || state.Version != tls.VersionTLS13 || len(state.PeerCertificates) != 2 {
-		t.Fatal("no TLS 1.3, or no second certificate")
-	}
-	a.sends(b, []byte("fast"))
-	b.sends(a, []byte("back"))
-}
-
-// The certificate is known by its hash alone, with and without a name, though the chain has a second one.
-func TestPinnedCertificate(t *testing.T) {
-	r := start(t, how{tls: true})
-	for _, pin := range []string{r.pin(), strings.Replace(r.pin(), r.pin()[11:13], map[bool]string{true: "00", false: "01"}[r.pin()[11:13] != "00"], 1)} {
-		region := r.region()
-		region.Nodes[0].InsecureForTests = false
-		region.Nodes[0].CertName = pin
-		c := derphttp.NewRegionClient(key.NewNode(), func(string, ...any) {}, netmon.NewStatic(), func() *tailcfg.DERPRegion { return region })
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		err := c.Connect(ctx)
-		if (err == nil) != (pin == r.pin()) {
-			t.Fatalf("%s: %v", pin, err)
-		}
-		if err == nil {
-			if err := c.Ping(ctxRunning(ctx, c)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		c.Close()
-		cancel()
 	}
 }
 
@@ -172,7 +157,7 @@ func TestOwnCertificate(t *testing.T) {
 		}
 		region := r.region()
 		region.Nodes[0].InsecureForTests, region.Nodes[0].CertName = false, pin
-		client := derphttp.NewRegionClient(key.NewNode(), func(string, ...any) {}, netmon.NewStatic(), func() *tailcfg.DERPRegion { return region })
+		client := regionClient(key.NewNode(), func(string, ...any) {}, func() *tailcfg.DERPRegion { return region })
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		if err := client.Connect(ctx); err != nil {
 			t.Fatal(err)
@@ -222,18 +207,6 @@ func TestServerNames(t *testing.T) {
 	if !shown("").Equal(first) {
 		t.Fatal("the first has changed")
 	}
-}
-
-// ctxRunning has somebody hear the client, which Ping wants.
-func ctxRunning(ctx context.Context, c *derphttp.Client) context.Context {
-	go func() {
-		for {
-			if _, err := c.Recv(); err != nil {
-				return
-			}
-		}
-	}()
-	return ctx
 }
 
 func TestTLS(t *testing.T) {
@@ -380,4 +353,39 @@ func TestWebSocketProtocol(t *testing.T) {
 	if _, _, err := c.Read(ctx); websocket.CloseStatus(err) != websocket.StatusPolicyViolation {
 		t.Fatal(err)
 	}
+}
+
+// The certificate is known by its hash alone, with and without a name, though the chain has a second one.
+func TestPinnedCertificate(t *testing.T) {
+	r := start(t, how{tls: true})
+	for _, pin := range []string{r.pin(), strings.Replace(r.pin(), r.pin()[11:13], map[bool]string{true: "00", false: "01"}[r.pin()[11:13] != "00"], 1)} {
+		region := r.region()
+		region.Nodes[0].InsecureForTests = false
+		region.Nodes[0].CertName = pin
+		c := regionClient(key.NewNode(), func(string, ...any) {}, func() *tailcfg.DERPRegion { return region })
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		err := c.Connect(ctx)
+		if (err == nil) != (pin == r.pin()) {
+			t.Fatalf("%s: %v", pin, err)
+		}
+		if err == nil {
+			if err := c.Ping(ctxRunning(ctx, c)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.Close()
+		cancel()
+	}
+}
+
+// ctxRunning has somebody hear the client, which Ping wants.
+func ctxRunning(ctx context.Context, c *derphttp.Client) context.Context {
+	go func() {
+		for {
+			if _, err := c.Recv(); err != nil {
+				return
+			}
+		}
+	}()
+	return ctx
 }
