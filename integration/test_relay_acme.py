@@ -1,11 +1,16 @@
 """A relay's certificates: by certbot from a real authority (the texts are those of docs/relays.md), several, broken, at their end; and its plain port."""
 
 import http.client
+import http.server
+import json
 import os
+import queue
 import re
 import socket
+import socketserver
 import ssl
 import subprocess
+import threading
 import time
 import urllib.request
 
@@ -19,7 +24,7 @@ from conftest import BUILD
 from cryptography import x509
 from fleet.process import Process
 
-RELAY, AUTHORITY = "127.77.0.1", "127.77.0.2"  # nobody else in this namespace uses their ports 80 and 443
+RELAY, AUTHORITY, OTHER = "127.77.0.1", "127.77.0.2", "127.77.0.3"  # nobody else in this namespace uses their ports 80 and 443
 
 
 @pytest.fixture
@@ -154,12 +159,14 @@ class Alone(Process):
         (folder / "token").write_text("of nobody\n")
         self.options = {"listen.relay": f"{RELAY}:{self.port}", "listen.plain": f"{RELAY}:{self.plain}", "listen.stun": "", "threads": 2,
                         "listen.operations": f"{RELAY}:{self.operations}", "coordinators": f"http://{RELAY}:1", "relay.hostname": "a.example.net",
-                        "relay.token_file": folder / "token", **options}
+                        "relay.token_file": folder / "token", "drain": "1s", **options}
+
+    def environment(self):
+        env = {k: v for k, v in os.environ.items() if not k.startswith("FLEETSCALE_")}
+        return env | {"FLEETSCALE_" + k.upper().replace(".", "_"): str(v) for k, v in self.options.items()}
 
     def run(self):
-        env = {k: v for k, v in os.environ.items() if not k.startswith("FLEETSCALE_")}
-        env |= {"FLEETSCALE_" + k.upper().replace(".", "_"): str(v) for k, v in self.options.items()}
-        self.start([BUILD / "derp/fleetscale-derp"], env)
+        self.start([BUILD / "derp/fleetscale-derp"], self.environment())
         until(lambda: self.shown("a.example.net"), 20, "the door")
         return self
 
@@ -274,3 +281,89 @@ def test_what_the_plain_port_owes(alone, traces):
     upgrade = {"Connection": "Upgrade", "Upgrade": "DERP"}
     assert ask("/derp", **upgrade)[0] == 302, "nobody's packets go in the clear"
     assert len(relay.said("port 80")) == 0, "nobody is told of another port"
+
+
+class Answering(socketserver.ThreadingTCPServer):
+    """A server of ours at an address: answer(handler) says it all; `asked` keeps paths and bodies."""
+
+    daemon_threads, allow_reuse_address = True, True
+
+    def __init__(self, at, answer):
+        self.asked = queue.Queue()
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+                self.server.asked.put((self.path, body))
+                answer(self)
+            do_POST = do_GET
+
+            def log_message(self, *_):
+                pass
+        super().__init__(at, Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.shutdown()
+        self.server_close()
+
+
+def take(handler):
+    """As a coordinator that takes an announcement."""
+    handler.send_response(200)
+    text = json.dumps({"LeaseSeconds": 15, "RegionID": 900, "RegionCode": "x", "Name": "a"}).encode()
+    handler.send_header("Content-Length", str(len(text)))
+    handler.end_headers()
+    handler.wfile.write(text)
+
+
+def portal(status, *headers):
+    """As a captive portal, or as somebody else's server."""
+    def answer(handler):
+        handler.send_response(status)
+        for name, value in headers:
+            handler.send_header(name, value.replace("CHALLENGE", handler.headers.get("X-Tailscale-Challenge", "")))
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+    return answer
+
+
+RIGHT = ("X-Tailscale-Response", "response CHALLENGE")
+
+
+@pytest.mark.parametrize(("port80", "told"), [
+    (portal(204, RIGHT), True),  # a front that passes port 80 on
+    (None, False),
+    (portal(204), False),
+    (portal(204, ("X-Tailscale-Response", "response somebody")), False),
+    (portal(200, RIGHT), False),
+    (portal(302, ("Location", "https://a.example.net/"), RIGHT), False),
+], ids=["right", "nobody", "no-response", "another-response", "status", "redirect"])
+def test_port_80_is_told_when_it_answers(alone, traces, ports, port80, told):
+    """The very first announcement says it, since a change makes clients dial anew."""
+    coordinator = Answering((OTHER, next(ports)), take)
+    front = port80 and Answering((OTHER, 80), port80)
+    try:
+        relay = alone([dated(traces, "a", -DAY, 80 * DAY, "a.example.net")],
+                      **{"relay.ipv4": OTHER, "coordinators": f"http://{OTHER}:{coordinator.server_address[1]}"})
+        path, body = coordinator.asked.get(timeout=20)
+        assert (path, json.loads(body)["CanPort80"], json.loads(body)["IPv4"]) == ("/relay/v1/announce", told, OTHER)
+        assert relay.said("port 80 answers") if told else relay.said("port 80 does not answer")
+        assert not front or front.asked.get(timeout=1)[0].startswith("/generate_204")
+    finally:
+        coordinator.close()
+        if front:
+            front.close()
+
+
+@pytest.mark.parametrize(("options", "sentence"), [
+    ({"acme.webroot": "/tmp", "listen.plain": ""}, "acme.webroot needs listen.plain"),
+    ({"acme.webroot": "/tmp", "tls.certificate": "", "tls.key": ""}, "acme.webroot needs listen.plain"),
+    ({"relay.port": "65536"}, "RELAY_PORT must be between"),
+    ({"tls.certificate": "/nowhere.pem", "tls.key": "/nowhere.key"}, "/nowhere.pem"),
+])
+def test_bad_options_are_refused(traces, ports, options, sentence):
+    pair = dated(traces, "a", -DAY, 80 * DAY, "a.example.net")
+    relay = Alone(traces, ports, **{"tls.certificate": pair[0], "tls.key": pair[1], **options})
+    done = subprocess.run([BUILD / "derp/fleetscale-derp"], env=relay.environment(), capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode and sentence in done.stderr + done.stdout

@@ -16,20 +16,27 @@ static bool is_asked(const struct relay *r)
 	return r->plain_at.port && !ip_parse(bytes_text(r->options->relay_ipv4), &ip) && ip.family == IP_V4;
 }
 
-static void conclude(struct shard *s, bool good)
+bool port80_judge(struct port80 *p, bool good)
 {
-	struct port80 *p = &s->relay->port80;
 	p->contrary = p->known && good != p->good ? p->contrary + 1 : 0;
 	if (p->known && p->contrary < PORT80_CHANGES_AT)
-		return;
+		return false;
 	p->known = true;
 	p->good = good;
 	p->contrary = 0;
+	return true;
+}
+
+static void conclude(struct shard *s, bool good)
+{
+	struct port80 *p = &s->relay->port80;
+	const char *ip = s->relay->options->relay_ipv4;
+	if (!port80_judge(p, good))
+		return;
 	if (good)
-		log_info(SUBJECT("relay"), "port 80 answers captive portal checks", F_TEXT("ip", s->relay->options->relay_ipv4));
+		log_info(SUBJECT("relay"), "port 80 answers captive portal checks", F_TEXT("ip", ip));
 	else
-		log_warning(SUBJECT("relay"), "port 80 does not answer captive portal checks: clients are not told of it",
-			    F_TEXT("ip", s->relay->options->relay_ipv4));
+		log_warning(SUBJECT("relay"), "port 80 does not answer captive portal checks: clients are not told of it", F_TEXT("ip", ip));
 	p->on_known(s);
 }
 
