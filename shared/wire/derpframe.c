@@ -168,9 +168,12 @@ enum err derpframe_encode_server_info(const struct private_key *relay, const str
 
 enum err derpframe_encode_server_limits(const struct private_key *relay, const struct node_key *client, uint64_t per_second, uint64_t burst, struct buffer *out)
 {
+	static const uint64_t largest = DERPFRAME_RECV_HEADER_LEN + DERPFRAME_PACKET_MAX; /* costs its sender so much */
 	char json[128];
 	if (!per_second)
 		return derpframe_encode_server_info(relay, client, out);
+	per_second = per_second > INT64_MAX ? INT64_MAX : per_second;
+	burst = burst > INT64_MAX ? INT64_MAX : burst < largest ? largest : burst;
 	int len = snprintf(json, sizeof json, "{\"version\":2,\"TokenBucketBytesPerSecond\":%llu,\"TokenBucketBytesBurst\":%llu}",
 			   (unsigned long long)per_second, (unsigned long long)burst);
 	return seal_server_info(relay, client, bytes_of(json, (size_t)len), out);

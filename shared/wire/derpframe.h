@@ -80,7 +80,8 @@ MUST_USE enum err derpframe_encode_prober_info(const struct private_key *prober,
 					       struct buffer *out);
 /* Appends a whole ServerInfo frame, sealed to `client`. */
 MUST_USE enum err derpframe_encode_server_info(const struct private_key *relay, const struct node_key *client, struct buffer *out);
-/* The same with a limit on what the client sends, which keeps to it by itself; rate 0: none, and none any more. May be sent again at any time. */
+/* The same with a limit on what the client sends, which keeps to it by itself; rate 0: none, and none any more. May be sent again at any time. A burst in which the
+ * largest packet has no room is told as one in which it has: the client would drop it for ever. */
 MUST_USE enum err derpframe_encode_server_limits(const struct private_key *relay, const struct node_key *client, uint64_t per_second, uint64_t burst,
 						 struct buffer *out);
 

@@ -208,12 +208,151 @@ static void small_frames_are_encoded(void **state)
 	assert_memory_equal(recv + 5, peer.raw, KEY_LEN);
 }
 
+static const struct {
+	uint64_t rate, burst;
+	const char *json;
+} limits[] = {
+	{0, 0, "{\"version\":2}"},
+	/* No limit: an earlier one ends. */
+	{0, 70000, "{\"version\":2}"},
+	{1000, 70000, "{\"version\":2,\"TokenBucketBytesPerSecond\":1000,\"TokenBucketBytesBurst\":70000}"},
+	/* The largest packet costs them 37 bytes more: with less it could never go. */
+	{1, 0, "{\"version\":2,\"TokenBucketBytesPerSecond\":1,\"TokenBucketBytesBurst\":65573}"},
+	{1000, 65568, "{\"version\":2,\"TokenBucketBytesPerSecond\":1000,\"TokenBucketBytesBurst\":65573}"},
+	{1000, 65573, "{\"version\":2,\"TokenBucketBytesPerSecond\":1000,\"TokenBucketBytesBurst\":65573}"},
+	{1000, 65574, "{\"version\":2,\"TokenBucketBytesPerSecond\":1000,\"TokenBucketBytesBurst\":65574}"},
+	/* Their integers have a sign. */
+	{UINT64_MAX, UINT64_MAX, "{\"version\":2,\"TokenBucketBytesPerSecond\":9223372036854775807,\"TokenBucketBytesBurst\":9223372036854775807}"},
+};
+
+static void limits_are_told(void **state)
+{
+	struct private_key relay, client;
+	struct public_key relay_public, to_public;
+	struct node_key to;
+	(void)state;
+	key_mint(&relay, &relay_public);
+	key_mint(&client, &to_public);
+	memcpy(to.raw, to_public.raw, KEY_LEN);
+	for (size_t i = 0; i < COUNT_OF(limits); i++) {
+		struct buffer out, plain;
+		struct derpframe_header h;
+		buffer_init(&out, 1024);
+		buffer_init(&plain, 1024);
+		assert_int_equal(buffer_add(&out, BYTES("before")), ERR_NONE);
+		assert_int_equal(derpframe_encode_server_limits(&relay, &to, limits[i].rate, limits[i].burst, &out), ERR_NONE);
+		struct bytes frame = bytes_skip(buffer_bytes(&out), 6);
+		assert_int_equal(derpframe_decode(frame, &h), ERR_NONE);
+		assert_int_equal(h.type, DERPFRAME_SERVER_INFO);
+		assert_int_equal(h.len, frame.len - DERPFRAME_HEADER_LEN);
+		assert_int_equal(box_open(&client, relay_public.raw, bytes_skip(frame, DERPFRAME_HEADER_LEN), &plain), ERR_NONE);
+		if (!bytes_equal_text(buffer_bytes(&plain), limits[i].json))
+			fail_msg("%.*s, not %s", BYTES_ARG(buffer_bytes(&plain)), limits[i].json);
+		/* Past its cap the buffer is as it was. */
+		size_t len = out.len;
+		out.cap = len + frame.len - 1;
+		assert_int_equal(derpframe_encode_server_limits(&relay, &to, limits[i].rate, limits[i].burst, &out), ERR_TOO_BIG);
+		assert_int_equal(out.len, len);
+		buffer_clear(&out);
+		buffer_clear(&plain);
+	}
+}
+
+/* What a relay says of itself to another one is what that reads. */
+static void infos_of_relays_are_read(void **state)
+{
+	struct private_key a, b;
+	struct public_key a_public, b_public;
+	struct node_key to;
+	uint8_t mesh_key[KEY_LEN];
+	(void)state;
+	key_mint(&a, &a_public);
+	key_mint(&b, &b_public);
+	random_fill(mesh_key, sizeof mesh_key);
+	memcpy(to.raw, b_public.raw, KEY_LEN);
+	for (unsigned prober = 0; prober < 2; prober++) {
+		struct derpframe_client_info info;
+		struct derpframe_header h;
+		struct buffer out;
+		buffer_init(&out, 1024);
+		if (prober)
+			assert_int_equal(derpframe_encode_prober_info(&a, &a_public, &to, &out), ERR_NONE);
+		else
+			assert_int_equal(derpframe_encode_mesh_info(&a, &a_public, &to, mesh_key, &out), ERR_NONE);
+		assert_int_equal(derpframe_decode(buffer_bytes(&out), &h), ERR_NONE);
+		assert_int_equal(h.type, DERPFRAME_CLIENT_INFO);
+		assert_int_equal(h.len, out.len - DERPFRAME_HEADER_LEN);
+		struct bytes payload = bytes_skip(buffer_bytes(&out), DERPFRAME_HEADER_LEN);
+		assert_int_equal(derpframe_decode_client_info(payload, &b, &info), ERR_NONE);
+		assert_memory_equal(info.key.raw, a_public.raw, KEY_LEN);
+		assert_int_equal(info.version, 2);
+		assert_int_equal(info.is_prober, prober);
+		assert_int_equal(info.can_ack_pings, prober);
+		assert_int_equal(info.has_mesh_key, !prober);
+		if (!prober)
+			assert_memory_equal(info.mesh_key, mesh_key, KEY_LEN);
+		/* For that one alone, whole, and by its own key. */
+		assert_int_equal(derpframe_decode_client_info(payload, &a, &info), ERR_CRYPTO);
+		for (size_t len = 0; len < payload.len; len++) {
+			enum err e = derpframe_decode_client_info(bytes_take(payload, len), &b, &info);
+			assert_true(e == ERR_MALFORMED || (e == ERR_CRYPTO && len >= DERPFRAME_INFO_LEAST));
+		}
+		for (size_t i = 0; i < payload.len; i++) {
+			out.at[DERPFRAME_HEADER_LEN + i] ^= 0x40;
+			assert_int_equal(derpframe_decode_client_info(payload, &b, &info), ERR_CRYPTO);
+			out.at[DERPFRAME_HEADER_LEN + i] ^= 0x40;
+		}
+		size_t len = out.len;
+		out.cap = 2 * len - 1;
+		if (prober)
+			assert_int_equal(derpframe_encode_prober_info(&a, &a_public, &to, &out), ERR_TOO_BIG);
+		else
+			assert_int_equal(derpframe_encode_mesh_info(&a, &a_public, &to, mesh_key, &out), ERR_TOO_BIG);
+		assert_int_equal(out.len, len);
+		buffer_clear(&out);
+	}
+}
+
+/* Frames for siblings. */
+static void presence_is_told(void **state)
+{
+	static const struct {
+		struct endpoint peer;
+		uint8_t flags;
+		const char *tail; /* 16 bytes of address, port, flags */
+	} cases[] = {
+		{{{.family = IP_NONE}, 0}, 1, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1"},
+		{{{.family = IP_NONE}, 7}, 1, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1"},
+		{{{.family = IP_V4, .byte = {192, 0, 2, 1}}, 0x1234}, 2, "\0\0\0\0\0\0\0\0\0\0\xff\xff\xc0\0\2\1\x12\x34\2"},
+		{{{.family = IP_V6, .byte = {0x20, 1, 0xd, 0xb8, [15] = 9}}, 0xfffe}, 12, "\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x09\xff\xfe\x0c"},
+	};
+	struct node_key key, to;
+	uint8_t frame[DERPFRAME_PRESENT_LEN], forward[DERPFRAME_FORWARD_HEADER_LEN], restarting[DERPFRAME_RESTARTING_LEN];
+	(void)state;
+	memset(key.raw, 0xab, sizeof key.raw);
+	memset(to.raw, 0xcd, sizeof to.raw);
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		memset(frame, 0xee, sizeof frame);
+		derpframe_encode_peer_present(frame, &key, cases[i].peer, cases[i].flags);
+		assert_memory_equal(frame, "\x09\0\0\0\x33", 5);
+		assert_memory_equal(frame + 5, key.raw, KEY_LEN);
+		assert_memory_equal(frame + 5 + KEY_LEN, cases[i].tail, 19);
+	}
+	derpframe_encode_forward(forward, &key, &to, 65536);
+	assert_memory_equal(forward, "\x0a\0\1\0\x40", 5);
+	assert_memory_equal(forward + 5, key.raw, KEY_LEN);
+	assert_memory_equal(forward + 5 + KEY_LEN, to.raw, KEY_LEN);
+	derpframe_encode_restarting(restarting, 100, 0x01020304);
+	assert_memory_equal(restarting, "\x15\0\0\0\x08\0\0\0\x64\1\2\3\4", 13);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(header_needs_five_bytes), cmocka_unit_test(server_key_is_the_vector), cmocka_unit_test(client_info_is_read),
-		cmocka_unit_test(server_info_opens),       cmocka_unit_test(lengths_have_rules),       cmocka_unit_test(disco_is_recognised),
-		cmocka_unit_test(client_json_is_judged),   cmocka_unit_test(small_frames_are_encoded),
+		cmocka_unit_test(header_needs_five_bytes),  cmocka_unit_test(server_key_is_the_vector), cmocka_unit_test(client_info_is_read),
+		cmocka_unit_test(server_info_opens),        cmocka_unit_test(lengths_have_rules),       cmocka_unit_test(disco_is_recognised),
+		cmocka_unit_test(client_json_is_judged),    cmocka_unit_test(small_frames_are_encoded), cmocka_unit_test(limits_are_told),
+		cmocka_unit_test(infos_of_relays_are_read), cmocka_unit_test(presence_is_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
