@@ -22,7 +22,7 @@ static const char *const FORMATS[] = {"text", "json", NULL};
 
 static const struct option OPTIONS[] = {
 	{"listen.operations", OPTION_LISTEN, offsetof(struct daemon_options, listen_operations), "", 0, 0, NULL,
-	 "Door of operations: /livez /readyz /metrics /debug; empty: off."},
+	 "Door of operations: /livez /readyz /healthz /metrics /debug; empty: off."},
 	{"log.level", OPTION_CHOICE, offsetof(struct daemon_options, log_level), "info", 0, 0, LEVELS, "Least level of log lines."},
 	{"log.format", OPTION_CHOICE, offsetof(struct daemon_options, log_format), "text", 0, 0, FORMATS, "Form of log lines on standard error."},
 	{"threads", OPTION_INT, offsetof(struct daemon_options, threads), "0", 0, 256, NULL, "Worker threads; 0: one per core."},
