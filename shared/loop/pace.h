@@ -15,6 +15,7 @@ struct pace {
 	unsigned reads, units, flows, window;
 	unsigned rate, all; /* packets in a second of one flow, and of all; smoothed */
 	unsigned luck;      /* of 256 waits, so many were short; smoothed */
+	unsigned lag;       /* sixteenths of a packet that a read brings; smoothed */
 	bool strong;        /* packets are worth gathering for long */
 };
 

@@ -33,12 +33,26 @@ static void strong_flows_are_gathered(void **state)
 	assert_in_range(p.nap_us, 790, 850);
 	windows(&p, 50, 160, 10, 60);
 	assert_in_range(p.nap_us, 195, 215);
-	/* Until they are fewer by a quarter, so that it does not come and go. */
-	windows(&p, 50, 27, 1, 60);
-	assert_in_range(p.nap_us, 1, PACE_MOST_US);
-	windows(&p, 50, 22, 1, 60);
+}
+
+/* 12,000 packets per second of each flow: who reads them one by one keeps up with them, and they need not wait. */
+static void flows_that_are_kept_up_with_are_not(void **state)
+{
+	struct pace p = {.window = 1};
+	(void)state;
+	windows(&p, 50, 24, 1, 90);
 	assert_int_equal(p.nap_us, 0);
-	windows(&p, 50, 27, 1, 60);
+	/* One stall changes nothing. */
+	windows(&p, 1, 24, 24, 90);
+	windows(&p, 1, 24, 1, 90);
+	assert_int_equal(p.nap_us, 0);
+	windows(&p, 50, 24, 4, 90);
+	assert_int_equal(p.nap_us, PACE_MOST_US);
+	/* Naps themselves are no reason to go on with them. */
+	for (unsigned i = 0; i < 400 && p.nap_us; i++)
+		windows(&p, 1, 24, 12, 30);
+	assert_int_equal(p.nap_us, 0);
+	windows(&p, 200, 24, 1, 90);
 	assert_int_equal(p.nap_us, 0);
 }
 
@@ -64,7 +78,7 @@ static void many_weak_flows_are_gathered(void **state)
 		pace_window(&p, PACE_WINDOW_US / 2, PACE_WINDOW_US);
 	}
 	assert_in_range(p.nap_us, 100, PACE_MOST_US);
-	for (unsigned i = 0; i < 50; i++) {
+	for (unsigned i = 0; i < 600; i++) {
 		for (unsigned k = 0; k < 220; k++)
 			pace_count(&p, &marks[k % 100], 1);
 		pace_window(&p, PACE_WINDOW_US, PACE_WINDOW_US);
@@ -147,7 +161,8 @@ static void the_more_comes_the_shorter_it_looks(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(strong_flows_are_gathered),
+	const struct CMUnitTest tests[] = {cmocka_unit_test(flows_that_are_kept_up_with_are_not),
+					   cmocka_unit_test(strong_flows_are_gathered),
 					   cmocka_unit_test(weak_flows_are_not),
 					   cmocka_unit_test(many_weak_flows_are_gathered),
 					   cmocka_unit_test(calm_loops_do_not_nap),
