@@ -67,8 +67,33 @@ static void answer_for_v6(void **state)
 		assert_int_equal(out[28 + i] ^ out[4 + i], from.ip.byte[i]);
 }
 
+static void our_request_is_read_and_its_answer_known(void **state)
+{
+	(void)state;
+	uint8_t request[STUN_REQUEST_LEN], id[STUN_ID_LEN], out[STUN_ANSWER_MAX];
+	struct endpoint from;
+	stun_encode_request(request, id_wanted);
+	assert_int_equal(stun_decode(bytes_of(request, sizeof request), id), ERR_NONE);
+	assert_memory_equal(id, id_wanted, STUN_ID_LEN);
+	assert_false(stun_is_answer(bytes_of(request, sizeof request), id_wanted));
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(endpoint_parse(i ? BYTES("[2001:db8::5]:3478") : BYTES("198.51.100.7:54321"), &from), ERR_NONE);
+		size_t len = stun_encode(out, id_wanted, from);
+		assert_true(stun_is_answer(bytes_of(out, len), id_wanted));
+		for (size_t cut = 0; cut < len; cut++)
+			assert_false(stun_is_answer(bytes_of(out, cut), id_wanted));
+		out[8] ^= 1;
+		assert_false(stun_is_answer(bytes_of(out, len), id_wanted));
+	}
+	/* The stock relay's older form, behind an attribute of another kind. */
+	uint8_t mapped[44] = {1, 1, 0, 24, 0x21, 0x12, 0xa4, 0x42};
+	memcpy(mapped + 8, id_wanted, STUN_ID_LEN);
+	memcpy(mapped + 20, (uint8_t[]){0x80, 0x22, 0, 5, 'a', 'b', 'c', 'd', 'e', 0, 0, 0, 0, 1, 0, 8, 0, 1, 1, 2, 127, 0, 0, 1}, 24);
+	assert_true(stun_is_answer(bytes_of(mapped, sizeof mapped), id_wanted));
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(request_is_read), cmocka_unit_test(answer_is_the_example), cmocka_unit_test(answer_for_v6)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(our_request_is_read_and_its_answer_known), cmocka_unit_test(request_is_read), cmocka_unit_test(answer_is_the_example), cmocka_unit_test(answer_for_v6)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
