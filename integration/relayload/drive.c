@@ -10,7 +10,16 @@
 
 #include "served.h"
 
-enum { EVENTS = 512, READS = 4, STALLED_NS = 200000000, BURST_MOST = 64 };
+enum {
+	EVENTS = 512,
+	READS = 4,
+	STALLED_NS = 200000000,
+	BURST_MOST = 64,
+	/* Real-time priority ends for a while when it is used for more than 95 % of a second. */
+	AWAKE_NS = 20000000,
+	REST_NS = 2000000,
+	HOME_NS = 5000000 /* packets that are not back by then are lost */
+};
 
 /* What a packet says; the rest of it is filler. */
 struct note {
@@ -39,7 +48,8 @@ struct run {
 	struct driven *result;
 	struct pair *pairs;
 	int epoll;
-	uint64_t now_ns;
+	uint64_t now_ns, begun_ns;
+	uint64_t rested_ns, awake_ns; /* all rests so far; since when there was none */
 	bool counting;
 	uint8_t packet[PEERCONN_PACKET_MAX];
 };
@@ -140,12 +150,12 @@ static void send_by_credit(struct run *r, struct pair *p)
 }
 
 /* Open loop: what has become due since. */
-static void send_by_clock(struct run *r, struct pair *p, uint64_t begun_ns)
+static void send_by_clock(struct run *r, struct pair *p)
 {
 	size_t index = (size_t)(p - r->pairs);
 	/* Pairs do not send in step. */
 	double each = r->d->rate / r->d->pairs, shift = (double)index / r->d->pairs;
-	uint64_t due = (uint64_t)((double)(r->now_ns - begun_ns) / 1e9 * each + shift);
+	uint64_t due = (uint64_t)((double)(r->now_ns - r->begun_ns - r->rested_ns) / 1e9 * each + shift);
 
 	for (unsigned i = 0; p->due < due && i < BURST_MOST; i++, p->due++)
 		(void)!send_one(p);
@@ -168,7 +178,7 @@ static bool any_broken(const struct run *r)
 /* Until the next packet is due: who spins would take the processor from others. */
 static struct timespec patience(const struct run *r)
 {
-	double wait_ns = r->d->rate > 0 ? 1e9 / r->d->rate : 1e7;
+	double wait_ns = r->d->keen ? 0 : r->d->rate > 0 ? 1e9 / r->d->rate : 1e7;
 	return (struct timespec){.tv_nsec = (long)(wait_ns < 1e7 ? wait_ns : 1e7)};
 }
 
@@ -188,14 +198,40 @@ static void receive(struct run *r)
 	}
 }
 
-static bool turn_until(struct run *r, uint64_t begun_ns, uint64_t end_ns)
+static bool all_home(const struct run *r)
 {
-	while (r->now_ns < end_ns) {
+	for (unsigned i = 0; i < r->d->pairs; i++)
+		if (r->pairs[i].arrived != r->pairs[i].next)
+			return false;
+	return true;
+}
+
+/* Its time does not count. */
+static void rest(struct run *r)
+{
+	const struct timespec time = {.tv_nsec = REST_NS};
+	uint64_t from = r->now_ns;
+
+	while (!all_home(r) && r->now_ns - from < HOME_NS)
 		receive(r);
+	(void)nanosleep(&time, NULL);
+	r->now_ns = r->awake_ns = now_ns();
+	r->rested_ns += r->now_ns - from;
+}
+
+/* For so long, rests not counted. */
+static bool turn_for(struct run *r, double seconds)
+{
+	uint64_t end_ns = r->now_ns - r->rested_ns + (uint64_t)(seconds * 1e9);
+
+	while (r->now_ns - r->rested_ns < end_ns) {
+		receive(r);
+		if (r->d->keen && r->now_ns - r->awake_ns > AWAKE_NS)
+			rest(r);
 		for (unsigned i = 0; i < r->d->pairs; i++) {
 			struct pair *p = &r->pairs[i];
 			if (r->d->rate > 0)
-				send_by_clock(r, p, begun_ns);
+				send_by_clock(r, p);
 			else
 				send_by_credit(r, p);
 			if (p->side[0].conn->out.len && !p->side[0].conn->blocked)
@@ -214,9 +250,14 @@ static bool open_pair(struct run *r, struct pair *p)
 	const struct drive *d = r->d;
 
 	*p = (struct pair){.run = r, .credit = d->in_flight, .moved_ns = now_ns()};
+	struct peerconn *ends[2] = {NULL};
+	if (d->direct && !peerconn_join(ends))
+		return false;
 	for (unsigned k = 0; k < 2; k++) {
 		struct side *s = &p->side[k];
-		*s = (struct side){.conn = peerconn_open(k && d->second_at.port ? d->second_at : d->at, d->host, d->tls), .pair = p, .second = k == 1};
+		*s = (struct side){.conn = d->direct ? ends[k] : peerconn_open(k && d->second_at.port ? d->second_at : d->at, d->host, d->tls),
+				   .pair = p,
+				   .second = k == 1};
 		if (!s->conn)
 			return false;
 		s->conn->per_write = d->per_write;
@@ -230,20 +271,19 @@ static bool measure(struct run *r)
 	const struct drive *d = r->d;
 	struct driven *result = r->result;
 	struct served before = {0}, after = {0};
-	uint64_t begun = r->now_ns = now_ns();
-
-	if (!turn_until(r, begun, begun + (uint64_t)(d->warm_s * 1e9)))
+	r->begun_ns = r->awake_ns = r->now_ns = now_ns();
+	if (!turn_for(r, d->warm_s))
 		return false;
 	r->counting = true;
-	uint64_t from = now_ns();
+	uint64_t from = now_ns(), rested = r->rested_ns;
 	double own = own_s();
 	(void)!served_look(d->pid, &before);
-	if (!turn_until(r, begun, from + (uint64_t)(d->seconds * 1e9)))
+	if (!turn_for(r, d->seconds))
 		return false;
 	(void)!served_look(d->pid, &after);
 	result->own_s = own_s() - own;
 	result->server_s = after.cpu_s - before.cpu_s;
-	result->seconds = (double)(now_ns() - from) / 1e9;
+	result->seconds = (double)(now_ns() - from - (r->rested_ns - rested)) / 1e9;
 	return true;
 }
 

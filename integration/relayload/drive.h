@@ -14,11 +14,13 @@ struct drive {
 	struct endpoint second_at; /* where the second of each pair is, at a sibling; port 0: at the same relay */
 	const char *host;
 	SSL_CTX *tls; /* NULL: plain */
+	bool direct;  /* no relay: the two of a pair are connected with each other */
 	int pid;      /* of the server; 0: unknown */
 	unsigned pairs, size, per_write;
 	unsigned in_flight; /* closed loop */
 	double rate;        /* packets per second of all pairs; 0: closed loop */
 	bool echo;
+	bool keen; /* looks for what came without ever sleeping, so that times are without its own waking; rests while nothing is on its way */
 	double warm_s, seconds;
 };
 

@@ -15,8 +15,9 @@ enum { HOST_MAX = 256 };
 
 static const char usage_text[] =
 	"usage: relayload --straight [--size BYTES] [--gather N]\n"
+	"       relayload --direct [as with --url: pairs are connected with each other, without a relay]\n"
 	"       relayload --url http[s]://ADDRESS:PORT [--pid PID] [--host NAME] [--pairs N] [--size BYTES] [--gather PACKETS PER WRITE]\n"
-	"                 [--in-flight N | --rate PACKETS PER SECOND] [--echo] [--warm SECONDS] [--seconds SECONDS]\n"
+	"                 [--in-flight N | --rate PACKETS PER SECOND] [--echo] [--keen] [--warm SECONDS] [--seconds SECONDS]\n"
 	"                 [--second ADDRESS:PORT OF A SIBLING, WHERE THE SECOND OF EACH PAIR IS]\n"
 	"       relayload --url ... --pid PID --idle CONNECTIONS [--settle SECONDS]\n";
 
@@ -97,6 +98,10 @@ static bool take(struct words *w, int option, const char *text)
 		return read_real(text, 600, &w->settle_s);
 	case 'b':
 		return !endpoint_parse(bytes_text(text), &d->second_at) && d->second_at.port;
+	case 'k':
+		return d->keen = true;
+	case 'd':
+		return d->direct = true;
 	case 'S':
 		return w->straight = true;
 	default:
@@ -120,6 +125,8 @@ static bool parse(struct words *w, int argc, char **argv)
 						{"idle", required_argument, NULL, 'i'},
 						{"settle", required_argument, NULL, 'l'},
 						{"straight", no_argument, NULL, 'S'},
+						{"direct", no_argument, NULL, 'd'},
+						{"keen", no_argument, NULL, 'k'},
 						{"second", required_argument, NULL, 'b'},
 						{0}};
 	int option;
@@ -127,7 +134,7 @@ static bool parse(struct words *w, int argc, char **argv)
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
 		if (!take(w, option, optarg))
 			return false;
-	return optind == argc && (w->straight || w->url) && (!w->idle || w->drive.pid);
+	return optind == argc && (w->straight || w->drive.direct || w->url) && (!w->idle || w->drive.pid);
 }
 
 static int run_idle(const struct words *w)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "box.h"
+#include "straight.h"
 
 enum { PATIENCE_S = 10, HEAD_MAX = 4096, READ_AT_ONCE = 65536, IN_CAP = 2 << 20, OUT_CAP = 2 << 20 };
 
@@ -160,15 +161,22 @@ static bool introduce(struct peerconn *c)
 	return good;
 }
 
-struct peerconn *peerconn_open(struct endpoint at, const char *host, SSL_CTX *tls)
+static struct peerconn *fresh(enum derpframe_type hears)
 {
 	struct peerconn *c = x_zalloc(sizeof *c);
+
+	*c = (struct peerconn){.fd = -1, .per_write = 1, .hears = hears};
+	buffer_init(&c->in, IN_CAP);
+	buffer_init(&c->out, OUT_CAP);
+	return c;
+}
+
+struct peerconn *peerconn_open(struct endpoint at, const char *host, SSL_CTX *tls)
+{
+	struct peerconn *c = fresh(DERPFRAME_RECV_PACKET);
 	const char *what = "connect";
 	bool good;
 
-	c->per_write = 1;
-	buffer_init(&c->in, IN_CAP);
-	buffer_init(&c->out, OUT_CAP);
 	good = dial(c, at);
 	if (good && tls)
 		good = secure(c, host, tls), what = "TLS";
@@ -181,6 +189,21 @@ struct peerconn *peerconn_open(struct endpoint at, const char *host, SSL_CTX *tl
 	fprintf(stderr, "relayload: %s failed: %s\n", what, strerror(errno));
 	peerconn_close(&c);
 	return NULL;
+}
+
+bool peerconn_join(struct peerconn *ends[2])
+{
+	int fds[2];
+
+	if (!straight_connect(fds))
+		return false;
+	for (unsigned i = 0; i < 2; i++) {
+		ends[i] = fresh(DERPFRAME_SEND_PACKET);
+		ends[i]->fd = fds[i];
+		if (fcntl(fds[i], F_SETFL, O_NONBLOCK))
+			abort();
+	}
+	return true;
 }
 
 void peerconn_close(struct peerconn **at)
@@ -238,7 +261,7 @@ static void show(struct peerconn *c, struct bytes *rest, void (*on_packet)(void 
 	struct derpframe_header h;
 
 	while (!derpframe_decode(*rest, &h) && rest->len >= DERPFRAME_HEADER_LEN + (size_t)h.len) {
-		if (h.type == DERPFRAME_RECV_PACKET && h.len >= KEY_LEN)
+		if (h.type == c->hears && h.len >= KEY_LEN)
 			on_packet(context, bytes_of(rest->at + DERPFRAME_RECV_HEADER_LEN, h.len - KEY_LEN));
 		*rest = bytes_skip(*rest, DERPFRAME_HEADER_LEN + h.len);
 	}

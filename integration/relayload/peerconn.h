@@ -19,10 +19,11 @@ struct peerconn {
 	SSL *ssl; /* NULL: plain */
 	struct node_key key;
 	struct private_key secret;
-	struct buffer in;   /* an incomplete frame */
-	struct buffer out;  /* frames that wait */
-	size_t frame_len;   /* of those: all that wait are of one length */
-	unsigned per_write; /* frames given to the socket at once; official clients: 1 */
+	struct buffer in;          /* an incomplete frame */
+	struct buffer out;         /* frames that wait */
+	size_t frame_len;          /* of those: all that wait are of one length */
+	unsigned per_write;        /* frames given to the socket at once; official clients: 1 */
+	enum derpframe_type hears; /* RecvPacket, or what the other end of peerconn_join sends */
 	bool broken, blocked;
 };
 
@@ -30,6 +31,8 @@ struct peerconn {
 SSL_CTX *peerconn_tls(void);
 /* `host` goes into the request; tls NULL: plain. Says why on stderr and returns NULL when the relay does not take us. */
 struct peerconn *peerconn_open(struct endpoint at, const char *host, SSL_CTX *tls);
+/* Two that are connected with each other by plain TCP, with no relay in between: for comparison. False, and none: no sockets. */
+bool peerconn_join(struct peerconn *ends[2]);
 void peerconn_close(struct peerconn **c);
 
 /* A SendPacket frame is put among those that wait. False: too many do, it is lost. */

@@ -4,6 +4,10 @@
 #ifndef STRAIGHT_H
 #define STRAIGHT_H
 
+#include <stdbool.h>
+
+/* The two ends of a fresh loopback connection, blocking and without delay. */
+bool straight_connect(int ends[2]);
 /* CPU microseconds per packet: `batch` frames of `size` bytes of payload in one send, and then one recv. 0: no sockets. */
 double straight_us(unsigned size, unsigned batch);
 
