@@ -26,6 +26,7 @@ struct rate;
 struct relayfleet;
 struct reports;
 struct routers;
+struct signing_key;
 struct sweep;
 
 struct coordinator_options {
@@ -58,6 +59,8 @@ struct coordinator {
 	struct loop *loop;
 	const struct coordinator_options *options;
 	const struct private_key *noise_key; /* of the process; wiped by main */
+	const struct signing_key *signing;   /* answers to relays, likewise */
+	size_t signing_count;
 	struct server *server;
 	struct pg *pg;
 	struct bus *bus;

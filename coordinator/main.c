@@ -27,6 +27,8 @@ enum { RATE_BUCKETS_MAX = 65536 };
 
 static struct coordinator_options options;
 static struct private_key noise_key;
+static struct signing_key signing[SERVERKEYS_MAX]; /* answers to relays */
+static size_t signing_count;
 static struct trusted proxies;
 static char process_name[24]; /* random: names this process in Redis */
 
@@ -132,6 +134,8 @@ static enum err on_worker(struct worker *w, struct diag *why)
 	c->loop = w->loop;
 	c->options = &options;
 	c->noise_key = &noise_key;
+	c->signing = signing;
+	c->signing_count = signing_count;
 	for (unsigned i = 0; i < SESSION_STATES; i++)
 		list_init(&c->sessions[i]);
 	list_init(&c->logins);
@@ -253,13 +257,16 @@ static enum err on_start(void *config, struct diag *why)
 	if (e)
 		return e;
 	e = pg_check_schema(options.database_url, why);
-	return e ? e : load_noise_key(why);
+	if (!e)
+		e = load_noise_key(why);
+	return e ? e : serverkeys_load_signing(options.database_url, signing, &signing_count, why);
 }
 
 static void on_end(void *config)
 {
 	(void)config;
 	key_wipe(&noise_key, sizeof noise_key);
+	key_wipe(signing, sizeof signing);
 }
 
 static enum err on_check(void *config, struct diag *why)

@@ -9,13 +9,40 @@
 #include "jsonw.h"
 #include "log.h"
 #include "probereport.h"
+#include "relayanswer.h"
 #include "relayfleet.h"
 #include "relays.h"
 #include "secret.h"
+#include "serverkeys.h"
 #include "tailnet.h"
 #include "text.h"
 
 enum { HOST_MAX = 253, PORT_MAX = 65535 };
+
+/* Signed for a relay that asks by a nonce: so that it knows who answers, and what. */
+static void sign(struct exchange *x, unsigned status, struct bytes answer)
+{
+	const struct coordinator *c = x->program;
+	const struct signing_key *signer = serverkeys_signer(c->signing, c->signing_count, clock_wall());
+	struct bytes nonce = exchange_header(x, "fleetscale-nonce"), bearer = exchange_header(x, "authorization");
+	char signature[RELAYANSWER_TEXT_MAX];
+	struct secret token;
+
+	if (!signer || !relayanswer_is_nonce(nonce) || !bytes_starts(bearer, "Bearer ") || secret_parse(SECRET_RELAY, bytes_skip(bearer, 7), &token))
+		return;
+	relayanswer_sign(
+		&(struct relayanswer){
+			.path = x->path, .relay = bytes_text(token.prefix), .nonce = nonce, .question = x->body, .status = status, .answer = answer},
+		signer->seed, signature);
+	key_wipe(&token, sizeof token);
+	exchange_add_header(x, RELAYANSWER_SIGNATURE, bytes_text(signature));
+}
+
+static void reply(struct exchange *x, unsigned status, struct bytes answer)
+{
+	sign(x, status, answer);
+	exchange_reply_json(x, status, answer);
+}
 
 static void refuse(struct exchange *x, unsigned status, const char *reason)
 {
@@ -30,7 +57,7 @@ static void refuse(struct exchange *x, unsigned status, const char *reason)
 	jsonw_object(&w, NULL);
 	jsonw_string(&w, "error", reason);
 	jsonw_object_end(&w);
-	exchange_reply_json(x, jsonw_end(&w) ? 500 : status, buffer_bytes(&out));
+	reply(x, jsonw_end(&w) ? 500 : status, buffer_bytes(&out));
 	buffer_clear(&out);
 }
 
@@ -202,6 +229,19 @@ static void write_keys(struct jsonw *w, const struct announce_task *t, struct tx
 	jsonw_text(w, "MeshKeyBefore", keys.before);
 }
 
+/* Those that sign now, have signed, or will: a relay that believes one of them believes all. */
+static void write_signing(struct jsonw *w, const struct coordinator *c)
+{
+	jsonw_array(w, "AnswerKeys");
+	for (size_t i = 0; i < c->signing_count; i++) {
+		char text[SIGN_TEXT_MAX];
+
+		sign_format(text, &c->signing[i].key);
+		jsonw_string(w, NULL, text);
+	}
+	jsonw_array_end(w);
+}
+
 static void write_rechecks(struct jsonw *w, const struct announce_task *t, struct tx *tx)
 {
 	struct bytes *keys;
@@ -242,8 +282,9 @@ static void answer_announce(const struct announce_task *t, struct tx *tx, const 
 	write_siblings(&w, t, tx, told);
 	write_keys(&w, t, tx);
 	write_rechecks(&w, t, tx);
+	write_signing(&w, t->x->program);
 	jsonw_object_end(&w);
-	exchange_reply_json(t->x, jsonw_end(&w) ? 500 : 200, buffer_bytes(&out));
+	reply(t->x, jsonw_end(&w) ? 500 : 200, buffer_bytes(&out));
 	buffer_clear(&out);
 }
 
@@ -335,7 +376,7 @@ static void on_verified(void *context, enum err e, const struct relay_standing *
 		jsonw_uint(&w, "TailnetBurstBytes", standing->burst);
 	}
 	jsonw_object_end(&w);
-	exchange_reply_json(t->x, jsonw_end(&w) ? 500 : 200, buffer_bytes(&out));
+	reply(t->x, jsonw_end(&w) ? 500 : 200, buffer_bytes(&out));
 	buffer_clear(&out);
 }
 

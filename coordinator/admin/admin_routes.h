@@ -98,6 +98,7 @@
 		{METHOD_DELETE, "/api/fleetscale/v1/relays/{id}", ADMIN_DOORS, guard_operator, own_relays_delete, 0}, \
 		{METHOD_PATCH, "/api/fleetscale/v1/relays/{id}", ADMIN_DOORS, guard_operator, own_relays_update, 0}, \
 		{METHOD_GET, "/api/fleetscale/v1/relay-probes", ADMIN_DOORS, guard_operator_read, own_relay_probes_list, 0}, \
+		{METHOD_GET, "/api/fleetscale/v1/relay-key", ADMIN_DOORS, guard_operator_read, own_relay_key_get, 0}, \
 		{METHOD_GET, "/api/fleetscale/v1/relay-tokens", ADMIN_DOORS, guard_operator_read, own_relay_tokens_list, 0}, \
 		{METHOD_POST, "/api/fleetscale/v1/relay-tokens", ADMIN_DOORS, guard_operator, own_relay_tokens_create, 0}, \
 		{METHOD_DELETE, "/api/fleetscale/v1/relay-tokens/{id}", ADMIN_DOORS, guard_operator, own_relay_tokens_delete, 0}, \

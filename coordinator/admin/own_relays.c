@@ -5,6 +5,7 @@
 #include "guard.h"
 #include "page.h"
 #include "problem.h"
+#include "serverkeys.h"
 
 struct relay_task {
 	struct exchange *x;
@@ -104,6 +105,42 @@ void own_relays_list(struct exchange *x)
 	tx_run(tx, on_listed, t);
 }
 
+/* The one that signs now, and all that a relay may meet. */
+static void write_key(struct jsonw *w, const struct coordinator *c)
+{
+	const struct signing_key *signer = serverkeys_signer(c->signing, c->signing_count, clock_wall());
+	char text[SIGN_TEXT_MAX];
+
+	if (signer) {
+		sign_format(text, &signer->key);
+		jsonw_string(w, "coordinatorsKey", text);
+	} else {
+		jsonw_null(w, "coordinatorsKey");
+	}
+}
+
+void own_relay_key_get(struct exchange *x)
+{
+	const struct coordinator *c = x->program;
+	struct answer answer;
+
+	answer_start(&answer);
+	write_key(&answer.w, c);
+	jsonw_array(&answer.w, "keys");
+	for (size_t i = 0; i < c->signing_count; i++) {
+		char text[SIGN_TEXT_MAX];
+
+		sign_format(text, &c->signing[i].key);
+		jsonw_object(&answer.w, NULL);
+		jsonw_string(&answer.w, "key", text);
+		jsonw_time(&answer.w, "from", c->signing[i].from);
+		jsonw_time_or_null(&answer.w, "until", c->signing[i].until);
+		jsonw_object_end(&answer.w);
+	}
+	jsonw_array_end(&answer.w);
+	answer_send(&answer, x, "reading the key of answers to relays");
+}
+
 static void on_created(void *context, enum err e, struct tx *tx, const struct diag *why)
 {
 	struct relay_task *t = context;
@@ -119,6 +156,7 @@ static void on_created(void *context, enum err e, struct tx *tx, const struct di
 		answer_start(&answer);
 		relay_write(&answer.w, "relay", &relays[0], regions, region_count);
 		jsonw_string(&answer.w, "token", t->secret.text);
+		write_key(&answer.w, t->x->program);
 		answer_send(&answer, t->x, t->detail);
 	}
 	key_wipe(&t->secret, sizeof t->secret);
@@ -283,6 +321,7 @@ static void on_minted(void *context, enum err e, struct tx *tx, const struct dia
 	} else {
 		answer_start(&answer);
 		jsonw_string(&answer.w, "token", t->secret.text);
+		write_key(&answer.w, t->x->program);
 		token_write(&answer.w, "relayToken", &tokens[0]);
 		answer_send(&answer, t->x, t->detail);
 	}

@@ -16,6 +16,7 @@ void own_relays_list(struct exchange *x);
 void own_relays_create(struct exchange *x);
 void own_relays_update(struct exchange *x);
 void own_relays_delete(struct exchange *x);
+void own_relay_key_get(struct exchange *x); /* what signs answers to relays */
 void own_relay_tokens_list(struct exchange *x);
 void own_relay_tokens_create(struct exchange *x);
 void own_relay_tokens_delete(struct exchange *x);

@@ -223,6 +223,13 @@ static void relays_revoke(struct ctl *c)
 		ctl_show_done(c, ctl_call(c, "DELETE", ctl_path(c, "/api/fleetscale/v1/relay-tokens/%s", id), NULL), "Relay token %s is revoked.", id);
 }
 
+static void relays_key(struct ctl *c)
+{
+	const json_t *answer = ctl_call(c, "GET", "/api/fleetscale/v1/relay-key", NULL);
+
+	ctl_show_text(c, json_object_get(answer, "coordinatorsKey"), answer);
+}
+
 static const struct ctl_verb verbs[] = {
 	{"create", "c new", "NAME", 0, 1, "Make a relay and print its token, this once", create_flags, relays_create},
 	{"list", "ls show", NULL, 0, 0, "Show the relays", NULL, relays_list},
@@ -232,6 +239,7 @@ static const struct ctl_verb verbs[] = {
 	{"delete", "del rm", "[ID]", 0, 1, "Remove a relay and end its tokens; a second time at once", one_flags, relays_delete},
 	{"token", NULL, NULL, 0, 0, "Make a token for a relay, or for all of a region, and print it this once", token_flags, relays_token},
 	{"tokens", NULL, NULL, 0, 0, "Show the relay tokens", NULL, relays_tokens},
+	{"key", NULL, NULL, 0, 0, "Print the key that signs answers to relays, for relay.coordinators_key", NULL, relays_key},
 	{"revoke", NULL, "[ID]", 0, 1, "Revoke a relay token", revoke_flags, relays_revoke},
 	{0},
 };

@@ -9,6 +9,7 @@
 #include "key.h"
 #include "pgblock.h"
 #include "secret.h"
+#include "sign.h"
 #include "tailnet.h"
 #include "text.h"
 
@@ -206,10 +207,17 @@ static enum err mint_noise(uint8_t raw[static KEY_LEN])
 	return ERR_NONE;
 }
 
+static enum err mint_signing(uint8_t raw[static KEY_LEN])
+{
+	sign_mint(raw);
+	return ERR_NONE;
+}
+
 static const struct {
 	const char *kind, *done;
 	enum err (*mint)(uint8_t raw[static KEY_LEN]);
-} server_keys[] = {{"noise", "Noise key minted", mint_noise}, {"identity", "identity key minted", jwt_mint}};
+} server_keys[] = {
+	{"noise", "Noise key minted", mint_noise}, {"identity", "identity key minted", jwt_mint}, {"relays", "key for answers to relays minted", mint_signing}};
 
 static enum err mint_server_key(struct migrating *m, size_t i)
 {

@@ -65,8 +65,26 @@ static void several_migrate_at_once(void **state)
 	assert_int_equal(serverkeys_load(empty_url, keys, &count, &why), ERR_NONE);
 	assert_int_equal(count, 1);
 	assert_false(key_is_zero(keys[0].public_key.raw));
+	struct signing_key signing[SERVERKEYS_MAX];
+	assert_int_equal(serverkeys_load_signing(empty_url, signing, &count, &why), ERR_NONE);
+	assert_int_equal(count, 1);
+	assert_ptr_equal(serverkeys_signer(signing, count, clock_wall()), &signing[0]);
 	assert_int_equal(pg_check_schema(empty_url, &why), ERR_NONE);
 	assert_int_equal(migrate_thread(&e[0]) == NULL && e[0], ERR_NONE);
+}
+
+/* The newest that has begun and not ended. */
+static void keys_sign_in_their_time(void **state)
+{
+	const struct signing_key keys[] = {{.from = {300}, .until = WALL_ZERO}, {.from = {200}, .until = {250}}, {.from = {100}, .until = {400}}};
+	static const struct {
+		int64_t now;
+		int want;
+	} cases[] = {{99, -1}, {100, 2}, {199, 2}, {200, 1}, {249, 1}, {250, 2}, {300, 0}, {1000, 0}};
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++)
+		assert_ptr_equal(serverkeys_signer(keys, COUNT_OF(keys), (struct wall){cases[i].now}), cases[i].want < 0 ? NULL : &keys[cases[i].want]);
+	assert_null(serverkeys_signer(keys, 2, (struct wall){260}));
 }
 
 static void a_base_domain_is_a_domain(void **state)
@@ -84,7 +102,7 @@ static void furnishes_once(void **state)
 	assert_string_equal(fixture_sql(fx, "SELECT count(*) || ' ' || min(name) || ' ' || min(domain) FROM fleetscale.tailnets"),
 			    "1 default default.fleet.test");
 	assert_string_equal(fixture_sql(fx, "SELECT count(*) || ' ' || min(name) FROM fleetscale.users"), "1 default");
-	assert_string_equal(fixture_sql(fx, "SELECT string_agg(kind, ' ' ORDER BY kind) FROM fleetscale.serverkeys"), "identity noise");
+	assert_string_equal(fixture_sql(fx, "SELECT string_agg(kind, ' ' ORDER BY kind) FROM fleetscale.serverkeys"), "identity noise relays");
 	/* Each begins with a line, hence with a stamp. */
 	assert_string_equal(fixture_sql(fx, "SELECT count(*) FROM fleetscale.generations g WHERE NOT EXISTS "
 					    "(SELECT FROM fleetscale.journal j WHERE j.tailnet_id = g.tailnet_id AND j.generation = g.generation)"),
@@ -336,6 +354,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(several_migrate_at_once),
 		cmocka_unit_test(furnishes_once),
+		cmocka_unit_test(keys_sign_in_their_time),
 		cmocka_unit_test(a_base_domain_is_a_domain),
 		cmocka_unit_test(refuses_what_is_too_old_or_too_new),
 		cmocka_unit_test(an_owner_without_rights_hears_which),

@@ -4,7 +4,13 @@
 #include "rows.h"
 #include "text.h"
 
-enum err serverkeys_load(const char *url, struct serverkey keys[static SERVERKEYS_MAX], size_t *count, struct diag *why)
+struct kept_key {
+	uint8_t raw[KEY_LEN];
+	struct wall from, until;
+};
+
+/* Newest first. */
+static enum err load(const char *url, const char *kind, struct kept_key keys[static SERVERKEYS_MAX], size_t *count, struct diag *why)
 {
 	struct pgblock *p;
 	*count = 0;
@@ -15,22 +21,56 @@ enum err serverkeys_load(const char *url, struct serverkey keys[static SERVERKEY
 	e = pgblock_run(
 		p,
 		"SELECT encode(private_key, 'hex'), (extract(epoch FROM valid_from) * 1000000)::bigint, (extract(epoch FROM valid_until) * 1000000)::bigint "
-		"FROM fleetscale.serverkeys WHERE kind = 'noise' AND (valid_until IS NULL OR valid_until > now()) ORDER BY valid_from DESC, id DESC",
-		0, NULL, why);
+		"FROM fleetscale.serverkeys WHERE kind = $1 AND (valid_until IS NULL OR valid_until > now()) ORDER BY valid_from DESC, id DESC",
+		1, &kind, why);
 	for (size_t i = 0; !e && i < pgblock_rows(p) && i < SERVERKEYS_MAX; i++) {
-		struct serverkey *key = &keys[i];
 		int64_t us;
-		if (hex_decode(pgblock_text(p, i, 0), key->private_key.raw, KEY_LEN))
+		if (hex_decode(pgblock_text(p, i, 0), keys[i].raw, KEY_LEN))
 			e = diag_set(why, ERR_BUG, "a server key in the database has the wrong length");
-		key_public(&key->private_key, &key->public_key);
-		key->from = text_parse_i64(pgblock_text(p, i, 1), &us) ? WALL_ZERO : (struct wall){us * 1000};
-		key->until = text_parse_i64(pgblock_text(p, i, 2), &us) ? WALL_ZERO : (struct wall){us * 1000};
+		keys[i].from = text_parse_i64(pgblock_text(p, i, 1), &us) ? WALL_ZERO : (struct wall){us * 1000};
+		keys[i].until = text_parse_i64(pgblock_text(p, i, 2), &us) ? WALL_ZERO : (struct wall){us * 1000};
 		*count = i + 1;
 	}
 	if (!e && !*count)
-		e = diag_set(why, ERR_NOT_FOUND, "the database holds no Noise key; run `fleetscale migrate`");
+		e = diag_set(why, ERR_NOT_FOUND, "the database holds no key for \"%s\"; run `fleetscale migrate`", kind);
 	pgblock_close(&p);
 	return e;
+}
+
+enum err serverkeys_load(const char *url, struct serverkey keys[static SERVERKEYS_MAX], size_t *count, struct diag *why)
+{
+	struct kept_key kept[SERVERKEYS_MAX];
+	enum err e = load(url, "noise", kept, count, why);
+	for (size_t i = 0; !e && i < *count; i++) {
+		memcpy(keys[i].private_key.raw, kept[i].raw, KEY_LEN);
+		key_public(&keys[i].private_key, &keys[i].public_key);
+		keys[i].from = kept[i].from;
+		keys[i].until = kept[i].until;
+	}
+	key_wipe(kept, sizeof kept);
+	return e;
+}
+
+enum err serverkeys_load_signing(const char *url, struct signing_key keys[static SERVERKEYS_MAX], size_t *count, struct diag *why)
+{
+	struct kept_key kept[SERVERKEYS_MAX];
+	enum err e = load(url, "relays", kept, count, why);
+	for (size_t i = 0; !e && i < *count; i++) {
+		memcpy(keys[i].seed, kept[i].raw, SIGN_SEED_LEN);
+		sign_public(keys[i].seed, &keys[i].key);
+		keys[i].from = kept[i].from;
+		keys[i].until = kept[i].until;
+	}
+	key_wipe(kept, sizeof kept);
+	return e;
+}
+
+const struct signing_key *serverkeys_signer(const struct signing_key *keys, size_t count, struct wall now)
+{
+	for (size_t i = 0; i < count; i++)
+		if (keys[i].from.ns <= now.ns && (wall_is_zero(keys[i].until) || now.ns < keys[i].until.ns))
+			return &keys[i];
+	return NULL;
 }
 
 struct identity_find {

@@ -7,6 +7,7 @@
 #include "jwt.h"
 #include "key.h"
 #include "pg.h"
+#include "sign.h"
 
 enum { SERVERKEYS_MAX = 8 };
 
@@ -18,6 +19,17 @@ struct serverkey {
 
 /* The Noise keys, newest first: the first is the one that /key shows. Blocking; before the workers start. ERR_NOT_FOUND: run `fleetscale migrate`. */
 MUST_USE enum err serverkeys_load(const char *url, struct serverkey keys[static SERVERKEYS_MAX], size_t *count, struct diag *why);
+
+/* Signs what relays are answered, from `from` until `until`; told to relays from its birth on. */
+struct signing_key {
+	uint8_t seed[SIGN_SEED_LEN];
+	struct sign_key key;
+	struct wall from, until; /* until WALL_ZERO: no end */
+};
+/* Newest first. Blocking; before the workers start. ERR_NOT_FOUND: run `fleetscale migrate`. */
+MUST_USE enum err serverkeys_load_signing(const char *url, struct signing_key keys[static SERVERKEYS_MAX], size_t *count, struct diag *why);
+/* The one that signs now; NULL: none may. */
+const struct signing_key *serverkeys_signer(const struct signing_key *keys, size_t count, struct wall now);
 
 /* Signs tokens from `from` until `until`; published from its birth on and for an hour after its end, so that verifiers know it before the first token and after the last. */
 struct identity_key {
