@@ -167,6 +167,9 @@ class Alone(Process):
 
     def run(self):
         self.start([BUILD / "derp/fleetscale-derp"], self.environment())
+        return self
+
+    def opened(self):
         until(lambda: self.shown("a.example.net"), 20, "the door")
         return self
 
@@ -208,9 +211,32 @@ def serial(pair):
     return x509.load_pem_x509_certificate(pair[0].read_bytes()).serial_number
 
 
+def test_the_first_certificate_is_waited_for(alone, traces):
+    """Nothing there, half of it, nonsense: only the plain port is open. It may be stopped meanwhile."""
+    made = dated(traces, "a", -DAY, 80 * DAY, "a.example.net")
+    texts = [p.read_bytes() for p in made]
+    for p in made:
+        p.unlink()
+    relay = alone([made], **{"acme.webroot": traces})
+    until(lambda: relay.said("no certificate yet"), 20, "a word")
+    put(made[0], texts[0])
+    put(made[1], b"no key\n")
+    until(lambda: relay.said("the first certificate is no good", str(made[1])), 20, "a word about the key")
+    assert relay.shown() is None and plain("/generate_204", "GET", relay.plain)[0] == 204
+    assert relay.stop() == 0
+    relay.run()
+    assert relay.wait(20) and relay.child.returncode == 1, "a start with broken files fails"
+    made[1].unlink()
+    relay.run()
+    until(lambda: len(relay.said("no certificate yet")) == 2, 20, "another word")
+    put(made[1], texts[1])
+    relay.opened()
+    assert relay.shown() == serial(made)
+
+
 def test_several_names_and_a_broken_file(alone, traces):
     a, b = (dated(traces, n, -DAY, 80 * DAY, f"{n}.example.net") for n in "ab")
-    relay = alone([a, b])
+    relay = alone([a, b]).opened()
     first = serial(a), serial(b)
     for name, wanted in (("a.example.net", 0), ("b.example.net", 1), ("B.Example.Net", 1), (None, 0), ("c.example.net", 0), ("bb.example.net", 0)):
         for limits in ({}, {"maximum_version": ssl.TLSVersion.TLSv1_2}):
@@ -239,7 +265,7 @@ def test_several_names_and_a_broken_file(alone, traces):
 def test_the_end_of_a_certificate_is_told(alone, traces):
     """Of two that are near it, both are named; the metric is of the first to end, and counts below zero. New files end it."""
     past, near = dated(traces, "past", -90 * DAY, -100, "a.example.net"), dated(traces, "near", -80 * DAY, 10 * DAY, "b.example.net")
-    relay = alone([past, near])
+    relay = alone([past, near]).opened()
     assert relay.shown("a.example.net") == serial(past), "whoever does not mind is served"
     assert len(relay.said("error", "certificate has expired", str(past[0]))) == 1
     assert len(relay.said("warning", "certificate expires soon", str(near[0]))) == 1
@@ -253,7 +279,7 @@ def test_the_end_of_a_certificate_is_told(alone, traces):
 
 def test_what_the_plain_port_owes(alone, traces):
     """Challenges of captive portal checks by their rules; everything else is elsewhere."""
-    relay = alone([dated(traces, "a", -DAY, 80 * DAY, "a.example.net")], **{"relay.port": 8443})
+    relay = alone([dated(traces, "a", -DAY, 80 * DAY, "a.example.net")], **{"relay.port": 8443}).opened()
 
     def ask(path, method="GET", **headers):
         return plain(path, method, relay.plain, **headers)

@@ -91,6 +91,7 @@ def test_official_clients_of_both_releases(net, address, name):
     assert (node["HostName"], node["IPv4"], node["DERPPort"]) == (NAME, address, net.front.port)
     shown = [r.call("relay_official", region=region_of(r)) for r in (new, old)]
     assert [s["names"][-1].startswith("derpkey") for s in shown] == [name in PASSING] * 2
+    assert net.cluster.relay.get("/healthz")[0] == 200, "it reaches itself without the front"
     assert shown[0]["leaf"] == shown[1]["leaf"] and all(s["version"] == 0x304 for s in shown)
     new.send(old, "by a front")
     old.packet(new, "by a front")

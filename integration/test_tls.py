@@ -1,5 +1,6 @@
 """The TLS door: a real client with our own authority, and a certificate changed while it runs."""
 
+import re
 import socket
 import ssl
 import time
@@ -39,13 +40,23 @@ def test_join_over_tls(door, traces, address, monkeypatch, release):
 
 
 def test_certificate_is_reloaded(door, traces, address):
-    _, port, _ = door
+    cluster, port, _ = door
     before, _ = shown(address, port)
-    certificate(traces, address, 2)
+    assert left(cluster) <= 2 * 24 * 3600
+    certificate(traces, address, 2, days=30)
     end = time.monotonic() + 30
     while shown(address, port)[0] == before:
         assert time.monotonic() < end, "the old certificate is still shown"
         time.sleep(0.5)
+    while left(cluster) <= 29 * 24 * 3600:
+        assert time.monotonic() < end, "the metric is of the old certificate"
+        time.sleep(0.5)
+
+
+def left(cluster):
+    """What the metric says of the coordinator: seconds until its certificate expires."""
+    text = cluster.coordinators[0].get("/metrics")[1]
+    return int(re.search(r"^fleetscale_tls_certificate_expires_seconds (-?\d+)$", text, re.MULTILINE).group(1))
 
 
 def test_who_is_slow_to_say_hello(door, traces, address):
