@@ -138,6 +138,27 @@ static void a_program_tells_what_it_is(void **state)
 	free(text);
 }
 
+static enum err write_more(void *context, struct buffer *out)
+{
+	return buffer_add_text(out, context);
+}
+
+static void others_write_as_well(void **state)
+{
+	(void)state;
+	char one[] = "fleetscale_more{target=\"one\"} 1\n", two[] = "fleetscale_more{target=\"two\"} 2\n";
+	metric_also(write_more, one);
+	metric_also(write_more, two);
+	assert_says(one);
+	assert_says(two);
+	metric_also_not(write_more, one);
+	assert_says(two);
+	char *text = written();
+	assert_null(strstr(text, one));
+	free(text);
+	metric_also_not(write_more, two);
+}
+
 static void caps_and_docs(void **state)
 {
 	(void)state;
@@ -158,9 +179,13 @@ static void caps_and_docs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(threads_are_summed_and_outlived), cmocka_unit_test(buckets_are_powers_of_two),
-		cmocka_unit_test(several_labels_go_by_commas),     cmocka_unit_test(histograms_may_have_bounds_of_their_own),
-		cmocka_unit_test(a_program_tells_what_it_is),      cmocka_unit_test(caps_and_docs),
+		cmocka_unit_test(threads_are_summed_and_outlived),
+		cmocka_unit_test(buckets_are_powers_of_two),
+		cmocka_unit_test(several_labels_go_by_commas),
+		cmocka_unit_test(histograms_may_have_bounds_of_their_own),
+		cmocka_unit_test(a_program_tells_what_it_is),
+		cmocka_unit_test(others_write_as_well),
+		cmocka_unit_test(caps_and_docs),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,204 @@
+/* What relays find when they probe each other: rows for each pair, whom they shall probe, and where a prober's key is allowed. Against a PostgreSQL of its own. */
+#include "relayprobes.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include "nodes_fixture.h"
+
+static struct relay_token token;
+static uint64_t ids[3]; /* one, two, three: of one region, by its token */
+
+struct seen {
+	unsigned statement;
+	uint64_t id;
+	size_t count;
+	struct relayprobe *probes;
+	struct relay *relays;
+};
+
+static void see_id(void *context, struct tx *tx)
+{
+	struct seen *s = context;
+	s->id = tx_u64(tx, s->statement, 0, 0);
+}
+
+static void see_probes(void *context, struct tx *tx)
+{
+	struct seen *s = context;
+	s->count = relayprobes_read(tx, s->statement, arena, &s->probes);
+}
+
+static void see_relays(void *context, struct tx *tx)
+{
+	struct seen *s = context;
+	s->count = relays_read(tx, s->statement, arena, &s->relays);
+}
+
+static uint64_t announce(const char *name)
+{
+	struct relay said = {.version = BYTES("0.1"), .node = {.name = bytes_text(name), .host_name = bytes_text(name)}};
+	struct tx *tx = tx_begin(pg, 0, TX_WRITE);
+	struct seen s = {.statement = relays_announce(tx, &token, &said)};
+	assert_int_equal(fixture_run(loop, tx, see_id, &s, NULL), ERR_NONE);
+	return s.id;
+}
+
+static void three_relays(void)
+{
+	struct secret secret;
+	struct tx *tx = tx_begin(pg, 0, TX_WRITE);
+	struct seen s = {0};
+	secret_mint(SECRET_RELAY, &secret);
+	regions_insert(tx, &(struct relay_region){.id = 900, .code = BYTES("x"), .name = BYTES("X")});
+	s.statement = relay_tokens_insert(tx, &(struct relay_token){.region = 900}, &secret);
+	assert_int_equal(fixture_run(loop, tx, see_id, &s, NULL), ERR_NONE);
+	token = (struct relay_token){.id = s.id, .region = 900};
+	ids[0] = announce("one");
+	ids[1] = announce("two");
+	ids[2] = announce("three");
+}
+
+static void put(const char *name, uint8_t key, const struct relayprobe *probes, size_t count)
+{
+	struct node_key k = {.raw = {key, 1}};
+	struct tx *tx = tx_begin(pg, 0, TX_WRITE);
+	struct diag why = {.text = ""};
+	relayprobes_put(tx, &token, bytes_text(name), &k, probes, count);
+	enum err e = fixture_run(loop, tx, NULL, NULL, &why);
+	assert_string_equal(e ? why.text : "", "");
+}
+
+static struct seen page(uint64_t after, unsigned limit)
+{
+	struct tx *tx = tx_begin(pg, 0, TX_READ);
+	struct seen s = {.statement = relayprobes_page(tx, after, limit)};
+	assert_int_equal(fixture_run(loop, tx, see_probes, &s, NULL), ERR_NONE);
+	return s;
+}
+
+static struct relayprobe good(uint64_t to, uint64_t age_ms)
+{
+	return (struct relayprobe){
+		.to = to, .age_ms = age_ms, .relay = BYTES("ok"), .stun = BYTES("lost"), .mesh = BYTES(""), .connect_us = 3000, .trip_us = 1, .stun_us = 0};
+}
+
+static void a_row_for_each_pair(void **state)
+{
+	(void)state;
+	three_relays();
+	/* Itself, one that is not there, one twice: of these one row. */
+	put("one", 1, (struct relayprobe[]){good(ids[0], 0), good(ids[1], 60000), good(ids[1], 60000), good(ids[2] + 100, 0)}, 4);
+	put("two", 2, (struct relayprobe[]){good(ids[0], 0), good(ids[2], 0)}, 2);
+	struct seen s = page(0, 100);
+	assert_int_equal(s.count, 3);
+	assert_int_equal(s.probes[0].from, ids[0]);
+	assert_int_equal(s.probes[0].to, ids[1]);
+	assert_true(bytes_equal_text(s.probes[0].to_name, "two") && bytes_equal_text(s.probes[0].relay, "ok") && bytes_equal_text(s.probes[0].stun, "lost"));
+	assert_int_equal(s.probes[0].to_region, 900);
+	assert_int_equal(s.probes[0].connect_us, 3000);
+	assert_int_equal(s.probes[0].stun_us, 0);
+	assert_true(s.probes[1].at.ns - s.probes[0].at.ns > 55 * INT64_C(1000000000));
+	/* The next one takes its place; none is none. */
+	struct relayprobe worse = good(ids[1], 0);
+	worse.relay = BYTES("unreachable");
+	worse.connect_us = worse.trip_us = 0;
+	put("one", 1, &worse, 1);
+	put("one", 1, NULL, 0);
+	s = page(0, 100);
+	assert_int_equal(s.count, 3);
+	assert_true(bytes_equal_text(s.probes[0].relay, "unreachable") && !s.probes[0].connect_us);
+	/* Pages go by the relay that probed. */
+	assert_int_equal(page(0, 1).count, 1);
+	assert_int_equal(page(ids[0], 1).count, 2);
+	assert_int_equal(page(ids[1], 100).count, 0);
+	/* Gone with either. */
+	for (unsigned times = 0; times < 2; times++) {
+		struct tx *tx = tx_begin(pg, 0, TX_WRITE);
+		relays_remove(tx, ids[1]);
+		(void)fixture_run(loop, tx, NULL, NULL, NULL);
+	}
+	assert_int_equal(page(0, 100).count, 0);
+}
+
+static struct seen peers(uint64_t after)
+{
+	struct tx *tx = tx_begin(pg, 0, TX_READ);
+	struct seen s = {.statement = relays_peers(tx, after)};
+	assert_int_equal(fixture_run(loop, tx, see_relays, &s, NULL), ERR_NONE);
+	return s;
+}
+
+static void peers_are_those_in_life(void **state)
+{
+	(void)state;
+	three_relays();
+	struct seen s = peers(0);
+	assert_int_equal(s.count, 3);
+	assert_int_equal(s.relays[0].id, ids[0]);
+	/* From there on, and round. */
+	s = peers(ids[0]);
+	assert_int_equal(s.count, 3);
+	assert_true(s.relays[0].id == ids[1] && s.relays[2].id == ids[0]);
+	fixture_sql(fx, "UPDATE fleetscale.relays SET silent_since = now() - interval '1 hour' WHERE name = 'two'");
+	assert_int_equal(peers(0).count, 3);
+	fixture_sql(fx, "UPDATE fleetscale.relays SET silent_since = now() - interval '2 days' WHERE name = 'two'");
+	assert_int_equal(peers(0).count, 2);
+	fixture_sql(fx, "UPDATE fleetscale.relays SET wish = 'drain' WHERE name = 'three'");
+	assert_int_equal(peers(0).count, 1);
+	fixture_sql(fx, "UPDATE fleetscale.relay_tokens SET revoked = now()");
+	assert_int_equal(peers(0).count, 0);
+}
+
+struct heard_verdict {
+	bool done, allowed;
+	uint64_t tailnet;
+};
+
+static void on_verdict(void *context, enum err e, const struct relay_standing *standing)
+{
+	struct heard_verdict *v = context;
+	assert_int_equal(e, ERR_NONE);
+	*v = (struct heard_verdict){true, standing->allowed, standing->tailnet};
+}
+
+static bool may(uint8_t key, unsigned region)
+{
+	struct node_key k = {.raw = {key, 1}};
+	struct heard_verdict v = {0};
+	relays_verify(pg, &k, region, on_verdict, &v);
+	assert_true(fixture_wait(loop, &v.done, 10000));
+	assert_int_equal(v.tailnet, 0);
+	return v.allowed;
+}
+
+static void probers_of_relays_in_life_are_allowed(void **state)
+{
+	(void)state;
+	three_relays();
+	assert_false(may(1, 900));
+	put("one", 1, NULL, 0);
+	assert_true(may(1, 900) && may(1, 977));
+	assert_false(may(2, 900));
+	/* A process that starts anew has another key. */
+	put("one", 3, NULL, 0);
+	assert_true(!may(1, 900) && may(3, 900));
+	fixture_sql(fx, "UPDATE fleetscale.relays SET last_seen = now() - interval '3 minutes' WHERE name = 'one'");
+	assert_false(may(3, 900));
+	announce("one");
+	assert_true(may(3, 900));
+	fixture_sql(fx, "UPDATE fleetscale.relay_tokens SET revoked = now()");
+	assert_false(may(3, 900));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_row_for_each_pair, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(peers_are_those_in_life, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(probers_of_relays_in_life_are_allowed, nodes_fixture_open, nodes_fixture_close),
+	};
+	return cmocka_run_group_tests(tests, nodes_fixture_start, nodes_fixture_stop);
+}
