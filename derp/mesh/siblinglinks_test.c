@@ -431,9 +431,17 @@ static void packets_go_out(void **state)
 	siblings_send(shard, packet(1, '2', false, 0));
 	siblings_send(shard, packet(1, '3', false, DERPFRAME_PACKET_MAX));
 	siblings_send(shard, packet(1, '4', true, 100));
+	/* One that lies in what this turn has read. */
+	struct node_key from = {{'f'}}, to = {{'t'}};
+	uint8_t read[DERPFRAME_RECV_HEADER_LEN + 10];
+	memset(read, '8', sizeof read);
+	struct packet *lent = packet_lend(&from, &to, read, 10);
+	lent->via = 1;
+	siblings_send(shard, lent);
+	memset(read, 'x', sizeof read);
 	pass(0);
-	wants_said(o, "41.3");
-	assert_int_equal(metric_sum(&relay_metrics[RELAY_FORWARDED_OUT], 0) - before, 4);
+	wants_said(o, "41.38");
+	assert_int_equal(metric_sum(&relay_metrics[RELAY_FORWARDED_OUT], 0) - before, 5);
 	/* While the far end takes nothing they wait, and the oldest go. */
 	o->unsent = 1 << 20;
 	siblings_send(shard, packet(1, '5', false, 10));
