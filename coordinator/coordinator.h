@@ -24,6 +24,7 @@ struct charters;
 struct online;
 struct rate;
 struct relayfleet;
+struct relaygauge;
 struct reports;
 struct routers;
 struct signing_key;
@@ -82,6 +83,7 @@ struct coordinator {
 	struct sweep *sweep; /* first worker only, as the next */
 	struct routers *routers;
 	struct relayfleet *relayfleet;
+	struct relaygauge *relaygauge;
 	struct list sessions[SESSION_STATES];
 	size_t session_count;
 	struct list logins;  /* requests held until somebody answers for them */
@@ -95,6 +97,7 @@ extern const struct option coordinator_option_table[];
 extern struct metric coordinator_metrics[];
 extern const struct metric *const metric_sessions, *const metric_polls, *const metric_handshakes, *const metric_registers, *const metric_frames,
 																   *const metric_checks;
+extern const struct metric *const metric_announcements, *const metric_verifications;
 
 /* The drain has nothing left to wait for: tell the daemon. */
 static inline void coordinator_check_drained(struct coordinator *c)

@@ -14,6 +14,7 @@
 #include "poll.h"
 #include "rate.h"
 #include "relayfleet.h"
+#include "relaygauge.h"
 #include "reports.h"
 #include "routers.h"
 #include "routes.h"
@@ -150,6 +151,7 @@ static enum err on_worker(struct worker *w, struct diag *why)
 	if (!e && w->index == 0) {
 		c->sweep = sweep_new(c);
 		c->relayfleet = relayfleet_new(c);
+		c->relaygauge = relaygauge_new(c);
 		c->routers = routers_new(c);
 	}
 	return e;
@@ -163,6 +165,7 @@ static void on_drain(struct worker *w)
 	server_stop_listening(c->server);
 	sweep_free(&c->sweep);
 	relayfleet_free(&c->relayfleet);
+	relaygauge_free(&c->relaygauge);
 	routers_free(&c->routers);
 	poll_end_all(c);
 	held_end_all(c);
@@ -187,6 +190,7 @@ static void on_stop(struct worker *w)
 		return;
 	sweep_free(&c->sweep);
 	relayfleet_free(&c->relayfleet);
+	relaygauge_free(&c->relaygauge);
 	routers_free(&c->routers);
 	server_free(&c->server); /* first: it may still hand over a session */
 	sessions_end_all(c);

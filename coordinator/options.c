@@ -70,6 +70,10 @@ static const char *const register_results[] = {"enrolled", "rekeyed", "known", "
 
 static const char *const check_results[] = {"accepted", "refused", "begun", "failed", NULL};
 
+/* In the order of relayreg.h. */
+static const char *const announce_results[] = {"taken", "unknown_token", "revoked_token", "throttled", "malformed", "refused", "unavailable", NULL};
+static const char *const verify_results[] = {"allowed", "unknown_token", "revoked_token", "throttled", "malformed", "refused", "unavailable", NULL};
+
 struct metric coordinator_metrics[] = {
 	{"sessions_open", METRIC_GAUGE, "Noise sessions of clients.", NULL, NULL, 0},
 	{"map_streams_open", METRIC_GAUGE, "Open map streams.", NULL, NULL, 0},
@@ -77,9 +81,12 @@ struct metric coordinator_metrics[] = {
 	{"registrations_total", METRIC_COUNTER, "Answers to /machine/register.", "result", register_results, 0},
 	{"map_frames_total", METRIC_COUNTER, "Frames sent on map streams, without keep-alives.", NULL, NULL, 0},
 	{"ssh_checks_total", METRIC_COUNTER, "Answers to questions about SSH connections.", "result", check_results, 0},
+	{"relay_announcements_total", METRIC_COUNTER, "Announcements of relays.", "result", announce_results, 0},
+	{"relay_verifications_total", METRIC_COUNTER, "Questions of relays about keys.", "result", verify_results, 0},
 	{0},
 };
 
 const struct metric *const metric_sessions = &coordinator_metrics[0], *const metric_polls = &coordinator_metrics[1];
 const struct metric *const metric_handshakes = &coordinator_metrics[2], *const metric_registers = &coordinator_metrics[3];
 const struct metric *const metric_frames = &coordinator_metrics[4], *const metric_checks = &coordinator_metrics[5];
+const struct metric *const metric_announcements = &coordinator_metrics[6], *const metric_verifications = &coordinator_metrics[7];

@@ -44,20 +44,32 @@ static void reply(struct exchange *x, unsigned status, struct bytes answer)
 	exchange_reply_json(x, status, answer);
 }
 
-static void refuse(struct exchange *x, unsigned status, const char *reason)
+/* Both doors have the guard in common. */
+static void count(const struct exchange *x, enum relayreg_result result)
+{
+	metric_add_at(x->route->handler == serve_relay_announce ? metric_announcements : metric_verifications, result, 1);
+}
+
+static unsigned status_of(enum relayreg_result result)
+{
+	return result == RELAYREG_UNKNOWN_TOKEN ? 401 : result == RELAYREG_MALFORMED ? 400 : result == RELAYREG_UNAVAILABLE ? 503 : 403;
+}
+
+static void refuse(struct exchange *x, enum relayreg_result result, const char *reason)
 {
 	struct buffer out;
 	struct jsonw w;
 
 	log_info(SUBJECT("relay"), "request refused", F_TEXT("reason", reason), F_UINT("id", x->id));
-	if (status == 401)
+	count(x, result);
+	if (result == RELAYREG_UNKNOWN_TOKEN)
 		doorstep_refused(x);
 	buffer_init(&out, 4096);
 	jsonw_start(&w, &out);
 	jsonw_object(&w, NULL);
 	jsonw_string(&w, "error", reason);
 	jsonw_object_end(&w);
-	reply(x, jsonw_end(&w) ? 500 : status, buffer_bytes(&out));
+	reply(x, jsonw_end(&w) ? 500 : status_of(result), buffer_bytes(&out));
 	buffer_clear(&out);
 }
 
@@ -71,11 +83,11 @@ static void on_token(void *context, enum err e, const struct relay_token *token)
 	struct guard_task *t = context;
 
 	if (e) {
-		refuse(t->x, 503, "the database cannot be asked now");
+		refuse(t->x, RELAYREG_UNAVAILABLE, "the database cannot be asked now");
 	} else if (!token || !secret_matches(&t->secret, token->hash)) {
-		refuse(t->x, 401, "this relay token is not known");
+		refuse(t->x, RELAYREG_UNKNOWN_TOKEN, "this relay token is not known");
 	} else if (!wall_is_zero(token->revoked)) {
-		refuse(t->x, 403, "this relay token was revoked");
+		refuse(t->x, RELAYREG_REVOKED_TOKEN, "this relay token was revoked");
 	} else {
 		t->x->guard = (void *)token;
 		dispatch_pass(t->x);
@@ -88,11 +100,13 @@ static void guard(struct exchange *x, struct bytes text, const char *wanted)
 	struct coordinator *c = x->program;
 	struct guard_task *t = ARENA_NEW(x->arena, struct guard_task);
 
-	if (!doorstep_credential(x))
+	if (!doorstep_credential(x)) {
+		count(x, RELAYREG_THROTTLED);
 		return;
+	}
 	t->x = x;
 	if (secret_parse(SECRET_RELAY, text, &t->secret)) {
-		refuse(x, 401, wanted);
+		refuse(x, RELAYREG_UNKNOWN_TOKEN, wanted);
 		return;
 	}
 	relay_tokens_find(c->pg, bytes_text(t->secret.prefix), x->arena, on_token, t);
@@ -296,13 +310,14 @@ static void on_announced(void *context, enum err e, struct tx *tx, const struct 
 	if (!e && !relays_read_told(tx, t->told, t->x->arena, &told))
 		e = ERR_NOT_FOUND;
 	if (e) {
-		refuse(t->x, e == ERR_NOT_FOUND || e == ERR_DENIED ? 403 : 503, why->text);
+		refuse(t->x, e == ERR_NOT_FOUND || e == ERR_DENIED ? RELAYREG_REFUSED : RELAYREG_UNAVAILABLE, why->text);
 		return;
 	}
 	relayfleet_heard(t->x->program, told.id, t->homes);
 	if (tx_generation(tx))
 		log_info(((struct subject){.kind = "relay", .id = told.id}), "relay map changed", F_BYTES("name", told.name),
 			 F_BYTES("host", t->relay.node.host_name));
+	count(t->x, RELAYREG_DONE);
 	answer_announce(t, tx, &told);
 }
 
@@ -326,14 +341,14 @@ void serve_relay_announce(struct exchange *x)
 	struct tx *tx;
 
 	if (!body) {
-		refuse(x, 400, "the body is not a JSON object");
+		refuse(x, RELAYREG_MALFORMED, "the body is not a JSON object");
 		return;
 	}
 	t->x = x;
 	announce_decode(t, body, &why);
 	json_decref(body);
 	if (*why.text) {
-		refuse(x, 400, why.text);
+		refuse(x, RELAYREG_MALFORMED, why.text);
 		return;
 	}
 	tx = tx_begin(c->pg, TAILNET_INSTALLATION, TX_WRITE);
@@ -363,9 +378,10 @@ static void on_verified(void *context, enum err e, const struct relay_standing *
 	struct jsonw w;
 
 	if (e) {
-		refuse(t->x, 503, "the database cannot be asked now");
+		refuse(t->x, RELAYREG_UNAVAILABLE, "the database cannot be asked now");
 		return;
 	}
+	count(t->x, standing->allowed ? RELAYREG_DONE : RELAYREG_REFUSED);
 	buffer_init(&out, 4096);
 	jsonw_start(&w, &out);
 	jsonw_object(&w, NULL);
@@ -394,7 +410,7 @@ void serve_relay_verify(struct exchange *x)
 	t->x = x;
 	t->is_ours = !x->params[0].len;
 	if (e)
-		refuse(x, 400, "NodePublic is not a node key");
+		refuse(x, RELAYREG_MALFORMED, "NodePublic is not a node key");
 	else
 		relays_verify(c->pg, &key, token->region, on_verified, t);
 }

@@ -6,6 +6,17 @@
 
 #include "exchange.h"
 
+/* How it ended, for the metrics, whose labels are in the same order (options.c). */
+enum relayreg_result {
+	RELAYREG_DONE, /* taken; allowed */
+	RELAYREG_UNKNOWN_TOKEN,
+	RELAYREG_REVOKED_TOKEN,
+	RELAYREG_THROTTLED,
+	RELAYREG_MALFORMED,
+	RELAYREG_REFUSED, /* gone, or not its name; not allowed */
+	RELAYREG_UNAVAILABLE
+};
+
 void relayreg_guard(struct exchange *x);       /* x->guard becomes the struct relay_token */
 void relayreg_guard_path(struct exchange *x);  /* by the token in the path */
 void serve_relay_announce(struct exchange *x); /* POST /relay/v1/announce */

@@ -4,6 +4,7 @@
 #include "page.h"
 #include "probereport.h"
 #include "problem.h"
+#include "relaystate.h"
 
 struct probes_task {
 	struct exchange *x;
@@ -60,7 +61,7 @@ static void probe_write(struct jsonw *w, struct arena *arena, const struct relay
 	jsonw_uint_text(w, "fromId", from->id);
 	jsonw_text(w, "fromName", from->node.name);
 	jsonw_uint(w, "fromRegionId", from->region);
-	jsonw_string(w, "fromState", own_relay_state(from));
+	jsonw_string(w, "fromState", relaystate_text(relaystate_of(from)));
 	jsonw_uint_text(w, "toId", p->to);
 	jsonw_text(w, "toName", p->to_name);
 	jsonw_uint(w, "toRegionId", p->to_region);

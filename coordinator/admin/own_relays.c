@@ -5,6 +5,7 @@
 #include "guard.h"
 #include "page.h"
 #include "problem.h"
+#include "relaystate.h"
 #include "serverkeys.h"
 
 struct relay_task {
@@ -23,21 +24,6 @@ static struct relay_task *task_new(struct exchange *x, const char *detail)
 	t->x = x;
 	t->detail = detail;
 	return t;
-}
-
-const char *own_relay_state(const struct relay *relay)
-{
-	if (!wall_is_zero(relay->deleted))
-		return "leaving";
-	if (relay->revoked)
-		return "revoked";
-	if (wall_is_zero(relay->last_seen))
-		return "never seen";
-	if (!wall_is_zero(relay->silent_since))
-		return "silent";
-	if (relay->drain || relay->draining)
-		return relay->shown ? "draining" : "drained";
-	return relay->shown ? "serving" : "coming";
 }
 
 static void relay_write(struct jsonw *w, const char *name, const struct relay *relay, const struct region *regions, size_t region_count)
@@ -62,7 +48,7 @@ static void relay_write(struct jsonw *w, const char *name, const struct relay *r
 	jsonw_bool(w, "mesh", relay->mesh);
 	jsonw_string(w, "wish", relay->drain ? "drain" : "serve");
 	jsonw_bool(w, "shown", relay->shown);
-	jsonw_string(w, "state", own_relay_state(relay));
+	jsonw_string(w, "state", relaystate_text(relaystate_of(relay)));
 	jsonw_time_or_null(w, "lastSeen", relay->last_seen);
 	jsonw_time(w, "createdAt", relay->created);
 	jsonw_object_end(w);

@@ -6,11 +6,6 @@
 
 #include "exchange.h"
 
-struct relay;
-
-/* In one word, for people. */
-const char *own_relay_state(const struct relay *relay);
-
 void own_relay_probes_list(struct exchange *x); /* what relays found when they probed each other */
 void own_relays_list(struct exchange *x);
 void own_relays_create(struct exchange *x);

@@ -8,11 +8,12 @@
 /* Histograms: buckets up to 2^4 .. 2^25 us (16 us to 33 s), one for what is slower, then the sum. */
 enum { TABLES_MAX = 16, SLOTS_MAX = 1024, BUCKET_FIRST = 4, BUCKET_LAST = 25, BUCKETS = BUCKET_LAST - BUCKET_FIRST + 2 };
 
-enum { FACTS_MAX = 4, FACT_LABELS_MAX = 8 };
+enum { FACTS_MAX = 4, FACT_LABELS_MAX = 8, FACT_TEXT_MAX = 1 << 20 };
 
+/* Series that were told, as they are written. */
 struct fact {
-	char *name, *help, *label[2 * FACT_LABELS_MAX + 1]; /* label, value, label, value ... */
-	unsigned count;
+	char *name;
+	struct buffer text;
 };
 
 /* Written by its thread alone, read by whoever sums. */
@@ -315,38 +316,52 @@ static enum err write_each(struct buffer *out, enum err (*write)(struct buffer *
 
 /* ---- what the program is ---- */
 
-void metric_tell(const char *name, const char *help, const char *const *labels)
+static enum err write_told(struct buffer *out, const char *name, const struct metric_told *told)
 {
+	enum err e = buffer_format(out, "fleetscale_%s{", name);
+	unsigned count = 0;
+	for (; e == ERR_NONE && told->labels[count]; count += 2) {
+		assert(count < 2 * FACT_LABELS_MAX && told->labels[count + 1]);
+		if (count)
+			e = buffer_add_byte(out, ',');
+		if (e == ERR_NONE)
+			e = write_label(out, bytes_text(told->labels[count]), bytes_text(told->labels[count + 1]));
+	}
+	return e == ERR_NONE ? buffer_format(out, "} %lld\n", (long long)told->value) : e;
+}
+
+static void render(struct buffer *out, const char *name, const char *help, const struct metric_told *series, size_t count)
+{
+	enum err e = buffer_format(out, "# HELP fleetscale_%s ", name);
+	if (e == ERR_NONE)
+		e = add_escaped(out, bytes_text(help), false);
+	if (e == ERR_NONE)
+		e = buffer_format(out, "\n# TYPE fleetscale_%s gauge\n", name);
+	for (size_t i = 0; i < count && e == ERR_NONE; i++) {
+		size_t before = out->len;
+		e = write_told(out, name, &series[i]);
+		if (e != ERR_NONE)
+			buffer_cut(out, before);
+	}
+}
+
+void metric_tell(const char *name, const char *help, const struct metric_told *series, size_t count)
+{
+	struct buffer text;
+	buffer_init(&text, FACT_TEXT_MAX);
+	render(&text, name, help, series, count);
 	struct fact *f = facts;
 	pthread_mutex_lock(&lock);
 	while (f < facts + FACTS_MAX && f->name && strcmp(f->name, name) != 0)
 		f++;
 	assert(f < facts + FACTS_MAX);
-	for (unsigned i = 0; i < f->count; i++)
-		free(f->label[i]);
-	free(f->name);
-	free(f->help);
-	*f = (struct fact){.name = x_strdup(name), .help = x_strdup(help)};
-	for (; f->count < 2 * FACT_LABELS_MAX && labels[f->count]; f->count++)
-		f->label[f->count] = x_strdup(labels[f->count]);
-	assert(f->count % 2 == 0 && !labels[f->count]);
-	pthread_mutex_unlock(&lock);
-}
-
-static enum err write_fact(struct buffer *out, const struct fact *f)
-{
-	enum err e = buffer_format(out, "# HELP fleetscale_%s ", f->name);
-	if (e == ERR_NONE)
-		e = add_escaped(out, bytes_text(f->help), false);
-	if (e == ERR_NONE)
-		e = buffer_format(out, "\n# TYPE fleetscale_%s gauge\nfleetscale_%s{", f->name, f->name);
-	for (unsigned i = 0; i < f->count && e == ERR_NONE; i += 2) {
-		if (i)
-			e = buffer_add_byte(out, ',');
-		if (e == ERR_NONE)
-			e = write_label(out, bytes_text(f->label[i]), bytes_text(f->label[i + 1]));
+	if (!f->name) {
+		f->name = x_strdup(name);
+		buffer_init(&f->text, FACT_TEXT_MAX);
 	}
-	return e == ERR_NONE ? buffer_add_text(out, "} 1\n") : e;
+	buffer_clear(&f->text);
+	buffer_move(&f->text, &text);
+	pthread_mutex_unlock(&lock);
 }
 
 static enum err write_facts(struct buffer *out)
@@ -354,7 +369,7 @@ static enum err write_facts(struct buffer *out)
 	enum err e = ERR_NONE;
 	pthread_mutex_lock(&lock);
 	for (unsigned i = 0; i < FACTS_MAX && facts[i].name && e == ERR_NONE; i++)
-		e = write_fact(out, &facts[i]);
+		e = buffer_add(out, buffer_bytes(&facts[i].text));
 	pthread_mutex_unlock(&lock);
 	return e;
 }

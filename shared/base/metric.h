@@ -31,11 +31,15 @@ void metric_observe_us(const struct metric *metric, uint64_t us);
 /* Of a histogram with bounds of its own: `bucket` counts them, the one above all comes last. The amount of a "_seconds" one is in microseconds. */
 void metric_observe_at(const struct metric *metric, unsigned bucket, int64_t amount);
 
-/* A series that is always 1 and whose labels tell what the program is: name, then label, value, label, value ..., NULL. Copied; told again it replaces what was told under
- * that name. From any thread. At most 4 names, 8 labels. */
-void metric_tell(const char *name, const char *help, const char *const *labels);
-/* What else metric_write shall write, in its form, until metric_also_not: series whose labels are not known before. At most 4. metric_also_not waits until it is not
- * being called; it must not be called with a lock that the writer takes. */
+/* Series whose labels are known only while the program runs: of one value each, by name, label, value, label, value ..., NULL. Copied; told again they replace what was told
+ * under that name, no series (0) included. From any thread. At most 4 names, 8 labels, and 1 MiB of each name: what is beyond is left out. */
+struct metric_told {
+	const char *const *labels;
+	int64_t value;
+};
+void metric_tell(const char *name, const char *help, const struct metric_told *series, size_t count);
+/* What else metric_write shall write, in its form, until metric_also_not: what is too much to be told anew each time it changes. At most 4. metric_also_not waits until it is
+ * not being called; it must not be called with a lock that the writer takes. */
 typedef enum err (*metric_writer)(void *context, struct buffer *out);
 void metric_also(metric_writer write, void *context);
 void metric_also_not(metric_writer write, void *context);

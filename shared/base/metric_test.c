@@ -125,16 +125,24 @@ static void histograms_may_have_bounds_of_their_own(void **state)
 	assert_int_equal(metric_sum(&table[SIZED], 4), 79);
 }
 
+#define LABELS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
 static void a_program_tells_what_it_is(void **state)
 {
 	(void)state;
-	metric_tell("thing_info", "What it is.", (const char *const[]){"region", "old", "more", "x", NULL});
-	metric_tell("other_info", "Another.", (const char *const[]){"a", "b", NULL});
-	metric_tell("thing_info", "What it is.", (const char *const[]){"region", "quo\"te\n", NULL});
+	metric_tell("thing_info", "What it is.", &(struct metric_told){LABELS("region", "old", "more", "x"), 1}, 1);
+	metric_tell("other_info", "Another.", &(struct metric_told){LABELS("a", "b"), 1}, 1);
+	metric_tell("thing_info", "What it is.", &(struct metric_told){LABELS("region", "quo\"te\n"), 1}, 1);
 	assert_says("# HELP fleetscale_thing_info What it is.\n# TYPE fleetscale_thing_info gauge\nfleetscale_thing_info{region=\"quo\\\"te\\n\"} 1\n");
 	assert_says("fleetscale_other_info{a=\"b\"} 1\n");
+	const struct metric_told several[] = {{LABELS("region", "r1", "state", "x"), 3}, {LABELS("region", "r2", "state", "y"), -4}};
+	metric_tell("other_info", "Another.", several, 2);
+	assert_says("# TYPE fleetscale_other_info gauge\nfleetscale_other_info{region=\"r1\",state=\"x\"} 3\nfleetscale_other_info{region=\"r2\",state=\"y\"} "
+		    "-4\n");
+	metric_tell("other_info", "Another.", NULL, 0);
 	char *text = written();
 	assert_null(strstr(text, "old"));
+	assert_null(strstr(text, "other_info{"));
 	free(text);
 }
 
@@ -157,6 +165,26 @@ static void others_write_as_well(void **state)
 	assert_null(strstr(text, one));
 	free(text);
 	metric_also_not(write_more, two);
+}
+
+/* More than there is room for: whole series, as many as fit. */
+static void what_is_told_has_a_cap(void **state)
+{
+	(void)state;
+	enum { MANY = 3000 };
+	static char long_text[512];
+	static struct metric_told many[MANY];
+	memset(long_text, 'x', sizeof long_text - 1);
+	const char *const *labels = LABELS("a", long_text);
+	for (size_t i = 0; i < MANY; i++)
+		many[i] = (struct metric_told){labels, 1};
+	metric_tell("other_info", "Another.", many, MANY);
+	struct buffer out;
+	buffer_init(&out, 4 << 20);
+	assert_int_equal(metric_write(&out), ERR_NONE);
+	assert_true(out.len > 1000000 && out.len < 1100000);
+	buffer_clear(&out);
+	metric_tell("other_info", "Another.", NULL, 0);
 }
 
 static void caps_and_docs(void **state)
@@ -185,6 +213,7 @@ int main(void)
 		cmocka_unit_test(histograms_may_have_bounds_of_their_own),
 		cmocka_unit_test(a_program_tells_what_it_is),
 		cmocka_unit_test(others_write_as_well),
+		cmocka_unit_test(what_is_told_has_a_cap),
 		cmocka_unit_test(caps_and_docs),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,106 @@
+#include "relaygauge.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "relays.h"
+#include "relaystate.h"
+#include "tailnet.h"
+
+enum { RELAYS_MAX = 4096 };
+
+/* Outlives its owner while an answer is out: `c` is NULL then. */
+struct relaygauge {
+	struct coordinator *c;
+	struct timer look;
+	unsigned relays, regions; /* statements */
+	bool out;
+};
+
+static void tell(const struct metric_told *series, size_t count)
+{
+	metric_tell("relays", "Relays of a region by state, as `relays list` shows it; the same at each coordinator.", series, count);
+}
+
+static void count(struct arena *arena, const struct region *regions, size_t region_count, const struct relay *relays, size_t relay_count)
+{
+	struct metric_told *series = ARENA_ARRAY(arena, struct metric_told, region_count * RELAYSTATE_COUNT + 1);
+
+	for (size_t r = 0; r < region_count; r++) {
+		const struct relay_region *region = &regions[r].map;
+		const char *code = arena_format(arena, "%.*s", BYTES_ARG(region->code)), *id = arena_format(arena, "%u", region->id);
+		struct metric_told *here = &series[r * RELAYSTATE_COUNT];
+
+		for (unsigned i = 0; i < RELAYSTATE_COUNT; i++) {
+			const char **labels = ARENA_ARRAY(arena, const char *, 7);
+			const char *const all[] = {"region", code, "region_id", id, "state", relaystate_label((enum relaystate)i), NULL};
+
+			memcpy(labels, all, sizeof all);
+			here[i] = (struct metric_told){labels, 0};
+		}
+		for (size_t i = 0; i < relay_count; i++)
+			if (relays[i].region == region->id)
+				here[relaystate_of(&relays[i])].value++;
+	}
+	tell(series, region_count * RELAYSTATE_COUNT);
+}
+
+static void on_read(void *context, enum err e, struct tx *tx, const struct diag *why)
+{
+	struct relaygauge *g = context;
+	struct region *regions;
+	struct relay *relays;
+
+	(void)why;
+	g->out = false;
+	if (!g->c) {
+		free(g);
+		return;
+	}
+	/* No number is better than one of yesterday. */
+	if (e) {
+		tell(NULL, 0);
+		return;
+	}
+	size_t region_count = regions_read(tx, g->regions, tx_arena(tx), &regions);
+	size_t relay_count = relays_read(tx, g->relays, tx_arena(tx), &relays);
+	count(tx_arena(tx), regions, region_count, relays, relay_count);
+}
+
+static void on_look(void *context)
+{
+	struct relaygauge *g = context;
+
+	if (!g->out) {
+		struct tx *tx = tx_begin(g->c->pg, TAILNET_INSTALLATION, TX_READ);
+
+		g->out = true;
+		g->relays = relays_page(tx, 0, RELAYS_MAX);
+		g->regions = regions_list(tx);
+		tx_run(tx, on_read, g);
+	}
+	timer_set(&g->look, RELAYGAUGE_LOOK_MS);
+}
+
+struct relaygauge *relaygauge_new(struct coordinator *c)
+{
+	struct relaygauge *g = x_zalloc(sizeof *g);
+
+	g->c = c;
+	timer_init(&g->look, c->loop, on_look, g);
+	timer_set(&g->look, 0);
+	return g;
+}
+
+void relaygauge_free(struct relaygauge **gauge)
+{
+	struct relaygauge *g = *gauge;
+
+	if (!g)
+		return;
+	*gauge = NULL;
+	timer_cancel(&g->look);
+	g->c = NULL;
+	if (!g->out)
+		free(g);
+}
