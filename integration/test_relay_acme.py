@@ -1,5 +1,6 @@
 """A relay's certificates: by certbot from a real authority (the texts are those of docs/relays.md), several, broken, at their end; and its plain port."""
 
+import hashlib
 import http.client
 import http.server
 import json
@@ -142,6 +143,34 @@ def assert_strangers_get_nothing(certbot):
     done = certbot.issue({f"{certbot.folder}/acme": f"{certbot.folder}/elsewhere", f"--domain {NAME}": "--domain relay2.example.net"})
     assert done.returncode != 0 and "relay2.example.net" in done.stdout
     assert plain_is_open()
+
+
+def test_own_certificate_is_known_by_its_hash(clusters, traces):
+    """From the map; another hash is refused, and so is whoever asks an authority. It outlives a restart."""
+    cluster = clusters(1, 1, 0)
+    folder = traces / "own"
+    folder.mkdir()
+    relay = relay_by_recipe(cluster, "relay-own", traces / "etc", lambda p: {
+        '"[::]:443"': f"{RELAY}:{p.port('relay')}", '"[::]:3478"': f"{RELAY}:{p.port('stun')}", "198.51.100.7": RELAY, "/var/lib/fleetscale/relay": str(folder)})
+    cluster.start_programs([relay])
+    net = Tailnet(cluster, "pinned", traces / "net")
+    raw = net.raw("raw")
+    region = next(iter(raw.map["DERPMap"]["Regions"].values()))
+    node = region["Nodes"][0]
+    assert node["CertName"].startswith("sha256-raw:") and not node.get("InsecureForTests")
+    shown = raw.call("relay_official", region=region)
+    assert "sha256-raw:" + shown["leaf"] == node["CertName"] and len(shown["names"]) == 2
+    raw.call("relay_close")
+    other = "sha256-raw:" + hashlib.sha256(b"another").hexdigest()
+    for name in (other, ""):
+        with pytest.raises(Refused, match="cert|x509"):
+            raw.call("relay_official", region={**region, "Nodes": [{**node, "CertName": name}]})
+    assert relay.stop() == 0
+    relay.launch()
+    relay.await_ready()
+    assert raw.call("relay_official", region=region)["leaf"] == shown["leaf"]
+    net.close()
+    assert relay.stop() == 0
 
 
 # --- several certificates: a relay that no coordinator knows, by itself
