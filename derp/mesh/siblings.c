@@ -420,6 +420,9 @@ void siblings_follow(struct shard *s, const struct told *told)
 		}
 		if (next)
 			next->wanted = true;
+		/* A sibling that has not followed when the overlap is over: nothing goes there any more, as nothing of it is taken. */
+		if (l->state == LINK_UP && !told_is_mesh_key(told, l->proven) && (!next || next->state != LINK_UP))
+			stop(l, "its key counts no more");
 	}
 	LIST_EACH(&s->mesh.links, l, struct link, link) {
 		if (!l->wanted && l->state != LINK_LEAVING)
