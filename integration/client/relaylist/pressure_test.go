@@ -154,6 +154,9 @@ func TestRateLimit(t *testing.T) {
 		t.Fatalf("200 kB at 200 kB/s, past 65 kB at once, took %v", took)
 	}
 	old := r.wire()
+	twin := r.dial(0) // another connection of its key
+	twin.private, twin.key = old.private, old.key
+	twin.enter(usualInfo)
 	reload := func(text string) {
 		t.Helper()
 		r.file("rate.json", text)
@@ -171,21 +174,25 @@ func TestRateLimit(t *testing.T) {
 		}
 	}
 	for range 40 {
-		old.say(frame(frameSend, raw(old.key), make([]byte, 65536)))
-		old.expect(frameRecv)
+		for _, w := range []*wire{old, twin} {
+			w.say(frame(frameSend, raw(w.key), make([]byte, 65536)))
+			w.expect(frameRecv)
+		}
 	}
 	reload(`{"PerClientRateLimitBytesPerSec":100000,"PerClientRateBurstBytes":70000}`)
-	for end := time.Now().Add(patience); ; {
-		begun := time.Now()
-		for range 4 {
-			old.say(frame(frameSend, raw(old.key), make([]byte, 65536)))
-			old.expect(frameRecv)
-		}
-		if time.Since(begun) > time.Second {
-			break
-		}
-		if time.Now().After(end) {
-			t.Fatal("the new limit does not come to old connections")
+	for _, w := range []*wire{old, twin} {
+		for end := time.Now().Add(patience); ; {
+			begun := time.Now()
+			for range 4 {
+				w.say(frame(frameSend, raw(w.key), make([]byte, 65536)))
+				w.expect(frameRecv)
+			}
+			if time.Since(begun) > time.Second {
+				break
+			}
+			if time.Now().After(end) {
+				t.Fatal("the new limit does not come to old connections")
+			}
 		}
 	}
 }

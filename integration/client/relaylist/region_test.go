@@ -15,6 +15,7 @@ import (
 
 	"tailscale.com/derp"
 	"tailscale.com/derp/derphttp"
+	"tailscale.com/net/stun"
 	"tailscale.com/tailcfg"
 	"tailscale.com/types/key"
 )
@@ -22,9 +23,16 @@ import (
 // region starts relays of these kinds (empty: the one that is looked at) that are siblings of each other, and waits until all links stand.
 func region(t *testing.T, kinds ...string) []*relay {
 	t.Helper()
+	return regionOf(t, how{}, kinds...)
+}
+
+func regionOf(t *testing.T, h how, kinds ...string) []*relay {
+	t.Helper()
+	h.tls, h.meshKey = true, meshKey
 	var nodes []*relay
 	for _, k := range kinds {
-		nodes = append(nodes, prepare(t, how{kind: k, tls: true, meshKey: meshKey}))
+		h.kind = k
+		nodes = append(nodes, prepare(t, h))
 	}
 	for i, n := range nodes {
 		for j, s := range nodes {
@@ -404,6 +412,54 @@ func TestNodeDies(t *testing.T) {
 	nodes[1].awaitCount(0, "derp_watchers")
 }
 
+// tell changes what coordinators say to a relay of ours.
+func (r *relay) tell(change func()) {
+	r.telling.Lock()
+	defer r.telling.Unlock()
+	change()
+}
+
+// The mesh key changes: while the one before is good as well, a stock sibling that knows no other one stays; when it ends, that one is cut
+// off, both ways, and those with the new key go on. The stock relay reads its key at the start only.
+func TestMeshKeyRotated(t *testing.T) {
+	if kind == "derper" {
+		nodes := region(t, "", "")
+		a, b := nodes[0].join(), nodes[1].join()
+		a.reaches(b, "its key is what it was")
+		return
+	}
+	next := strings.Repeat("6b", 32)
+	nodes := regionOf(t, how{lease: 3}, "ours", "ours", "derper")
+	one, two, old := nodes[0], nodes[1], nodes[2]
+	a, b, c := one.join(), two.join(), old.join()
+	a.reaches(b, "at first")
+	a.reaches(c, "at first, to the stock one")
+	c.reaches(a, "and back")
+	for _, n := range nodes[:2] {
+		n.tell(func() { n.meshKey, n.meshKeyBefore = next, meshKey })
+	}
+	for _, n := range nodes[:2] {
+		n.mesh("").Close() // the new key is known
+	}
+	a.reaches(c, "while both are good")
+	c.reaches(b, "while both are good, from the stock one")
+	for _, n := range nodes[:2] {
+		n.tell(func() { n.meshKeyBefore = "" })
+	}
+	a.absent(c.key, "the stock one's client")
+	for _, n := range nodes[:2] {
+		n.awaitCount(1, "derp_watchers")
+	}
+	c.absent(a.key, "ours, at the stock one")
+	a.reaches(b, "at last")
+	b.reaches(a, "at last, and back")
+	w := one.dial(0).enter(`{"version":2,"meshKey":"` + meshKey + `"}`)
+	w.ping()
+	w.say(frame(frameWatch))
+	w.over()
+	old.awaitCount(0, "derp_watchers")
+}
+
 // A mesh key of another form is none: nobody proves it, and nothing else suffers.
 func TestMeshKeyForms(t *testing.T) {
 	for _, digits := range []string{strings.Repeat("5a", 31), strings.Repeat("5a", 33), strings.Repeat("zz", 32)} {
@@ -479,6 +535,14 @@ func TestEnds(t *testing.T) {
 			if time.Now().After(end) {
 				t.Fatal("its door stays open")
 			}
+		}
+	}
+	if kind == "ours" {
+		c := r.stunDial()
+		c.Write(stun.Request(stun.NewTxID()))
+		c.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
+		if n, err := c.Read(make([]byte, 1500)); err == nil {
+			t.Fatalf("STUN is answered, %d bytes", n)
 		}
 	}
 	for _, p := range []*peer{a, b} {

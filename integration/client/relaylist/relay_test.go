@@ -5,6 +5,7 @@ package relaylist
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -64,6 +65,8 @@ type how struct {
 	rate, burst            int // bytes per second and client; 0: none
 	published, unpublished string
 	meshKey                string   // 64 hexadecimal digits
+	meshKeyBefore          string   // while it changes; ours alone
+	lease                  int      // seconds; ours announces itself three times in each
 	siblings               []*relay // of its region
 	extra                  []string // lines of options (ours), or words (derper)
 }
@@ -79,6 +82,7 @@ type relay struct {
 	ended     chan struct{}
 	admitter  *http.Server
 	announced chan string // the certificate's name, as the relay tells it
+	telling   sync.Mutex  // what it is told, while it runs
 }
 
 var addresses struct {
@@ -281,6 +285,9 @@ func (r *relay) stop() {
 			r.t.Errorf("the relay does not end:\n%s", r.log())
 		}
 	}
+	if text := r.log(); r.kind == "ours" && (strings.Contains(text, "privkey:") || (r.meshKey != "" && strings.Contains(text, r.meshKey))) {
+		r.t.Errorf("a secret is in the log:\n%s", text)
+	}
 	if code := r.process.ProcessState.ExitCode(); r.kind == "ours" && code != 0 {
 		r.t.Errorf("the relay ended with status %d:\n%s", code, r.log())
 	}
@@ -307,13 +314,15 @@ func (r *relay) admit() {
 		case r.announced <- said.CertName:
 		default:
 		}
+		r.telling.Lock()
+		defer r.telling.Unlock()
 		var siblings []string
 		for _, s := range r.siblings {
 			siblings = append(siblings, fmt.Sprintf(`{"Name":"at-%[1]s","HostName":"%[3]s","IPv4":"%[1]s","IPv6":"none","DERPPort":443,"CertName":"%[2]s"}`,
 				s.host, s.pin(), s.name))
 		}
-		fmt.Fprintf(w, `{"RegionID":900,"RegionCode":"list","Name":"at-%s","LeaseSeconds":15,"MeshKey":"%s","Siblings":[%s]}`, r.host, r.meshKey,
-			strings.Join(siblings, ","))
+		fmt.Fprintf(w, `{"RegionID":900,"RegionCode":"list","Name":"at-%s","LeaseSeconds":%d,"MeshKey":"%s","MeshKeyBefore":"%s","Siblings":[%s]}`,
+			r.host, cmp.Or(r.lease, 15), r.meshKey, r.meshKeyBefore, strings.Join(siblings, ","))
 	})
 	admission := r.admission
 	if admission == nil {
