@@ -56,6 +56,8 @@ struct metric relay_metrics[RELAY_METRIC_COUNT + 1] = {
 				 NULL, 0},
 	[RELAY_VERDICTS] = {"derp_verdicts_total", METRIC_COUNTER, "Decisions whether a key may connect.", "verdict",
 			    VALUES("allowed", "refused", "grace", "fail_open", "no_answer", "overload"), 0},
+	[RELAY_ANSWERS_UNSIGNED] = {"derp_answers_unsigned_total", METRIC_COUNTER, "Answers that no known coordinator has signed; they are not believed.",
+				    NULL, NULL, 0},
 	[RELAY_ANNOUNCEMENTS] = {"derp_announcements_total", METRIC_COUNTER, "Announcements to coordinators.", "result", VALUES("failed", "taken"), 0},
 	[RELAY_STUN_REQUESTS] = {"stun_requests_total", METRIC_COUNTER, "STUN datagrams.", "disposition",
 				 VALUES("success", "not_stun", "read_error", "write_error", "limited"), 0},

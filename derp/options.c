@@ -62,6 +62,12 @@ const struct option relay_option_table[] = {
 	 .type = OPTION_TEXT,
 	 .offset = AT(relay_hostname),
 	 .help = "Host name by which clients reach the relay, also for TLS; may be an IP address."},
+	{.name = "relay.coordinators_key",
+	 .type = OPTION_TEXT,
+	 .offset = AT(relay_coordinators_key),
+	 .fallback = "",
+	 .help = "What coordinators sign their answers by, as the command relays key shows it; several by commas. Empty: what the first one says that is "
+		 "reached by https://; without such a one answers are believed unsigned."},
 	{.name = "relay.port",
 	 .type = OPTION_INT,
 	 .offset = AT(relay_port),

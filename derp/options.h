@@ -14,7 +14,7 @@ struct relay_options {
 	char *tls_certificate, *tls_key;
 	char *acme_webroot;
 	char *coordinators;
-	char *relay_token, *relay_name, *relay_hostname, *relay_ipv4, *relay_ipv6, *relay_cert_name;
+	char *relay_token, *relay_name, *relay_hostname, *relay_ipv4, *relay_ipv6, *relay_cert_name, *relay_coordinators_key;
 	int64_t relay_port;
 	bool relay_unsafe_self_signed;
 	char *relay_own_certificate;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "announce.h"
+#include "answerkeys.h"
 #include "bootstrap.h"
 #include "handshake.h"
 #include "jsonr.h"
@@ -122,6 +123,20 @@ static enum err make_certificate(struct relay *r, struct diag *why)
 	return e;
 }
 
+static enum err open_answerkeys(struct relay *r, struct diag *why)
+{
+	struct coordinators *c = &r->coordinators;
+	bool plain = false;
+	c->keys = answerkeys_new(bytes_text(r->options->relay_coordinators_key), r->options->relay_token, why);
+	if (!c->keys)
+		return ERR_MALFORMED;
+	for (unsigned i = 0; i < c->count; i++)
+		plain |= bytes_starts(bytes_text(c->url[i]), "http://");
+	if (plain && !answerkeys_any(c->keys))
+		log_warning(SUBJECT("relay"), "a coordinator is asked by http:// and relay.coordinators_key is not set: anybody on the way may answer for it");
+	return ERR_NONE;
+}
+
 enum err relay_open(struct relay *r, const struct relay_options *options, struct diag *why)
 {
 	*r = (struct relay){.options = options, .reserved = -1, .reserved_stun = -1, .reserved_plain = -1, .certificate_fd = -1, .key_fd = -1};
@@ -129,6 +144,8 @@ enum err relay_open(struct relay *r, const struct relay_options *options, struct
 	enum err e = relay_options_check(options, why);
 	if (!e)
 		e = coordinators_parse(bytes_text(options->coordinators), &r->coordinators, why);
+	if (!e)
+		e = open_answerkeys(r, why);
 	if (!e)
 		e = trusted_parse(bytes_text(options->proxies_trusted), &r->proxies, why);
 	if (!e && !(r->bootstrap = bootstrap_new(options->bootstrap_names, options->bootstrap_hidden_names, why)))
@@ -183,6 +200,7 @@ void relay_close(struct relay *r)
 	close_fd(&r->reserved_plain);
 	close_fd(&r->certificate_fd);
 	close_fd(&r->key_fd);
+	answerkeys_free(&r->coordinators.keys);
 	coordinators_clear(&r->coordinators);
 	bootstrap_free(&r->bootstrap);
 	rates_close(&r->rates);

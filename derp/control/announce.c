@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "answerkeys.h"
 #include "jsonr.h"
 #include "jsonw.h"
 #include "key.h"
@@ -178,6 +179,6 @@ static void say(void *context)
 		.method = "POST", .url = url, .bearer = a->config.token, .body = buffer_bytes(&a->body), .timeout_ms = ANNOUNCE_MS};
 	a->asking = true;
 	a->fresh = a->hurried;
-	fetch_start(a->config.fetcher, &request, on_answer, a);
+	answerkeys_fetch(a->config.coordinators->keys, a->config.fetcher, &request, on_answer, a);
 	free(url);
 }

@@ -10,10 +10,13 @@
 
 enum { COORDINATORS_MAX = 16 };
 
+struct answerkeys;
+
 struct coordinators {
 	char *url[COORDINATORS_MAX]; /* without a slash at the end */
 	unsigned count;
 	atomic_uint preferred;
+	struct answerkeys *keys; /* whose answers are believed; NULL: all. Not owned */
 };
 
 /* Comma-separated http:// and https:// URLs; at least one. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "answerkeys.h"
 #include "judgment.h"
 #include "log.h"
 #include "metrics_relay.h"
@@ -222,7 +223,7 @@ static void ask(struct question *q, const struct fetch_request *request, fetch_f
 	int len = snprintf(body, sizeof body, "{\"NodePublic\":\"%s\",\"Source\":\"%s\"}", key, source);
 	r.method = "POST";
 	r.body = bytes_of(body, (size_t)len);
-	fetch_start(q->verify->config.fetcher, &r, on_said, q);
+	answerkeys_fetch(q->of_judge ? NULL : q->verify->config.coordinators->keys, q->verify->config.fetcher, &r, on_said, q);
 }
 
 static void ask_judge(struct question *q)
