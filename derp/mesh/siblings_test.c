@@ -413,6 +413,31 @@ static void the_next_one_takes_over_at_once(void **state)
 	assert_int_equal(standing(), 0);
 }
 
+/* The overlap is over, and it has the key before alone: nothing goes there any more until it follows. */
+static void who_has_not_followed_is_cut(void **state)
+{
+	(void)state;
+	hear('a', 0, true);
+	pass(100);
+	up(&dialed[0], 'a');
+	hear('b', 'a', true);
+	pass(100);
+	assert_int_equal(standing(), 2);
+	assert_int_equal(siblings(), 1);
+	hear('b', 0, true);
+	assert_int_equal(standing(), 0);
+	assert_int_equal(siblings(), 0);
+	unsigned seen = dials;
+	for (unsigned i = 0; i < 60 && seen == dials; i++)
+		pass(1000);
+	assert_int_equal(dials, seen + 1);
+	up(&dialed[seen], 'b');
+	pass(10000);
+	assert_int_equal(standing(), 1);
+	assert_int_equal(siblings(), 1);
+	assert_int_equal(dials, seen + 1);
+}
+
 /* Its own name in the list: nothing is proven to it; looked at again rarely, for the name may lead elsewhere one day. */
 static void it_knows_itself(void **state)
 {
@@ -447,6 +472,7 @@ int main(void)
 		T(it_takes_over_when_it_knows),
 		T(a_late_sibling_keeps_its_link),
 		T(the_next_one_takes_over_at_once),
+		T(who_has_not_followed_is_cut),
 		T(it_knows_itself),
 	};
 	metric_register(relay_metrics);
