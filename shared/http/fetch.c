@@ -13,8 +13,7 @@ struct fetcher {
 	struct loop *loop;
 	CURLM *multi;
 	struct timer timer;
-	struct list open;       /* not answered yet */
-	struct fetch *answered; /* being given */
+	struct list open; /* not answered yet */
 	bool closing;
 };
 
@@ -110,6 +109,8 @@ static int on_timer(CURLM *multi, long ms, void *context)
 
 /* ---- one request ---- */
 
+static _Thread_local const struct fetch *given; /* whose callback runs */
+
 static size_t on_body(char *at, size_t size, size_t count, void *context)
 {
 	struct fetch *one = context;
@@ -128,18 +129,19 @@ static void answer(struct fetch *one)
 		curl_easy_getinfo(one->easy, CURLINFO_RESPONSE_CODE, &status);
 	list_remove(&one->link);
 	defer_cancel(&one->answering);
-	one->fetcher->answered = one;
+	const struct fetch *before = given;
+	given = one;
 	on_answer(context, one->e, (unsigned)status, one->e == ERR_NONE ? buffer_bytes(&one->answer) : BYTES_NONE);
-	one->fetcher->answered = NULL;
+	given = before;
 	curl_slist_free_all(one->headers);
 	buffer_clear(&one->answer);
 	free(one);
 }
 
-const char *fetch_header(const struct fetcher *f, const char *name)
+const char *fetch_header(const char *name)
 {
 	struct curl_header *header;
-	return f->answered && f->answered->easy && curl_easy_header(f->answered->easy, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK ? header->value : NULL;
+	return given && given->easy && curl_easy_header(given->easy, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK ? header->value : NULL;
 }
 
 static void on_answered(void *context)

@@ -20,7 +20,7 @@ static struct listener *deaf;
 static char url[128], socket_path[] = "/tmp/fetch_test.XXXXXX";
 static unsigned answers, status;
 static enum err e;
-static char body[256];
+static char body[256], location[64];
 static size_t body_len;
 static struct diag why;
 
@@ -58,6 +58,8 @@ static void on_answer(void *context, enum err error, unsigned code, struct bytes
 	e = error;
 	status = code;
 	body_len = text.len;
+	const char *header = fetch_header("LOCATION");
+	snprintf(location, sizeof(location), "%s", header ? header : "none");
 	snprintf(body, sizeof(body), "%.*s", BYTES_ARG(bytes_take(text, sizeof(body) - 1)));
 }
 
@@ -103,8 +105,11 @@ static void answers_come_whole(void **state)
 	assert_int_equal(body_len, 0);
 	ask((struct fetch_request){0}, "/nothing");
 	assert_int_equal(status, 404);
+	assert_string_equal(location, "none");
 	ask((struct fetch_request){0}, "/redirect");
 	assert_int_equal(status, 302);
+	assert_string_equal(location, "/echo");
+	assert_null(fetch_header("location"));
 }
 
 static void unix_sockets_are_asked(void **state)
@@ -126,6 +131,7 @@ static void failures_are_told(void **state)
 	assert_int_equal(e, ERR_TOO_BIG);
 	ask((struct fetch_request){0}, "http://127.0.0.1:1/");
 	assert_int_equal(e, ERR_UNAVAILABLE);
+	assert_string_equal(location, "none");
 	ask((struct fetch_request){0}, "file:///etc/passwd");
 	assert_int_equal(e, ERR_UNAVAILABLE);
 	ask((struct fetch_request){0}, "not a url: at all");
