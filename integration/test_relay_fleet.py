@@ -116,6 +116,34 @@ def test_mesh(broken):
     reaches(one, two, "with the next key")
 
 
+def test_signed(broken):
+    """A relay that knows what coordinators sign by believes them, and nobody else; one that knows another key believes nobody."""
+    cluster, net = broken(2, 1, 1, **QUICK)
+    relay = cluster.relays[0]
+    key = cluster.cli("relays", "key")
+    assert [k["key"] for k in key["keys"]] == [key["coordinatorsKey"]]
+    assert cluster.cli("relays", "token", "--region", "900")["coordinatorsKey"] == key["coordinatorsKey"]
+    known, deleted = net.raw("known"), net.raw("deleted")
+    relay.stop()
+    extra = relay.extra
+    relay.extra = {**extra, "relay.coordinators_key": key["coordinatorsKey"]}
+    relay.launch()
+    relay.await_ready()
+    known.at_relay(relay)
+    net.delete(deleted.number)
+    with pytest.raises(Refused):
+        deleted.at_relay(relay)
+    assert metric(relay, "derp_answers_unsigned_total") == 0
+    relay.stop()
+    relay.extra = {**extra, "relay.coordinators_key": "ed25519:" + "5a" * 32}
+    relay.launch()
+    wait(lambda: "has signed is not believed" in relay.log.read_text(), 20, lambda: relay.tail(15))
+    wait(lambda: metric(relay, "derp_answers_unsigned_total") > 1, 20, lambda: relay.tail(15))
+    assert not relay.ready()
+    with pytest.raises(Refused):
+        known.at_relay(relay)
+
+
 def test_cut_off(broken):
     """Whoever is deleted, expires or is suspended loses his relay within seconds; the others keep theirs."""
     cluster, net = broken(2, 1, 1, **QUICK)
