@@ -45,7 +45,7 @@ static void on_answer(void *context, enum err e, unsigned status, struct bytes b
 	struct shard *s = context;
 	struct port80 *p = &s->relay->port80;
 	char wanted[PORT80_CHALLENGE_MAX + 16];
-	const char *said = e ? NULL : fetch_header("X-Tailscale-Response");
+	const char *said = e ? NULL : fetch_header(s->fetcher, "X-Tailscale-Response");
 	(void)body;
 	if (s->closing)
 		return;

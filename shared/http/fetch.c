@@ -138,10 +138,11 @@ static void answer(struct fetch *one)
 	free(one);
 }
 
-const char *fetch_header(const char *name)
+const char *fetch_header(const struct fetcher *f, const char *name)
 {
 	struct curl_header *header;
-	return given && given->easy && curl_easy_header(given->easy, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK ? header->value : NULL;
+	return given && given->fetcher == f && given->easy && curl_easy_header(given->easy, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK ? header->value
+																	     : NULL;
 }
 
 static void on_answered(void *context)

@@ -24,7 +24,7 @@ struct fetch_request {
 /* e != ERR_NONE: no answer (ERR_UNAVAILABLE, ERR_TIMEOUT, ERR_TOO_BIG, ERR_CANCELED); `body` is borrowed. */
 typedef void (*fetch_fn)(void *context, enum err e, unsigned status, struct bytes body);
 /* Inside on_answer: a header of that answer, or NULL. */
-const char *fetch_header(const char *name);
+const char *fetch_header(const struct fetcher *fetcher, const char *name);
 void fetch_start(struct fetcher *fetcher, const struct fetch_request *request, fetch_fn on_answer, void *context);
 
 #endif

@@ -58,7 +58,7 @@ static void on_answer(void *context, enum err error, unsigned code, struct bytes
 	e = error;
 	status = code;
 	body_len = text.len;
-	const char *header = fetch_header("LOCATION");
+	const char *header = fetch_header(fetcher, "LOCATION");
 	snprintf(location, sizeof(location), "%s", header ? header : "none");
 	snprintf(body, sizeof(body), "%.*s", BYTES_ARG(bytes_take(text, sizeof(body) - 1)));
 }
@@ -109,7 +109,7 @@ static void answers_come_whole(void **state)
 	ask((struct fetch_request){0}, "/redirect");
 	assert_int_equal(status, 302);
 	assert_string_equal(location, "/echo");
-	assert_null(fetch_header("location"));
+	assert_null(fetch_header(fetcher, "location"));
 }
 
 static void unix_sockets_are_asked(void **state)
