@@ -112,8 +112,9 @@ static void on_verdict(void *context, bool allowed)
 		enter(c);
 		return;
 	}
-	client_log_refused(c, "not admitted by a coordinator");
-	client_end(c, RELAY_END_NOT_ADMITTED);
+	bool was_live = c->state == CLIENT_LIVE;
+	client_log_refused(c, was_live ? "not admitted any more" : "not admitted by a coordinator");
+	client_end(c, was_live ? RELAY_END_REVOKED : RELAY_END_NOT_ADMITTED);
 }
 
 static void end(void *context)
