@@ -13,7 +13,7 @@ DERPER = f"{CLIENTS}/derper-1.102.5"
 SERVERS = {"ours": BUILD / "derp/fleetscale-derp", "derper": DERPER}
 LISTS = {"": "relaylist", "1.80.3": "relaylist-1.80.3", "1.64.2": "relaylist-1.64.2"}  # by release
 AT_ONCE = 8  # items mostly wait
-LONGEST = ("TestKeepAlive", "TestBrokenLinks", "TestVanishedClient", "TestNodeDies")  # begun first
+LONGEST = ("TestKeepAlive", "TestBrokenLinks", "TestSlowRequest", "TestVanishedClient", "TestNodeDies")  # begun first
 
 
 def items():

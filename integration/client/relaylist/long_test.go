@@ -172,3 +172,60 @@ func (p *peer) absentNow(who key.NodePublic) {
 	}
 	p.absent(who, "after all have left")
 }
+
+// Who is slow before there is a relay connection: nothing said at all, half a hello, a request that dribbles. Half a minute for each, and
+// nobody else waits.
+func TestSlowRequest(t *testing.T) {
+	r := start(t, how{tls: true})
+	bystander := r.join()
+	begun := time.Now()
+	type end struct {
+		who   string
+		after time.Duration
+	}
+	ends := make(chan end, 3)
+	watch := func(who string, c net.Conn) {
+		t.Cleanup(func() { c.Close() })
+		go func() {
+			c.SetReadDeadline(begun.Add(90 * time.Second))
+			readAll(c)
+			ends <- end{who, time.Since(begun)}
+		}()
+	}
+	plain := func() net.Conn {
+		c, err := net.Dial("tcp", r.at())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	watch("silent", plain())
+	half := plain()
+	half.Write([]byte("\x16\x03\x01\x02\x00\x01\x00\x01"))
+	watch("half a hello", half)
+	dribbling := r.dial(0)
+	dribbling.say([]byte("GET /derp HTTP/1.1\r\nHost: relay\r\nX-Long: "))
+	watch("dribbling", dribbling.Conn)
+	stop := make(chan struct{})
+	defer close(stop)
+	go func() {
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(100 * time.Millisecond):
+				if _, err := dribbling.Write([]byte{'x'}); err != nil {
+					return
+				}
+			}
+		}
+	}()
+	for range 3 {
+		e := <-ends
+		t.Logf("%s: %v", e.who, e.after)
+		if e.after > 60*time.Second {
+			t.Fatalf("%s: never ended", e.who)
+		}
+		bystander.pong()
+	}
+}
