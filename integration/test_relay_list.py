@@ -40,8 +40,7 @@ def run(server, item):
 @pytest.fixture(scope="module")
 def running(request):
     """All that are asked for, begun together, since the tests of a file come one after the other."""
-    asked = [(i.callspec.params["server"], i.callspec.params["item"]) for i in request.session.items
-             if i.path == request.path and "item" in getattr(i, "callspec", i).__dict__.get("params", {})]
+    asked = [(i.callspec.params["server"], i.callspec.params["item"]) for i in request.session.items if i.path == request.path]
     asked.sort(key=lambda a: a[1][1] not in LONGEST)
     pool = ThreadPoolExecutor(AT_ONCE)
     begun = {a: pool.submit(run, *a) for a in asked}
