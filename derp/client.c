@@ -106,6 +106,8 @@ static void on_verdict(void *context, bool allowed)
 	struct client *c = context;
 	if (allowed && c->state == CLIENT_LIVE) {
 		take_standing(c);
+		if (!c->wait.sure)
+			client_ask_later(c);
 		return;
 	}
 	if (allowed) {

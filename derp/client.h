@@ -34,6 +34,8 @@ void client_walk_end(struct client_walk *walk);            /* legal when it was 
 
 /* They may not be good any more: coordinators are asked again, and those that are refused end. */
 void client_recheck(struct shard *shard, const struct node_key *key);
+/* And again about those whom nobody could say anything about. */
+void client_recheck_unsure(struct shard *shard);
 /* So for the next `most` clients of the walk; false: there are no more. */
 bool client_recheck_next(struct client_walk *walk, unsigned most);
 

@@ -5,10 +5,20 @@ enum { RECONNECT_MS = 100 /* told to clients of a relay that goes */ };
 
 /* ---- asked again, and sent away ---- */
 
+void client_ask_later(struct client *c)
+{
+	c->unsure = c->shard->life.unsure = true;
+}
+
 static void recheck(struct client *c)
 {
 	if (!list_empty(&c->wait.link) || c->mesh || probekeys_has(&c->shard->relay->probes, &c->key))
 		return;
+	/* That too many wait says nothing about it. */
+	if (!verify_has_room(c->shard->verify, &c->key)) {
+		client_ask_later(c);
+		return;
+	}
 	if (verify_ask(c->shard->verify, &c->key, c->peer.ip, &c->wait) == VERDICT_REFUSED) {
 		client_log_refused(c, "not admitted any more");
 		client_end(c, RELAY_END_REVOKED);
@@ -20,6 +30,19 @@ void client_recheck(struct shard *s, const struct node_key *key)
 	verify_doubt(s->verify, key);
 	LIST_EACH(&s->in_state[CLIENT_LIVE], c, struct client, in_state) {
 		if (!memcmp(c->key.raw, key->raw, KEY_LEN))
+			recheck(c);
+	}
+}
+
+void client_recheck_unsure(struct shard *s)
+{
+	if (!s->life.unsure)
+		return;
+	s->life.unsure = false;
+	LIST_EACH(&s->in_state[CLIENT_LIVE], c, struct client, in_state) {
+		bool again = c->unsure;
+		c->unsure = false;
+		if (again)
 			recheck(c);
 	}
 }

@@ -54,6 +54,7 @@ struct client {
 	bool watching;            /* it wants to know who is here */
 	bool missed;              /* it could not hear all of the news */
 	bool forwarded;           /* of the packet that is being read */
+	bool unsure;              /* it is to be asked about again, and nobody could answer */
 	bool parting;             /* ends as soon as nothing waits for it */
 	struct limit not_here;
 	struct list in_line; /* room.line */
@@ -72,6 +73,7 @@ enum { CLIENT_NOT_HERE_BURST = 3 }; /* answers that a peer is not here */
 void client_add_control(struct client *c, const uint8_t *frame, size_t len);
 void client_want_flush(struct client *c); /* at the end of the turn */
 void client_log_refused(struct client *c, const char *reason);
+void client_ask_later(struct client *c); /* client_recheck_unsure */
 /* Queues it, takes it. */
 void client_push(struct client *c, struct packet *packet);
 struct rate client_rate(const struct client *c);        /* how fast it may send: the lower of its own and its tailnet's */

@@ -170,6 +170,7 @@ static void on_told(void *context)
 	if (!s->closing) {
 		told_drop(&s->life.told);
 		s->life.told = told_take(t->told);
+		client_recheck_unsure(s);
 		recheck(s, t->told);
 		client_check_siblings(s);
 		siblings_follow(s, t->told);

@@ -18,6 +18,7 @@ struct relaylife {
 	bool ending;       /* the process shall end */
 	bool said_drained;
 	struct mono until, heard;
+	bool unsure;                   /* some clients are to be asked about again when somebody answers */
 	struct client_walk rechecking; /* all are asked about again */
 	struct timer look, late, recheck;
 };

@@ -30,7 +30,7 @@ static struct shard shards[SHARDS];
 /* What was done on each shard. */
 static struct done {
 	unsigned shuts, listens, parts, handshakes_ended, drained, ended, follows, siblings;
-	unsigned rechecked, walked, batches, checks;
+	unsigned rechecked, walked, batches, checks, unsure;
 	bool open, listen_fails, walks;
 	char keys[8];
 } done[SHARDS];
@@ -116,6 +116,11 @@ bool client_recheck_next(struct client_walk *walk, unsigned most)
 void client_walk_end(struct client_walk *walk)
 {
 	done[OWNER_OF(walk, struct shard, life.rechecking)->index].walks = false;
+}
+
+void client_recheck_unsure(struct shard *s)
+{
+	done[s->index].unsure++;
 }
 
 void client_check_siblings(struct shard *s)
@@ -261,6 +266,7 @@ static void every_shard_hears_it(void **state)
 		assert_int_equal(done[i].follows, 1);
 		assert_int_equal(done[i].siblings, 1);
 		assert_int_equal(done[i].checks, 1);
+		assert_int_equal(done[i].unsure, 1);
 		assert_ptr_equal(shards[i].life.told, shards[0].life.told);
 		assert_int_equal(done[i].batches, 0);
 	}

@@ -100,13 +100,15 @@ void verify_cancel(struct verify_wait *w)
 	list_remove(&w->link);
 }
 
-static void tell(struct question *q, bool allowed)
+/* sure: somebody answered. */
+static void tell(struct question *q, bool allowed, bool sure)
 {
 	struct verify *v = q->verify;
 	table_remove(v->questions, bytes_of(q->key.raw, KEY_LEN));
 	struct verify_wait *w;
 	while ((w = LIST_FIRST(&q->waits, struct verify_wait, link))) {
 		list_remove(&w->link);
+		w->sure = sure;
 		w->on_verdict(w->context, allowed);
 	}
 	free(q);
@@ -132,7 +134,7 @@ static void settle(struct question *q, bool allowed)
 	verdicts_put(q->verify->verdicts, &q->key, allowed, clock_mono());
 	verdicts_set_standing(q->verify->verdicts, &q->key, q->standing);
 	relay_count_at(RELAY_VERDICTS, allowed ? RELAY_VERDICT_ALLOWED : RELAY_VERDICT_REFUSED, 1);
-	tell(q, allowed);
+	tell(q, allowed, true);
 }
 
 /* Nobody answered. Not remembered: the next one asks again. */
@@ -140,7 +142,7 @@ static void settle_alone(struct question *q)
 {
 	bool open = q->verify->config.fail_open;
 	relay_count_at(RELAY_VERDICTS, q->stale ? RELAY_VERDICT_GRACE : open ? RELAY_VERDICT_FAIL_OPEN : RELAY_VERDICT_NO_ANSWER, 1);
-	tell(q, q->stale || open);
+	tell(q, q->stale || open, false);
 }
 
 /* Who was asked last allows it, or did not answer. */
@@ -160,7 +162,7 @@ static void deny(struct question *q, const char *who, unsigned status)
 {
 	log_warning(SUBJECT("relay"), "no answer about keys", F_TEXT("asked", who), F_UINT("status", status));
 	relay_count_at(RELAY_VERDICTS, RELAY_VERDICT_NO_ANSWER, 1);
-	tell(q, false);
+	tell(q, false, true);
 }
 
 static bool ends(struct question *q)
@@ -168,7 +170,7 @@ static bool ends(struct question *q)
 	if (!q->verify->ending)
 		return false;
 	assert(list_empty(&q->waits));
-	tell(q, false);
+	tell(q, false, false);
 	return true;
 }
 
@@ -250,13 +252,23 @@ static struct question *question_new(struct verify *v, const struct node_key *ke
 	return q;
 }
 
+static bool has_room(const struct verify *v, const struct question *q)
+{
+	return q ? q->wait_count < WAITS_PER_KEY : table_count(v->questions) < QUESTIONS_MAX;
+}
+
+bool verify_has_room(const struct verify *v, const struct node_key *key)
+{
+	return has_room(v, table_find(v->questions, bytes_of(key->raw, KEY_LEN)));
+}
+
 enum verdict verify_ask(struct verify *v, const struct node_key *key, struct ip source, struct verify_wait *w)
 {
 	enum verdict known = verdicts_find(v->verdicts, key, clock_mono());
 	if (known == VERDICT_ALLOWED || known == VERDICT_REFUSED)
 		return known;
 	struct question *q = table_find(v->questions, bytes_of(key->raw, KEY_LEN));
-	if (q ? q->wait_count >= WAITS_PER_KEY : table_count(v->questions) >= QUESTIONS_MAX) {
+	if (!has_room(v, q)) {
 		relay_count_at(RELAY_VERDICTS, RELAY_VERDICT_OVERLOAD, 1);
 		return VERDICT_REFUSED;
 	}

@@ -27,6 +27,7 @@ struct verify_wait {
 	struct list link;
 	void (*on_verdict)(void *context, bool allowed);
 	void *context;
+	bool sure; /* in on_verdict: somebody has answered */
 };
 
 struct verify *verify_new(const struct verify_config *config);
@@ -38,6 +39,8 @@ void verify_free(struct verify **verify);
 /* VERDICT_ALLOWED or VERDICT_REFUSED when that is known now; VERDICT_UNKNOWN: on_verdict comes once, on the loop, unless canceled.
  * Too many that wait are refused at once. Wire: docs/protocol/derp.md, admission. */
 enum verdict verify_ask(struct verify *verify, const struct node_key *key, struct ip source, struct verify_wait *wait);
+/* Not too many wait, so far. */
+bool verify_has_room(const struct verify *verify, const struct node_key *key);
 /* What is remembered about the key may not be so any more: the next question is asked, one on its way once more, and what was known serves only while nobody
  * answers. */
 void verify_doubt(struct verify *verify, const struct node_key *key);

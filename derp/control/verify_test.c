@@ -95,6 +95,7 @@ static void answer(char letter)
 static struct verify *verify;
 static struct coordinators coordinators;
 static struct verify_wait wait[WAITS];
+static bool surely[WAITS];
 static char heard[WAITS + 1]; /* '+' or '-' by each, ' ': nothing yet */
 
 static void on_verdict(void *context, bool allowed)
@@ -102,6 +103,7 @@ static void on_verdict(void *context, bool allowed)
 	size_t i = (size_t)((struct verify_wait *)context - wait);
 	assert_int_equal(heard[i], ' '); /* once */
 	heard[i] = allowed ? '+' : '-';
+	surely[i] = wait[i].sure;
 }
 
 static enum verdict ask_for(const struct node_key *key, unsigned as)
@@ -225,6 +227,9 @@ static void a_question_is_settled(void **state)
 		}
 		if (strcmp(whom, cases[i].whom) || heard[0] != cases[i].verdict || waiting_count)
 			fail_msg("case %zu: asked %s, heard %c", i, whom, heard[0]);
+		/* Who was let in although nobody could say so is to be asked about again. */
+		if (heard[0] == '+')
+			assert_int_equal(surely[0], cases[i].remembered == '+');
 		char left = ask(1);
 		if (left != (cases[i].remembered == '?' ? ' ' : cases[i].remembered))
 			fail_msg("case %zu: remembered %c", i, left);
@@ -271,6 +276,7 @@ static void one_question_per_key(void **state)
 		enum verdict v = ask_for(&laptop, i);
 		assert_true(v == VERDICT_UNKNOWN || v == VERDICT_REFUSED);
 		refused += v == VERDICT_REFUSED;
+		assert_int_equal(verify_has_room(verify, &laptop), i < 31);
 	}
 	assert_int_equal(asked, 1);
 	assert_int_equal(refused, WAITS - 32); /* too many that wait */
@@ -300,8 +306,10 @@ static void questions_are_bounded(void **state)
 		most++;
 	}
 	assert_in_range(most, 1000, OPEN_MAX - 2);
+	assert_false(verify_has_room(verify, &laptop));
 	assert_int_equal(asked, most);
 	answer('R');
+	assert_true(verify_has_room(verify, &laptop));
 	assert_int_equal(ask_for(&key, 0), VERDICT_UNKNOWN);
 	verify_cancel(&wait[0]);
 	end();
