@@ -17,7 +17,7 @@ SOFT = "'last_seen', 'last_used', 'report_epoch'"  # columns that go on by thems
 
 # Tables of the installation as a whole. Every other one must say whose its rows are.
 INSTALLATION = {"installation", "migrations", "serverkeys", "regions", "relays", "region_keys", "relay_tokens",
-                "relay_rechecks"}
+                "relay_rechecks", "relay_probes"}
 
 
 # --- two tailnets with equal contents
