@@ -1,5 +1,6 @@
 #include "wsbridge.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -11,14 +12,18 @@ enum {
 	PIECE = 64 << 10, /* bytes framed at once */
 	UNACKED_MS = 15000,
 	IDLE_PROBE_MS = 600000,
+	LOOK_MS = 100, /* how finely that is watched */
 };
 
 struct wsbridge {
 	struct loop *loop;
 	struct tunnel far;  /* to the client */
 	struct pipe *near;  /* to the relay */
+	int near_fd;        /* of `near` */
 	struct timer stall; /* set: the client has not taken all that it was given, */
 	size_t unsent;      /* so much of it when last looked */
+	struct mono moved;  /* when that was last less */
+	struct mono alone;  /* since then the relay's side has ended; 0: it has not */
 	int64_t patience_ms;
 	struct defer ending;
 	bool ended;
@@ -86,20 +91,32 @@ static void on_near_data(void *context, struct buffer *in)
 	buffer_consume(in, piece.len);
 	pipe_read_pause(b->near);
 	b->unsent = pipe_unsent(b->far.pipe);
-	timer_set(&b->stall, b->patience_ms);
+	b->moved = clock_mono();
+	timer_set(&b->stall, LOOK_MS);
 }
 
-/* The relay may have ended its side long ago: nobody reads there meanwhile. */
+/* Nobody reads there meanwhile, hence would not be told. */
+static bool relay_has_ended(const struct wsbridge *b)
+{
+	struct pollfd p = {.fd = b->near_fd};
+	return poll(&p, 1, 0) > 0 && p.revents & (POLLHUP | POLLERR);
+}
+
 static void on_stall(void *context)
 {
 	struct wsbridge *b = context;
+	struct mono now = clock_mono();
 	size_t unsent = pipe_unsent(b->far.pipe);
-	if (unsent >= b->unsent) {
+	if (unsent < b->unsent)
+		b->moved = now;
+	b->unsent = unsent;
+	if (!b->alone.ms && relay_has_ended(b))
+		b->alone = now;
+	if (now.ms - b->moved.ms >= b->patience_ms || (b->alone.ms && now.ms - b->alone.ms >= b->patience_ms)) {
 		end(b);
 		return;
 	}
-	b->unsent = unsent;
-	timer_set(&b->stall, b->patience_ms);
+	timer_set(&b->stall, LOOK_MS);
 }
 
 static void on_far_written(void *context)
@@ -125,7 +142,7 @@ struct pipe *wsbridge_open(struct loop *loop, struct pipe *framed, size_t in_cap
 	for (unsigned i = 0; i < 2; i++)
 		(void)!setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
 	struct wsbridge *b = x_alloc(sizeof(*b));
-	*b = (struct wsbridge){.loop = loop, .patience_ms = patience_ms};
+	*b = (struct wsbridge){.loop = loop, .patience_ms = patience_ms, .near_fd = pair[0]};
 	timer_init(&b->stall, loop, on_stall, b);
 	defer_init(&b->ending, free_now, b);
 	pipe_set_dead_after(framed, UNACKED_MS, IDLE_PROBE_MS);

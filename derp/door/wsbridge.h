@@ -6,7 +6,8 @@
 
 #include "pipe.h"
 
-/* Takes `framed`. patience_ms: a client that takes nothing of what waits for it for so long ends. NULL: no descriptors are left; `framed` is closed. Source: docs/protocol/derp.md, WebSocket. */
+/* Takes `framed`. patience_ms: a client that takes nothing of what waits for it for so long ends; and so does one that
+ * has not taken all so long after the relay has ended its side, however busily it takes. NULL: no descriptors are left; `framed` is closed. Source: docs/protocol/derp.md, WebSocket. */
 struct pipe *wsbridge_open(struct loop *loop, struct pipe *framed, size_t in_cap, int64_t patience_ms);
 
 #endif

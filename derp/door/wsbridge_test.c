@@ -60,6 +60,29 @@ static void a_client_that_takes_nothing_ends(void **state)
 	finish();
 }
 
+/* Some bytes now and then would hold it for hours. */
+static void a_client_that_takes_little_ends_soon_after_the_relay(void **state)
+{
+	enum { PATIENCE_MS = 300 };
+	(void)state;
+	char little[16];
+	int small = 4096;
+	begin(PATIENCE_MS);
+	(void)!setsockopt(client, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+	for (unsigned i = 0; i < 10; i++)
+		loop_turn(loop, 0);
+	pipe_close(&relay);
+	int64_t began = clock_mono().ms;
+	while (!has_ended() && clock_mono().ms < began + MOST_MS) {
+		loop_turn(loop, 5);
+		(void)!read(client, little, sizeof little);
+	}
+	assert_true(has_ended());
+	/* Its side of the pair held much: that goes out for as long, and no longer. */
+	assert_true(clock_mono().ms >= began + PATIENCE_MS);
+	finish();
+}
+
 static void a_client_that_reads_gets_all(void **state)
 {
 	(void)state;
@@ -80,6 +103,8 @@ static void a_client_that_reads_gets_all(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(a_client_that_takes_nothing_ends), cmocka_unit_test(a_client_that_reads_gets_all)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(a_client_that_takes_nothing_ends),
+					   cmocka_unit_test(a_client_that_takes_little_ends_soon_after_the_relay),
+					   cmocka_unit_test(a_client_that_reads_gets_all)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
