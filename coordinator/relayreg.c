@@ -195,6 +195,7 @@ static void announce_decode(struct announce_task *t, const json_t *body, struct 
 	node->insecure_for_tests = c->options->relay_insecure_for_tests && json_is_true(json_object_get(body, "InsecureForTests"));
 	node->can_port80 = json_is_true(json_object_get(body, "CanPort80"));
 	t->relay.version = member_text(t->x, body, "Version", 64, why);
+	t->relay.instance = member_text(t->x, body, "Instance", 64, why);
 	t->relay.draining = json_is_true(json_object_get(body, "Draining"));
 	t->homes = (uint64_t)member_int(body, "Homes", 0, INT32_MAX, why);
 	t->known = (uint64_t)member_int(body, "RechecksFrom", 0, INT64_MAX, why);

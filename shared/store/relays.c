@@ -360,12 +360,13 @@ void relay_tokens_find(struct pg *pg, struct bytes prefix, struct arena *arena, 
 
 unsigned relays_announce(struct tx *tx, const struct relay_token *token, const struct relay *said)
 {
+	tx_arg_text(tx, said->instance.at ? said->instance : BYTES(""));
 	tx_arg_u64(tx, token->id);
 	tx_arg_text(tx, said->node.name);
 	arg_node(tx, &said->node);
 	tx_arg_text(tx, said->version);
 	tx_arg_bool(tx, said->draining);
-	return tx_add(tx, "SELECT fleetscale.relay_announce_by($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)");
+	return tx_add(tx, "SELECT fleetscale.relay_announce_as($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)");
 }
 
 unsigned relays_told(struct tx *tx, const struct relay_token *token, struct bytes name)

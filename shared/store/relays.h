@@ -13,6 +13,7 @@ struct relay {
 	unsigned region;
 	struct relay_node node;         /* as the map shows it; name is unique in the installation, the rest comes from announcements */
 	struct bytes version;           /* of the program that announced last */
+	struct bytes instance;          /* random, of the process that announces; not read */
 	struct wall created, last_seen; /* last_seen: last announcement, to the half minute; WALL_ZERO: never */
 	bool by_hand;                   /* a foreign one, which never announces itself */
 	bool mesh;                      /* a member of its region's mesh */
@@ -98,7 +99,8 @@ void relay_tokens_find(struct pg *pg, struct bytes prefix, struct arena *arena, 
 /* --- announcements ------------------------------------------------------------------------------------------------------------------------------------- */
 
 /* The relay says how it is reached (node, version, draining): its row moves when something differs, and a journal line is added when the map does.
- * Answer: its id. ERR_NOT_FOUND: gone or revoked. ERR_DENIED: its name is not one for this token. */
+ * Answer: its id. ERR_NOT_FOUND: gone or revoked. ERR_DENIED: its name is not one for this token,
+ * or another process has it and lives. */
 unsigned relays_announce(struct tx *tx, const struct relay_token *token, const struct relay *said);
 /* One row: what a relay is told. `name` as it said it. */
 struct relay_told {

@@ -236,6 +236,45 @@ static void a_revoked_token_takes_its_relays_along(void **state)
 	assert_int_equal(fixture_run(loop, tx, NULL, NULL, NULL), ERR_NOT_FOUND);
 }
 
+static enum err announce_as(const char *instance, const char *host, bool draining)
+{
+	struct relay said = {.instance = bytes_text(instance),
+			     .draining = draining,
+			     .version = BYTES("0.1"),
+			     .node = {.name = BYTES("one"), .host_name = bytes_text(host), .relay_port = 443}};
+	struct tx *tx = begin();
+	relays_announce(tx, &tokens[0], &said);
+	return fixture_run(loop, tx, NULL, NULL, NULL);
+}
+
+/* Two processes with one name do not take turns in the map. */
+static void the_one_that_is_there_keeps_its_name(void **state)
+{
+	(void)state;
+	fresh();
+	assert_int_equal(announce_as("a", "here", false), ERR_NONE);
+	assert_int_equal(announce_as("b", "there", false), ERR_DENIED);
+	assert_int_equal(announce_as("a", "here", false), ERR_NONE);
+	/* Its own word about itself changes at once; one that begins anew where it was need not wait. */
+	assert_int_equal(announce_as("a", "elsewhere", false), ERR_NONE);
+	assert_int_equal(announce_as("c", "elsewhere", false), ERR_NONE);
+	assert_int_equal(announce_as("a", "here", false), ERR_DENIED);
+	/* One that ends makes room; once another has followed it has nothing more to say. */
+	assert_int_equal(announce_as("c", "elsewhere", true), ERR_NONE);
+	assert_int_equal(announce_as("d", "there", false), ERR_NONE);
+	assert_int_equal(announce_as("c", "elsewhere", true), ERR_DENIED);
+	assert_int_equal(announce_as("e", "there", false), ERR_NONE);
+	assert_int_equal(announce_as("d", "there", true), ERR_DENIED);
+	assert_string_equal(fixture_sql(fx, "SELECT host_name || draining || instance FROM fleetscale.relays WHERE name = 'one'"), "therefalsee");
+	/* Silent for a while it is not there any more. */
+	fixture_sql(fx, "UPDATE fleetscale.relays SET last_seen = now() - interval '46 seconds' WHERE name = 'one'");
+	assert_int_equal(announce_as("f", "here", false), ERR_NONE);
+	/* Relays of a release that says nothing about it. */
+	fixture_sql(fx, "UPDATE fleetscale.relays SET instance = '' WHERE name = 'one'");
+	assert_int_equal(announce_as("", "there", false), ERR_NONE);
+	assert_int_equal(announce_as("", "here", false), ERR_NONE);
+}
+
 static void tokens_speak_for_their_own(void **state)
 {
 	(void)state;
@@ -400,6 +439,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(one_of_two_leaves, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(the_silent_leave, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(a_revoked_token_takes_its_relays_along, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(the_one_that_is_there_keeps_its_name, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(tokens_speak_for_their_own, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(keys_overlap, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(who_leaves_is_asked_about_again, nodes_fixture_open, nodes_fixture_close),
