@@ -9,7 +9,7 @@
 enum {
 	BACKLOG = 4096,         /* the kernel clips it to net.core.somaxconn */
 	ACCEPTS_PER_TURN = 64,  /* so that a storm of connections does not starve those that are there */
-	ACCEPTS_IN_TRAFFIC = 4, /* while packets pass: a TLS handshake takes as long as a hundred of them */
+	ACCEPTS_IN_TRAFFIC = 1, /* while packets pass: a TLS handshake takes as long as a hundred of them */
 	EMPTY_MAX = 65536,
 	REST_MS = 100, /* pause when descriptors have run out */
 	KEEP_IDLE_S = 60,

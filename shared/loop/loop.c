@@ -15,7 +15,7 @@
 #include "wheel.h"
 
 /* Rounds of deferred work in one turn: a deferral may defer further work, but not for ever. */
-enum { DEFER_ROUNDS = 64, SETTLE_ROUNDS = 4, LINGER_TURNS = 16, COOLING_MS = 1000, READS_TOGETHER = 4 };
+enum { DEFER_ROUNDS = 64, SETTLE_ROUNDS = 4, LINGER_TURNS = 16, COOLING_MS = 1000, READS_TOGETHER = 4, TRAFFIC_MS = 100 };
 
 #if defined(__SANITIZE_ADDRESS__)
 #define WITH_LEAK_CHECK 1
@@ -62,6 +62,7 @@ struct loop {
 	struct timer cooling;
 	struct pace pace;
 	unsigned reads;           /* since deferred work was run */
+	struct mono moved_at;     /* when packets came last */
 	bool moved, moved_before; /* packets came in this turn; in the last */
 	uint64_t window_us, window_cpu_us;
 };
@@ -216,11 +217,12 @@ void loop_count_packets(struct loop *loop, unsigned *mark, unsigned packets)
 {
 	pace_count(&loop->pace, mark, packets);
 	loop->moved = true;
+	loop->moved_at = loop->now;
 }
 
 bool loop_moves(const struct loop *loop)
 {
-	return loop->moved || loop->moved_before;
+	return loop->moved_at.ms && loop->now.ms - loop->moved_at.ms < TRAFFIC_MS;
 }
 
 static uint64_t thread_us(void)

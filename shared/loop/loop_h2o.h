@@ -14,7 +14,7 @@ struct warmth;
 h2o_loop_t *loop_h2o(struct loop *loop);
 /* Where this turn's input lands. */
 struct landing *loop_landing(struct loop *loop);
-/* Packets have passed within the last two turns (loop_count_packets). */
+/* Packets have passed a short time ago (loop_count_packets). */
 bool loop_moves(const struct loop *loop);
 /* A socket has been read. What packets have caused so far may go out now, since the rest of a long turn would hold it up. */
 void loop_has_read(struct loop *loop);
