@@ -10,7 +10,7 @@
 #include "tailnet.h"
 #include "text.h"
 
-enum { RELAYS_MAX = 4096 };
+enum { RELAYS_MAX = 4096, SLOW_MS = RELAYFLEET_LEASE_SECONDS * 1000 / 3 };
 
 #define CHANNEL "fs:relays.changed"
 
@@ -63,7 +63,8 @@ struct relayfleet {
 	struct coordinator *c;
 	struct timer look;
 	bool out;
-	struct mono certain_since; /* leases have been readable so long; .ms 0: they are not */
+	struct mono begun;
+	struct mono certain_since; /* leases could be read, and taken, so long; .ms 0: they cannot */
 };
 
 static void answered(struct relayfleet *f)
@@ -77,14 +78,19 @@ static void on_stepped(void *context, enum err e, struct tx *tx, const struct di
 {
 	struct relayfleet *f = context;
 
-	if (e && e != ERR_AGAIN && e != ERR_CANCELED)
+	bool failed = e && e != ERR_AGAIN && e != ERR_CANCELED;
+
+	/* Nor could relays announce themselves then. */
+	if (failed || (f->c && loop_now(f->c->loop).ms - f->begun.ms > SLOW_MS))
+		f->certain_since = (struct mono){0};
+	if (failed)
 		log_warning(SUBJECT("relays"), "the relay map cannot be moved now", F_ERR(e), F_TEXT("reason", why->text));
 	else if (!e && tx_generation(tx))
 		log_info(SUBJECT("relays"), "relay map moved", F_UINT("generation", tx_generation(tx)));
 	answered(f);
 }
 
-/* After Redis came back empty every relay must have had the time to take its lease anew. */
+/* After Redis came back empty, or the database, without which nobody takes a lease, every relay must have had the time to take its own anew. */
 static bool is_certain(struct relayfleet *f, enum err e)
 {
 	struct mono now = loop_now(f->c->loop);
@@ -107,6 +113,7 @@ static void on_leases(void *context, enum err e, const struct relayfleet_lease *
 		answered(f);
 		return;
 	}
+	f->begun = loop_now(f->c->loop);
 	tx = tx_begin(f->c->pg, TAILNET_INSTALLATION, TX_WRITE);
 	heard = ARENA_ARRAY(tx_arena(tx), uint64_t, count + 1);
 	homes = ARENA_ARRAY(tx_arena(tx), uint64_t, count + 1);
