@@ -110,7 +110,9 @@ void relaylife_end(struct shard *s)
 
 void relaylife_refused(struct shard *s)
 {
-	if (s->life.ending)
+	/* Nobody tells it any more when it may go. */
+	bool drained = s->life.told && s->life.told->drain && atomic_load(&s->relay->homes) <= 0;
+	if (s->life.ending || drained)
 		finish_all(s->relay);
 }
 

@@ -538,6 +538,22 @@ static void a_wish_waits_for_those_at_home(void **state)
 	assert_false(atomic_load(&relay.draining));
 }
 
+/* Its token ends while it drains: it waits for those at home there, and for no word. */
+static void a_wish_outlives_the_token(void **state)
+{
+	(void)state;
+	atomic_store(&relay.homes, 2);
+	hear("{\"Drain\":true," ALONE ",\"Stage\":1}");
+	relaylife_refused(&shards[0]);
+	pass(10000);
+	assert_true(all_open());
+	atomic_store(&relay.homes, 0);
+	relaylife_refused(&shards[0]);
+	pass(0);
+	assert_false(all_open());
+	assert_int_equal(drained(), 0);
+}
+
 /* A process that ends beside a wish does so whether the wish stands or is taken back, and whoever still moves has its time. */
 static void it_ends_while_it_drains(void **state)
 {
@@ -623,6 +639,7 @@ int main(void)
 		cmocka_unit_test_teardown(it_goes_when_nobody_is_kept_waiting, shut),
 		cmocka_unit_test_teardown(it_goes_before_time_is_up, shut),
 		IN_ORDER(a_refused_one_goes_at_once),
+		IN_ORDER(a_wish_outlives_the_token),
 		IN_ORDER(clients_move_first),
 		IN_ORDER(a_wish_lets_clients_go_and_come_back),
 		IN_ORDER(a_wish_may_be_short),
