@@ -28,9 +28,9 @@ static void recheck(struct client *c)
 void client_recheck(struct shard *s, const struct node_key *key)
 {
 	verify_doubt(s->verify, key);
-	LIST_EACH(&s->in_state[CLIENT_LIVE], c, struct client, in_state) {
-		if (!memcmp(c->key.raw, key->raw, KEY_LEN))
-			recheck(c);
+	for (struct member *m = directory_first(s->directory, key), *next; m; m = next) {
+		next = directory_after(m);
+		recheck(OWNER_OF(m, struct client, member));
 	}
 }
 

@@ -134,9 +134,9 @@ void client_encode_present(const struct client *c, uint8_t frame[static DERPFRAM
 
 void client_end_key(struct shard *s, const struct node_key *key)
 {
-	LIST_EACH(&s->in_state[CLIENT_LIVE], c, struct client, in_state) {
-		if (!memcmp(c->key.raw, key->raw, KEY_LEN))
-			client_end(c, RELAY_END_CLOSE_PEER);
+	for (struct member *m = directory_first(s->directory, key), *next; m; m = next) {
+		next = directory_after(m);
+		client_end(OWNER_OF(m, struct client, member), RELAY_END_CLOSE_PEER);
 	}
 }
 

@@ -98,6 +98,17 @@ struct member *directory_find(struct directory *d, const struct node_key *key)
 	return s ? s->active : NULL;
 }
 
+struct member *directory_first(struct directory *d, const struct node_key *key)
+{
+	const struct seat *s = find_seat(d, key);
+	return s ? LIST_FIRST(&s->members, struct member, link) : NULL;
+}
+
+struct member *directory_after(const struct member *m)
+{
+	return m->link.next == &m->seat->members ? NULL : OWNER_OF(m->link.next, struct member, link);
+}
+
 void directory_spoke(struct member *m)
 {
 	struct seat *s = m->seat;

@@ -30,6 +30,9 @@ struct directory_count directory_count(const struct directory *directory);
 unsigned directory_add(struct directory *directory, const struct node_key *key, struct member *member);
 /* The active member, or NULL. */
 struct member *directory_find(struct directory *directory, const struct node_key *key);
+/* All members of a key, in the order in which they came: take the next one before this one leaves. NULL: no more. */
+struct member *directory_first(struct directory *directory, const struct node_key *key);
+struct member *directory_after(const struct member *member);
 /* Any frame came from it: it becomes the active one. O(1), and next to nothing for a key with one connection. */
 void directory_spoke(struct member *member);
 /* Of those of its key, the one that has been silent longest and is not `member` itself; NULL when it is alone. */

@@ -106,9 +106,36 @@ static void keys_that_begin_alike(void **state)
 	directory_free(&d);
 }
 
+static void members_are_walked_while_they_leave(void **state)
+{
+	struct directory *d = directory_new();
+	struct member members[4] = {0};
+	struct node_key mine = {{3}}, theirs = {{4}};
+	unsigned seen = 0;
+	(void)state;
+	assert_null(directory_first(d, &mine));
+	for (unsigned i = 0; i < 4; i++) {
+		list_init(&members[i].link);
+		directory_add(d, i == 2 ? &theirs : &mine, &members[i]);
+	}
+	for (struct member *m = directory_first(d, &mine), *next; m; m = next) {
+		static const unsigned order[] = {0, 1, 3};
+		next = directory_after(m);
+		assert_ptr_equal(m, &members[order[seen++]]);
+		directory_remove(d, m);
+	}
+	assert_int_equal(seen, 3);
+	assert_null(directory_first(d, &mine));
+	assert_ptr_equal(directory_first(d, &theirs), &members[2]);
+	assert_null(directory_after(&members[2]));
+	directory_remove(d, &members[2]);
+	directory_free(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(one_connection), cmocka_unit_test(last_writer_is_active),
-					   cmocka_unit_test(fallback_follows_history), cmocka_unit_test(keys_that_begin_alike)};
+					   cmocka_unit_test(fallback_follows_history), cmocka_unit_test(keys_that_begin_alike),
+					   cmocka_unit_test(members_are_walked_while_they_leave)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -95,6 +95,24 @@ static void a_sibling_hears_of_all(void **state)
 	}
 }
 
+static void a_sibling_closes_all_connections_of_a_key(void **state)
+{
+	(void)state;
+	for (unsigned home = 0; home < HOUSE_SHARDS; home++) {
+		struct peer first, second, other, sibling;
+		join(&first, home);
+		join_as(&second, &first.key, &first.secret);
+		join(&other, home);
+		join_sibling(&sibling, 0, mesh_key[0], 0);
+		send_frame(sibling.fd, DERPFRAME_CLOSE_PEER, first.key.raw, KEY_LEN);
+		expect_end(first.fd);
+		expect_end(second.fd);
+		expect_quiet(&other);
+		close(other.fd);
+		close(sibling.fd);
+	}
+}
+
 /* ---- many ---- */
 
 enum { MANY = 150000, PORTIONS = HOUSE_SHARDS * 2 * NEWSLOG_PIECE };
@@ -310,6 +328,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_sibling_hears_of_all),
+		cmocka_unit_test(a_sibling_closes_all_connections_of_a_key),
 		cmocka_unit_test(any_number_goes_in_portions),
 		cmocka_unit_test(one_that_takes_nothing_does_not_fill_the_memory),
 		cmocka_unit_test(a_key_that_is_rotated_out_ends_its_siblings),
