@@ -97,7 +97,7 @@ extern const struct option coordinator_option_table[];
 extern struct metric coordinator_metrics[];
 extern const struct metric *const metric_sessions, *const metric_polls, *const metric_handshakes, *const metric_registers, *const metric_frames,
 																   *const metric_checks;
-extern const struct metric *const metric_announcements, *const metric_verifications;
+extern const struct metric *const metric_announcements, *const metric_verifications, *const metric_relays;
 
 /* The drain has nothing left to wait for: tell the daemon. */
 static inline void coordinator_check_drained(struct coordinator *c)

@@ -82,6 +82,7 @@ struct metric coordinator_metrics[] = {
 	{"map_frames_total", METRIC_COUNTER, "Frames sent on map streams, without keep-alives.", NULL, NULL, 0},
 	{"ssh_checks_total", METRIC_COUNTER, "Answers to questions about SSH connections.", "result", check_results, 0},
 	{"relay_announcements_total", METRIC_COUNTER, "Announcements of relays.", "result", announce_results, 0},
+	{"relays", METRIC_TOLD, "Relays of a region by state, as `relays list` shows it; the same at each coordinator.", "region,region_id,state", NULL, 0},
 	{"relay_verifications_total", METRIC_COUNTER, "Questions of relays about keys.", "result", verify_results, 0},
 	{0},
 };
@@ -89,4 +90,5 @@ struct metric coordinator_metrics[] = {
 const struct metric *const metric_sessions = &coordinator_metrics[0], *const metric_polls = &coordinator_metrics[1];
 const struct metric *const metric_handshakes = &coordinator_metrics[2], *const metric_registers = &coordinator_metrics[3];
 const struct metric *const metric_frames = &coordinator_metrics[4], *const metric_checks = &coordinator_metrics[5];
-const struct metric *const metric_announcements = &coordinator_metrics[6], *const metric_verifications = &coordinator_metrics[7];
+const struct metric *const metric_announcements = &coordinator_metrics[6], *const metric_verifications = &coordinator_metrics[8];
+const struct metric *const metric_relays = &coordinator_metrics[7];

@@ -17,11 +17,6 @@ struct relaygauge {
 	bool out;
 };
 
-static void tell(const struct metric_told *series, size_t count)
-{
-	metric_tell("relays", "Relays of a region by state, as `relays list` shows it; the same at each coordinator.", series, count);
-}
-
 static void count(struct arena *arena, const struct region *regions, size_t region_count, const struct relay *relays, size_t relay_count)
 {
 	struct metric_told *series = ARENA_ARRAY(arena, struct metric_told, region_count * RELAYSTATE_COUNT + 1);
@@ -32,17 +27,18 @@ static void count(struct arena *arena, const struct region *regions, size_t regi
 		struct metric_told *here = &series[r * RELAYSTATE_COUNT];
 
 		for (unsigned i = 0; i < RELAYSTATE_COUNT; i++) {
-			const char **labels = ARENA_ARRAY(arena, const char *, 7);
-			const char *const all[] = {"region", code, "region_id", id, "state", relaystate_label((enum relaystate)i), NULL};
+			const char **values = ARENA_ARRAY(arena, const char *, 3);
 
-			memcpy(labels, all, sizeof all);
-			here[i] = (struct metric_told){labels, 0};
+			values[0] = code;
+			values[1] = id;
+			values[2] = relaystate_label((enum relaystate)i);
+			here[i] = (struct metric_told){values, 0};
 		}
 		for (size_t i = 0; i < relay_count; i++)
 			if (relays[i].region == region->id)
 				here[relaystate_of(&relays[i])].value++;
 	}
-	tell(series, region_count * RELAYSTATE_COUNT);
+	metric_tell(metric_relays, series, region_count * RELAYSTATE_COUNT);
 }
 
 static void on_read(void *context, enum err e, struct tx *tx, const struct diag *why)
@@ -59,7 +55,7 @@ static void on_read(void *context, enum err e, struct tx *tx, const struct diag 
 	}
 	/* No number is better than one of yesterday. */
 	if (e) {
-		tell(NULL, 0);
+		metric_tell(metric_relays, NULL, 0);
 		return;
 	}
 	size_t region_count = regions_read(tx, g->regions, tx_arena(tx), &regions);

@@ -19,6 +19,7 @@ static const char *const rtt_bounds[] = {"0.01", "0.02", "0.05", "0.1", "0.15", 
 static const char *const tls_versions[] = {"1.2", "1.3", NULL};
 
 struct metric relay_metrics[RELAY_METRIC_COUNT + 1] = {
+	[RELAY_INFO] = {"derp_info", METRIC_TOLD, "Which relay of which region this is; 1.", "region,region_id,relay,hostname,version", NULL, 0},
 	[RELAY_ACCEPTS] = {"derp_accepts_total", METRIC_COUNTER, "Relay connections begun.", NULL, NULL, 0},
 	[RELAY_WEBSOCKETS] = {"derp_websocket_accepts_total", METRIC_COUNTER, "Relay connections begun as WebSockets.", NULL, NULL, 0},
 	[RELAY_HANDSHAKE_FAILURES] = {"derp_handshake_failures_total", METRIC_COUNTER, "Relay connections that never proved a key.", "reason", fails, 0},
@@ -56,8 +57,8 @@ struct metric relay_metrics[RELAY_METRIC_COUNT + 1] = {
 				 NULL, 0},
 	[RELAY_VERDICTS] = {"derp_verdicts_total", METRIC_COUNTER, "Decisions whether a key may connect.", "verdict",
 			    VALUES("allowed", "refused", "grace", "fail_open", "no_answer", "overload"), 0},
-	[RELAY_ANSWERS_UNSIGNED] = {"derp_answers_unsigned_total", METRIC_COUNTER, "Answers that no known coordinator has signed; they are not believed.",
-				    NULL, NULL, 0},
+	[RELAY_ANSWERS_UNSIGNED] = {"derp_answers_unsigned_total", METRIC_COUNTER, "Answers that no known coordinator has signed; they are not believed.", NULL,
+				    NULL, 0},
 	[RELAY_ANNOUNCEMENTS] = {"derp_announcements_total", METRIC_COUNTER, "Announcements to coordinators.", "result", VALUES("failed", "taken"), 0},
 	[RELAY_STUN_REQUESTS] = {"stun_requests_total", METRIC_COUNTER, "STUN datagrams.", "disposition",
 				 VALUES("success", "not_stun", "read_error", "write_error", "limited"), 0},
@@ -82,7 +83,7 @@ struct metric relay_metrics[RELAY_METRIC_COUNT + 1] = {
 	[RELAY_TLS_ACTIVE] = {"derp_tls_connections", METRIC_GAUGE, "Clients connected now by TLS.", "version", tls_versions, 0},
 	[RELAY_TLS_REQUESTS] = {"derp_tls_requests_total", METRIC_COUNTER, "Requests by TLS.", "version", tls_versions, 0},
 	[RELAY_DOOR_ACCEPTED] = {"derp_listener_accepted_total", METRIC_COUNTER, "Connections taken at listen.relay.", NULL, NULL, 0},
-	[RELAY_DOOR_REJECTED] = {"derp_listener_rejected_total", METRIC_COUNTER, "Connections closed at once at listen.relay: limits.connections.", NULL, NULL,
+	[RELAY_DOOR_REJECTED] = {"derp_listener_rejected_total", METRIC_COUNTER, "Connections closed at once at listen.relay, as limits want it.", NULL, NULL,
 				 0},
 	[RELAY_BOOTSTRAP_REQUESTS] = {"derp_bootstrap_dns_requests_total", METRIC_COUNTER, "Questions at /bootstrap-dns.", NULL, NULL, 0},
 	[RELAY_BOOTSTRAP_ANSWERS] = {"derp_bootstrap_dns_answers_total", METRIC_COUNTER,

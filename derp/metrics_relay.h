@@ -7,6 +7,7 @@
 #include "metric.h"
 
 enum relay_metric {
+	RELAY_INFO,
 	RELAY_ACCEPTS,
 	RELAY_WEBSOCKETS,
 	RELAY_HANDSHAKE_FAILURES,

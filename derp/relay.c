@@ -263,9 +263,8 @@ static void tell_what_it_is(const struct relay *r, const json_t *answer)
 	snprintf(relay, sizeof relay, "%.*s", BYTES_ARG(name.len ? name : bytes_text(*o->relay_name ? o->relay_name : o->relay_hostname)));
 	if (id > 0)
 		snprintf(number, sizeof number, "%lld", (long long)id);
-	const char *const labels[] = {"region",          region,    "region_id",        number, "relay", relay, "hostname",
-				      o->relay_hostname, "version", FLEETSCALE_VERSION, NULL};
-	metric_tell("derp_info", "Which relay this is; 1.", &(struct metric_told){labels, 1}, 1);
+	metric_tell(&relay_metrics[RELAY_INFO], &(struct metric_told){(const char *const[]){region, number, relay, o->relay_hostname, FLEETSCALE_VERSION}, 1},
+		    1);
 }
 
 static void on_taken(void *context, const json_t *answer)

@@ -205,7 +205,8 @@ static void drops_have_reason_and_kind(void **state)
 		{RELAY_DROP_UNKNOWN_DEST, "unknown_dest"}, {RELAY_DROP_UNKNOWN_DEST_ON_FWD, "unknown_dest_on_fwd"},
 		{RELAY_DROP_GONE, "gone_disconnected"},    {RELAY_DROP_QUEUE_HEAD, "queue_head"},
 		{RELAY_DROP_QUEUE_TAIL, "queue_tail"},     {RELAY_DROP_WRITE_ERROR, "write_error"},
-		{RELAY_DROP_DUP_CLIENT, "dup_client"},     {RELAY_DROP_CROSSING, "queue_tail"}, /* theirs has one thread */
+		{RELAY_DROP_DUP_CLIENT, "dup_client"},     {RELAY_DROP_CROSSING, "queue_tail"},
+		{RELAY_DROP_MEMORY, "queue_tail"}, /* theirs has one thread */
 	};
 	for (size_t i = 0; i < COUNT_OF(reasons); i++) {
 		for (int disco = 0; disco < 2; disco++) {

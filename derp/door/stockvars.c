@@ -207,11 +207,13 @@ static int64_t series(const struct variable *v, int which)
 	return sum;
 }
 
-/* What crosses threads and finds no room is our own reason: theirs for it is the queue's end. */
+/* Reasons of our own: theirs for them is the queue's end. */
 static int64_t dropped(const struct variable *v, unsigned reason, bool disco)
 {
 	int64_t count = series(v, (int)(2 * reason + !disco));
-	return reason == RELAY_DROP_QUEUE_TAIL ? count + series(v, 2 * RELAY_DROP_CROSSING + !disco) : count;
+	for (int own = RELAY_DROP_DUP_CLIENT + 1; reason == RELAY_DROP_QUEUE_TAIL && own < RELAY_DROP_COUNT; own++)
+		count += series(v, 2 * own + !disco);
+	return count;
 }
 
 /* ---- as text ---- */

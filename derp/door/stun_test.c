@@ -94,6 +94,7 @@ static void our_request_is_read_and_its_answer_known(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(our_request_is_read_and_its_answer_known), cmocka_unit_test(request_is_read), cmocka_unit_test(answer_is_the_example), cmocka_unit_test(answer_for_v6)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(our_request_is_read_and_its_answer_known), cmocka_unit_test(request_is_read),
+					   cmocka_unit_test(answer_is_the_example), cmocka_unit_test(answer_for_v6)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,11 +8,11 @@
 /* Histograms: buckets up to 2^4 .. 2^25 us (16 us to 33 s), one for what is slower, then the sum. */
 enum { TABLES_MAX = 16, SLOTS_MAX = 1024, BUCKET_FIRST = 4, BUCKET_LAST = 25, BUCKETS = BUCKET_LAST - BUCKET_FIRST + 2 };
 
-enum { FACTS_MAX = 4, FACT_LABELS_MAX = 8, FACT_TEXT_MAX = 1 << 20 };
+enum { FACTS_MAX = 4, FACT_TEXT_MAX = 1 << 20 };
 
 /* Series that were told, as they are written. */
 struct fact {
-	char *name;
+	const struct metric *metric;
 	struct buffer text;
 };
 
@@ -74,6 +74,8 @@ static struct counts *counts_of_thread(void)
 static unsigned value_count(const struct metric *m)
 {
 	unsigned count = 0;
+	if (m->type == METRIC_TOLD)
+		return 0;
 	if (!m->label)
 		return 1;
 	while (m->values[count])
@@ -217,7 +219,7 @@ static enum err write_labels(struct buffer *out, const char *labels, const char 
 
 static const char *type_name(enum metric_type type)
 {
-	return type == METRIC_COUNTER ? "counter" : type == METRIC_GAUGE ? "gauge" : "histogram";
+	return type == METRIC_COUNTER ? "counter" : type == METRIC_HISTOGRAM ? "histogram" : "gauge";
 }
 
 static enum err write_head(struct buffer *out, const struct metric *m)
@@ -283,6 +285,8 @@ static enum err write_histogram(struct buffer *out, const struct metric *m)
 
 static enum err write_metric(struct buffer *out, const struct metric *m)
 {
+	if (m->type == METRIC_TOLD)
+		return ERR_NONE;
 	enum err e = write_head(out, m);
 	if (e != ERR_NONE)
 		return e;
@@ -291,13 +295,41 @@ static enum err write_metric(struct buffer *out, const struct metric *m)
 	return has_bounds(m) ? write_own_bounds(out, m) : write_histogram(out, m);
 }
 
+static struct bytes part_of(const char *values, unsigned number)
+{
+	struct bytes rest = bytes_text(values), part = bytes_split(rest, ',', &rest);
+	while (number--)
+		part = bytes_split(rest, ',', &rest);
+	return part;
+}
+
+/* Of one of several labels: each once. */
+static enum err list_values(struct buffer *out, const struct metric *m, unsigned label)
+{
+	enum err e = ERR_NONE;
+	for (unsigned i = 0; e == ERR_NONE && m->values[i]; i++) {
+		struct bytes value = part_of(m->values[i], label);
+		unsigned same = 0;
+		while (same < i && !bytes_equal(part_of(m->values[same], label), value))
+			same++;
+		if (same == i)
+			e = buffer_format(out, "%s%.*s", i ? ", " : "", BYTES_ARG(value));
+	}
+	return e;
+}
+
 static enum err write_row(struct buffer *out, const struct metric *m)
 {
 	enum err e = buffer_format(out, "| `fleetscale_%s` | %s | ", m->name, type_name(m->type));
-	if (e == ERR_NONE && m->label)
-		e = buffer_format(out, "`%s`: ", m->label);
-	for (unsigned i = 0; e == ERR_NONE && m->label && m->values[i]; i++)
-		e = buffer_format(out, "%s%s", i ? ", " : "", m->values[i]);
+	struct bytes names = m->label ? bytes_text(m->label) : BYTES_NONE;
+	for (unsigned i = 0; e == ERR_NONE && names.at; i++) {
+		struct bytes name = bytes_split(names, ',', &names);
+		e = buffer_format(out, m->values ? "`%.*s`: " : "`%.*s`", BYTES_ARG(name));
+		if (e == ERR_NONE && m->values)
+			e = list_values(out, m, i);
+		if (e == ERR_NONE && names.at)
+			e = buffer_add_text(out, m->values ? "; " : ", ");
+	}
 	return e == ERR_NONE ? buffer_format(out, " | %s |\n", m->help ? m->help : "") : e;
 }
 
@@ -316,49 +348,39 @@ static enum err write_each(struct buffer *out, enum err (*write)(struct buffer *
 
 /* ---- what the program is ---- */
 
-static enum err write_told(struct buffer *out, const char *name, const struct metric_told *told)
+static enum err write_told(struct buffer *out, const struct metric *m, const struct metric_told *told)
 {
-	enum err e = buffer_format(out, "fleetscale_%s{", name);
-	unsigned count = 0;
-	for (; e == ERR_NONE && told->labels[count]; count += 2) {
-		assert(count < 2 * FACT_LABELS_MAX && told->labels[count + 1]);
-		if (count)
+	struct bytes names = bytes_text(m->label);
+	enum err e = buffer_format(out, "fleetscale_%s{", m->name);
+	for (unsigned i = 0; e == ERR_NONE && names.at; i++) {
+		struct bytes name = bytes_split(names, ',', &names);
+		e = write_label(out, name, bytes_text(told->values[i]));
+		if (e == ERR_NONE && names.at)
 			e = buffer_add_byte(out, ',');
-		if (e == ERR_NONE)
-			e = write_label(out, bytes_text(told->labels[count]), bytes_text(told->labels[count + 1]));
 	}
 	return e == ERR_NONE ? buffer_format(out, "} %lld\n", (long long)told->value) : e;
 }
 
-static void render(struct buffer *out, const char *name, const char *help, const struct metric_told *series, size_t count)
+void metric_tell(const struct metric *m, const struct metric_told *series, size_t count)
 {
-	enum err e = buffer_format(out, "# HELP fleetscale_%s ", name);
-	if (e == ERR_NONE)
-		e = add_escaped(out, bytes_text(help), false);
-	if (e == ERR_NONE)
-		e = buffer_format(out, "\n# TYPE fleetscale_%s gauge\n", name);
-	for (size_t i = 0; i < count && e == ERR_NONE; i++) {
-		size_t before = out->len;
-		e = write_told(out, name, &series[i]);
-		if (e != ERR_NONE)
-			buffer_cut(out, before);
-	}
-}
-
-void metric_tell(const char *name, const char *help, const struct metric_told *series, size_t count)
-{
+	struct fact *f = facts;
 	struct buffer text;
 	buffer_init(&text, FACT_TEXT_MAX);
-	render(&text, name, help, series, count);
-	struct fact *f = facts;
+	assert(m->type == METRIC_TOLD && m->label);
+	enum err e = write_head(&text, m);
+	for (size_t i = 0; i < count && e == ERR_NONE; i++) {
+		size_t before = text.len;
+		e = write_told(&text, m, &series[i]);
+		if (e != ERR_NONE)
+			buffer_cut(&text, before);
+	}
 	pthread_mutex_lock(&lock);
-	while (f < facts + FACTS_MAX && f->name && strcmp(f->name, name) != 0)
+	while (f < facts + FACTS_MAX && f->metric && f->metric != m)
 		f++;
 	assert(f < facts + FACTS_MAX);
-	if (!f->name) {
-		f->name = x_strdup(name);
+	if (!f->metric)
 		buffer_init(&f->text, FACT_TEXT_MAX);
-	}
+	f->metric = m;
 	buffer_clear(&f->text);
 	buffer_move(&f->text, &text);
 	pthread_mutex_unlock(&lock);
@@ -368,7 +390,7 @@ static enum err write_facts(struct buffer *out)
 {
 	enum err e = ERR_NONE;
 	pthread_mutex_lock(&lock);
-	for (unsigned i = 0; i < FACTS_MAX && facts[i].name && e == ERR_NONE; i++)
+	for (unsigned i = 0; i < FACTS_MAX && facts[i].metric && e == ERR_NONE; i++)
 		e = buffer_add(out, buffer_bytes(&facts[i].text));
 	pthread_mutex_unlock(&lock);
 	return e;

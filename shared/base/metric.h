@@ -6,7 +6,7 @@
 
 #include "buffer.h"
 
-enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
+enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM, METRIC_TOLD };
 
 /* `name` without prefix ("fleetscale_" is put before it), in Prometheus manner: sessions_open, packets_dropped_total. `label` may be NULL;
  * with a label, `values` is a NULL-terminated list and each value is a series. Several labels go by commas, "reason,kind", and so do their values, "full,other".
@@ -31,13 +31,13 @@ void metric_observe_us(const struct metric *metric, uint64_t us);
 /* Of a histogram with bounds of its own: `bucket` counts them, the one above all comes last. The amount of a "_seconds" one is in microseconds. */
 void metric_observe_at(const struct metric *metric, unsigned bucket, int64_t amount);
 
-/* Series whose labels are known only while the program runs: of one value each, by name, label, value, label, value ..., NULL. Copied; told again they replace what was told
- * under that name, no series (0) included. From any thread. At most 4 names, 8 labels, and 1 MiB of each name: what is beyond is left out. */
+/* A METRIC_TOLD is a gauge whose series are known only while the program runs: its table names the labels, values NULL. Here are all of them, one value per label, in order;
+ * copied. Told again they replace what was told, no series (0) included. From any thread. At most 4 such metrics, 8 labels, and 1 MiB each: what is beyond is left out. */
 struct metric_told {
-	const char *const *labels;
+	const char *const *values;
 	int64_t value;
 };
-void metric_tell(const char *name, const char *help, const struct metric_told *series, size_t count);
+void metric_tell(const struct metric *metric, const struct metric_told *series, size_t count);
 /* What else metric_write shall write, in its form, until metric_also_not: what is too much to be told anew each time it changes. At most 4. metric_also_not waits until it is
  * not being called; it must not be called with a lock that the writer takes. */
 typedef enum err (*metric_writer)(void *context, struct buffer *out);

@@ -14,7 +14,7 @@ static const char *const pairs[] = {"full,disco", "full,other", "gone,disco", NU
 static const char *const bounds[] = {"0", "5", "10", NULL};
 static const char *const away_times[] = {"0.01", "0.5", NULL};
 
-enum { REQUESTS, BY_KIND, OPEN, TOOK, LASTED, PAIRED, SIZED, AWAY };
+enum { REQUESTS, BY_KIND, OPEN, TOOK, LASTED, PAIRED, SIZED, AWAY, THING, KIN };
 
 static struct metric table[] = {
 	[REQUESTS] = {.name = "requests_total", .type = METRIC_COUNTER, .help = "Requests.\nSecond line, with a \\."},
@@ -25,6 +25,8 @@ static struct metric table[] = {
 	[PAIRED] = {.name = "lost_total", .type = METRIC_COUNTER, .help = "Lost.", .label = "reason,kind", .values = pairs},
 	[SIZED] = {.name = "batch_size", .type = METRIC_HISTOGRAM, .help = "Sizes.", .label = "le", .values = bounds},
 	[AWAY] = {.name = "away_seconds", .type = METRIC_HISTOGRAM, .help = "Time.", .label = "le", .values = away_times},
+	[THING] = {.name = "thing_info", .type = METRIC_TOLD, .help = "What it is.", .label = "region,more"},
+	[KIN] = {.name = "kin", .type = METRIC_TOLD, .help = "Others.", .label = "a"},
 	{.name = NULL},
 };
 
@@ -125,25 +127,46 @@ static void histograms_may_have_bounds_of_their_own(void **state)
 	assert_int_equal(metric_sum(&table[SIZED], 4), 79);
 }
 
-#define LABELS(...) ((const char *const[]){__VA_ARGS__, NULL})
+#define TELL(...) ((const char *const[]){__VA_ARGS__})
 
 static void a_program_tells_what_it_is(void **state)
 {
 	(void)state;
-	metric_tell("thing_info", "What it is.", &(struct metric_told){LABELS("region", "old", "more", "x"), 1}, 1);
-	metric_tell("other_info", "Another.", &(struct metric_told){LABELS("a", "b"), 1}, 1);
-	metric_tell("thing_info", "What it is.", &(struct metric_told){LABELS("region", "quo\"te\n"), 1}, 1);
-	assert_says("# HELP fleetscale_thing_info What it is.\n# TYPE fleetscale_thing_info gauge\nfleetscale_thing_info{region=\"quo\\\"te\\n\"} 1\n");
-	assert_says("fleetscale_other_info{a=\"b\"} 1\n");
-	const struct metric_told several[] = {{LABELS("region", "r1", "state", "x"), 3}, {LABELS("region", "r2", "state", "y"), -4}};
-	metric_tell("other_info", "Another.", several, 2);
-	assert_says("# TYPE fleetscale_other_info gauge\nfleetscale_other_info{region=\"r1\",state=\"x\"} 3\nfleetscale_other_info{region=\"r2\",state=\"y\"} "
-		    "-4\n");
-	metric_tell("other_info", "Another.", NULL, 0);
+	assert_says("fleetscale_sessions_open");
+	metric_tell(&table[THING], &(struct metric_told){TELL("old", "x"), 1}, 1);
+	metric_tell(&table[KIN], &(struct metric_told){TELL("b"), 1}, 1);
+	metric_tell(&table[THING], &(struct metric_told){TELL("quo\"te\n", ""), 1}, 1);
+	assert_says(
+		"# HELP fleetscale_thing_info What it is.\n# TYPE fleetscale_thing_info gauge\nfleetscale_thing_info{region=\"quo\\\"te\\n\",more=\"\"} 1\n");
+	assert_says("fleetscale_kin{a=\"b\"} 1\n");
+	const struct metric_told several[] = {{TELL("r1"), 3}, {TELL("r2"), -4}};
+	metric_tell(&table[KIN], several, 2);
+	assert_says("# TYPE fleetscale_kin gauge\nfleetscale_kin{a=\"r1\"} 3\nfleetscale_kin{a=\"r2\"} -4\n");
+	metric_tell(&table[KIN], NULL, 0);
 	char *text = written();
 	assert_null(strstr(text, "old"));
-	assert_null(strstr(text, "other_info{"));
+	assert_null(strstr(text, "kin{"));
 	free(text);
+}
+
+/* More than there is room for: whole series, as many as fit. */
+static void what_is_told_has_a_cap(void **state)
+{
+	(void)state;
+	enum { MANY = 3000 };
+	static char long_text[512];
+	static struct metric_told many[MANY];
+	memset(long_text, 'x', sizeof long_text - 1);
+	const char *const *values = TELL(long_text);
+	for (size_t i = 0; i < MANY; i++)
+		many[i] = (struct metric_told){values, 1};
+	metric_tell(&table[KIN], many, MANY);
+	struct buffer out;
+	buffer_init(&out, 4 << 20);
+	assert_int_equal(metric_write(&out), ERR_NONE);
+	assert_true(out.len > 1000000 && out.len < 1100000);
+	buffer_clear(&out);
+	metric_tell(&table[KIN], NULL, 0);
 }
 
 static enum err write_more(void *context, struct buffer *out)
@@ -167,26 +190,6 @@ static void others_write_as_well(void **state)
 	metric_also_not(write_more, two);
 }
 
-/* More than there is room for: whole series, as many as fit. */
-static void what_is_told_has_a_cap(void **state)
-{
-	(void)state;
-	enum { MANY = 3000 };
-	static char long_text[512];
-	static struct metric_told many[MANY];
-	memset(long_text, 'x', sizeof long_text - 1);
-	const char *const *labels = LABELS("a", long_text);
-	for (size_t i = 0; i < MANY; i++)
-		many[i] = (struct metric_told){labels, 1};
-	metric_tell("other_info", "Another.", many, MANY);
-	struct buffer out;
-	buffer_init(&out, 4 << 20);
-	assert_int_equal(metric_write(&out), ERR_NONE);
-	assert_true(out.len > 1000000 && out.len < 1100000);
-	buffer_clear(&out);
-	metric_tell("other_info", "Another.", NULL, 0);
-}
-
 static void caps_and_docs(void **state)
 {
 	(void)state;
@@ -201,20 +204,19 @@ static void caps_and_docs(void **state)
 	assert_int_equal(metric_write_docs(&out), ERR_NONE);
 	assert_true(
 		bytes_starts(buffer_bytes(&out), "| metric | type | label | meaning |\n| --- | --- | --- | --- |\n| `fleetscale_requests_total` | counter |"));
+	assert_int_equal(buffer_add_byte(&out, 0), ERR_NONE);
+	assert_non_null(strstr((const char *)out.at, "| `fleetscale_lost_total` | counter | `reason`: full, gone; `kind`: disco, other | Lost. |\n"));
+	assert_non_null(strstr((const char *)out.at, "| `fleetscale_thing_info` | gauge | `region`, `more` | What it is. |\n"));
 	buffer_clear(&out);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(threads_are_summed_and_outlived),
-		cmocka_unit_test(buckets_are_powers_of_two),
-		cmocka_unit_test(several_labels_go_by_commas),
-		cmocka_unit_test(histograms_may_have_bounds_of_their_own),
-		cmocka_unit_test(a_program_tells_what_it_is),
-		cmocka_unit_test(others_write_as_well),
-		cmocka_unit_test(what_is_told_has_a_cap),
-		cmocka_unit_test(caps_and_docs),
+		cmocka_unit_test(threads_are_summed_and_outlived), cmocka_unit_test(buckets_are_powers_of_two),
+		cmocka_unit_test(several_labels_go_by_commas),     cmocka_unit_test(histograms_may_have_bounds_of_their_own),
+		cmocka_unit_test(a_program_tells_what_it_is),      cmocka_unit_test(others_write_as_well),
+		cmocka_unit_test(what_is_told_has_a_cap),          cmocka_unit_test(caps_and_docs),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

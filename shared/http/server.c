@@ -141,13 +141,20 @@ static bool is_full(struct server_door *d)
 {
 	const struct server_limits *limits = &d->server->limits;
 	bool full = d->connection_count >= limits->connections;
-	const struct metric *metric = full ? limits->rejected : limits->accepted;
-	if (metric && d->door == limits->counted)
-		metric_add(metric, 1);
 	if (full && !d->full_logged)
 		log_warning(SUBJECT("door"), "connection limit reached", F_UINT("door", d->door), F_UINT("limit", limits->connections));
 	d->full_logged = full;
 	return full;
+}
+
+static bool may_come(struct server_door *d)
+{
+	const struct server *s = d->server;
+	bool may = !is_full(d) && (!s->limits.may_come || d->path || s->limits.may_come(s->program, d->door));
+	const struct metric *metric = may ? s->limits.accepted : s->limits.rejected;
+	if (metric && d->door == s->limits.counted)
+		metric_add(metric, 1);
+	return may;
 }
 
 static void on_greeted(void *context, enum err e, const struct proxyline *line)
@@ -168,8 +175,7 @@ static void on_greeted(void *context, enum err e, const struct proxyline *line)
 static void on_accept(void *context, int fd)
 {
 	struct server_door *d = context;
-	const struct server *s = d->server;
-	if (is_full(d) || (s->limits.may_come && !d->path && !s->limits.may_come(s->program, d->door))) {
+	if (!may_come(d)) {
 		close(fd);
 		return;
 	}
