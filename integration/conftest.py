@@ -29,11 +29,11 @@ SHARED = {"presence.grace": "2s", "ephemeral.inactivity": "5s"}
 
 
 def tune(options):
-    """By kind of program: the grace is the mappers' too, probes are the relays', the rest the coordinators'."""
+    """By kind of program: the grace is the mappers' too, the rest the coordinators'; relays probe only where a journey wants it, for others count clients."""
     def those(wanted):
         return {k: v for k, v in options.items() if wanted(k)}
     return {"coordinator": those(lambda k: not k.startswith("probe.")), "mapper": those(lambda k: k == "presence.grace"),
-            "derp": those(lambda k: k.startswith("probe."))}
+            "derp": {"probe.interval": "0s", **those(lambda k: k.startswith("probe."))}}
 
 
 def pytest_sessionstart(session):
