@@ -9,4 +9,7 @@ extern const struct ctl_noun ctl_noun_apikeys, ctl_noun_audits, ctl_noun_auth, c
 	ctl_noun_dumpconfig, ctl_noun_health, ctl_noun_keys, ctl_noun_migrate, ctl_noun_nodes, ctl_noun_operator, ctl_noun_policy, ctl_noun_preauthkeys,
 	ctl_noun_profiles, ctl_noun_regions, ctl_noun_relays, ctl_noun_settings, ctl_noun_tailnets, ctl_noun_users, ctl_noun_version;
 
+/* Verbs in files of their own. */
+void ctl_relays_matrix(struct ctl *c);
+
 #endif

@@ -1,10 +1,8 @@
 #include <stdlib.h>
-#include <string.h>
 
 #include "ctl_call.h"
 #include "ctl_nouns.h"
 #include "ctl_show.h"
-#include "text.h"
 
 static const char *text_region(struct arena *arena, const json_t *relay)
 {
@@ -95,49 +93,6 @@ static void relays_create(struct ctl *c)
 static void relays_list(struct ctl *c)
 {
 	ctl_show_list(c, json_object_get(ctl_call(c, "GET", "/api/fleetscale/v1/relays", NULL), "relays"), columns);
-}
-
-static const char *text_ms(struct arena *arena, const json_t *value)
-{
-	return json_is_number(value) ? arena_format(arena, "%.2f", json_number_value(value)) : "-";
-}
-
-static const char *text_from(struct arena *arena, const json_t *probe)
-{
-	const char *name = json_string_value(json_object_get(probe, "fromName")), *state = json_string_value(json_object_get(probe, "fromState"));
-
-	return state && strcmp(state, "serving") ? arena_format(arena, "%s (%s)", name ? name : "", state) : name ? name : "";
-}
-
-static const char *text_age(struct arena *arena, const json_t *value)
-{
-	struct wall at;
-
-	if (!json_is_string(value) || time_parse(bytes_of(json_string_value(value), json_string_length(value)), &at))
-		return "-";
-	return arena_format(arena, "%llds", (long long)((clock_wall().ns - at.ns) / 1000000000));
-}
-
-static const char *text_result(struct arena *arena, const json_t *value)
-{
-	(void)arena;
-	return json_is_string(value) ? json_string_value(value) : "ok";
-}
-
-static const struct ctl_column matrix_columns[] = {
-	{"From", NULL, text_from, 8, 0},        {"To", "toName", NULL, 8, 0},
-	{"Region", "toRegionId", NULL, 0, 1},   {"Connect ms", "connectMs", text_ms, 0, 0},
-	{"Packet ms", "tripMs", text_ms, 0, 0}, {"STUN ms", "stunMs", text_ms, 0, 0},
-	{"Mesh ms", "meshMs", text_ms, 0, 0},   {"Result", "error", text_result, 12, 0},
-	{"Age", "at", text_age, 0, 0},          {0},
-};
-
-static void relays_matrix(struct ctl *c)
-{
-	const json_t *probes = ctl_call_list(c, "/api/fleetscale/v1/relay-probes", "probes", 0);
-
-	if (probes)
-		ctl_show_list(c, probes, matrix_columns);
 }
 
 static const struct ctl_flag one_flags[] = {
@@ -233,7 +188,7 @@ static void relays_key(struct ctl *c)
 static const struct ctl_verb verbs[] = {
 	{"create", "c new", "NAME", 0, 1, "Make a relay and print its token, this once", create_flags, relays_create},
 	{"list", "ls show", NULL, 0, 0, "Show the relays", NULL, relays_list},
-	{"matrix", "probes", NULL, 0, 0, "Show what each relay found when it probed each other one", NULL, relays_matrix},
+	{"matrix", "probes", NULL, 0, 0, "Show what each relay found when it probed each other one", NULL, ctl_relays_matrix},
 	{"drain", NULL, "[ID]", 0, 1, "Let a relay's clients move away, then close its doors", one_flags, relays_drain},
 	{"resume", "serve", "[ID]", 0, 1, "Let a drained relay serve again", one_flags, relays_resume},
 	{"delete", "del rm", "[ID]", 0, 1, "Remove a relay and end its tokens; a second time at once", one_flags, relays_delete},
