@@ -219,7 +219,7 @@ static void write_siblings(struct jsonw *w, const struct announce_task *t, struc
 	bool in_mesh = false;
 
 	jsonw_array(w, "Siblings");
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; told->mesh && i < count; i++) {
 		if (siblings[i].id == told->id) {
 			in_mesh = true;
 			continue;
@@ -235,13 +235,13 @@ static void write_siblings(struct jsonw *w, const struct announce_task *t, struc
 	probereport_write_peers(w, peers, count, told->id, told->region.id, in_mesh);
 }
 
-static void write_keys(struct jsonw *w, const struct announce_task *t, struct tx *tx)
+static void write_keys(struct jsonw *w, const struct announce_task *t, struct tx *tx, const struct relay_told *told)
 {
 	struct region_keys keys;
 
 	regions_read_keys(tx, t->keys, t->x->arena, &keys);
-	jsonw_text(w, "MeshKey", keys.key);
-	jsonw_text(w, "MeshKeyBefore", keys.before);
+	jsonw_text(w, "MeshKey", told->mesh ? keys.key : BYTES(""));
+	jsonw_text(w, "MeshKeyBefore", told->mesh ? keys.before : BYTES(""));
 }
 
 /* Those that sign now, have signed, or will: a relay that believes one of them believes all. */
@@ -295,7 +295,7 @@ static void answer_announce(const struct announce_task *t, struct tx *tx, const 
 	jsonw_uint(&w, "TailnetBytesPerSecond", told->tailnet_rate);
 	jsonw_uint(&w, "TailnetBurstBytes", told->tailnet_burst);
 	write_siblings(&w, t, tx, told);
-	write_keys(&w, t, tx);
+	write_keys(&w, t, tx, told);
 	write_rechecks(&w, t, tx);
 	write_signing(&w, t->x->program);
 	jsonw_object_end(&w);

@@ -381,7 +381,7 @@ unsigned relays_told(struct tx *tx, const struct relay_token *token, struct byte
 		"SELECT r.id, g.id, g.code, g.name, r.name, r.wish = 'drain', r.shown, g.stage, EXISTS (SELECT FROM serving s WHERE s.region_id = "
 		"r.region_id), "
 		"EXISTS (SELECT FROM serving s WHERE s.region_id <> r.region_id), g.client_rate, g.client_burst, g.tailnet_rate, "
-		"g.tailnet_burst "
+		"g.tailnet_burst, r.mesh "
 		"FROM r JOIN fleetscale.regions g ON g.id = r.region_id");
 }
 
@@ -404,6 +404,7 @@ bool relays_read_told(struct tx *tx, unsigned statement, struct arena *arena, st
 	out->client_burst = tx_u64(tx, statement, 0, c++);
 	out->tailnet_rate = tx_u64(tx, statement, 0, c++);
 	out->tailnet_burst = tx_u64(tx, statement, 0, c++);
+	out->mesh = tx_bool(tx, statement, 0, c++);
 	return true;
 }
 
@@ -411,16 +412,18 @@ unsigned relays_siblings(struct tx *tx, unsigned region)
 {
 	tx_arg_u64(tx, region);
 	return tx_add(tx, "SELECT " COLUMNS " FROM fleetscale.relays r WHERE r.region_id = $1 AND r.mesh AND r.last_seen IS NOT NULL AND r.deleted IS NULL "
-			  "AND r.revoked IS NULL AND NOT " REVOKED " ORDER BY r.id LIMIT 64");
+			  "AND r.revoked IS NULL AND NOT " REVOKED " AND (r.silent_since IS NULL OR r.silent_since > now() - interval '1 day') "
+			  "ORDER BY r.id LIMIT 64");
 }
 
 unsigned relays_peers(struct tx *tx, uint64_t after)
 {
 	tx_arg_u64(tx, after);
 	tx_arg_u64(tx, RELAY_PEERS_MAX + 2);
-	return tx_add(tx, "SELECT " COLUMNS " FROM fleetscale.relays r WHERE r.last_seen IS NOT NULL AND r.deleted IS NULL AND r.revoked IS NULL AND NOT " REVOKED
-			  " AND r.wish = 'serve' AND NOT r.draining AND (r.silent_since IS NULL OR r.silent_since > now() - interval '1 day') "
-			  "ORDER BY r.id <= $1, r.id LIMIT $2");
+	return tx_add(tx,
+		      "SELECT " COLUMNS " FROM fleetscale.relays r WHERE r.last_seen IS NOT NULL AND r.deleted IS NULL AND r.revoked IS NULL AND NOT " REVOKED
+		      " AND r.wish = 'serve' AND NOT r.draining AND (r.silent_since IS NULL OR r.silent_since > now() - interval '1 day') "
+		      "ORDER BY r.id <= $1, r.id LIMIT $2");
 }
 
 unsigned relay_rechecks(struct tx *tx, uint64_t known)

@@ -108,13 +108,14 @@ struct relay_told {
 	struct relay_region region; /* id, code, name */
 	struct bytes name;
 	bool drain, shown;
+	bool mesh; /* a member: the mesh key and who else is one are for it alone */
 	unsigned stage;
 	bool siblings_serve, others_serve; /* somebody else would take its clients: in its region, in another one */
 	uint64_t client_rate, client_burst, tailnet_rate, tailnet_burst;
 };
 unsigned relays_told(struct tx *tx, const struct relay_token *token, struct bytes name);
 bool relays_read_told(struct tx *tx, unsigned statement, struct arena *arena, struct relay_told *out);
-/* Those of its mesh that are in life, itself too. */
+/* Those of its mesh that are in life, itself too; left out: those without a lease for a day. */
 unsigned relays_siblings(struct tx *tx, unsigned region);
 /* Those that relays shall probe, one more than RELAY_PEERS_MAX and the one that asks: behind `after`, then from the beginning. Left out: those that drain or are removed or
  * revoked, and those without a lease for a day. */

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -275,6 +276,60 @@ static void the_one_that_is_there_keeps_its_name(void **state)
 	assert_int_equal(announce_as("", "here", false), ERR_NONE);
 }
 
+static void see_told(void *context, struct tx *tx)
+{
+	struct seen *s = context;
+	struct relay *siblings;
+	assert_true(relays_read_told(tx, s->statement, tx_arena(tx), &s->told));
+	s->id = relays_read(tx, s->statement + 1, tx_arena(tx), &siblings);
+}
+
+static struct seen told(const char *name)
+{
+	struct seen s = {0};
+	struct tx *tx = begin();
+	s.statement = relays_told(tx, &tokens[0], bytes_text(name));
+	assert_int_equal(relays_siblings(tx, tokens[0].region), s.statement + 1);
+	assert_int_equal(fixture_run(loop, tx, see_told, &s, NULL), ERR_NONE);
+	return s;
+}
+
+/* Who is none of the mesh is told so, and one that was silent for long is no sibling. */
+static void the_mesh_has_members(void **state)
+{
+	(void)state;
+	fresh();
+	announce(0, "one", false);
+	announce(0, "two", false);
+	assert_true(told("one").told.mesh);
+	assert_int_equal(told("one").id, 2);
+	fixture_sql(fx, "UPDATE fleetscale.relays SET silent_since = now() - interval '2 days' WHERE name = 'two'");
+	assert_int_equal(told("one").id, 1);
+	fixture_sql(fx, "UPDATE fleetscale.relays SET mesh = false WHERE name = 'one'");
+	assert_false(told("one").told.mesh);
+	assert_int_equal(told("one").id, 0);
+}
+
+/* The token of one that is listed by hand is in a program that is not ours. */
+static void one_listed_by_hand_says_nothing(void **state)
+{
+	struct relay listed = {.by_hand = true, .region = 900, .node = {.name = BYTES("stock"), .host_name = BYTES("stock.example")}};
+	struct relay said = {.version = BYTES(""), .node = {.host_name = BYTES("elsewhere.example")}};
+	struct secret secret;
+	struct tx *tx;
+	(void)state;
+	fresh();
+	secret_mint(SECRET_RELAY, &secret);
+	tx = begin();
+	relays_insert(tx, &listed, &secret);
+	run(tx);
+	struct relay_token token = {.id = (uint64_t)atoll(fixture_sql(fx, "SELECT max(id) FROM fleetscale.relay_tokens")), .region = 900};
+	tx = begin();
+	relays_announce(tx, &token, &said);
+	assert_int_equal(fixture_run(loop, tx, NULL, NULL, NULL), ERR_DENIED);
+	assert_string_equal(fixture_sql(fx, "SELECT host_name FROM fleetscale.relays WHERE name = 'stock'"), "stock.example");
+}
+
 static void tokens_speak_for_their_own(void **state)
 {
 	(void)state;
@@ -440,6 +495,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_silent_leave, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(a_revoked_token_takes_its_relays_along, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(the_one_that_is_there_keeps_its_name, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(the_mesh_has_members, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(one_listed_by_hand_says_nothing, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(tokens_speak_for_their_own, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(keys_overlap, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(who_leaves_is_asked_about_again, nodes_fixture_open, nodes_fixture_close),
