@@ -202,3 +202,46 @@ def test_access(sides, path):
         assert side.get(path)[0] == 200
         for header in ("127.0.0.1", "100.64.0.1", "198.51.100.7"):
             assert side.get(path, **{"X-Forwarded-For": header}) == (403, "debug access denied\n"), side.name
+
+
+def lines_of(program, name):
+    return [line for line in program.get("/metrics")[1].splitlines() if line.startswith(f"fleetscale_{name}")]
+
+
+def value_of(program, name, label):
+    return sum(float(line.rpartition(" ")[2]) for line in lines_of(program, name) if label in line)
+
+
+def until(what, seconds=60):
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, what
+        time.sleep(0.2)
+
+
+def test_fleet_is_counted(shared, request):
+    """A relay tells its region, each coordinator how many serve there, and why it refused relays."""
+    request.node.clusters = [shared]
+    relay, coordinator = shared.relays[0], shared.coordinators[0]
+    until(lambda: 'region_id="' in lines_of(relay, "derp_info")[0] and 'region_id=""' not in lines_of(relay, "derp_info")[0])
+    info = dict(re.findall(r'([a-z_]+)="([^"]*)"', lines_of(relay, "derp_info")[0]))
+    listed = {r["name"]: r for r in shared.api("GET", "/api/fleetscale/v1/relays")["relays"]}
+    assert info["relay"] in listed and int(info["region_id"]) == listed[info["relay"]]["regionId"] and info["region"] == listed[info["relay"]]["regionCode"]
+    for c in shared.coordinators:
+        until(lambda c=c: value_of(c, "relays{", f'region="{info["region"]}",region_id="{info["region_id"]}",state="serving"') >= 1)
+    unknown = value_of(coordinator, "relay_announcements_total", "unknown_token")
+    asked = value_of(coordinator, "relay_verifications_total", "unknown_token")
+    token = "hskey-relay-" + "A" * 12 + "-" + "0" * 64
+    for path in ("/relay/v1/announce", "/relay/v1/verify", f"/relay/v1/verify/{token}"):
+        assert coordinator.get(path, "clients", {"Authorization": f"Bearer {token}"}, "POST", "{}")[0] == 401
+    until(lambda: value_of(coordinator, "relay_announcements_total", "unknown_token") > unknown)
+    until(lambda: value_of(coordinator, "relay_verifications_total", "unknown_token") >= asked + 2)
+    assert value_of(coordinator, "relay_announcements_total", "taken") + value_of(shared.coordinators[1], "relay_announcements_total", "taken") > 0
+
+
+@pytest.mark.parametrize("program", ["coordinators", "mappers", "relays"])
+def test_process_is_told_of(shared, request, program):
+    request.node.clusters = [shared]
+    text = getattr(shared, program)[0].get("/metrics")[1]
+    found, _ = series(text)
+    assert {"process_open_fds", "process_max_fds", "process_resident_memory_bytes", "process_cpu_seconds_total"} <= found.keys()
