@@ -117,7 +117,7 @@ static void on_taken(struct announce *a, const json_t *answer)
 	a->backoff_ms = BACKOFF_LEAST_MS;
 	timer_set(&a->next, a->hurried ? HURRY_MS : lease_s * 1000 / 3);
 	a->current = !a->hurried || a->fresh;
-	relay_count_at(RELAY_ANNOUNCEMENTS, 1, 1);
+	relay_count_at(RELAY_ANNOUNCEMENTS, RELAY_ANNOUNCEMENT_TAKEN, 1);
 	a->config.on_taken(a->config.context, answer);
 }
 
@@ -128,7 +128,7 @@ static void on_failed(struct announce *a, enum err e, unsigned status, struct by
 	LOG_AT(refused ? LOG_ERROR : LOG_WARNING, SUBJECT("relay"), refused ? "a coordinator refuses this relay" : "announcement failed",
 	       F_TEXT("coordinator", a->config.coordinators->url[a->coordinator]), F_ERR(e), F_UINT("status", status),
 	       F_BYTES("answer", bytes_take(body, status != 200 && bytes_is_utf8(body) ? 200 : 0)));
-	relay_count_at(RELAY_ANNOUNCEMENTS, 0, 1);
+	relay_count_at(RELAY_ANNOUNCEMENTS, refused ? RELAY_ANNOUNCEMENT_REFUSED : RELAY_ANNOUNCEMENT_FAILED, 1);
 	a->known = false;
 	coordinators_failed(a->config.coordinators, a->coordinator);
 	a->coordinator = coordinators_next(a->config.coordinators, a->coordinator);

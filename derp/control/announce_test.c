@@ -240,8 +240,12 @@ static void after_a_failure_the_next_one_is_asked(void **state)
 				assert_string_equal(asked_url, urls[at]);
 			}
 			unsigned before = taken;
-			int64_t wait_ms;
+			int64_t wait_ms, counted = metric_sum(&relay_metrics[RELAY_ANNOUNCEMENTS],
+							      bad[i].refuses ? RELAY_ANNOUNCEMENT_REFUSED : RELAY_ANNOUNCEMENT_FAILED);
 			answer(bad[i].e, bad[i].status, bad[i].body);
+			assert_int_equal(
+				metric_sum(&relay_metrics[RELAY_ANNOUNCEMENTS], bad[i].refuses ? RELAY_ANNOUNCEMENT_REFUSED : RELAY_ANNOUNCEMENT_FAILED),
+				counted + 1);
 			refusals += bad[i].refuses;
 			assert_int_equal(taken, before);
 			assert_int_equal(refused, refusals);
@@ -366,5 +370,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(it_ends_at_any_time, open, shut),
 	};
 	log_setup("announce_test", LOG_ERROR + 1, LOG_TEXT);
+	metric_register(relay_metrics);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

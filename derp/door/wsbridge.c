@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "metrics_relay.h"
 #include "tunnel.h"
 
 enum {
@@ -112,7 +113,9 @@ static void on_stall(void *context)
 	b->unsent = unsent;
 	if (!b->alone.ms && relay_has_ended(b))
 		b->alone = now;
-	if (now.ms - b->moved.ms >= b->patience_ms || (b->alone.ms && now.ms - b->alone.ms >= b->patience_ms)) {
+	bool takes_nothing = now.ms - b->moved.ms >= b->patience_ms;
+	if (takes_nothing || (b->alone.ms && now.ms - b->alone.ms >= b->patience_ms)) {
+		relay_count(RELAY_WRITE_TIMEOUTS, takes_nothing);
 		end(b);
 		return;
 	}

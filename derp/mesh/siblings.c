@@ -176,6 +176,7 @@ static void stop(struct link *l, const char *reason)
 		end(l);
 		return;
 	}
+	relay_count_at(RELAY_LINK_ENDS, l->state <= LINK_DIALING ? RELAY_LINK_DIALING : l->state - LINK_DIALING, 1);
 	LOG_AT(proven ? LOG_WARNING : LOG_INFO, SUBJECT("mesh"), "no link to a sibling", F_TEXT("sibling", l->sibling.name), F_TEXT("reason", reason));
 	/* It said nothing of who is there: it may know our other key only. */
 	if (l->state == LINK_PROVING && !l->before)

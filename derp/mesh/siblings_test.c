@@ -255,7 +255,9 @@ static void a_broken_link_is_dialed_again(void **state)
 	up(&dialed[0], 'a');
 	assert_int_equal(siblings(), 1);
 	forward(1);
+	int64_t ended = metric_sum(&relay_metrics[RELAY_LINK_ENDS], RELAY_LINK_UP);
 	end(&dialed[0]);
+	assert_int_equal(metric_sum(&relay_metrics[RELAY_LINK_ENDS], RELAY_LINK_UP), ended + 1);
 	assert_int_equal(via_count[1] + via_count[2], 0);
 	assert_int_equal(siblings(), 0);
 	pass(5000);
@@ -274,7 +276,9 @@ static void the_other_key_is_tried(void **state)
 	pass(100);
 	greet_as(&dialed[0], &sibling_key);
 	assert_int_equal(told_by(&dialed[0]), 'b');
+	int64_t ended = metric_sum(&relay_metrics[RELAY_LINK_ENDS], RELAY_LINK_PROVING);
 	end(&dialed[0]);
+	assert_int_equal(metric_sum(&relay_metrics[RELAY_LINK_ENDS], RELAY_LINK_PROVING), ended + 1);
 	pass(5000);
 	up(&dialed[1], 'a');
 	assert_int_equal(siblings(), 1);
