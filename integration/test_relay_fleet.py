@@ -351,6 +351,6 @@ def test_the_operators_guide(clusters):
     cluster = clusters(1, 1, 0, **QUICK)
     blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "docs/relays.md").read_text(), re.S)
     commands = [shlex.split(line)[1:] for block in blocks for line in block.splitlines() if line.startswith("fleetscale ")]
-    assert len(commands) > 15 and all(c[0] in ("relays", "regions", "settings") for c in commands)
+    assert len(commands) > 15 and all(c[0] in ("relays", "regions", "settings", "tailnets") for c in commands)
     for words in commands:
         assert cluster.cli(*words) is not None, words

@@ -34,6 +34,7 @@ type trial struct {
 type link struct {
 	*derp.Client
 	conn net.Conn
+	info derp.ServerInfoMessage
 }
 
 var trials = map[string]func(*trial) (object, error){
@@ -119,16 +120,18 @@ func (t *trial) open(private key.NodePrivate, receiveBuffer int) (*link, error) 
 		c.Close()
 		return nil, err
 	}
-	l := &link{client, c}
+	l := &link{Client: client, conn: c}
 	first, err := l.Recv()
 	if err != nil {
 		c.Close()
 		return nil, err
 	}
-	if _, ok := first.(derp.ServerInfoMessage); !ok {
+	info, ok := first.(derp.ServerInfoMessage)
+	if !ok {
 		c.Close()
 		return nil, fmt.Errorf("the relay's first message is %T", first)
 	}
+	l.info = info
 	return l, nil
 }
 
