@@ -37,6 +37,8 @@ struct front_exchange {
 	void (*on_pipe)(void *context, struct pipe *pipe);
 };
 
+/* It is a pipe from now on. */
+void front_hand_over(struct front_connection *connection);
 /* Is this exchange h2o's? NULL otherwise. */
 struct front_exchange *front_of(struct exchange *x);
 /* A request that is complete becomes an exchange, open among `open`. */

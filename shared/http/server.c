@@ -37,8 +37,9 @@ struct server_door {
 	struct timer look;
 	h2o_accept_ctx_t accept;
 	struct list connections;
-	size_t connection_count;
+	size_t connection_count, handed_over; /* all, and those of them that are pipes now */
 	bool full_logged;
+	struct defer ending;
 };
 
 struct server {
@@ -128,13 +129,31 @@ static int on_request(h2o_handler_t *super, h2o_req_t *req)
 
 /* ---- connections ---- */
 
+/* Connections look at what their door accepted them by: one that is shut goes with its last. */
+static void end_deserted(struct server_door *d)
+{
+	if (!d->listener && !d->connection_count)
+		loop_defer(d->server->loop, &d->ending);
+}
+
 static void on_socket_closed(void *context)
 {
 	struct front_connection *c = context;
-	if (c->door)
-		c->door->connection_count--;
+	struct server_door *d = c->door;
 	list_remove(&c->link);
+	if (d) {
+		d->connection_count--;
+		d->handed_over -= c->upgraded;
+		end_deserted(d);
+	}
 	free(c);
+}
+
+void front_hand_over(struct front_connection *c)
+{
+	c->upgraded = true;
+	if (c->door)
+		c->door->handed_over++;
 }
 
 static bool is_full(struct server_door *d)
@@ -195,6 +214,25 @@ static void on_accept(void *context, int fd)
 
 /* ---- doors ---- */
 
+static void door_free(struct server_door *d)
+{
+	listener_close(&d->listener);
+	list_remove(&d->link);
+	defer_cancel(&d->ending);
+	if (d->tls_on) {
+		timer_cancel(&d->look);
+		front_tls_close(&d->tls);
+		expiry_look(clock_wall().ns / NS_PER_S);
+	}
+	free(d->path);
+	free(d);
+}
+
+static void on_deserted(void *context)
+{
+	door_free(context);
+}
+
 static struct server_door *door_new(struct server *s, enum door door)
 {
 	struct server_door *d = x_zalloc(sizeof(*d));
@@ -203,7 +241,14 @@ static struct server_door *door_new(struct server *s, enum door door)
 	d->accept = (h2o_accept_ctx_t){.ctx = &s->context, .hosts = s->config.hosts};
 	list_init(&d->connections);
 	list_init(&d->link);
+	defer_init(&d->ending, on_deserted, d);
 	return d;
+}
+
+static void door_opened(struct server_door *d)
+{
+	list_append(&d->server->doors, &d->link);
+	d->server->context.shutdown_requested = 0;
 }
 
 static void on_look(void *context)
@@ -213,18 +258,6 @@ static void on_look(void *context)
 	d->accept.ssl_ctx = d->tls.context;
 	expiry_look(clock_wall().ns / NS_PER_S);
 	timer_set(&d->look, LOOK_MS);
-}
-
-static void door_free(struct server_door *d)
-{
-	listener_close(&d->listener);
-	list_remove(&d->link);
-	if (d->tls_on) {
-		timer_cancel(&d->look);
-		front_tls_close(&d->tls);
-	}
-	free(d->path);
-	free(d);
 }
 
 enum err server_listen(struct server *s, enum door door, struct endpoint at, const char *certificate, const char *key, struct diag *why)
@@ -249,7 +282,7 @@ enum err server_listen(struct server *s, enum door door, struct endpoint at, con
 	}
 	d->asked = at;
 	d->at = listener_endpoint(d->listener);
-	list_append(&s->doors, &d->link);
+	door_opened(d);
 	return ERR_NONE;
 }
 
@@ -262,7 +295,7 @@ size_t server_connections(const struct server *s)
 {
 	size_t count = 0;
 	LIST_EACH(&s->doors, d, struct server_door, link)
-		count += d->connection_count;
+		count += d->connection_count - d->handed_over;
 	return count;
 }
 
@@ -324,14 +357,14 @@ enum err server_listen_unix(struct server *s, enum door door, const char *path, 
 	struct server_door *d = door_new(s, door);
 	d->path = x_strdup(path);
 	d->listener = listener_adopt(s->loop, fd, on_accept, d);
-	list_append(&s->doors, &d->link);
+	door_opened(d);
 	return ERR_NONE;
 }
 
 struct endpoint server_endpoint(const struct server *s, enum door door)
 {
 	LIST_EACH(&s->doors, d, struct server_door, link)
-		if (d->door == door && !d->path)
+		if (d->door == door && !d->path && d->listener)
 			return d->at;
 	return (struct endpoint){0};
 }
@@ -355,7 +388,10 @@ void server_stop_listening(struct server *s)
 		listener_close(&d->listener);
 		if (d->path)
 			unlink(d->path);
+		if (d->tls_on)
+			timer_cancel(&d->look);
 		end_idle(d);
+		end_deserted(d);
 	}
 	/* Not by h2o_context_request_shutdown, which starts a timer of its HTTP/2 that cannot be ended. */
 	s->context.shutdown_requested = 1;

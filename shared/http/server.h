@@ -28,11 +28,12 @@ void server_show_certificate(struct server *server, struct bytes der);
 /* From now on connections that a trusted proxy opens at the doors of this address must begin with a PROXY header (proxyline.h); others stand for themselves. */
 void server_expect_proxyline(struct server *server, struct endpoint at);
 MUST_USE enum err server_listen_unix(struct server *server, enum door door, const char *path, unsigned mode, struct diag *why);
-/* The port actually bound (for port 0); first listener of that door. */
+/* The port actually bound (for port 0); first listener of that door; IP_NONE when there is none. */
 struct endpoint server_endpoint(const struct server *server, enum door door);
 size_t server_connections(const struct server *server);                 /* that are not handed over, at all doors */
 void server_set_connections(struct server *server, size_t connections); /* the limit; those beyond it stay */
-void server_stop_listening(struct server *server); /* drain: accept what waits, then close the listeners; requests finish, idle connections end */
+/* Drain: accepts what waits, then closes the listeners; requests finish, idle connections end, and a door goes with the last of its own. Doors may be opened again. */
+void server_stop_listening(struct server *server);
 /* Breaks what is open: streams hear on_gone, an answer that is still owed is then given to nobody. Handed-over pipes live on.
  * Runs the loop's I/O for a moment, hence not from within a handler. */
 void server_free(struct server **server);

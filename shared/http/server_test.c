@@ -12,12 +12,14 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "expiry.h"
 #include "server_handlers.h"
 #include "worker.h"
 
@@ -30,25 +32,30 @@ static struct diag why;
 
 /* ---- certificates ---- */
 
-static void write_certificate(const char *name)
+static void write_pair(const char *name, const char *certificate_at, const char *key_at, int64_t seconds)
 {
 	EVP_PKEY *pair = EVP_EC_gen("P-256");
 	X509 *x = X509_new();
 	ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
 	X509_gmtime_adj(X509_getm_notBefore(x), -10);
-	X509_gmtime_adj(X509_getm_notAfter(x), 3600);
+	X509_gmtime_adj(X509_getm_notAfter(x), seconds);
 	X509_set_pubkey(x, pair);
 	X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
 	X509_set_issuer_name(x, X509_get_subject_name(x));
 	X509_sign(x, pair, EVP_sha256());
-	FILE *f = fopen(certificate, "w");
+	FILE *f = fopen(certificate_at, "w");
 	PEM_write_X509(f, x);
 	fclose(f);
-	f = fopen(key, "w");
+	f = fopen(key_at, "w");
 	PEM_write_PrivateKey(f, pair, NULL, NULL, 0, NULL, NULL);
 	fclose(f);
 	X509_free(x);
 	EVP_PKEY_free(pair);
+}
+
+static void write_certificate(const char *name)
+{
+	write_pair(name, certificate, key, 3600);
 }
 
 /* ---- the blocking client ---- */
@@ -363,6 +370,134 @@ static void connections_are_counted(void **state)
 	assert_says(ask("GET /hello HTTP/1.1\r\n" CLOSE "\r\n"), "hello\n");
 }
 
+/* ---- doors that are shut and opened again ---- */
+
+enum { SHORT = 600, ROUNDS = 3 };
+
+static struct {
+	struct server *server;
+	struct endpoint at, tls_at;
+	char certificate[160], key[160];
+	size_t connections;
+	atomic_uint done;
+} again;
+
+static void on_loop(void (*step)(void *context))
+{
+	unsigned before = again.done;
+	loop_post(workers[0].loop, step, NULL);
+	for (unsigned i = 0; i < 1000 && again.done == before; i++)
+		usleep(10000);
+	assert_int_equal(again.done, before + 1);
+}
+
+static void open_again(void *context)
+{
+	static const struct server_limits LIMITS = {.connections = 32, .request_ms = 2000};
+	struct endpoint any = {.ip = {.family = IP_V4, .byte = {127, 0, 0, 1}}};
+	(void)context;
+	if (!again.server)
+		again.server = server_new(workers[0].loop, server_handlers, &LIMITS, NULL);
+	if (server_listen(again.server, DOOR_CLIENTS, any, NULL, NULL, &why) ||
+	    server_listen(again.server, DOOR_RELAY, any, again.certificate, again.key, &why))
+		abort();
+	again.at = server_endpoint(again.server, DOOR_CLIENTS);
+	again.tls_at = server_endpoint(again.server, DOOR_RELAY);
+	again.done++;
+}
+
+static void shut_again(void *context)
+{
+	(void)context;
+	server_stop_listening(again.server);
+	again.done++;
+}
+
+static void free_again(void *context)
+{
+	(void)context;
+	server_free(&again.server);
+	again.done++;
+}
+
+static void count_again(void *context)
+{
+	(void)context;
+	again.connections = server_connections(again.server);
+	again.done++;
+}
+
+/* A certificate that no door shows counts no more. */
+static void await_expiry(int64_t least, int64_t most)
+{
+	int64_t now = 0;
+	for (unsigned i = 0; i < 1000 && (now < least || now > most); i++) {
+		now = metric_sum(&expiry_metrics[EXPIRY_SECONDS], 0);
+		usleep(10000);
+	}
+	assert_in_range(now, least, most);
+}
+
+static void await_connections(size_t wanted)
+{
+	again.connections = wanted + 1;
+	for (unsigned i = 0; i < 500 && again.connections != wanted; i++) {
+		on_loop(count_again);
+		usleep(10000);
+	}
+	assert_int_equal(again.connections, wanted);
+}
+
+static void doors_open_again(void **state)
+{
+	(void)state;
+	snprintf(again.certificate, sizeof again.certificate, "%s/short.pem", folder);
+	snprintf(again.key, sizeof again.key, "%s/short.key", folder);
+	write_pair("short", again.certificate, again.key, SHORT);
+	write_certificate("third");
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		on_loop(open_again);
+		await_expiry(1, SHORT);
+		/* Connections are kept, also by doors that were opened again. */
+		int fd = dial(again.at);
+		say(fd, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+		assert_says(read_until(fd, "\r\n\r\nhello\n"), "Connection: keep-alive");
+		/* One is still shaking hands, one is being answered: their doors wait for them. */
+		int shaking = dial(again.tls_at), busy = dial(again.at);
+		await_connections(3);
+		say(busy, "GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
+		on_loop(shut_again);
+		assert_says(read_until(busy, NULL), "later\n");
+		assert_string_equal(read_until(fd, NULL), "");
+		close(shaking);
+		close(busy);
+		close(fd);
+		/* Doors that are gone show nothing. */
+		await_expiry(SHORT + 1, 3600);
+	}
+	on_loop(free_again);
+	unlink(again.certificate);
+	unlink(again.key);
+}
+
+static void pipes_are_not_counted(void **state)
+{
+	(void)state;
+	again.certificate[0] = 0;
+	on_loop(open_again);
+	int fd = dial(again.at);
+	await_connections(1);
+	say(fd, "POST /talk HTTP/1.1\r\nHost: x\r\nUpgrade: talk\r\nConnection: upgrade\r\nContent-Length: 0\r\n\r\n");
+	read_until(fd, "\r\n\r\n");
+	await_connections(0);
+	int second = dial(again.at);
+	await_connections(1);
+	close(fd);
+	close(second);
+	await_connections(0);
+	on_loop(free_again);
+}
+
 static void unix_sockets_are_doors(void **state)
 {
 	(void)state;
@@ -427,6 +562,7 @@ static int begin(void **state)
 	snprintf(certificate, sizeof(certificate), "%s/c.pem", folder);
 	snprintf(key, sizeof(key), "%s/k.pem", folder);
 	write_certificate("first");
+	metric_register(expiry_metrics);
 	workers = worker_start(1, on_start, NULL);
 	return 0;
 }
@@ -491,6 +627,8 @@ int main(void)
 		cmocka_unit_test(connections_are_handed_over),
 		cmocka_unit_test(tls_speaks_http1_only_and_reloads),
 		cmocka_unit_test(connections_are_counted),
+		cmocka_unit_test(doors_open_again),
+		cmocka_unit_test(pipes_are_not_counted),
 		cmocka_unit_test(unix_sockets_are_doors),
 		cmocka_unit_test(slow_heads_end),
 	};

@@ -26,8 +26,7 @@ static void on_head_sent(void *context, h2o_socket_t *sock, size_t request_size)
 	struct front_exchange *f = context;
 	struct pipe *pipe = NULL;
 	if (sock) {
-		struct front_connection *c = sock->on_close.data;
-		c->upgraded = true;
+		front_hand_over(sock->on_close.data);
 		h2o_buffer_consume(&sock->input, request_size);
 		pipe = pipe_adopt(f->x.loop, sock, f->in_cap, NULL, NULL);
 	}
