@@ -79,7 +79,7 @@ static void client_info(const uint8_t mesh_key[static KEY_LEN], bool prober, uin
 	must(!memcmp(info.key.raw, key[OTHER].raw, KEY_LEN) && info.is_prober == prober && info.has_mesh_key == !prober && info.version == 2);
 	must(prober || !memcmp(info.mesh_key, mesh_key, KEY_LEN));
 	must(derpframe_decode_client_info(payload, &secret[STRANGER], &info) == ERR_CRYPTO);
-	change(&out, where);
+	change(&out, where, true);
 	enum err e = derpframe_decode_client_info(payload, &secret[RELAY], &info);
 	/* X25519 does not look at the highest bit (RFC 7748, 5): the one who has the secret says another name, which is nobody's. */
 	if (where % payload.len == KEY_LEN - 1 && where % 8 == 7)
