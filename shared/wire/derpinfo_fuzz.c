@@ -32,14 +32,9 @@ static struct bytes payload_of(struct bytes frame, enum derpframe_type type)
 	return bytes_skip(frame, DERPFRAME_HEADER_LEN);
 }
 
-/* But for the highest bit of a key, which X25519 does not look at: who says his key with another one has another key. */
-static void change(struct buffer *out, uint16_t where, bool has_key)
+static void change(struct buffer *out, uint16_t where)
 {
-	size_t at = where % (out->len - DERPFRAME_HEADER_LEN);
-	unsigned bit = where % 8;
-	if (has_key && at == KEY_LEN - 1 && bit == 7)
-		bit = 0;
-	out->at[DERPFRAME_HEADER_LEN + at] ^= (uint8_t)(1 << bit);
+	out->at[DERPFRAME_HEADER_LEN + where % (out->len - DERPFRAME_HEADER_LEN)] ^= (uint8_t)(1 << where % 8);
 }
 
 static void server_info(uint64_t rate, uint64_t burst, uint16_t where)
@@ -60,7 +55,7 @@ static void server_info(uint64_t rate, uint64_t burst, uint16_t where)
 	must(burst <= INT64_MAX && rate && burst >= 65573 ? (uint64_t)size == burst : true);
 	json_decref(json);
 	must(box_open(&secret[STRANGER], key[RELAY].raw, payload, &plain) == ERR_CRYPTO);
-	change(&out, where, false);
+	change(&out, where);
 	must(box_open(&secret[OTHER], key[RELAY].raw, payload, &plain) == ERR_CRYPTO);
 	buffer_clear(&out);
 	buffer_clear(&plain);
@@ -79,7 +74,7 @@ static void client_info(const uint8_t mesh_key[static KEY_LEN], bool prober, uin
 	must(!memcmp(info.key.raw, key[OTHER].raw, KEY_LEN) && info.is_prober == prober && info.has_mesh_key == !prober && info.version == 2);
 	must(prober || !memcmp(info.mesh_key, mesh_key, KEY_LEN));
 	must(derpframe_decode_client_info(payload, &secret[STRANGER], &info) == ERR_CRYPTO);
-	change(&out, where, true);
+	change(&out, where);
 	enum err e = derpframe_decode_client_info(payload, &secret[RELAY], &info);
 	/* X25519 does not look at the highest bit (RFC 7748, 5): the one who has the secret says another name, which is nobody's. */
 	if (where % payload.len == KEY_LEN - 1 && where % 8 == 7)
