@@ -116,17 +116,28 @@ void relaylife_refused(struct shard *s)
 		finish_all(s->relay);
 }
 
-static void resume(struct shard *s)
+static bool has_opened(struct shard *s, enum err (*open)(struct shard *s, struct diag *why))
 {
 	struct diag why = {0};
-	if (!s->life.leaving || s->life.ending || s->closing)
+	enum err e = open(s, &why);
+	s->life.leaving = e != ERR_NONE;
+	if (!e)
+		return true;
+	log_error(SUBJECT("relay"), "cannot open its doors", F_UINT("shard", s->index), F_TEXT("reason", why.text));
+	shard_shut(s); /* until the next answer */
+	return false;
+}
+
+void relaylife_welcome(struct shard *s)
+{
+	if (!s->closing && !s->life.leaving && !s->life.ending)
+		(void)has_opened(s, shard_welcome);
+}
+
+static void resume(struct shard *s)
+{
+	if (!s->life.leaving || s->life.ending || s->closing || !has_opened(s, shard_listen))
 		return;
-	if (shard_listen(s, &why)) {
-		log_error(SUBJECT("relay"), "cannot open its doors again", F_TEXT("reason", why.text));
-		shard_shut(s); /* until the next answer */
-		return;
-	}
-	s->life.leaving = false;
 	timer_cancel(&s->life.look);
 	log_info(SUBJECT("relay"), "doors open again", F_UINT("shard", s->index));
 }

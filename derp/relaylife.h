@@ -30,6 +30,8 @@ void relaylife_heard(struct shard *first, const json_t *answer);
 void relaylife_refused(struct shard *first);
 /* The process shall end: clients move while they can, then this shard tells that it has drained. */
 void relaylife_end(struct shard *shard);
+/* Its first certificate is there: opens the doors that waited for it. Like all that cannot be opened they are tried again with each answer of a coordinator. */
+void relaylife_welcome(struct shard *shard);
 void relaylife_close(struct shard *shard);
 void relaylife_recheck_all(struct shard *shard); /* those who admit keys are others now */
 /* No new clients from now on. */

@@ -29,7 +29,7 @@ static struct shard shards[SHARDS];
 
 /* What was done on each shard. */
 static struct done {
-	unsigned shuts, listens, parts, handshakes_ended, drained, ended, follows, siblings;
+	unsigned shuts, listens, welcomes, parts, handshakes_ended, drained, ended, follows, siblings;
 	unsigned rechecked, walked, batches, checks, unsure;
 	bool open, listen_fails, walks;
 	char keys[8];
@@ -58,6 +58,14 @@ enum err shard_listen(struct shard *s, struct diag *why)
 	if (done[s->index].listen_fails)
 		return diag_set(why, ERR_EXISTS, "taken");
 	return ERR_NONE;
+}
+
+/* Beside the plain one, which is open. */
+enum err shard_welcome(struct shard *s, struct diag *why)
+{
+	assert_true(done[s->index].open);
+	done[s->index].welcomes++;
+	return done[s->index].listen_fails ? diag_set(why, ERR_EXISTS, "taken") : ERR_NONE;
 }
 
 void handshake_end_all(struct shard *s)
@@ -598,6 +606,36 @@ static void doors_that_cannot_open_stay_shut(void **state)
 
 /* ---- the end of a shard ---- */
 
+static void doors_that_cannot_welcome_are_tried_again(void **state)
+{
+	(void)state;
+	done[1].listen_fails = true;
+	for (unsigned i = 0; i < SHARDS; i++) {
+		relaylife_welcome(&shards[i]);
+		assert_int_equal(relaylife_is_leaving(&shards[i]), i == 1);
+		assert_int_equal(done[i].open, i != 1);
+	}
+	hear("{" BESIDE "}");
+	assert_int_equal(done[1].listens, 1);
+	assert_false(done[1].open);
+	done[1].listen_fails = false;
+	hear("{" BESIDE "}");
+	assert_true(all_open());
+	assert_int_equal(done[0].listens + done[2].listens, 0);
+}
+
+static void one_that_leaves_welcomes_nobody(void **state)
+{
+	(void)state;
+	hear("{\"Drain\":true," BESIDE "}");
+	relaylife_welcome(&shards[0]);
+	shards[1].closing = true;
+	relaylife_welcome(&shards[1]);
+	end_all();
+	relaylife_welcome(&shards[2]);
+	assert_int_equal(done[0].welcomes + done[1].welcomes + done[2].welcomes, 0);
+}
+
 static void what_is_posted_late_is_nothing(void **state)
 {
 	(void)state;
@@ -646,6 +684,8 @@ int main(void)
 		IN_ORDER(a_wish_waits_for_those_at_home),
 		cmocka_unit_test_teardown(it_ends_while_it_drains, shut),
 		IN_ORDER(doors_that_cannot_open_stay_shut),
+		IN_ORDER(doors_that_cannot_welcome_are_tried_again),
+		IN_ORDER(one_that_leaves_welcomes_nobody),
 		IN_ORDER(what_is_posted_late_is_nothing),
 		IN_ORDER(a_walk_ends_with_its_shard),
 	};

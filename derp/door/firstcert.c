@@ -32,12 +32,20 @@ bool firstcert_is_missing(const struct relay_options *o)
 	return *o->acme_webroot && *o->tls_certificate && (lacks(o->tls_certificate) || lacks(o->tls_key));
 }
 
+static void on_all_open(void *context)
+{
+	struct shard *s = context;
+	if (!s->closing && !s->life.ending)
+		s->relay->first_certificate.on_there(s);
+}
+
 static void on_there(void *context)
 {
 	struct shard *s = context;
-	struct diag why = {0};
-	if (!s->closing && !relaylife_is_leaving(s) && shard_welcome(s, &why))
-		log_error(SUBJECT("relay"), "cannot open its doors", F_TEXT("reason", why.text));
+	struct shard *first = s->relay->shard[0];
+	relaylife_welcome(s);
+	if (atomic_fetch_sub(&s->relay->first_certificate.opening, 1) == 1)
+		loop_post(first->loop, on_all_open, first);
 }
 
 static void on_look(void *context)
@@ -46,6 +54,8 @@ static void on_look(void *context)
 	struct relay *r = s->relay;
 	struct firstcert *f = &r->first_certificate;
 	struct diag why = {0};
+	if (s->life.ending)
+		return;
 	if (!shard_complete(s) || firstcert_is_missing(r->options)) {
 		timer_set(&f->look, LOOK_MS);
 		return;
@@ -60,9 +70,9 @@ static void on_look(void *context)
 	}
 	log_info(SUBJECT("relay"), "the first certificate is there", F_TEXT("file", r->options->tls_certificate));
 	atomic_store(&r->uncertified, false);
+	atomic_store(&f->opening, r->count);
 	for (unsigned i = 0; i < r->count; i++)
 		loop_post(r->shard[i]->loop, on_there, r->shard[i]);
-	f->on_there(s);
 }
 
 void firstcert_await(struct shard *first, void (*then)(struct shard *first))
