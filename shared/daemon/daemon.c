@@ -88,7 +88,7 @@ static void on_worker_reloaded(void *context)
 		return;
 	/* All of them know the one in force: nobody has the one before. */
 	config_free(&d.reload.before);
-	if (!d.reload.again)
+	if (!d.reload.again || !d.running)
 		return;
 	d.reload.again = false;
 	reload();

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -95,9 +96,13 @@ static enum err on_reload(const void *next, struct diag *why)
 	return c->letter == 'z' ? diag_set(why, ERR_MALFORMED, "not z") : ERR_NONE;
 }
 
+static atomic_bool health_ended; /* the main thread listens no more */
+
 static void on_reloaded(struct worker *w, const void *next)
 {
 	const struct config *c = next;
+	for (unsigned i = 0; i < 10000 && behaves("reload is slow") && w->index == 1 && !health_ended; i++)
+		usleep(1000);
 	w->program = (void *)next;
 	note((char)c->letter);
 }
@@ -128,6 +133,7 @@ static void on_health_end(void)
 	if (asked)
 		asked(asker, false, "it ends");
 	note('q');
+	health_ended = true;
 }
 
 static const struct daemon_spec SPEC = {
@@ -221,6 +227,14 @@ static void assert_ends(pid_t child, int code, const char *noted)
 	assert_string_equal(said, noted);
 }
 
+/* Reads notes until they end so. */
+static void await_notes(char *said, size_t size, const char *end)
+{
+	size_t len = strlen(said), want = strlen(end);
+	while ((len < want || strcmp(said + len - want, end) != 0) && len < size - 1 && read(notes[0], said + len, 1) == 1)
+		said[++len] = '\0';
+}
+
 static void pick_port(void)
 {
 	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -303,23 +317,24 @@ static void a_question_of_health_does_not_outlive_it(void **state)
 
 static void a_second_signal_ends_at_once(void **state)
 {
+	char said[16] = "";
 	(void)state;
 	setenv("FLEETSCALE_DRAIN", "10m", 1);
 	pid_t child = run_as("drain hangs");
 	await_ready();
 	kill(child, SIGTERM);
-	for (unsigned i = 0; i < 1000 && !strstr(get("/readyz"), "draining"); i++)
-		usleep(10000);
+	await_notes(said, sizeof said, "swwdd");
+	assert_says(get("/readyz"), "draining");
 	assert_says(get("/livez"), "200 OK");
 	kill(child, SIGTERM);
-	assert_ends(child, 1, "swwddqxxe");
+	assert_ends(child, 1, "qxxe");
 	unsetenv("FLEETSCALE_DRAIN");
 }
 
 static void drain_time_ends(void **state)
 {
 	(void)state;
-	setenv("FLEETSCALE_DRAIN", "100ms", 1);
+	setenv("FLEETSCALE_DRAIN", "1s", 1);
 	pid_t child = run_as("drain hangs");
 	await_ready();
 	kill(child, SIGTERM);
@@ -333,14 +348,6 @@ static void write_config(const char *path, const char *text)
 	assert_non_null(f);
 	fputs(text, f);
 	fclose(f);
-}
-
-/* Reads notes until they end so. */
-static void await_notes(char *said, size_t size, const char *end)
-{
-	size_t len = strlen(said), want = strlen(end);
-	while ((len < want || strcmp(said + len - want, end) != 0) && len < size - 1 && read(notes[0], said + len, 1) == 1)
-		said[++len] = '\0';
 }
 
 static void options_are_read_anew(void **state)
@@ -376,6 +383,34 @@ static void options_are_read_anew(void **state)
 	unlink(path);
 }
 
+/* Asked for again while a worker has not heard of the first: the process ends meanwhile, and reads nothing. */
+static void the_end_reads_nothing_anew(void **state)
+{
+	(void)state;
+	char path[] = "/tmp/daemon_test_XXXXXX", said[64] = "";
+	int status;
+	close(mkstemp(path));
+	write_config(path, "letter: 98\n");
+	setenv("FLEETSCALE_BEHAVE", "reload is slow", 1);
+	pick_port();
+	pid_t child = run((char *[]){"x", "--config", path, NULL});
+	await_ready();
+	kill(child, SIGHUP);
+	await_notes(said, sizeof said, "swwrb");
+	kill(child, SIGHUP);
+	kill(child, SIGTERM);
+	for (unsigned i = 0; i < 1000 && !strstr(get("/readyz"), "draining"); i++)
+		usleep(10000);
+	kill(child, SIGTERM);
+	await_notes(said, sizeof said, "e");
+	close(notes[0]);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 1);
+	assert_ptr_equal(strchr(said, 'r'), strrchr(said, 'r'));
+	unlink(path);
+}
+
 static void failed_starts_are_told(void **state)
 {
 	(void)state;
@@ -404,15 +439,11 @@ static void wrong_use_is_two(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(it_lives_is_ready_and_drains),
-		cmocka_unit_test(it_says_why_it_is_not_ready),
-		cmocka_unit_test(it_says_why_it_is_not_healthy),
-		cmocka_unit_test(a_question_of_health_does_not_outlive_it),
-		cmocka_unit_test(a_second_signal_ends_at_once),
-		cmocka_unit_test(drain_time_ends),
-		cmocka_unit_test(options_are_read_anew),
-		cmocka_unit_test(failed_starts_are_told),
-		cmocka_unit_test(wrong_use_is_two),
+		cmocka_unit_test(it_lives_is_ready_and_drains),  cmocka_unit_test(it_says_why_it_is_not_ready),
+		cmocka_unit_test(it_says_why_it_is_not_healthy), cmocka_unit_test(a_question_of_health_does_not_outlive_it),
+		cmocka_unit_test(a_second_signal_ends_at_once),  cmocka_unit_test(drain_time_ends),
+		cmocka_unit_test(options_are_read_anew),         cmocka_unit_test(the_end_reads_nothing_anew),
+		cmocka_unit_test(failed_starts_are_told),        cmocka_unit_test(wrong_use_is_two),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
