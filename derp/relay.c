@@ -415,6 +415,7 @@ void shard_reload(struct shard *s, const struct relay_options *options)
 	const struct relay_options *before = s->options;
 	const struct verify_config verify = ((s->options = options), verify_config_of(s));
 	verify_reload(s->verify, &verify);
+	room_reload(s);
 	server_set_connections(s->server, (size_t)options->limit_connections);
 	stundoor_set_rate(s->stun, (unsigned)options->limit_stun);
 	if (!s->index)

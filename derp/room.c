@@ -5,19 +5,12 @@
 #include "metrics_relay.h"
 
 enum {
-	STEP = 64 << 10, /* of what the relay is told */
+	STEP = 64 << 10, /* of what the relay is told at once */
+	TELL_MS = 250,   /* how often it is told the rest */
 	LOOKS = 16,      /* clients looked at for one packet's room */
 	COST = 2 << 10,  /* of a connection */
 	COST_TLS = 16 << 10,
 };
-
-void room_open(struct shard *s)
-{
-	s->room = (struct room){0};
-	list_init(&s->room.line);
-	limit_init(&s->room.accepts, (unsigned)s->options->limit_accept_burst, loop_now(s->loop));
-	limit_init(&s->room.log, 1, loop_now(s->loop));
-}
 
 static void tell(struct shard *s, int64_t sum)
 {
@@ -27,6 +20,7 @@ static void tell(struct shard *s, int64_t sum)
 
 void room_close(struct shard *s)
 {
+	timer_cancel(&s->room.look);
 	tell(s, 0);
 }
 
@@ -38,6 +32,30 @@ static int64_t sum_of(const struct shard *s)
 	size_t connections = table_count(s->clients) + s->guest_count + (s->server ? server_connections(s->server) : 0);
 	size_t waiting = atomic_load_explicit(&s->crossing.waiting, memory_order_relaxed);
 	return (int64_t)(r->queued + r->held + s->guest_held + waiting + connections * (relay_certificate(s->relay) ? COST_TLS : COST));
+}
+
+static void on_look(void *context)
+{
+	struct shard *s = context;
+	tell(s, sum_of(s));
+	if (s->options->limit_memory)
+		timer_set(&s->room.look, TELL_MS);
+}
+
+void room_reload(struct shard *s)
+{
+	on_look(s);
+}
+
+void room_open(struct shard *s)
+{
+	s->room = (struct room){0};
+	timer_init(&s->room.look, s->loop, on_look, s);
+	if (s->options->limit_memory)
+		timer_set(&s->room.look, TELL_MS);
+	list_init(&s->room.line);
+	limit_init(&s->room.accepts, (unsigned)s->options->limit_accept_burst, loop_now(s->loop));
+	limit_init(&s->room.log, 1, loop_now(s->loop));
 }
 
 void room_tell(struct shard *s)

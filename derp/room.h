@@ -7,13 +7,14 @@
  * From 7/8 of it on new connections are closed at once. Beyond it a shard that holds more than its even part empties the queues of clients that have taken
  * nothing for longest, one after the other; when that is not enough nothing more waits for a client that takes nothing. Other clients notice nothing.
  * limits.accepts: connections that are accepted per second; beyond it they are closed at once, and the accepting goes on.
- * A room belongs to its shard; the sum of all is the relay's, told in steps of 64 KiB. */
+ * A room belongs to its shard; the sum of all is the relay's, told in steps of 64 KiB and each quarter of a second. */
 #ifndef ROOM_H
 #define ROOM_H
 
 #include "dispatch.h"
 #include "limit.h"
 #include "list.h"
+#include "loop.h"
 #include "queue.h"
 
 struct client;
@@ -26,10 +27,12 @@ struct room {
 	size_t held;   /* by clients beside that */
 	int64_t told;  /* as the relay knows it */
 	struct limit accepts, log;
+	struct timer look; /* with limits.memory */
 };
 
 void room_open(struct shard *shard);
 void room_close(struct shard *shard);
+void room_reload(struct shard *shard); /* its options are others */
 /* For server_limits. */
 bool room_may_come(void *shard, enum door door);
 /* New connections are to go. */
