@@ -21,7 +21,7 @@ struct port80 {
 /* One more answer; true when it is known anew. */
 bool port80_judge(struct port80 *port80, bool good);
 
-/* Calls when the first answer has come, or cannot, and later when it has changed: first->relay->port80.good. Perhaps before this returns. */
+/* Calls when the first answer has come, or cannot, and later when it has changed: first->relay->port80.good. Perhaps before this returns; never when the process ends. */
 void port80_watch(struct shard *first, void (*on_known)(struct shard *first));
 void port80_stop(struct shard *first); /* legal when not begun */
 
