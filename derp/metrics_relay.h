@@ -49,6 +49,8 @@ enum relay_metric {
 	RELAY_FORWARDED_IN,
 	RELAY_FORWARDED_OUT,
 	RELAY_PROBES, /* by enum figure_kind; one more: a part of it */
+	RELAY_PROBE_SECONDS,
+	RELAY_PROBE_GOOD,
 	RELAY_LINK_ENDS,
 	RELAY_MULTI_CREATED,
 	RELAY_MULTI_DELETED,

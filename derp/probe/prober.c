@@ -1,6 +1,5 @@
 #include "prober.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
 #include "log.h"
@@ -29,7 +28,6 @@ struct prober {
 	const struct relay *relay;
 	int64_t interval_ms;
 	char key[KEY_TEXT_MAX];
-	pthread_mutex_t lock; /* peers and targets: metrics are written by another thread */
 	struct peers peers;
 	struct target *target;
 	struct running running[AT_ONCE];
@@ -38,9 +36,36 @@ struct prober {
 	uint64_t from; /* those behind it */
 	struct mono begun;
 	struct timer next;
-	struct defer filling;
+	struct defer filling, telling;
 	struct figure said[PEERS_MAX];
 };
+
+/* ---- metrics ---- */
+
+enum { PARTS = 4 };
+
+static void on_telling(void *context)
+{
+	static const char *const part[PARTS] = {"connect", "trip", "stun", "mesh"};
+	struct prober *p = context;
+	struct metric_told seconds[PEERS_MAX * PARTS], good[PEERS_MAX];
+	const char *labels[PEERS_MAX][PARTS][2];
+	size_t measured = 0, probed = 0;
+	for (size_t i = 0; i < p->peers.count; i++) {
+		const struct figure *f = &p->target[i].figure;
+		const int64_t us[PARTS] = {f->connect_us, f->trip_us, f->stun_us, f->mesh_us};
+		for (unsigned k = 0; k < PARTS && f->at.ms; k++) {
+			labels[i][k][0] = p->peers.peer[i].at.name;
+			labels[i][k][1] = part[k];
+			if (us[k] != FIGURE_UNKNOWN)
+				seconds[measured++] = (struct metric_told){labels[i][k], us[k]};
+		}
+		if (f->at.ms)
+			good[probed++] = (struct metric_told){labels[i][0], p->target[i].was_good};
+	}
+	metric_tell(&relay_metrics[RELAY_PROBE_SECONDS], seconds, measured);
+	metric_tell(&relay_metrics[RELAY_PROBE_GOOD], good, probed);
+}
 
 /* ---- a round ---- */
 
@@ -73,13 +98,12 @@ static void note(struct prober *p, size_t at, const struct figure *f, const char
 		log_warning(SUBJECT("probe"), "a relay does not answer as it should", F_TEXT("relay", p->peers.peer[at].at.name), F_TEXT("reason", why));
 	else if (good && t->was_bad)
 		log_info(SUBJECT("probe"), "a relay answers again", F_TEXT("relay", p->peers.peer[at].at.name));
-	pthread_mutex_lock(&p->lock);
 	t->figure = *f;
 	t->was_good = good;
 	t->was_bad = !good;
-	pthread_mutex_unlock(&p->lock);
 	t->fresh = true;
 	t->said = false;
+	loop_defer(p->loop, &p->telling);
 }
 
 static void on_probed(void *context, const struct figure *f, const char *why)
@@ -149,13 +173,11 @@ static void take(struct prober *p, struct peers *named)
 				fresh[i] = p->target[k];
 	for (size_t i = 0; i < named->count; i++)
 		fresh[i].begun = false;
-	pthread_mutex_lock(&p->lock);
-	struct peers old = p->peers;
+	peers_clear(&p->peers);
 	free(p->target);
 	p->peers = *named;
 	p->target = fresh;
-	pthread_mutex_unlock(&p->lock);
-	peers_clear(&old);
+	loop_defer(p->loop, &p->telling);
 }
 
 void prober_heard(struct prober *p, const json_t *answer)
@@ -174,57 +196,6 @@ void prober_heard(struct prober *p, const json_t *answer)
 	loop_defer(p->loop, &p->filling);
 }
 
-/* ---- metrics ---- */
-
-static enum err write_one(struct buffer *out, const char *name, const char *target, const char *part, int64_t us)
-{
-	if (us == FIGURE_UNKNOWN)
-		return ERR_NONE;
-	return buffer_format(out, "fleetscale_%s{target=\"%s\",part=\"%s\"} %.6f\n", name, target, part, (double)us / 1e6);
-}
-
-static enum err write_target(struct buffer *out, const char *name, const struct figure *f)
-{
-	static const char seconds[] = "derp_probe_seconds";
-	enum err e = write_one(out, seconds, name, "connect", f->connect_us);
-	if (!e)
-		e = write_one(out, seconds, name, "trip", f->trip_us);
-	if (!e)
-		e = write_one(out, seconds, name, "stun", f->stun_us);
-	return e ? e : write_one(out, seconds, name, "mesh", f->mesh_us);
-}
-
-/* A name that coordinators said, as a label. */
-static const char *label(char out[static TOLD_NAME_MAX + 1], const char *name)
-{
-	size_t len = 0;
-	for (; name[len]; len++)
-		out[len] = name[len] == '"' || name[len] == '\\' ? '_' : name[len];
-	out[len] = '\0';
-	return out;
-}
-
-static enum err write_metrics(void *context, struct buffer *out)
-{
-	struct prober *p = context;
-	char name[TOLD_NAME_MAX + 1];
-	pthread_mutex_lock(&p->lock);
-	enum err e =
-		buffer_add_text(out, "# HELP fleetscale_derp_probe_seconds Last probe of a relay: its handshakes, a packet to itself, STUN, a packet through "
-				     "the mesh; what failed is left out.\n# TYPE fleetscale_derp_probe_seconds gauge\n");
-	for (size_t i = 0; i < p->peers.count && !e; i++)
-		if (p->target[i].figure.at.ms)
-			e = write_target(out, label(name, p->peers.peer[i].at.name), &p->target[i].figure);
-	if (!e)
-		e = buffer_add_text(out, "# HELP fleetscale_derp_probe_good Whether all of the last probe of a relay was good.\n"
-					 "# TYPE fleetscale_derp_probe_good gauge\n");
-	for (size_t i = 0; i < p->peers.count && !e; i++)
-		if (p->target[i].figure.at.ms)
-			e = buffer_format(out, "fleetscale_derp_probe_good{target=\"%s\"} %d\n", label(name, p->peers.peer[i].at.name), p->target[i].was_good);
-	pthread_mutex_unlock(&p->lock);
-	return e;
-}
-
 /* ---- life ---- */
 
 struct prober *prober_new(struct loop *loop, const struct relay *relay, int64_t interval_ms)
@@ -234,11 +205,10 @@ struct prober *prober_new(struct loop *loop, const struct relay *relay, int64_t 
 	p->relay = relay;
 	p->interval_ms = interval_ms;
 	key_format_node(p->key, &relay->probes.key[PROBEKEYS_TOLD].node);
-	pthread_mutex_init(&p->lock, NULL);
 	timer_init(&p->next, loop, on_next, p);
 	defer_init(&p->filling, on_filling, p);
+	defer_init(&p->telling, on_telling, p);
 	timer_set(&p->next, interval_ms < FIRST_MS ? interval_ms : FIRST_MS);
-	metric_also(write_metrics, p);
 	return p;
 }
 
@@ -248,13 +218,14 @@ void prober_free(struct prober **prober)
 	*prober = NULL;
 	if (!p)
 		return;
-	metric_also_not(write_metrics, p);
 	timer_cancel(&p->next);
 	defer_cancel(&p->filling);
+	defer_cancel(&p->telling);
+	metric_tell(&relay_metrics[RELAY_PROBE_SECONDS], NULL, 0);
+	metric_tell(&relay_metrics[RELAY_PROBE_GOOD], NULL, 0);
 	for (unsigned i = 0; i < AT_ONCE; i++)
 		pairprobe_free(&p->running[i].probe);
 	peers_clear(&p->peers);
 	free(p->target);
-	pthread_mutex_destroy(&p->lock);
 	free(p);
 }

@@ -92,7 +92,7 @@ static void expect_metrics(bool there)
 	const char *text = (const char *)out.at;
 	assert_int_equal(there, !!strstr(text, "fleetscale_derp_probe_good{target=\"house\"} 0\n"));
 	assert_int_equal(there, !!strstr(text, "fleetscale_derp_probe_seconds{target=\"house\",part=\"stun\"} 0."));
-	assert_int_equal(there, !!strstr(text, "fleetscale_derp_probe_good{target=\"no_body\"} 0\n"));
+	assert_int_equal(there, !!strstr(text, "fleetscale_derp_probe_good{target=\"no\\\"body\"} 0\n"));
 	assert_null(strstr(text, "part=\"connect\""));
 	buffer_clear(&out);
 }

@@ -346,7 +346,7 @@ static enum err write_each(struct buffer *out, enum err (*write)(struct buffer *
 	return e;
 }
 
-/* ---- what the program is ---- */
+/* ---- what is told ---- */
 
 static enum err write_told(struct buffer *out, const struct metric *m, const struct metric_told *told)
 {
@@ -358,7 +358,9 @@ static enum err write_told(struct buffer *out, const struct metric *m, const str
 		if (e == ERR_NONE && names.at)
 			e = buffer_add_byte(out, ',');
 	}
-	return e == ERR_NONE ? buffer_format(out, "} %lld\n", (long long)told->value) : e;
+	if (e != ERR_NONE)
+		return e;
+	return in_seconds(m) ? buffer_format(out, "} %.6f\n", (double)told->value / 1e6) : buffer_format(out, "} %lld\n", (long long)told->value);
 }
 
 void metric_tell(const struct metric *m, const struct metric_told *series, size_t count)
@@ -396,55 +398,12 @@ static enum err write_facts(struct buffer *out)
 	return e;
 }
 
-/* ---- what others write ---- */
-
-enum { OTHERS_MAX = 4 };
-
-static struct other {
-	metric_writer write;
-	void *context;
-} others[OTHERS_MAX];
-
-static void replace_other(struct other from, struct other to)
-{
-	unsigned i = 0;
-	pthread_mutex_lock(&lock);
-	while (i < OTHERS_MAX && (others[i].write != from.write || others[i].context != from.context))
-		i++;
-	assert(i < OTHERS_MAX);
-	others[i] = to;
-	pthread_mutex_unlock(&lock);
-}
-
-void metric_also(metric_writer write, void *context)
-{
-	replace_other((struct other){0}, (struct other){write, context});
-}
-
-void metric_also_not(metric_writer write, void *context)
-{
-	replace_other((struct other){write, context}, (struct other){0});
-}
-
-static enum err write_others(struct buffer *out)
-{
-	enum err e = ERR_NONE;
-	pthread_mutex_lock(&lock);
-	for (unsigned i = 0; i < OTHERS_MAX && e == ERR_NONE; i++)
-		if (others[i].write)
-			e = others[i].write(others[i].context, out);
-	pthread_mutex_unlock(&lock);
-	return e;
-}
-
 enum err metric_write(struct buffer *out)
 {
 	size_t before = out->len;
 	enum err e = write_facts(out);
 	if (e == ERR_NONE)
 		e = write_each(out, write_metric);
-	if (e == ERR_NONE)
-		e = write_others(out);
 	if (e != ERR_NONE)
 		buffer_cut(out, before);
 	return e;

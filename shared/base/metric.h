@@ -32,17 +32,12 @@ void metric_observe_us(const struct metric *metric, uint64_t us);
 void metric_observe_at(const struct metric *metric, unsigned bucket, int64_t amount);
 
 /* A METRIC_TOLD is a gauge whose series are known only while the program runs: its table names the labels, values NULL. Here are all of them, one value per label, in order;
- * copied. Told again they replace what was told, no series (0) included. From any thread. At most 4 such metrics, 8 labels, and 1 MiB each: what is beyond is left out. */
+ * copied. One whose name ends in "_seconds" is told in microseconds. Told again they replace what was told, no series (0) included. From any thread. At most 4 such metrics, 8 labels, and 1 MiB each: what is beyond is left out. */
 struct metric_told {
 	const char *const *values;
 	int64_t value;
 };
 void metric_tell(const struct metric *metric, const struct metric_told *series, size_t count);
-/* What else metric_write shall write, in its form, until metric_also_not: what is too much to be told anew each time it changes. At most 4. metric_also_not waits until it is
- * not being called; it must not be called with a lock that the writer takes. */
-typedef enum err (*metric_writer)(void *context, struct buffer *out);
-void metric_also(metric_writer write, void *context);
-void metric_also_not(metric_writer write, void *context);
 MUST_USE enum err metric_write(struct buffer *out);      /* Prometheus text exposition 0.0.4 */
 MUST_USE enum err metric_write_docs(struct buffer *out); /* Markdown table for docs/metrics.md */
 
