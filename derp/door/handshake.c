@@ -24,6 +24,7 @@ struct guest {
 	struct timer deadline;
 	struct defer ending;
 	size_t held; /* bytes it has sent that wait for more */
+	bool waits;  /* for its pipe, which comes even when it has ended */
 	bool ended;
 	bool not_ideal; /* at another node than it would like */
 	bool silent;    /* fast start: it was told nothing yet */
@@ -55,7 +56,8 @@ static void retire(struct guest *g)
 	list_remove(&g->link);
 	timer_cancel(&g->deadline);
 	pipe_close(&g->pipe);
-	loop_defer(g->shard->loop, &g->ending);
+	if (!g->waits)
+		loop_defer(g->shard->loop, &g->ending);
 }
 
 static void fail(struct guest *g, enum relay_fail why)
@@ -173,9 +175,11 @@ static void say_key(struct guest *g)
 static void on_pipe(void *context, struct pipe *pipe)
 {
 	struct guest *g = context;
+	g->waits = false;
+	if (g->ended)
+		loop_defer(g->shard->loop, &g->ending);
 	if (!pipe || g->ended || relaylife_is_leaving(g->shard)) {
-		if (!g->ended)
-			fail(g, pipe ? RELAY_FAIL_DRAIN : RELAY_FAIL_CLOSED);
+		fail(g, pipe ? RELAY_FAIL_DRAIN : RELAY_FAIL_CLOSED);
 		pipe_close(&pipe);
 		return;
 	}
@@ -198,7 +202,7 @@ static void on_pipe(void *context, struct pipe *pipe)
 static struct guest *guest_new(struct shard *s, struct endpoint peer)
 {
 	struct guest *g = x_alloc(sizeof(*g));
-	*g = (struct guest){.shard = s, .peer = peer};
+	*g = (struct guest){.shard = s, .peer = peer, .waits = true};
 	timer_init(&g->deadline, s->loop, on_deadline, g);
 	defer_init(&g->ending, free_guest, g);
 	list_append(&s->guests, &g->link);
