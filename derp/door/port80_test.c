@@ -49,7 +49,7 @@ static void on_known(struct shard *s)
 static void hear(bool good)
 {
 	unsigned before = asked;
-	snprintf(response, sizeof response, good ? "response %s" : "", challenge);
+	snprintf(response, sizeof response, "%s%s", good ? "response " : "", good ? challenge : "");
 	answer(&first, ERR_NONE, good ? 204 : 302, BYTES_NONE);
 	for (unsigned s = 0; s < 120 && asked == before; s++) {
 		clock_step_by_hand(1000);
