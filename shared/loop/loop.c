@@ -50,6 +50,7 @@ struct post {
 struct loop {
 	h2o_loop_t *h2o;
 	struct mono now;
+	uint64_t now_of; /* what h2o's clock said then */
 	struct wheel wheel;
 	struct list deferred;
 	_Atomic(struct post *) posted; /* newest first */
@@ -75,6 +76,12 @@ h2o_loop_t *loop_h2o(struct loop *loop)
 struct landing *loop_landing(struct loop *loop)
 {
 	return &loop->landing;
+}
+
+static void look_at_clock(struct loop *loop)
+{
+	loop->now = clock_mono();
+	loop->now_of = h2o_now(loop->h2o);
 }
 
 static void on_cooling(void *context)
@@ -114,7 +121,7 @@ struct loop *loop_new(void)
 	signal(SIGPIPE, SIG_IGN);
 	struct loop *loop = x_zalloc(sizeof(*loop));
 	loop->h2o = h2o_evloop_create();
-	loop->now = clock_mono();
+	look_at_clock(loop);
 	loop->pace.window = 1;
 	wheel_init(&loop->wheel, loop->now.ms);
 	list_init(&loop->deferred);
@@ -275,7 +282,7 @@ void loop_turn(struct loop *loop, int64_t wait_ms)
 	if (list_empty(&loop->deferred))
 		landing_turn(&loop->landing);
 	await(loop, wait_ms);
-	loop->now = clock_mono();
+	look_at_clock(loop);
 	run_posted(loop);
 	run_timers(loop);
 	run_deferred(loop);
@@ -301,8 +308,10 @@ void loop_stop(struct loop *loop)
 	wake(loop);
 }
 
-struct mono loop_now(const struct loop *loop)
+struct mono loop_now(struct loop *loop)
 {
+	if (h2o_now(loop->h2o) != loop->now_of)
+		look_at_clock(loop);
 	return loop->now;
 }
 

@@ -17,7 +17,7 @@ void loop_free(struct loop **loop);
 void loop_run(struct loop *loop);                   /* until loop_stop */
 void loop_turn(struct loop *loop, int64_t wait_ms); /* one turn, waiting at most so long (tests) */
 void loop_stop(struct loop *loop);                  /* from any thread */
-struct mono loop_now(const struct loop *loop);      /* as of the start of this turn */
+struct mono loop_now(struct loop *loop);            /* as of when this turn ended its waiting */
 
 /* One read brought so many packets; `mark` is the flow's, zero at first. A loop that is told so lets input gather while flows are strong: it naps for up to a millisecond
  * between turns. */

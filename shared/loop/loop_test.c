@@ -265,6 +265,35 @@ static void watches_are_level_triggered(void **state)
 	close(ends[1]);
 }
 
+static void on_ready_at(void *context, unsigned ready)
+{
+	struct loop *loop = context;
+	(void)ready;
+	assert_int_equal(loop_now(loop).ms, clock_mono().ms);
+	watch_want(watched, 0);
+	readable++;
+}
+
+static void what_became_ready_knows_the_time(void **state)
+{
+	(void)state;
+	begin();
+	readable = 0;
+	struct loop *loop = loop_new();
+	assert_int_equal(pipe(ends), 0);
+	watched = watch_open(loop, ends[0], on_ready_at, loop);
+	watch_want(watched, WATCH_READ);
+	loop_turn(loop, 0);
+	assert_int_equal(write(ends[1], "x", 1), 1);
+	usleep(2000);
+	step(loop, 50);
+	assert_int_equal(readable, 1);
+	watch_close(&watched);
+	loop_free(&loop);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -275,6 +304,7 @@ int main(void)
 		cmocka_unit_test(deferrals_run_once_at_the_end_of_the_turn),
 		cmocka_unit_test(posts_arrive_in_order_from_each_thread),
 		cmocka_unit_test(watches_are_level_triggered),
+		cmocka_unit_test(what_became_ready_knows_the_time),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
