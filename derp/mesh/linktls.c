@@ -86,21 +86,33 @@ static enum err drain(struct linktls *t, struct buffer *send)
 	return e;
 }
 
-static enum err check_pin(struct linktls *t, struct diag *why)
+static bool is_pinned(const struct linktls *t, X509 *leaf)
 {
 	unsigned char *der = NULL;
 	uint8_t hash[32];
-	X509 *leaf = SSL_get1_peer_certificate(t->ssl);
-	int len = leaf ? i2d_X509(leaf, &der) : -1;
-	bool same = false;
-	if (len > 0) {
+	int len = i2d_X509(leaf, &der);
+	bool same = len > 0;
+	if (same) {
 		hash_bytes(bytes_of(der, (size_t)len), hash);
-		same = !memcmp(hash, t->pin, sizeof hash) && X509_cmp_current_time(X509_get0_notBefore(leaf)) < 0 &&
-		       X509_cmp_current_time(X509_get0_notAfter(leaf)) > 0;
+		same = !memcmp(hash, t->pin, sizeof hash);
 	}
 	OPENSSL_free(der);
+	return same;
+}
+
+static enum err check_pin(struct linktls *t, struct diag *why)
+{
+	X509 *leaf = SSL_get1_peer_certificate(t->ssl);
+	const char *host = SSL_get_servername(t->ssl, TLSEXT_NAMETYPE_host_name); /* NULL: it is an address, which is not looked at */
+	const char *wrong = NULL;
+	if (!leaf || !is_pinned(t, leaf))
+		wrong = "its certificate is not the pinned one";
+	else if (X509_cmp_current_time(X509_get0_notBefore(leaf)) >= 0 || X509_cmp_current_time(X509_get0_notAfter(leaf)) <= 0)
+		wrong = "its pinned certificate is not valid now";
+	else if (host && X509_check_host(leaf, host, 0, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, NULL) != 1)
+		wrong = "its pinned certificate is not for its host name";
 	X509_free(leaf);
-	return same ? ERR_NONE : diag_set(why, ERR_CRYPTO, "its certificate is not the pinned one");
+	return wrong ? diag_set(why, ERR_CRYPTO, "%s", wrong) : ERR_NONE;
 }
 
 static enum err shake(struct linktls *t, struct diag *why)

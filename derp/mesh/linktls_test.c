@@ -239,6 +239,7 @@ static void it_believes_whom_clients_believe(void **state)
 		{"h.example", "pin", false, "DNS:h.example", SELF, -1, 1, true, "h.example"},
 		{"192.0.2.1", "pin", false, "DNS:x.example", SELF, -1, 1, true, ""},
 		{"h.example", "pin", true, "DNS:h.example", SELF, -1, 1, true, "h.example"},
+		{"h.example", "pin", false, "DNS:x.example", SELF, -1, 1, false, "h.example"},
 		{"h.example", "other", false, "DNS:h.example", TRUSTED, -1, 1, false, "h.example"},
 		{"h.example", "pin", false, "DNS:h.example", SELF, -2, -1, false, "h.example"},
 		{"h.example", "pin", false, "DNS:h.example", SELF, 1, 2, false, "h.example"},
