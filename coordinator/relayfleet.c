@@ -44,6 +44,11 @@ static void on_listed(void *context, enum err e, const struct redisReply *reply)
 		    !text_parse_u64(value, INT64_MAX, &leases[count].homes))
 			count++;
 	}
+	/* Who is behind the cap is not silent. */
+	if (count == RELAYS_MAX && most > RELAYS_MAX) {
+		e = ERR_TOO_BIG;
+		log_warning(SUBJECT("relays"), "more relays have leases than are looked at: none is held to be silent", F_UINT("leases", most));
+	}
 	asked.on_leases(asked.context, e, leases, count);
 	free(leases);
 }

@@ -197,10 +197,23 @@ static void without_a_database_nobody_is_silent(void **state)
 	assert_true(was_certain);
 }
 
+/* Of more leases than are read nobody is said to be silent. */
+static void too_many_leases_are_not_certain(void **state)
+{
+	(void)state;
+	leases = 4096;
+	pass(30000);
+	assert_true(was_certain);
+	leases = 4097;
+	pass(30000);
+	assert_false(was_certain);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_lease_must_have_had_its_time, open, shut),
+		cmocka_unit_test_setup_teardown(too_many_leases_are_not_certain, open, shut),
 		cmocka_unit_test_setup_teardown(without_a_database_nobody_is_silent, open, shut),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

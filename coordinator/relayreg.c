@@ -30,10 +30,13 @@ static void sign(struct exchange *x, unsigned status, struct bytes answer)
 
 	if (!signer || !relayanswer_is_nonce(nonce) || !bytes_starts(bearer, "Bearer ") || secret_parse(SECRET_RELAY, bytes_skip(bearer, 7), &token))
 		return;
-	relayanswer_sign(
-		&(struct relayanswer){
-			.path = x->path, .relay = bytes_text(token.prefix), .nonce = nonce, .question = x->body, .status = status, .answer = answer},
-		signer->seed, signature);
+	relayanswer_sign(&(struct relayanswer){.path = x->path,
+					       .relay = bytes_of(token.hash, sizeof token.hash),
+					       .nonce = nonce,
+					       .question = x->body,
+					       .status = status,
+					       .answer = answer},
+			 signer->seed, signature);
 	key_wipe(&token, sizeof token);
 	exchange_add_header(x, RELAYANSWER_SIGNATURE, bytes_text(signature));
 }
@@ -357,7 +360,7 @@ void serve_relay_announce(struct exchange *x)
 	t->told = relays_told(tx, token, t->relay.node.name);
 	t->siblings = relays_siblings(tx, token->region);
 	t->keys = regions_keys(tx, token->region);
-	t->rechecks = relay_rechecks(tx, t->known);
+	t->rechecks = relay_rechecks(tx, token->region, t->known);
 	if (t->probes.probing)
 		relayprobes_put(tx, token, t->relay.node.name, &t->probes.key, t->probes.probes, t->probes.count);
 	if (t->probes.wants_peers)

@@ -135,9 +135,10 @@ unsigned regions_keys(struct tx *tx, unsigned region)
 	return 3;
 }
 
-unsigned relay_rechecks(struct tx *tx, uint64_t known)
+unsigned relay_rechecks(struct tx *tx, unsigned region, uint64_t known)
 {
 	(void)tx;
+	assert_int_equal(region, token.region);
 	known_rechecks = known;
 	return 4;
 }

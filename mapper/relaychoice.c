@@ -43,9 +43,15 @@ void relaychoice_clear(struct relaychoice *c)
 	*c = (struct relaychoice){0};
 }
 
-static bool is_shown(const struct relaychoice *c, uint64_t tailnet, const struct relay_region *g)
+/* What is other tailnets' own is not told at all: which region it calls its home a client says itself, and no relay there admits it. */
+static bool is_others(uint64_t tailnet, const struct relay_region *g)
 {
-	if (g->tailnet_count ? !has(g->tailnets, g->tailnet_count, tailnet) : c->omit_shared)
+	return g->tailnet_count && !has(g->tailnets, g->tailnet_count, tailnet);
+}
+
+static bool is_shown(const struct relaychoice *c, const struct relay_region *g)
+{
+	if (!g->tailnet_count && c->omit_shared)
 		return false;
 	return (!c->fence_count || has(c->fence, c->fence_count, g->id)) && !has(c->omit, c->omit_count, g->id);
 }
@@ -57,9 +63,9 @@ enum err relaychoice_encode(const struct relaychoice *c, uint64_t tailnet, const
 	*homes = 0;
 	for (size_t i = 0; i < count; i++) {
 		struct relay_region *g;
-		if (!regions[i].node_count)
+		if (!regions[i].node_count || is_others(tailnet, &regions[i]))
 			continue;
-		if (!is_shown(c, tailnet, &regions[i])) {
+		if (!is_shown(c, &regions[i])) {
 			leaving[leaving_count++] = regions[i];
 			continue;
 		}

@@ -17,7 +17,7 @@ struct answerkeys {
 	pthread_mutex_t lock;
 	struct sign_key key[KEYS_MAX];
 	size_t count;
-	char relay[SECRET_PREFIX_LEN + 1]; /* as coordinators name it in what they sign */
+	uint8_t relay[SECRET_HASH_LEN]; /* as coordinators name it in what they sign */
 	struct mono logged;
 };
 
@@ -68,7 +68,7 @@ struct answerkeys *answerkeys_new(struct bytes text, const char *token, struct d
 		return NULL;
 	}
 	if (!secret_parse(SECRET_RELAY, bytes_text(token), &secret))
-		memcpy(k->relay, secret.prefix, sizeof k->relay);
+		memcpy(k->relay, secret.hash, sizeof k->relay);
 	key_wipe(&secret, sizeof secret);
 	return k;
 }
@@ -130,7 +130,7 @@ static bool is_known(const struct asked *a, unsigned status, struct bytes body)
 	memcpy(keys, k->key, sizeof keys);
 	pthread_mutex_unlock(&k->lock);
 	const struct relayanswer said = {.path = path_of(a->url),
-					 .relay = bytes_text(k->relay),
+					 .relay = bytes_of(k->relay, sizeof k->relay),
 					 .nonce = bytes_text(a->nonce),
 					 .question = buffer_bytes(&a->body),
 					 .status = status,

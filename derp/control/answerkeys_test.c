@@ -45,16 +45,21 @@ static uint8_t seeds[3][SIGN_SEED_LEN];
 static char names[3][SIGN_TEXT_MAX];
 static struct secret token;
 
-static void sign(unsigned by, unsigned status, const char *body)
+static void sign_as(const struct secret *as, unsigned by, unsigned status, const char *body)
 {
 	const struct relayanswer said = {.path = bytes_text(strstr(asked_url, "/relay/v1/")),
-					 .relay = bytes_text(token.prefix),
+					 .relay = bytes_of(as->hash, sizeof as->hash),
 					 .nonce = bytes_skip(bytes_text(header), strlen("Fleetscale-Nonce: ")),
 					 .question = bytes_text(asked_body),
 					 .status = status,
 					 .answer = bytes_text(body)};
 	assert_true(relayanswer_is_nonce(said.nonce));
 	relayanswer_sign(&said, seeds[by], signature);
+}
+
+static void sign(unsigned by, unsigned status, const char *body)
+{
+	sign_as(&token, by, status, body);
 }
 
 /* ---- the relay ---- */
@@ -170,6 +175,27 @@ static void an_answer_to_another_question_is_none(void **state)
 	assert_int_equal(heard_status, 403);
 }
 
+/* Asked on the way with this relay's prefix, but not with its secret. */
+static void a_refusal_of_another_token_is_none(void **state)
+{
+	struct secret forged;
+	char text[SECRET_TEXT_MAX];
+	(void)state;
+	know(names[1]);
+	snprintf(text, sizeof text, "%s", token.text);
+	text[strlen(text) - 1] = text[strlen(text) - 1] == '0' ? '1' : '0';
+	assert_int_equal(secret_parse(SECRET_RELAY, bytes_text(text), &forged), ERR_NONE);
+	assert_string_equal(forged.prefix, token.prefix);
+	ask(HTTP "announce", "{}");
+	sign_as(&forged, 1, 401, "{}");
+	answer(ERR_NONE, 401, "{}");
+	assert_int_equal(heard, ERR_CRYPTO);
+	ask(HTTP "announce", "{}");
+	sign(1, 401, "{}");
+	answer(ERR_NONE, 401, "{}");
+	assert_int_equal(heard, ERR_NONE);
+}
+
 static void the_next_key_is_learned_from_one_that_is_known(void **state)
 {
 	char list[300];
@@ -256,6 +282,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_configured_key_is_the_only_one),
 		cmocka_unit_test(an_answer_to_another_question_is_none),
+		cmocka_unit_test(a_refusal_of_another_token_is_none),
 		cmocka_unit_test(the_next_key_is_learned_from_one_that_is_known),
 		cmocka_unit_test(without_a_key_the_first_https_teaches_it),
 		cmocka_unit_test(no_answer_is_none),

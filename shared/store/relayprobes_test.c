@@ -189,6 +189,16 @@ static void probers_of_relays_in_life_are_allowed(void **state)
 	assert_false(may(3, 900));
 	announce("one");
 	assert_true(may(3, 900));
+	/* A relay cannot vouch for a node that may not. */
+	fixture_sql(fx, "UPDATE fleetscale.regions SET tailnets = '{7777777}' WHERE id = 977");
+	struct enrollment e = join_of(1, "laptop");
+	e.node_key = (struct node_key){.raw = {5, 1}};
+	assert_int_equal(enroll(e).e, ERR_NONE);
+	assert_false(may(5, 977));
+	put("one", 5, NULL, 0);
+	assert_false(may(5, 977));
+	put("one", 3, NULL, 0);
+	assert_true(may(3, 977));
 	fixture_sql(fx, "UPDATE fleetscale.relay_tokens SET revoked = now()");
 	assert_false(may(3, 900));
 }

@@ -376,7 +376,7 @@ unsigned relays_told(struct tx *tx, const struct relay_token *token, struct byte
 	return tx_add(
 		tx,
 		"WITH r AS (SELECT r.* FROM fleetscale.relay_tokens t JOIN fleetscale.relays r ON r.id = t.relay_id OR (t.relay_id IS NULL AND r.name = $2) "
-		"WHERE t.id = $1), serving AS (SELECT o.id, o.region_id FROM fleetscale.relays o, r WHERE o.id <> r.id AND o.shown AND "
+		"WHERE t.id = $1), serving AS NOT MATERIALIZED (SELECT o.id, o.region_id FROM fleetscale.relays o, r WHERE o.id <> r.id AND o.shown AND "
 		"fleetscale.relay_is_wanted(o, 30000, 0)) "
 		"SELECT r.id, g.id, g.code, g.name, r.name, r.wish = 'drain', r.shown, g.stage, EXISTS (SELECT FROM serving s WHERE s.region_id = "
 		"r.region_id), "
@@ -426,14 +426,18 @@ unsigned relays_peers(struct tx *tx, uint64_t after)
 		      "ORDER BY r.id <= $1, r.id LIMIT $2");
 }
 
-unsigned relay_rechecks(struct tx *tx, uint64_t known)
+unsigned relay_rechecks(struct tx *tx, unsigned region, uint64_t known)
 {
 	tx_arg_u64(tx, known);
 	tx_arg_u64(tx, RELAY_RECHECKS_MAX + 1);
+	tx_arg_u64(tx, region);
 	/* What a transaction that still runs will have written is told when it has ended. */
-	return tx_add(tx, "SELECT s.stands::text, ARRAY(SELECT encode(c.node_key, 'hex') FROM fleetscale.relay_rechecks c "
-			  "WHERE $1 > 0 AND c.writer >= ($1::bigint)::text::xid8 AND c.writer < s.stands LIMIT $2) "
-			  "FROM (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS stands) s");
+	return tx_add(
+		tx,
+		"SELECT s.stands::text, ARRAY(SELECT encode(c.node_key, 'hex') FROM fleetscale.relay_rechecks c, fleetscale.regions g "
+		"WHERE $1 > 0 AND c.writer >= ($1::bigint)::text::xid8 AND c.writer < s.stands AND g.id = $3 "
+		"AND CASE WHEN c.region IS NULL THEN c.owner IS NULL OR g.tailnets IS NULL OR c.owner = ANY (g.tailnets) ELSE c.region = g.id END LIMIT $2) "
+		"FROM (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS stands) s");
 }
 
 bool relay_rechecks_read(struct tx *tx, unsigned statement, struct arena *arena, uint64_t *stands, struct bytes **keys, size_t *count)

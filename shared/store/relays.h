@@ -121,8 +121,8 @@ unsigned relays_siblings(struct tx *tx, unsigned region);
  * revoked, and those without a lease for a day. */
 enum { RELAY_PEERS_MAX = 128 };
 unsigned relays_peers(struct tx *tx, uint64_t after);
-/* Keys about which relays shall ask again, from `known` on (0: none, only where it stands). */
-unsigned relay_rechecks(struct tx *tx, uint64_t known);
+/* Keys about which relays of a region shall ask again, of tailnets that it admits or is closed to now, from `known` on (0: none, only where it stands). */
+unsigned relay_rechecks(struct tx *tx, unsigned region, uint64_t known);
 enum { RELAY_RECHECKS_MAX = 1000 };
 /* `keys`: hex. False: there are more than RELAY_RECHECKS_MAX. */
 bool relay_rechecks_read(struct tx *tx, unsigned statement, struct arena *arena, uint64_t *stands, struct bytes **keys, size_t *count);

@@ -400,18 +400,24 @@ static void see_rechecks(void *context, struct tx *tx)
 		memcpy(r->last, keys[r->count - 1].at, 2 * KEY_LEN);
 }
 
-static struct rechecks rechecks(uint64_t known)
+static struct rechecks rechecks_in(unsigned region_id, uint64_t known)
 {
 	struct rechecks r = {0};
 	struct tx *tx = tx_begin(pg, 0, TX_READ);
-	relay_rechecks(tx, known);
+	relay_rechecks(tx, region_id, known);
 	assert_int_equal(fixture_run(loop, tx, see_rechecks, &r, NULL), ERR_NONE);
 	return r;
+}
+
+static struct rechecks rechecks(uint64_t known)
+{
+	return rechecks_in(900, known);
 }
 
 static void who_leaves_is_asked_about_again(void **state)
 {
 	(void)state;
+	fresh();
 	assert_int_equal(enroll(join_of(1, "laptop")).e, ERR_NONE);
 	struct rechecks before = rechecks(0), after;
 	assert_int_equal(before.count, 0);
@@ -466,10 +472,50 @@ static void who_may_use_a_region_no_more_is_asked_about_again(void **state)
 	}
 }
 
+/* Relays of a region that is other tailnets' own hear of none of its nodes, but for those that it has just been closed to, gone ones among them. */
+static void a_region_hears_of_those_whom_it_admits(void **state)
+{
+	(void)state;
+	fresh();
+	assert_int_equal(enroll(join_of(1, "laptop")).e, ERR_NONE);
+	assert_int_equal(enroll(join_of(2, "desk")).e, ERR_NONE);
+	fixture_sql(fx, "UPDATE fleetscale.regions SET tailnets = '{7777777}' WHERE id = 901");
+	struct rechecks before = rechecks(0);
+	fixture_sql(fx, "UPDATE fleetscale.nodes SET expiry = now() WHERE id = (SELECT min(id) FROM fleetscale.nodes)");
+	assert_int_equal(rechecks_in(900, before.stands).count, 1);
+	assert_int_equal(rechecks_in(901, before.stands).count, 0);
+	fixture_sql(fx, "UPDATE fleetscale.tailnets SET suspended = true");
+	assert_int_equal(rechecks_in(900, before.stands).count, 3);
+	assert_int_equal(rechecks_in(901, before.stands).count, 0);
+	fixture_sql(fx, "DELETE FROM fleetscale.relay_rechecks");
+	before = rechecks(0);
+	fixture_sql(fx, "DELETE FROM fleetscale.nodes WHERE id = (SELECT min(id) FROM fleetscale.nodes)");
+	fixture_sql(fx, "UPDATE fleetscale.regions SET tailnets = '{7777777}' WHERE id = 900");
+	assert_int_equal(rechecks_in(900, before.stands).count, 2);
+	assert_int_equal(rechecks_in(901, before.stands).count, 0);
+}
+
+/* A token of a region that is in wrong hands. */
+static void a_region_holds_relays_to_a_cap(void **state)
+{
+	(void)state;
+	fresh();
+	announce(0, "one", false);
+	fixture_sql(fx, "INSERT INTO fleetscale.relays (region_id, name) SELECT 900, 'r' || n FROM generate_series(1, 254) n");
+	announce(0, "two", false);
+	struct relay said = {.version = BYTES(""), .node = {.name = BYTES("three"), .host_name = BYTES("h")}};
+	struct tx *tx = begin();
+	relays_announce(tx, &tokens[0], &said);
+	assert_int_equal(fixture_run(loop, tx, NULL, NULL, NULL), ERR_DENIED);
+	announce(0, "r1", false);
+	announce(1, "three", false);
+}
+
 /* More than can be named: all are asked about. */
 static void too_many_are_all(void **state)
 {
 	(void)state;
+	fresh();
 	struct rechecks before = rechecks(0);
 	for (unsigned more = 0; more < 2; more++) {
 		struct tx *tx = tx_begin(pg, 0, TX_READ);
@@ -478,7 +524,7 @@ static void too_many_are_all(void **state)
 		snprintf(sql, sizeof sql, "INSERT INTO fleetscale.relay_rechecks (node_key) SELECT sha256(n::text::bytea) FROM generate_series(1, %d) n",
 			 more ? 1 : RELAY_RECHECKS_MAX);
 		fixture_sql(fx, sql);
-		statement = relay_rechecks(tx, before.stands);
+		statement = relay_rechecks(tx, 900, before.stands);
 		assert_int_equal(statement, 0);
 		assert_int_equal(fixture_run(loop, tx, more ? see_too_many : see_most, NULL, NULL), ERR_NONE);
 	}
@@ -501,6 +547,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(keys_overlap, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(who_leaves_is_asked_about_again, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(who_may_use_a_region_no_more_is_asked_about_again, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(a_region_hears_of_those_whom_it_admits, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(a_region_holds_relays_to_a_cap, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(too_many_are_all, nodes_fixture_open, nodes_fixture_close),
 	};
 	return cmocka_run_group_tests(tests, nodes_fixture_start, nodes_fixture_stop);

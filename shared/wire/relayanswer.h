@@ -15,7 +15,7 @@ enum { RELAYANSWER_NONCE_LEN = 32 /* hex digits */, RELAYANSWER_TEXT_MAX = SIGN_
 
 struct relayanswer {
 	struct bytes path;     /* of the door: /relay/v1/announce, /relay/v1/verify */
-	struct bytes relay;    /* prefix of the token that it asked with */
+	struct bytes relay;    /* SHA-256 of the token that it asked with: a refusal of another token is no answer to it */
 	struct bytes nonce;    /* as the header says it */
 	struct bytes question; /* whole body */
 	unsigned status;
