@@ -147,7 +147,7 @@ static void no_room_for_news(void *context)
 	struct member *m = directory_find(s->directory, &hard_of_hearing);
 	struct client *c = m ? OWNER_OF(m, struct client, member) : NULL;
 	assert_non_null(c);
-	client_begin_sibling(c, c->key.raw);
+	client_begin_sibling(c, hard_of_hearing.raw);
 	c->watching = true;
 	c->control.cap = 1;
 	relay_count(RELAY_WATCHERS, 1);

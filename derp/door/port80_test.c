@@ -19,7 +19,7 @@ static struct relay relay;
 static struct relay_options options;
 static struct shard first;
 static unsigned asked, known;
-static char challenge[64], response[64];
+static char challenge[64], response[80];
 static fetch_fn answer;
 
 void fetch_start(struct fetcher *fetcher, const struct fetch_request *request, fetch_fn on_answer, void *context)

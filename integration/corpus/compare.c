@@ -56,7 +56,7 @@ static bool is_comparable(const struct comparing *c)
 static bool differs(struct comparing *c, const char *what, const json_t *expected, const json_t *got)
 {
 	char *a = expected ? json_dumps(expected, JSON_ENCODE_ANY | JSON_SORT_KEYS) : NULL, *b = got ? json_dumps(got, JSON_ENCODE_ANY | JSON_SORT_KEYS) : NULL;
-	snprintf(c->difference, DIFFERENCE_MAX, "%s%s%s: expected %.900s, got %.900s", c->node, *c->node ? ": " : "", what, a ? a : "nothing",
+	snprintf(c->difference, DIFFERENCE_MAX, "%s%s%s: expected %.800s, got %.800s", c->node, *c->node ? ": " : "", what, a ? a : "nothing",
 		 b ? b : "nothing");
 	free(a);
 	free(b);
