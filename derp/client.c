@@ -58,8 +58,11 @@ static void take_standing(struct client *c)
 {
 	struct shard *s = c->shard;
 	struct standing standing = verify_standing(s->verify, &c->key);
-	if (!c->mesh)
-		purse_join(&c->share, s->relay->purses, standing.tailnet, standing.rate, s->index, loop_now(s->loop));
+	if (c->mesh)
+		return;
+	bool moved = purse_join(&c->share, s->relay->purses, standing.tailnet, standing.rate, s->index, loop_now(s->loop));
+	if (moved && c->state == CLIENT_LIVE)
+		client_tell_limits(c);
 }
 
 /* In the directory before ServerInfo is sent: who has read it can be reached. And nothing can be written before it. */

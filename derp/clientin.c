@@ -6,6 +6,7 @@
 enum {
 	NOT_HERE_PER_S = 1,
 	HOME_SETTLES_MS = 5000, /* a home noted so early is not a move */
+	THIRST_MOST_MS = 1000,  /* after which it is seen whether the rate has changed */
 };
 
 /* ---- routing ---- */
@@ -186,17 +187,22 @@ static bool is_early(struct client *c, uint32_t len)
 		return false;
 	if (c->limits_told != client_limits_changes(c))
 		client_tell_limits(c);
-	int64_t wait_ms = c->paid ? 0 : allowance_take(&c->allowance, &c->shard->relay->rates, len, now);
-	c->paid = !wait_ms;
+	int64_t wait_ms = 0;
+	if (!c->paid) {
+		wait_ms = allowance_take(&c->allowance, &c->shard->relay->rates, len, now);
+		c->paid = !wait_ms;
+		c->wait_counted &= !c->paid;
+	}
 	if (c->paid && !c->shared) {
 		wait_ms = purse_take(&c->share, len, now);
 		c->shared = !wait_ms;
 	}
 	if (!wait_ms)
 		return false;
-	relay_count(c->paid ? RELAY_TAILNET_WAITS : RELAY_RATE_WAITS, 1);
+	relay_count(c->paid ? RELAY_TAILNET_WAITS : RELAY_RATE_WAITS, !c->wait_counted);
+	c->wait_counted = true;
 	pipe_read_pause(c->pipe);
-	timer_set(&c->thirst, wait_ms);
+	timer_set(&c->thirst, wait_ms < THIRST_MOST_MS ? wait_ms : THIRST_MOST_MS);
 	return true;
 }
 
@@ -220,7 +226,7 @@ static bool begin(struct client *c, struct buffer *in)
 	uint32_t head = e ? 0 : h.type == DERPFRAME_SEND_PACKET ? KEY_LEN : h.type == DERPFRAME_PING ? DERPFRAME_PING_LEN : h.len;
 	if (in->len < DERPFRAME_HEADER_LEN + head)
 		return false;
-	c->paid = c->shared = false;
+	c->paid = c->shared = c->wait_counted = false;
 	const uint8_t *payload = in->at + DERPFRAME_HEADER_LEN;
 	directory_spoke(&c->member);
 	if (!e && h.type == DERPFRAME_SEND_PACKET && pipe_lasting(c->pipe) && in->len >= DERPFRAME_HEADER_LEN + (size_t)h.len) {

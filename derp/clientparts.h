@@ -45,6 +45,7 @@ struct client {
 	unsigned limits_told;     /* client_limits_changes of what it knows */
 	struct timer thirst;      /* set: the frame at hand waits until its client may send again */
 	bool paid, shared;        /* for that frame, by itself and by its tailnet */
+	bool wait_counted;        /* of that frame, for the one that is not paid */
 	struct buffer control;    /* small frames of our own, before all packets */
 	unsigned control_frames;  /* of them, not given yet */
 	bool pong_waits;

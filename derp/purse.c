@@ -159,12 +159,13 @@ static struct purse *purse_of(struct purses *all, uint64_t tailnet)
 	return p;
 }
 
-void purse_join(struct purse_share *share, struct purses *all, uint64_t tailnet, struct rate own, unsigned shard, struct mono now)
+bool purse_join(struct purse_share *share, struct purses *all, uint64_t tailnet, struct rate own, unsigned shard, struct mono now)
 {
-	if (share->purse && share->purse->tailnet != tailnet)
+	bool moved = (share->purse ? share->purse->tailnet : 0) != tailnet;
+	if (moved)
 		purse_leave(share, now);
 	if (!tailnet)
-		return;
+		return moved;
 	pthread_mutex_lock(&all->lock);
 	struct purse *p = purse_of(all, tailnet);
 	if (!share->purse) {
@@ -179,14 +180,25 @@ void purse_join(struct purse_share *share, struct purses *all, uint64_t tailnet,
 	set(p, own.per_second ? own : all->rate);
 	forget_idle(all, now);
 	pthread_mutex_unlock(&all->lock);
+	return moved;
+}
+
+/* A turn that has not come is not taken: those who wait behind it move up. */
+static void give_back(const struct purse_share *share, struct mono now)
+{
+	struct purse *p = share->purse;
+	uint64_t per_second = atomic_load(&p->per_second);
+	if (per_second && share->ready_ns > now.ms * NS_PER_MS && share->changes == atomic_load(&p->changes))
+		atomic_fetch_sub(&p->paid_ns, (int64_t)ns_of(share->portion, per_second));
 }
 
 void purse_leave(struct purse_share *share, struct mono now)
 {
 	struct purse *p = share->purse;
-	*share = (struct purse_share){0};
 	if (!p)
 		return;
+	give_back(share, now);
+	*share = (struct purse_share){0};
 	struct purses *all = p->all;
 	pthread_mutex_lock(&all->lock);
 	if (!--p->clients) {
@@ -249,6 +261,14 @@ static uint64_t portion_of(const struct purse_share *share, struct rate rate, ui
 	return portion < most ? portion : most;
 }
 
+/* Later than all that was taken: some that were before it have left. */
+static void move_up(struct purse_share *share)
+{
+	int64_t paid_ns = atomic_load_explicit(&share->purse->paid_ns, memory_order_relaxed);
+	if (share->ready_ns > paid_ns)
+		share->ready_ns = paid_ns;
+}
+
 /* Milliseconds until the portion that it waits for is its own. */
 static int64_t wait_of(const struct purse_share *share, int64_t now_ns)
 {
@@ -273,6 +293,8 @@ int64_t purse_take(struct purse_share *share, uint64_t cost, struct mono now)
 		return 0;
 	if (!share->ready_ns && now_ns - share->paid_ns > HELD_MS * NS_PER_MS)
 		share->held = 0;
+	if (share->ready_ns)
+		move_up(share);
 	/* Less than a tick ahead is now: its turn came, and what it took is counted. */
 	for (;;) {
 		if (share->ready_ns && share->ready_ns >= now_ns + NS_PER_MS)

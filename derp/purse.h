@@ -3,7 +3,8 @@
  * Threads do not meet per packet: while there is enough, a shard takes a slice at once and its clients spend that. In all t seconds a tailnet passes at most
  * 5/4 burst + t x rate. When there is not enough, each waiting client in turn pays for one portion, first come first served on all threads, until it has its
  * frame together. A portion is its frame, and more the longer it goes on, but at most 20 ms of the rate (2 KiB to 256 KiB): of n clients that always have something
- * to send each gets one n-th, to within one portion, whatever the length of its frames; one that sends little waits for at most one portion of each other.
+ * to send each gets one n-th, to within one portion, whatever the length of its frames; one that sends little waits for at most one portion of each other. Who leaves
+ * before its turn has taken nothing: the others move up, and within that time their portions may come in a lump.
  * A relay has one struct purses; its lock is held when clients come and go only. A share belongs to its client and is used on that one's thread. */
 #ifndef PURSE_H
 #define PURSE_H
@@ -30,8 +31,8 @@ void purses_free(struct purses **purses);                       /* nobody has a 
 void purses_told(struct purses *purses, struct rate rate);
 
 /* From now on the client is one of that tailnet's (0: of none), whose own rate is `own` (per_second 0: that of the region). Legal when it has a share already:
- * the latest word counts for all of the tailnet. */
-void purse_join(struct purse_share *share, struct purses *purses, uint64_t tailnet, struct rate own, unsigned shard, struct mono now);
+ * the latest word counts for all of the tailnet. True: it was another tailnet's, or none's, before. */
+bool purse_join(struct purse_share *share, struct purses *purses, uint64_t tailnet, struct rate own, unsigned shard, struct mono now);
 /* Legal when it has none. A tailnet without clients is forgotten when its bucket is full again, and after ten minutes at the latest. */
 void purse_leave(struct purse_share *share, struct mono now);
 /* A frame of `cost` bytes came: 0 when it may pass, which is then paid; else milliseconds until it is worth asking again for the same frame. */

@@ -127,6 +127,37 @@ static void shares_are_even(void **state)
 	}
 }
 
+/* However often somebody asks and goes, the others wait for a portion of each that is there. */
+static void turns_of_those_that_left_are_free(void **state)
+{
+	enum { VISITORS = 500 };
+	static struct purse_share visitors[VISITORS];
+	struct sender s;
+	(void)state;
+	purses_told(purses, (struct rate){1000000, 1});
+	join(&s, 7, 1400, 0, (struct rate){0});
+	run(&s, 1, BEGIN_MS, 1000);
+	for (unsigned i = 0; i < VISITORS; i++) {
+		purse_join(&visitors[i], purses, 7, (struct rate){0}, 1, at(BEGIN_MS + 1000));
+		assert_true(purse_take(&visitors[i], 65000, at(BEGIN_MS + 1000)) > 0);
+		purse_leave(&visitors[i], at(BEGIN_MS + 1000));
+	}
+	uint64_t before = s.passed;
+	run(&s, 1, BEGIN_MS + 1000, 1000);
+	assert_in_range(s.passed - before, 900000, 1100000);
+	/* They asked before it did, and go while it waits. */
+	for (unsigned i = 0; i < VISITORS; i++) {
+		purse_join(&visitors[i], purses, 7, (struct rate){0}, 1, at(BEGIN_MS + 2000));
+		assert_true(purse_take(&visitors[i], 65000, at(BEGIN_MS + 2000)) > 0);
+	}
+	while (!purse_take(&s.share, s.frame, at(BEGIN_MS + 2001)))
+		;
+	for (unsigned i = 0; i < VISITORS; i++)
+		purse_leave(&visitors[i], at(BEGIN_MS + 2002));
+	assert_in_range(purse_take(&s.share, s.frame, at(BEGIN_MS + 2003)), 0, 60);
+	leave_all(&s, 1, BEGIN_MS + 2003);
+}
+
 static void the_own_rate_counts_and_changes_wake(void **state)
 {
 	struct sender s[2];
@@ -226,6 +257,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(all_of_a_tailnet_share_its_bucket, open_purses, close_purses),
 		cmocka_unit_test_setup_teardown(shares_are_even, open_purses, close_purses),
 		cmocka_unit_test_setup_teardown(the_own_rate_counts_and_changes_wake, open_purses, close_purses),
+		cmocka_unit_test_setup_teardown(turns_of_those_that_left_are_free, open_purses, close_purses),
 		cmocka_unit_test_setup_teardown(empty_tailnets_are_forgotten_when_full, open_purses, close_purses),
 		cmocka_unit_test_setup_teardown(threads_spend_no_more_than_there_is, open_purses, close_purses),
 	};

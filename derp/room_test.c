@@ -262,13 +262,48 @@ static void a_tailnet_waits_alone(void **state)
 	close(to.fd);
 }
 
+/* What waits under one rate goes on soon after another one came; who comes to be of another tailnet is told. */
+static void other_rates_count_at_once(void **state)
+{
+	struct peer a, to;
+	uint32_t len;
+	(void)state;
+	house_tell("\"ClientBytesPerSecond\":1000,\"ClientBurstBytes\":70000");
+	server_info = "{\"version\":2,\"TokenBucketBytesPerSecond\":1000,\"TokenBucketBytesBurst\":70000}";
+	join(&to, 1);
+	house_allow("\"Tailnet\":11,\"TailnetBytesPerSecond\":900000,\"TailnetBurstBytes\":900000");
+	join(&a, 0);
+	int64_t waits = metric_sum(&relay_metrics[RELAY_RATE_WAITS], 0);
+	for (unsigned i = 0; i < 2; i++)
+		send_packet(&a, &to.key, load, sizeof load);
+	expect_packet(&to, &a.key, load, sizeof load);
+	for (unsigned i = 0; i < PATIENCE && metric_sum(&relay_metrics[RELAY_RATE_WAITS], 0) == waits; i++)
+		usleep(5000);
+	/* 50 s under the old one. */
+	struct mono began = clock_mono();
+	house_tell("");
+	expect_packet(&to, &a.key, load, sizeof load);
+	assert_in_range(clock_mono().ms - began.ms, 0, 25000);
+	assert_int_equal(metric_sum(&relay_metrics[RELAY_RATE_WAITS], 0), waits + 1);
+	do
+		send_packet(&a, &to.key, "x", 1);
+	while (read_frame(a.fd, &len) != DERPFRAME_SERVER_INFO);
+	/* Its key is another tailnet's now, whose rate has changed as often. */
+	house_allow("\"Tailnet\":12,\"TailnetBytesPerSecond\":800000,\"TailnetBurstBytes\":800000");
+	house_tell("\"RecheckAll\":true");
+	assert_int_equal(read_frame(a.fd, &len), DERPFRAME_SERVER_INFO);
+	house_allow("");
+	house_tell("");
+	server_info = "{\"version\":2}";
+	close(a.fd);
+	close(to.fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(slow_ones_share_what_may_wait),
-		cmocka_unit_test(memory_is_bounded),
-		cmocka_unit_test(accepts_are_bounded),
-		cmocka_unit_test(a_tailnet_waits_alone),
+		cmocka_unit_test(slow_ones_share_what_may_wait), cmocka_unit_test(memory_is_bounded),         cmocka_unit_test(accepts_are_bounded),
+		cmocka_unit_test(a_tailnet_waits_alone),         cmocka_unit_test(other_rates_count_at_once),
 	};
 	return cmocka_run_group_tests(tests, house_open, house_close);
 }
