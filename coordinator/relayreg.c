@@ -412,7 +412,7 @@ void serve_relay_verify(struct exchange *x)
 
 	json_decref(body);
 	t->x = x;
-	t->is_ours = !x->params[0].len;
+	t->is_ours = !x->params[0].len && !token->by_hand;
 	if (e)
 		refuse(x, RELAYREG_MALFORMED, "NodePublic is not a node key");
 	else

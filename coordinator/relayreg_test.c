@@ -343,6 +343,11 @@ static void keys_are_judged(void **state)
 	(void)state;
 	assert_int_equal(request("/relay/v1/verify", VERIFY), 200);
 	assert_string_equal(text, "{\"Allow\":true,\"Tailnet\":4,\"TailnetBytesPerSecond\":5,\"TailnetBurstBytes\":6}");
+	/* A foreign relay's token is that, wherever it stands. */
+	token.by_hand = true;
+	assert_int_equal(request("/relay/v1/verify", VERIFY), 200);
+	assert_string_equal(text, "{\"Allow\":true}");
+	token.by_hand = false;
 	assert_int_equal(asked_key.raw[0], 0xab);
 	assert_int_equal(asked_region, 900);
 	/* Stock relays learn nothing but whether. */

@@ -284,7 +284,9 @@ size_t relays_read(struct tx *tx, unsigned statement, struct arena *arena, struc
 
 /* --- tokens ---------------------------------------------------------------------------------------------------------------------------------------------- */
 
-#define TOKEN "t.id, t.region_id, t.relay_id, t.prefix, t.hash, t.description, t.created, t.revoked"
+#define TOKEN \
+	"t.id, t.region_id, t.relay_id, t.prefix, t.hash, t.description, t.created, t.revoked, " \
+	"EXISTS (SELECT FROM fleetscale.relays r WHERE r.id = t.relay_id AND r.by_hand)"
 
 unsigned relay_tokens_insert(struct tx *tx, const struct relay_token *token, const struct secret *secret)
 {
@@ -326,6 +328,7 @@ size_t relay_tokens_read(struct tx *tx, unsigned statement, struct arena *arena,
 		t->description = rows_text(tx, statement, i, c++, arena);
 		t->created = tx_time(tx, statement, i, c++);
 		t->revoked = tx_time(tx, statement, i, c++);
+		t->by_hand = tx_bool(tx, statement, i, c++);
 	}
 	return count;
 }

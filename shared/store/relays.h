@@ -28,6 +28,7 @@ struct relay_token {
 	uint64_t id;
 	unsigned region;
 	uint64_t relay; /* 0: for any relay of the region */
+	bool by_hand;   /* of a foreign one: for questions about keys alone */
 	char prefix[SECRET_PREFIX_LEN + 1];
 	uint8_t hash[SECRET_HASH_LEN];
 	struct bytes description;

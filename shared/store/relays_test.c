@@ -310,6 +310,16 @@ static void the_mesh_has_members(void **state)
 	assert_int_equal(told("one").id, 0);
 }
 
+static void see_by_hand(void *context, struct tx *tx)
+{
+	struct relay_token *all;
+	size_t count = relay_tokens_read(tx, 0, arena, &all);
+	(void)context;
+	assert_int_equal(count, 3);
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(all[i].by_hand, all[i].relay != 0);
+}
+
 /* The token of one that is listed by hand is in a program that is not ours. */
 static void one_listed_by_hand_says_nothing(void **state)
 {
@@ -328,6 +338,10 @@ static void one_listed_by_hand_says_nothing(void **state)
 	relays_announce(tx, &token, &said);
 	assert_int_equal(fixture_run(loop, tx, NULL, NULL, NULL), ERR_DENIED);
 	assert_string_equal(fixture_sql(fx, "SELECT host_name FROM fleetscale.relays WHERE name = 'stock'"), "stock.example");
+	announce(0, "one", false);
+	tx = begin();
+	relay_tokens_page(tx, 0, 100);
+	assert_int_equal(fixture_run(loop, tx, see_by_hand, NULL, NULL), ERR_NONE);
 }
 
 static void tokens_speak_for_their_own(void **state)
