@@ -192,10 +192,11 @@ void loop_has_read(struct loop *loop)
 	run_deferred(loop);
 }
 
+/* Also that it shall stop: what woke it for that may be read already, by a loop that looks. */
 static bool work_waits(const struct loop *loop)
 {
 	return !list_empty(&loop->deferred) || loop->h2o->_pending_as_client || loop->h2o->_pending_as_server ||
-	       atomic_load_explicit(&loop->posted, memory_order_relaxed);
+	       atomic_load_explicit(&loop->posted, memory_order_relaxed) || atomic_load_explicit(&loop->stop, memory_order_relaxed);
 }
 
 /* Lets h2o call back for writes that were begun outside of its callbacks and were done at once. Left for the next turn, h2o would look at what it has to

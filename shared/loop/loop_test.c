@@ -294,9 +294,45 @@ static void what_became_ready_knows_the_time(void **state)
 	close(ends[1]);
 }
 
+static bool stops;
+
+static void on_ready_to_stop(void *context, unsigned ready)
+{
+	(void)ready;
+	if (!stops)
+		return;
+	watch_want(watched, 0);
+	loop_stop(context);
+}
+
+/* It looks for what comes next, and meets its own end. The clock is the real one still. */
+static void a_busy_loop_stops_at_once(void **state)
+{
+	enum { TURNS = 100, WAIT_MS = 10000 };
+	unsigned mark = 0;
+	(void)state;
+	struct loop *loop = loop_new();
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(write(ends[1], "x", 1), 1);
+	watched = watch_open(loop, ends[0], on_ready_to_stop, loop);
+	watch_want(watched, WATCH_READ);
+	for (unsigned i = 0; i <= TURNS; i++) {
+		struct mono before = clock_mono();
+		loop_count_packets(loop, &mark, 1);
+		stops = i == TURNS;
+		loop_turn(loop, WAIT_MS);
+		assert_true(clock_mono().ms - before.ms < WAIT_MS / 2);
+	}
+	watch_close(&watched);
+	loop_free(&loop);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_busy_loop_stops_at_once),
 		cmocka_unit_test(timers_fire_when_due_and_in_order),
 		cmocka_unit_test(timers_are_exact_at_every_distance),
 		cmocka_unit_test(timers_can_be_moved_and_canceled),
