@@ -56,8 +56,10 @@ enum err act_relay_create(struct tx *tx, const struct actor *actor, const struct
 		return e;
 	secret_mint(SECRET_RELAY, secret);
 	act_audit_named(tx, actor, "relay.create", relay->node.name);
-	if (region->code.len)
+	if (region->code.len) {
+		act_audit(tx, actor, "region.create", region->id, NULL);
 		regions_insert(tx, region);
+	}
 	*row = relays_insert(tx, &made, secret);
 	return ERR_NONE;
 }

@@ -305,6 +305,12 @@ def test_fence(broken):
     watcher.frame(lambda m: set(regions(m)) == {"900"}, mark, 20, "the region of others gone")
     with pytest.raises(Refused):
         watcher.at_relay(cluster.relays[1])
+    # Nor does it come back for who claims to be at home there.
+    at_home(901)
+    mark = watcher.mark()
+    cluster.api("PATCH", "/api/fleetscale/v1/regions/900", {"name": "Renamed"})
+    shown = watcher.frame(lambda m: regions(m).get("900", {}).get("RegionName") == "Renamed", mark, 20, "the name")[1]
+    assert set(regions(shown)) == {"900"}
 
 
 def test_three_relays_two_regions(broken, stock, traces):

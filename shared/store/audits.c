@@ -16,7 +16,9 @@ void audits_open(struct tx *tx, const struct audit *audit)
 	tx_arg_id(tx, audit->subject);
 	tx_arg_text(tx, audit->name);
 	tx_arg_text(tx, audit->detail);
-	tx_add(tx, "SELECT fleetscale.audit_open($1, $2, $3, $4, $5, $6, $7)");
+	/* A deed that makes what stands already under its number makes nothing. */
+	tx_add(tx, "SELECT fleetscale.audit_open($1, $2, $3, $4, $5, $6, $7) "
+		   "WHERE $5 IS NULL OR $4 NOT LIKE '%.create' OR fleetscale.audit_state(split_part($4, '.', 1), $5, NULL) IS NULL");
 	tx_at_end(tx, "SELECT fleetscale.audit_close()");
 }
 
