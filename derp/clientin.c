@@ -287,7 +287,7 @@ void client_on_data(void *context, struct buffer *in)
 	bool more = true;
 	while (more && c->state == CLIENT_LIVE && !timer_is_set(&c->thirst))
 		more = c->incoming ? fill(c, in) : c->skip ? skip(c, in) : begin(c, in);
-	if (c->state == CLIENT_LIVE && (c->incoming || c->held))
+	if (c->state == CLIENT_LIVE && (c->incoming || c->held || in->len))
 		room_count(c);
 	loop_count_packets(c->shard->loop, &c->pace_mark, c->received - before);
 }

@@ -128,7 +128,7 @@ void room_take(struct client *c, size_t bytes)
 
 void room_count(struct client *c)
 {
-	size_t held = pipe_unsent(c->pipe) + c->control.len + (c->incoming ? packet_frame_len(c->incoming) : 0);
+	size_t held = pipe_unsent(c->pipe) + pipe_kept(c->pipe) + c->control.len + (c->incoming ? packet_frame_len(c->incoming) : 0);
 	c->shard->room.held += held - c->held;
 	c->held = held;
 }

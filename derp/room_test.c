@@ -299,11 +299,56 @@ static void other_rates_count_at_once(void **state)
 	close(to.fd);
 }
 
+static void read_held(struct shard *s, void *context)
+{
+	*(size_t *)context = s->room.held;
+}
+
+static size_t held_by_clients(unsigned shard)
+{
+	size_t bytes;
+	house_run(shard, read_held, &bytes);
+	return bytes;
+}
+
+/* What clients have said that may not go on yet lies in memory, and is counted. */
+static void what_may_not_go_on_is_counted(void **state)
+{
+	enum { CLIENTS = 4, AT_LEAST = 100 };
+	struct peer from[CLIENTS], to;
+	(void)state;
+	assert_int_equal(held_by_clients(0), 0);
+	house_tell("\"ClientBytesPerSecond\":1000,\"ClientBurstBytes\":70000");
+	server_info = "{\"version\":2,\"TokenBucketBytesPerSecond\":1000,\"TokenBucketBytesBurst\":70000}";
+	join(&to, 1);
+	for (unsigned i = 0; i < CLIENTS; i++) {
+		join(&from[i], 0);
+		send_packet(&from[i], &to.key, load, sizeof load);
+		expect_packet(&to, &from[i].key, load, sizeof load);
+		send_packet(&from[i], &to.key, load, sizeof load);
+	}
+	for (unsigned i = 0; i < PATIENCE && held_by_clients(0) < CLIENTS * AT_LEAST; i++)
+		usleep(5000);
+	assert_true(held_by_clients(0) >= CLIENTS * AT_LEAST);
+	house_tell("");
+	for (unsigned i = 0; i < CLIENTS; i++) {
+		uint32_t len;
+		assert_int_equal(read_frame(to.fd, &len), DERPFRAME_RECV_PACKET);
+	}
+	for (unsigned i = 0; i < PATIENCE && held_by_clients(0); i++)
+		usleep(5000);
+	assert_int_equal(held_by_clients(0), 0);
+	server_info = "{\"version\":2}";
+	for (unsigned i = 0; i < CLIENTS; i++)
+		close(from[i].fd);
+	close(to.fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(slow_ones_share_what_may_wait), cmocka_unit_test(memory_is_bounded),         cmocka_unit_test(accepts_are_bounded),
-		cmocka_unit_test(a_tailnet_waits_alone),         cmocka_unit_test(other_rates_count_at_once),
+		cmocka_unit_test(a_tailnet_waits_alone),         cmocka_unit_test(other_rates_count_at_once), cmocka_unit_test(what_may_not_go_on_is_counted),
 	};
 	return cmocka_run_group_tests(tests, house_open, house_close);
 }

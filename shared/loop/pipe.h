@@ -36,6 +36,7 @@ void pipe_send(struct pipe *pipe, struct iovec *pieces, size_t count);
 void pipe_set_out_cap(struct pipe *pipe, size_t cap); /* default 4 MiB */
 bool pipe_busy(const struct pipe *pipe);              /* something is in flight or waiting */
 size_t pipe_unsent(const struct pipe *pipe);
+size_t pipe_kept(const struct pipe *pipe); /* bytes that came and are not consumed */
 /* In on_data: what is consumed from `in` stays readable and writable until the end of the turn. */
 bool pipe_lasting(const struct pipe *pipe);
 void pipe_read_pause(struct pipe *pipe);

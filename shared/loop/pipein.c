@@ -181,6 +181,11 @@ void pipe_kick(struct pipe *p)
 		loop_defer(p->loop, &p->showing);
 }
 
+size_t pipe_kept(const struct pipe *p)
+{
+	return p->in.len;
+}
+
 bool pipe_lasting(const struct pipe *p)
 {
 	return p->lasting;
