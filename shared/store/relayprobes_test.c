@@ -123,6 +123,20 @@ static void a_row_for_each_pair(void **state)
 	assert_int_equal(page(0, 100).count, 0);
 }
 
+/* One that goes while the figures are written: the announcement that brings them stands. */
+static void a_relay_goes_meanwhile(void **state)
+{
+	(void)state;
+	three_relays();
+	fixture_sql(fx, "CREATE FUNCTION fleetscale.gone() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM fleetscale.relays WHERE name = 'two'; "
+			"RETURN NEW; END $$; CREATE TRIGGER gone BEFORE INSERT ON fleetscale.relay_probes FOR EACH ROW EXECUTE FUNCTION fleetscale.gone()");
+	put("one", 1, (struct relayprobe[]){good(ids[1], 0)}, 1);
+	assert_int_equal(page(0, 100).count, 0);
+	fixture_sql(fx, "DROP TRIGGER gone ON fleetscale.relay_probes");
+	put("one", 1, (struct relayprobe[]){good(ids[2], 0)}, 1);
+	assert_int_equal(page(0, 100).count, 1);
+}
+
 static struct seen peers(uint64_t after)
 {
 	struct tx *tx = tx_begin(pg, 0, TX_READ);
@@ -207,6 +221,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_row_for_each_pair, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(a_relay_goes_meanwhile, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(peers_are_those_in_life, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(probers_of_relays_in_life_are_allowed, nodes_fixture_open, nodes_fixture_close),
 	};
