@@ -190,6 +190,8 @@ void client_on_written(void *context)
 	room_count(c);
 	if (c->control.len || c->disco.count || c->other.count)
 		flush(c);
+	else
+		room_leave(c); /* others may have taken all that waited */
 }
 
 void client_on_stall_tick(void *context)

@@ -344,11 +344,52 @@ static void what_may_not_go_on_is_counted(void **state)
 	close(to.fd);
 }
 
+static size_t in_line(unsigned shard)
+{
+	size_t count;
+	house_run(shard, read_line, &count);
+	return count;
+}
+
+/* One that others have taken all from counts as waiting no longer than it is slow. */
+static void who_has_nothing_left_leaves_the_line(void **state)
+{
+	struct peer from, slow, other;
+	(void)state;
+	change()->limit_queued = 100000;
+	house_reload(&changed);
+	join(&from, 1);
+	join_stalled(&slow);
+	join_stalled(&other);
+	fill(&from, &slow, sizeof load);
+	int64_t taken = drops(RELAY_DROP_QUEUE_HEAD);
+	for (unsigned i = 0; i < PATIENCE && drops(RELAY_DROP_QUEUE_HEAD) == taken; i++) {
+		send_packet(&from, &other.key, load, sizeof load);
+		expect_quiet(&from);
+	}
+	assert_true(drops(RELAY_DROP_QUEUE_HEAD) > taken);
+	close(other.fd);
+	for (unsigned i = 0; i < PATIENCE && in_line(0); i++) {
+		while (recv(slow.fd, payload_in, sizeof payload_in, MSG_DONTWAIT) > 0)
+			;
+		usleep(5000);
+	}
+	assert_int_equal(in_line(0), 0);
+	house_reload(&options);
+	close(slow.fd);
+	close(from.fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(slow_ones_share_what_may_wait), cmocka_unit_test(memory_is_bounded),         cmocka_unit_test(accepts_are_bounded),
-		cmocka_unit_test(a_tailnet_waits_alone),         cmocka_unit_test(other_rates_count_at_once), cmocka_unit_test(what_may_not_go_on_is_counted),
+		cmocka_unit_test(slow_ones_share_what_may_wait),
+		cmocka_unit_test(memory_is_bounded),
+		cmocka_unit_test(accepts_are_bounded),
+		cmocka_unit_test(a_tailnet_waits_alone),
+		cmocka_unit_test(other_rates_count_at_once),
+		cmocka_unit_test(what_may_not_go_on_is_counted),
+		cmocka_unit_test(who_has_nothing_left_leaves_the_line),
 	};
 	return cmocka_run_group_tests(tests, house_open, house_close);
 }
