@@ -7,7 +7,7 @@
 #include "selfstat.h"
 #include "server.h"
 
-enum { CONNECTIONS = 64, REQUEST_MS = 10000, TEXT_MAX = 4 << 20 };
+enum { CONNECTIONS = 64, REQUEST_MS = 10000, TEXT_MAX = 8 << 20 };
 
 struct daemon_door {
 	struct server *server; /* NULL: closed */

@@ -34,6 +34,10 @@ static const struct option OWN[] = {
 };
 static struct metric metrics[] = {
 	{.name = "test_things_total", .type = METRIC_COUNTER, .help = "Things."},
+	{.name = "test_told", .type = METRIC_TOLD, .help = "Told.", .label = "name"},
+	{.name = "test_told_too", .type = METRIC_TOLD, .help = "Told.", .label = "name"},
+	{.name = "test_told_as_well", .type = METRIC_TOLD, .help = "Told.", .label = "name"},
+	{.name = "test_told_at_last", .type = METRIC_TOLD, .help = "Told.", .label = "name"},
 	{0},
 };
 
@@ -48,10 +52,25 @@ static void note(char letter)
 		abort();
 }
 
+/* As much as can be told. */
+static void tell_all(void)
+{
+	enum { SERIES = 16000 };
+	const char *name = "a name of a length that a name may have, so that all of them together come to the cap";
+	struct metric_told *told = x_alloc(SERIES * sizeof *told);
+	for (unsigned i = 0; i < SERIES; i++)
+		told[i] = (struct metric_told){&name, i};
+	for (struct metric *m = metrics + 1; m->name; m++)
+		metric_tell(m, told, SERIES);
+	free(told);
+}
+
 static enum err on_start(void *context, struct diag *why)
 {
 	assert_ptr_equal(context, &config);
 	note('s');
+	if (behaves("much is told"))
+		tell_all();
 	return behaves("start fails") ? diag_set(why, ERR_UNAVAILABLE, "no start") : ERR_NONE;
 }
 
@@ -275,6 +294,17 @@ static void it_lives_is_ready_and_drains(void **state)
 	assert_ends(child, 0, "swwddqxxe");
 }
 
+static void all_that_is_told_can_be_read(void **state)
+{
+	(void)state;
+	pid_t child = run_as("much is told");
+	await_ready();
+	assert_says(get("/metrics"), "HTTP/1.1 200 OK");
+	assert_says(answer, "so that all of them together come to the cap");
+	kill(child, SIGTERM);
+	assert_ends(child, 0, "swwddqxxe");
+}
+
 static void it_says_why_it_is_not_ready(void **state)
 {
 	(void)state;
@@ -439,11 +469,17 @@ static void wrong_use_is_two(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(it_lives_is_ready_and_drains),  cmocka_unit_test(it_says_why_it_is_not_ready),
-		cmocka_unit_test(it_says_why_it_is_not_healthy), cmocka_unit_test(a_question_of_health_does_not_outlive_it),
-		cmocka_unit_test(a_second_signal_ends_at_once),  cmocka_unit_test(drain_time_ends),
-		cmocka_unit_test(options_are_read_anew),         cmocka_unit_test(the_end_reads_nothing_anew),
-		cmocka_unit_test(failed_starts_are_told),        cmocka_unit_test(wrong_use_is_two),
+		cmocka_unit_test(it_lives_is_ready_and_drains),
+		cmocka_unit_test(all_that_is_told_can_be_read),
+		cmocka_unit_test(it_says_why_it_is_not_ready),
+		cmocka_unit_test(it_says_why_it_is_not_healthy),
+		cmocka_unit_test(a_question_of_health_does_not_outlive_it),
+		cmocka_unit_test(a_second_signal_ends_at_once),
+		cmocka_unit_test(drain_time_ends),
+		cmocka_unit_test(options_are_read_anew),
+		cmocka_unit_test(the_end_reads_nothing_anew),
+		cmocka_unit_test(failed_starts_are_told),
+		cmocka_unit_test(wrong_use_is_two),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
