@@ -17,7 +17,8 @@ struct pipe_events {
 	void (*on_data)(void *context, struct buffer *in);
 	/* All that was given to pipe_write has been taken by the kernel. */
 	void (*on_written)(void *context);
-	/* The stream has ended: ERR_CLOSED, ERR_IO, ERR_TIMEOUT, ERR_TOO_BIG (in's cap). Comes at most once; the pipe is still the user's to close. */
+	/* The stream has ended: ERR_CLOSED, ERR_IO, ERR_TIMEOUT, ERR_TOO_BIG (in's cap, or answers of TLS itself that are not taken). Comes at most once; the pipe is
+	 * still the user's to close. */
 	void (*on_end)(void *context, enum err why);
 };
 

@@ -4,9 +4,10 @@
 #include <stdlib.h>
 
 enum {
-	READ_CHUNK = 64 * 1024, /* bytes taken from a socket at once */
-	READS_PER_TURN = 4,     /* so that no peer holds the loop */
-	APART = 4096,           /* unconsumed input past this is added to; less is moved before what comes */
+	READ_CHUNK = 64 * 1024,               /* bytes taken from a socket at once */
+	READS_PER_TURN = 4,                   /* so that no peer holds the loop */
+	ANSWERS_MOST = 2 * TLSIO_SEALED_MOST, /* so much waits at most of what TLS says by itself, and behind one write */
+	APART = 4096,                         /* unconsumed input past this is added to; less is moved before what comes */
 };
 
 static void on_readable(h2o_socket_t *sock, const char *err);
@@ -96,7 +97,8 @@ static enum err take_bytes(struct pipe *p, uint8_t *at, size_t room, size_t *len
 	enum err e = tlsio_open(&p->tls, bytes_of(scratch(), (size_t)got), at, len, &p->sealed);
 	if (p->sealed.len && !waited)
 		loop_defer(p->loop, &p->flushing);
-	return e;
+	/* TLS itself answers who asks for new keys, also one that takes no answer. */
+	return e || p->sealed.len <= ANSWERS_MOST ? e : ERR_TOO_BIG;
 }
 
 /* One read, shown in place. False: no more in this turn. */

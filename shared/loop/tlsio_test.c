@@ -212,9 +212,29 @@ static void half_a_record_is_the_end(void **state)
 	assert_int_equal(ended, ERR_CLOSED);
 }
 
+/* New keys are asked for without end, and no answer is read. */
+static void talk_keys(SSL *ssl, int fd)
+{
+	enum { ASKED = 60000 };
+	(void)fd;
+	talk_good = meet(ssl);
+	for (unsigned i = 0; i < ASKED && SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED) == 1 && SSL_do_handshake(ssl) == 1; i++)
+		;
+}
+
+static void answers_that_nobody_reads_end(void **state)
+{
+	(void)state;
+	by_send = false;
+	converse(talk_keys);
+	assert_true(talk_good);
+	assert_int_equal(ended, ERR_TOO_BIG);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(records_go_both_ways), cmocka_unit_test(records_are_sent_from_where_they_lie),
-					   cmocka_unit_test(forged_records_end), cmocka_unit_test(half_a_record_is_the_end)};
+					   cmocka_unit_test(forged_records_end), cmocka_unit_test(half_a_record_is_the_end),
+					   cmocka_unit_test(answers_that_nobody_reads_end)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
