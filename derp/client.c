@@ -108,8 +108,10 @@ static void on_verdict(void *context, bool allowed)
 {
 	struct client *c = context;
 	if (allowed && c->state == CLIENT_LIVE) {
-		take_standing(c);
-		if (!c->wait.sure)
+		/* Who is admitted since nobody could answer stays where it belongs. */
+		if (c->wait.sure)
+			take_standing(c);
+		else
 			client_ask_later(c);
 		return;
 	}
