@@ -15,7 +15,7 @@ struct pipe;
 struct pipe_events {
 	/* Bytes came: consume from `in` (buffer_consume) what can be used; the rest is kept and shown again with more. Nothing else may be done to `in`. */
 	void (*on_data)(void *context, struct buffer *in);
-	/* All that was given to pipe_write has been taken by the kernel. */
+	/* All that was given to pipe_write has been taken by the kernel, and what TLS says by itself: the pipe is not busy any more. */
 	void (*on_written)(void *context);
 	/* The stream has ended: ERR_CLOSED, ERR_IO, ERR_TIMEOUT, ERR_TOO_BIG (in's cap, or answers of TLS itself that are not taken). Comes at most once; the pipe is
 	 * still the user's to close. */

@@ -95,8 +95,10 @@ static enum err take_bytes(struct pipe *p, uint8_t *at, size_t room, size_t *len
 	bool waited = p->sealed.len;
 	tlsio_warm(&p->tls, loop_warmth(p->loop));
 	enum err e = tlsio_open(&p->tls, bytes_of(scratch(), (size_t)got), at, len, &p->sealed);
-	if (p->sealed.len && !waited)
+	if (p->sealed.len && !waited) {
+		p->told_written = false;
 		loop_defer(p->loop, &p->flushing);
+	}
 	/* TLS itself answers who asks for new keys, also one that takes no answer. */
 	return e || p->sealed.len <= ANSWERS_MOST ? e : ERR_TOO_BIG;
 }
