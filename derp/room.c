@@ -31,7 +31,7 @@ static int64_t sum_of(const struct shard *s)
 	const struct room *r = &s->room;
 	size_t connections = table_count(s->clients) + s->guest_count + (s->server ? server_connections(s->server) : 0);
 	size_t waiting = atomic_load_explicit(&s->crossing.waiting, memory_order_relaxed);
-	return (int64_t)(r->queued + r->held + s->guest_held + waiting + connections * (relay_certificate(s->relay) ? COST_TLS : COST));
+	return (int64_t)(r->queued + r->held + s->guest_held + s->mesh.waiting + waiting + connections * (relay_certificate(s->relay) ? COST_TLS : COST));
 }
 
 static void on_look(void *context)

@@ -3,8 +3,8 @@
  * The rules. limits.queued: bytes of packets that wait, on this shard. While they are all taken a client that holds more than its share (all, by the number of those
  * that wait) loses its own oldest packets to its newest; one that holds less gets room from one that holds more, and only when none is found near the head of the
  * line its new packet is dropped.
- * limits.memory: of the relay: packets that wait, what connections have not taken or not said to the end, and 16 KiB for each connection (2 KiB without TLS).
- * From 7/8 of it on new connections are closed at once. Beyond it a shard that holds more than its even part empties the queues of clients that have taken
+ * limits.memory: of the relay: packets that wait, for siblings too, what connections have not taken or not said to the end, and 16 KiB for each connection (2 KiB
+ * without TLS). From 7/8 of it on new connections are closed at once. Beyond it a shard that holds more than its even part empties the queues of clients that have taken
  * nothing for longest, one after the other; when that is not enough nothing more waits for a client that takes nothing. Other clients notice nothing.
  * limits.accepts: connections that are accepted per second; beyond it they are closed at once, and the accepting goes on.
  * A room belongs to its shard; the sum of all is the relay's, told in steps of 64 KiB and each quarter of a second. */

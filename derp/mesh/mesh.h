@@ -20,7 +20,8 @@ struct mesh {
 	struct list links;     /* those that live here (siblings.h) */
 	struct table *link_of; /* number -> link */
 	uint32_t last_link;
-	size_t told; /* routes, as last told to the metrics */
+	size_t told;    /* routes, as last told to the metrics */
+	size_t waiting; /* bytes of packets that wait for links */
 };
 
 void mesh_open(struct shard *shard);

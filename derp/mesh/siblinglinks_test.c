@@ -451,13 +451,16 @@ static void packets_go_out(void **state)
 	siblings_send(shard, packet(1, '6', true, 10));
 	pass(0);
 	wants_said(o, "");
+	assert_int_equal(shard->mesh.waiting, 2 * (DERPFRAME_RECV_HEADER_LEN + 10));
 	o->unsent = 0;
 	o->events->on_written(o->context);
 	wants_said(o, "65");
+	assert_int_equal(shard->mesh.waiting, 0);
 	/* What waits when it breaks is lost, and not sent by the next one. */
 	o->unsent = 1 << 20;
 	siblings_send(shard, packet(1, '7', false, 10));
 	o->events->on_end(o->context, "broken");
+	assert_int_equal(shard->mesh.waiting, 0);
 	dialed_in(10000);
 	o = up();
 	o->events->on_written(o->context);
@@ -483,8 +486,10 @@ static void queues_are_bounded(void **state)
 			siblings_send(shard, p);
 		}
 		pass(0);
+		assert_in_range(shard->mesh.waiting, 100 * len, 20 << 20);
 		o->unsent = 0;
 		o->events->on_written(o->context);
+		assert_int_equal(shard->mesh.waiting, 0);
 		for (struct bytes said = buffer_bytes(&o->said); said.len; said = bytes_skip(said, DERPFRAME_FORWARD_HEADER_LEN + len)) {
 			uint32_t number = get_be32(said.at + DERPFRAME_FORWARD_HEADER_LEN);
 			assert_true(!frames || number == last + 1);

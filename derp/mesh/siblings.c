@@ -52,8 +52,9 @@ static void stop(struct link *l, const char *reason);
 
 /* ---- end ---- */
 
-static void drop_waiting(struct queue *q, bool disco)
+static void drop_waiting(struct link *l, struct queue *q, bool disco)
 {
+	l->shard->mesh.waiting -= q->bytes;
 	relay_count_drop(RELAY_DROP_GONE, disco, q->count, (int64_t)(q->bytes - (size_t)q->count * DERPFRAME_RECV_HEADER_LEN));
 	queue_clear(q);
 }
@@ -71,8 +72,8 @@ static void hang_up(struct link *l)
 	timer_cancel(&l->timer);
 	defer_cancel(&l->flushing);
 	outward_close(&l->outward);
-	drop_waiting(&l->disco, true);
-	drop_waiting(&l->other, false);
+	drop_waiting(l, &l->disco, true);
+	drop_waiting(l, &l->other, false);
 	mesh_forget_link(l->shard, l->number);
 	table_remove_number(l->shard->mesh.link_of, l->number);
 }
@@ -190,7 +191,7 @@ static void stop(struct link *l, const char *reason)
 
 /* ---- out ---- */
 
-static bool pack(struct buffer *out, struct queue *q)
+static bool pack(struct link *l, struct buffer *out, struct queue *q)
 {
 	struct packet *p = queue_pop(q);
 	uint8_t head[DERPFRAME_FORWARD_HEADER_LEN];
@@ -198,6 +199,7 @@ static bool pack(struct buffer *out, struct queue *q)
 	packet_source(p, &source);
 	derpframe_encode_forward(head, &source, &p->to, p->len);
 	bool fits = !buffer_add(out, bytes_of(head, sizeof head)) && !buffer_add(out, bytes_of(packet_payload(p), p->len));
+	l->shard->mesh.waiting -= packet_frame_len(p);
 	relay_count(RELAY_FORWARDED_OUT, 1);
 	packet_free(&p);
 	return fits;
@@ -216,7 +218,7 @@ static void on_flush(void *context)
 	while (carries(l) && (l->disco.count || l->other.count) && outward_unsent(l->outward) < OUT_WINDOW) {
 		buffer_reset(&out);
 		while (out.len < OUT_WINDOW / 2 && (l->disco.count || l->other.count))
-			if (!pack(&out, l->disco.count ? &l->disco : &l->other))
+			if (!pack(l, &out, l->disco.count ? &l->disco : &l->other))
 				break;
 		if (!outward_say(l->outward, buffer_bytes(&out)))
 			stop(l, "cannot write");
@@ -228,9 +230,11 @@ static void queue(struct link *l, struct packet *p)
 {
 	struct queue *q = p->disco ? &l->disco : &l->other;
 	packet_keep(&p);
+	l->shard->mesh.waiting += packet_frame_len(p);
 	queue_add(q, p);
 	struct packet *oldest;
 	while ((oldest = queue_cut_to(q, DEPTH, DEPTH_BYTES))) {
+		l->shard->mesh.waiting -= packet_frame_len(oldest);
 		relay_count_drop(RELAY_DROP_QUEUE_HEAD, oldest->disco, 1, oldest->len);
 		packet_free(&oldest);
 	}
