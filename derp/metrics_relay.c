@@ -82,6 +82,7 @@ struct metric relay_metrics[RELAY_METRIC_COUNT + 1] = {
 	[RELAY_MULTI_DELETED] = {"derp_multiforwarder_deleted_total", METRIC_COUNTER, "Node keys that one sibling alone has again.", NULL, NULL, 0},
 	[RELAY_ROUTE_STRANGE] = {"derp_packet_forwarder_delete_other_value_total", METRIC_COUNTER,
 				 "Siblings that said that a key is gone which they had not named.", NULL, NULL, 0},
+	[RELAY_ROUTES_LEFT_OUT] = {"derp_sibling_keys_left_out_total", METRIC_COUNTER, "Keys that siblings told beyond what a thread keeps.", NULL, NULL, 0},
 	[RELAY_MESH_BATCH] = {"derp_mesh_update_batch_size", METRIC_HISTOGRAM, "News about keys given to a sibling at once.", "le", batch_bounds, 0},
 	[RELAY_MESH_LOOPS] = {"derp_mesh_update_loop_count", METRIC_HISTOGRAM, "Writes that took a sibling its news in one turn.", "le", loop_bounds, 0},
 	[RELAY_WRITE_FRAMES] = {"derp_buffered_write_frames", METRIC_HISTOGRAM, "Frames given to a connection in one write.", "le", frame_bounds, 0},

@@ -8,7 +8,7 @@
 
 void mesh_open(struct shard *s)
 {
-	s->mesh.routes = meshroutes_new();
+	s->mesh.routes = meshroutes_new(MESHROUTES_MOST);
 	s->mesh.link_of = table_new();
 	list_init(&s->mesh.accepted);
 	meshnews_open(s);

@@ -18,11 +18,13 @@ struct seat {
 
 struct meshroutes {
 	struct table *seats;
+	size_t count, most; /* vias */
 };
 
-struct meshroutes *meshroutes_new(void)
+struct meshroutes *meshroutes_new(size_t most)
 {
 	struct meshroutes *r = x_zalloc(sizeof *r);
+	r->most = most;
 	r->seats = table_new();
 	return r;
 }
@@ -70,20 +72,30 @@ static unsigned how_many(struct seat *seat)
 	return count;
 }
 
+static struct seat *take_seat(struct meshroutes *r, const struct node_key *key)
+{
+	struct seat *seat = x_alloc(sizeof *seat);
+	seat->key = *key;
+	list_init(&seat->vias);
+	table_put(r->seats, bytes_of(key->raw, KEY_LEN), seat);
+	return seat;
+}
+
 bool meshroutes_add(struct meshroutes *r, const struct node_key *key, struct meshlink_at at)
 {
 	struct seat *seat = table_find(r->seats, bytes_of(key->raw, KEY_LEN));
-	if (!seat) {
-		seat = x_alloc(sizeof *seat);
-		seat->key = *key;
-		list_init(&seat->vias);
-		table_put(r->seats, bytes_of(key->raw, KEY_LEN), seat);
-	}
-	if (find(seat, at))
+	if (seat && find(seat, at))
 		return false;
+	if (r->count >= r->most) {
+		relay_count(RELAY_ROUTES_LEFT_OUT, 1);
+		return false;
+	}
+	if (!seat)
+		seat = take_seat(r, key);
 	struct via *via = x_alloc(sizeof *via);
 	via->at = at;
 	list_append(&seat->vias, &via->link);
+	r->count++;
 	relay_count(RELAY_MULTI_CREATED, how_many(seat) == 2);
 	return true;
 }
@@ -95,6 +107,7 @@ static bool remove_from(struct meshroutes *r, struct seat *seat, struct meshlink
 		return false;
 	list_remove(&via->link);
 	free(via);
+	r->count--;
 	relay_count(RELAY_MULTI_DELETED, how_many(seat) == 1);
 	if (!list_empty(&seat->vias))
 		return false;

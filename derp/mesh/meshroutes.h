@@ -1,6 +1,6 @@
 /* Node key -> the links to siblings that said it is connected there, on the key's home shard. Of several the one that said so first is used.
  * Not the links (siblings.h) and not the connections of this relay (directory.h).
- * Bounded by what siblings say, each of which has proven the mesh key. Source: docs/protocol/derp.md, mesh. */
+ * Source: docs/protocol/derp.md, mesh. */
 #ifndef MESHROUTES_H
 #define MESHROUTES_H
 
@@ -14,10 +14,13 @@ struct meshlink_at {
 
 struct meshroutes;
 
-struct meshroutes *meshroutes_new(void);
+enum { MESHROUTES_MOST = 4000000 }; /* of a shard: some 600 MB, more clients than a region's relays hold */
+
+/* Keeps `most` pairs of key and link; what is beyond is left out and counted, until others go. */
+struct meshroutes *meshroutes_new(size_t most);
 void meshroutes_free(struct meshroutes **routes); /* accepts NULL */
 size_t meshroutes_count(const struct meshroutes *routes);
-/* False: it was known. */
+/* False: it was known, or there is no room. */
 bool meshroutes_add(struct meshroutes *routes, const struct node_key *key, struct meshlink_at link);
 /* True: that was the last one of the key. */
 bool meshroutes_remove(struct meshroutes *routes, const struct node_key *key, struct meshlink_at link);

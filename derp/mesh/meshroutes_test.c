@@ -21,7 +21,7 @@ static void on_last(void *context, const struct node_key *k)
 
 static void the_oldest_is_used(void **state)
 {
-	struct meshroutes *r = meshroutes_new();
+	struct meshroutes *r = meshroutes_new(1000);
 	struct meshlink_at a = {1, 0}, b = {1, 1}, at;
 	struct node_key x = key(1), y = key(2);
 	(void)state;
@@ -42,7 +42,7 @@ static void the_oldest_is_used(void **state)
 
 static void a_broken_link_takes_its_routes_along(void **state)
 {
-	struct meshroutes *r = meshroutes_new();
+	struct meshroutes *r = meshroutes_new(1000);
 	struct meshlink_at a = {1, 0}, b = {2, 0}, at;
 	(void)state;
 	for (uint8_t i = 1; i < 200; i++) {
@@ -61,8 +61,30 @@ static void a_broken_link_takes_its_routes_along(void **state)
 	meshroutes_free(&r);
 }
 
+static void what_siblings_tell_is_bounded(void **state)
+{
+	struct meshroutes *r = meshroutes_new(2);
+	struct meshlink_at a = {1, 0}, b = {2, 0}, at;
+	struct node_key x = key(1), y = key(2);
+	(void)state;
+	assert_true(meshroutes_add(r, &x, a));
+	assert_true(meshroutes_add(r, &x, b));
+	assert_false(meshroutes_add(r, &y, a));
+	assert_false(meshroutes_find(r, &y, &at));
+	assert_false(meshroutes_remove(r, &y, a));
+	assert_false(meshroutes_remove(r, &x, a));
+	assert_true(meshroutes_add(r, &y, a));
+	assert_true(meshroutes_find(r, &y, &at) && at.number == 1);
+	assert_int_equal(meshroutes_count(r), 2);
+	meshroutes_free(&r);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(the_oldest_is_used), cmocka_unit_test(a_broken_link_takes_its_routes_along)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_oldest_is_used),
+		cmocka_unit_test(a_broken_link_takes_its_routes_along),
+		cmocka_unit_test(what_siblings_tell_is_bounded),
+	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
