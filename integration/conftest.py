@@ -78,9 +78,9 @@ def address():
 
 @pytest.fixture(scope="session")
 def ports():
-    """The first port of each cluster that this worker starts: ranges that no other worker uses."""
+    """The first port of each cluster that this worker starts: ranges that no other worker uses. Those of clusters that have ended come again."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
-    return iter(range(11000 + 1500 * worker, 11000 + 1500 * (worker + 1), 30))
+    return itertools.cycle(range(11000 + 1500 * worker, 11000 + 1500 * (worker + 1), 30))
 
 
 @pytest.fixture(scope="session")
