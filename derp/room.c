@@ -26,12 +26,18 @@ void room_close(struct shard *s)
 
 /* ---- memory ---- */
 
+/* A connection's. */
+static int64_t cost_of(const struct shard *s)
+{
+	return relay_certificate(s->relay) ? COST_TLS : COST;
+}
+
 static int64_t sum_of(const struct shard *s)
 {
 	const struct room *r = &s->room;
 	size_t connections = table_count(s->clients) + s->guest_count + (s->server ? server_connections(s->server) : 0);
 	size_t waiting = atomic_load_explicit(&s->crossing.waiting, memory_order_relaxed);
-	return (int64_t)(r->queued + r->held + s->guest_held + s->mesh.waiting + waiting + connections * (relay_certificate(s->relay) ? COST_TLS : COST));
+	return (int64_t)(r->queued + r->held + s->guest_held + s->mesh.waiting + waiting) + (int64_t)connections * cost_of(s);
 }
 
 static void on_look(void *context)
@@ -70,10 +76,15 @@ static int64_t held_by_all(const struct shard *s)
 	return atomic_load_explicit(&s->relay->held, memory_order_relaxed);
 }
 
-bool room_is_scarce(const struct shard *s)
+static bool is_scarce_with(const struct shard *s, int64_t more)
 {
 	int64_t most = s->options->limit_memory;
-	return most && held_by_all(s) > most - most / 8;
+	return most && held_by_all(s) + more > most - most / 8;
+}
+
+bool room_is_scarce(const struct shard *s)
+{
+	return is_scarce_with(s, 0);
 }
 
 static bool is_over(const struct shard *s)
@@ -96,7 +107,7 @@ bool room_may_come(void *shard, enum door door)
 	const struct relay_options *o = s->options;
 	(void)door;
 	room_tell(s);
-	if (room_is_scarce(s)) {
+	if (is_scarce_with(s, cost_of(s))) {
 		relay_count_at(RELAY_REFUSED, RELAY_REFUSED_MEMORY, 1);
 		complain(s, "limits.memory: new connections are closed");
 		return false;

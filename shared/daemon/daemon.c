@@ -87,6 +87,7 @@ static void on_worker_reloaded(void *context)
 	if (--d.reload.pending)
 		return;
 	/* All of them know the one in force: nobody has the one before. */
+	log_info(SUBJECT("daemon"), "options read anew");
 	config_free(&d.reload.before);
 	if (!d.reload.again || !d.running)
 		return;
@@ -122,7 +123,6 @@ static void reload(void)
 		config_free(&next);
 		return;
 	}
-	log_info(SUBJECT("daemon"), "options read anew");
 	d.reload.before = d.reload.now;
 	d.reload.now = next;
 	d.reload.pending = d.count;

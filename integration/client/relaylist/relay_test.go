@@ -233,7 +233,7 @@ func (r *relay) await() {
 		res, err := http.Get(r.url("/derp/probe"))
 		if err == nil {
 			res.Body.Close()
-			if res.StatusCode == 200 {
+			if res.StatusCode == 200 && (!r.port80 || r.answersAt(80)) {
 				return
 			}
 		}
@@ -246,6 +246,16 @@ func (r *relay) await() {
 			r.t.Fatalf("the relay does not answer: %v\n%s", err, r.log())
 		}
 	}
+}
+
+// The stock relay opens its doors one after the other.
+func (r *relay) answersAt(port int) bool {
+	conn, err := net.DialTimeout("tcp", fmt.Sprintf("%s:%d", r.host, port), patience)
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
 }
 
 func (r *relay) log() string {
