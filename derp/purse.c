@@ -29,13 +29,18 @@ struct slice {
 	_Alignas(64) uint64_t left;
 };
 
+/* A rate and what was taken under it. */
+struct terms {
+	_Atomic uint64_t per_second, burst;
+	/* Until then all that was taken is paid for: the bucket is empty when this is now, full when it is a burst ago. */
+	_Atomic int64_t paid_ns;
+};
+
 struct purse {
 	struct purses *all;
 	uint64_t tailnet;
-	_Atomic uint64_t per_second, burst; /* in force */
 	atomic_uint changes;
-	/* Until then all that was taken is paid for: the bucket is empty when this is now, full when it is a burst ago. */
-	_Atomic int64_t paid_ns;
+	struct terms terms[2]; /* in force, by `changes`; and those before, which a thread may still be at */
 	/* Under the lock. */
 	struct rate own;
 	unsigned clients;
@@ -53,15 +58,50 @@ struct purses {
 	size_t idle_count;
 };
 
-static void set(struct purse *p, struct rate rate)
+static struct terms *terms_of(struct purse *p, unsigned changes)
 {
+	return &p->terms[changes % 2];
+}
+
+static struct terms *in_force(struct purse *p)
+{
+	return terms_of(p, atomic_load_explicit(&p->changes, memory_order_acquire));
+}
+
+static struct rate rate_of(struct terms *t)
+{
+	return (struct rate){atomic_load_explicit(&t->per_second, memory_order_relaxed), atomic_load_explicit(&t->burst, memory_order_relaxed)};
+}
+
+static double ns_of(uint64_t bytes, uint64_t per_second)
+{
+	double ns = (double)bytes * NS_PER_S / (double)per_second;
+	return ns < FULL_MOST_NS ? ns : FULL_MOST_NS;
+}
+
+/* Bytes. Portions that are waited for are asked for anew when the rate changes, so that none of them counts. */
+static uint64_t left_of(struct terms *t, struct rate rate, int64_t now_ns)
+{
+	double left = ((double)now_ns - (double)atomic_load(&t->paid_ns)) * (double)rate.per_second / NS_PER_S;
+	return left <= 0 ? 0 : left < (double)rate.burst ? (uint64_t)left : rate.burst;
+}
+
+/* The bucket keeps what is in it. Where there was no limit it is full. */
+static void set(struct purse *p, struct rate rate, struct mono now)
+{
+	unsigned changes = atomic_load(&p->changes);
+	struct terms *t = terms_of(p, changes), *next = terms_of(p, changes + 1);
+	struct rate before = rate_of(t);
+	int64_t now_ns = now.ms * NS_PER_MS;
 	rate = rate_bounded(rate);
-	if (rate.per_second == atomic_load(&p->per_second) && rate.burst == atomic_load(&p->burst))
+	if (rate.per_second == before.per_second && rate.burst == before.burst)
 		return;
-	atomic_store(&p->per_second, rate.per_second);
-	atomic_store(&p->burst, rate.burst);
-	/* What was paid under another rate counts no more. */
-	atomic_store(&p->paid_ns, LONG_AGO_NS);
+	atomic_store(&next->per_second, rate.per_second);
+	atomic_store(&next->burst, rate.burst);
+	if (before.per_second && rate.per_second)
+		atomic_store(&next->paid_ns, now_ns - (int64_t)ns_of(left_of(t, before, now_ns), rate.per_second));
+	else
+		atomic_store(&next->paid_ns, LONG_AGO_NS);
 	atomic_fetch_add_explicit(&p->changes, 1, memory_order_release);
 }
 
@@ -103,7 +143,7 @@ void purses_free(struct purses **purses)
 	free(all);
 }
 
-void purses_told(struct purses *all, struct rate rate)
+void purses_told(struct purses *all, struct rate rate, struct mono now)
 {
 	pthread_mutex_lock(&all->lock);
 	if (rate.per_second != all->rate.per_second || rate.burst != all->rate.burst) {
@@ -112,21 +152,16 @@ void purses_told(struct purses *all, struct rate rate)
 		all->rate = rate;
 		TABLE_EACH(all->of, key, p)
 			if (!p->own.per_second)
-				set(p, rate);
+				set(p, rate, now);
 	}
 	pthread_mutex_unlock(&all->lock);
 }
 
-static double ns_of(uint64_t bytes, uint64_t per_second)
-{
-	double ns = (double)bytes * NS_PER_S / (double)per_second;
-	return ns < FULL_MOST_NS ? ns : FULL_MOST_NS;
-}
-
 static bool is_full(struct purse *p, struct mono now)
 {
-	uint64_t per_second = atomic_load(&p->per_second);
-	return !per_second || (double)atomic_load(&p->paid_ns) + ns_of(atomic_load(&p->burst), per_second) <= (double)(now.ms * NS_PER_MS);
+	struct terms *t = in_force(p);
+	struct rate rate = rate_of(t);
+	return !rate.per_second || (double)atomic_load(&t->paid_ns) + ns_of(rate.burst, rate.per_second) <= (double)(now.ms * NS_PER_MS);
 }
 
 /* A few at a time, from the longest on. */
@@ -153,7 +188,6 @@ static struct purse *purse_of(struct purses *all, uint64_t tailnet)
 	memset(p->slice, 0, all->shards * sizeof *p->slice);
 	p->all = all;
 	p->tailnet = tailnet;
-	p->paid_ns = LONG_AGO_NS;
 	list_init(&p->idle);
 	table_put_number(all->of, tailnet, p);
 	return p;
@@ -177,7 +211,7 @@ bool purse_join(struct purse_share *share, struct purses *all, uint64_t tailnet,
 		*share = (struct purse_share){.purse = p, .shard = shard};
 	}
 	p->own = own;
-	set(p, own.per_second ? own : all->rate);
+	set(p, own.per_second ? own : all->rate, now);
 	forget_idle(all, now);
 	pthread_mutex_unlock(&all->lock);
 	return moved;
@@ -187,9 +221,9 @@ bool purse_join(struct purse_share *share, struct purses *all, uint64_t tailnet,
 static void give_back(const struct purse_share *share, struct mono now)
 {
 	struct purse *p = share->purse;
-	uint64_t per_second = atomic_load(&p->per_second);
-	if (per_second && share->ready_ns > now.ms * NS_PER_MS && share->changes == atomic_load(&p->changes))
-		atomic_fetch_sub(&p->paid_ns, (int64_t)ns_of(share->portion, per_second));
+	struct terms *t = terms_of(p, share->changes);
+	if (share->ready_ns > now.ms * NS_PER_MS && share->changes == atomic_load(&p->changes))
+		atomic_fetch_sub(&t->paid_ns, (int64_t)ns_of(share->portion, rate_of(t).per_second));
 }
 
 void purse_leave(struct purse_share *share, struct mono now)
@@ -219,15 +253,15 @@ size_t purses_count(struct purses *all)
 }
 
 /* Takes `bytes` and tells when they are paid for; only if that is now, when `at_once`: else 0. */
-static int64_t reserve(struct purse *p, uint64_t bytes, struct rate rate, int64_t now_ns, bool at_once)
+static int64_t reserve(struct terms *t, uint64_t bytes, struct rate rate, int64_t now_ns, bool at_once)
 {
 	int64_t full_ns = now_ns - (int64_t)ns_of(rate.burst, rate.per_second), cost_ns = (int64_t)ns_of(bytes, rate.per_second);
-	int64_t paid_ns = atomic_load_explicit(&p->paid_ns, memory_order_relaxed), after_ns;
+	int64_t paid_ns = atomic_load_explicit(&t->paid_ns, memory_order_relaxed), after_ns;
 	do {
 		after_ns = (paid_ns > full_ns ? paid_ns : full_ns) + cost_ns;
 		if (at_once && after_ns > now_ns)
 			return 0;
-	} while (!atomic_compare_exchange_weak_explicit(&p->paid_ns, &paid_ns, after_ns, memory_order_relaxed, memory_order_relaxed));
+	} while (!atomic_compare_exchange_weak_explicit(&t->paid_ns, &paid_ns, after_ns, memory_order_relaxed, memory_order_relaxed));
 	return after_ns;
 }
 
@@ -238,18 +272,18 @@ static uint64_t slice_of(const struct purse *p, struct rate rate)
 	return slice < SLICE_MOST ? slice : SLICE_MOST;
 }
 
-static bool spend_at_once(struct purse *p, struct slice *s, uint64_t need, struct rate rate, int64_t now_ns)
+static bool spend_at_once(struct purse *p, struct terms *t, struct slice *s, uint64_t need, struct rate rate, int64_t now_ns)
 {
 	uint64_t slice = slice_of(p, rate);
 	if (s->left >= need) {
 		s->left -= need;
 		return true;
 	}
-	if (slice > need && reserve(p, slice, rate, now_ns, true)) {
+	if (slice > need && reserve(t, slice, rate, now_ns, true)) {
 		s->left += slice - need;
 		return true;
 	}
-	return reserve(p, need, rate, now_ns, true) != 0;
+	return reserve(t, need, rate, now_ns, true) != 0;
 }
 
 static uint64_t portion_of(const struct purse_share *share, struct rate rate, uint64_t need, int64_t now_ns)
@@ -262,9 +296,9 @@ static uint64_t portion_of(const struct purse_share *share, struct rate rate, ui
 }
 
 /* Later than all that was taken: some that were before it have left. */
-static void move_up(struct purse_share *share)
+static void move_up(struct purse_share *share, struct terms *t)
 {
-	int64_t paid_ns = atomic_load_explicit(&share->purse->paid_ns, memory_order_relaxed);
+	int64_t paid_ns = atomic_load_explicit(&t->paid_ns, memory_order_relaxed);
 	if (share->ready_ns > paid_ns)
 		share->ready_ns = paid_ns;
 }
@@ -282,7 +316,8 @@ int64_t purse_take(struct purse_share *share, uint64_t cost, struct mono now)
 	if (!p)
 		return 0;
 	unsigned changes = atomic_load_explicit(&p->changes, memory_order_acquire);
-	struct rate rate = {atomic_load_explicit(&p->per_second, memory_order_relaxed), atomic_load_explicit(&p->burst, memory_order_relaxed)};
+	struct terms *t = terms_of(p, changes);
+	struct rate rate = rate_of(t);
 	int64_t now_ns = now.ms * NS_PER_MS;
 	if (cost > RATES_COST_MAX)
 		cost = RATES_COST_MAX;
@@ -294,7 +329,7 @@ int64_t purse_take(struct purse_share *share, uint64_t cost, struct mono now)
 	if (!share->ready_ns && now_ns - share->paid_ns > HELD_MS * NS_PER_MS)
 		share->held = 0;
 	if (share->ready_ns)
-		move_up(share);
+		move_up(share, t);
 	/* Less than a tick ahead is now: its turn came, and what it took is counted. */
 	for (;;) {
 		if (share->ready_ns && share->ready_ns >= now_ns + NS_PER_MS)
@@ -309,19 +344,18 @@ int64_t purse_take(struct purse_share *share, uint64_t cost, struct mono now)
 			return 0;
 		}
 		uint64_t need = cost - share->held;
-		if (spend_at_once(p, &p->slice[share->shard], need, rate, now_ns)) {
+		if (spend_at_once(p, t, &p->slice[share->shard], need, rate, now_ns)) {
 			share->held = 0;
 			return 0;
 		}
 		share->portion = portion_of(share, rate, need, now_ns);
-		share->ready_ns = reserve(p, share->portion, rate, now_ns, false);
+		share->ready_ns = reserve(t, share->portion, rate, now_ns, false);
 	}
 }
 
 struct rate purse_rate(const struct purse_share *share)
 {
-	const struct purse *p = share->purse;
-	return p ? (struct rate){atomic_load(&p->per_second), atomic_load(&p->burst)} : (struct rate){0, 0};
+	return share->purse ? rate_of(in_force(share->purse)) : (struct rate){0, 0};
 }
 
 unsigned purse_changes(const struct purse_share *share)

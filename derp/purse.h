@@ -5,6 +5,7 @@
  * frame together. A portion is its frame, and more the longer it goes on, but at most 20 ms of the rate (2 KiB to 256 KiB): of n clients that always have something
  * to send each gets one n-th, to within one portion, whatever the length of its frames; one that sends little waits for at most one portion of each other. Who leaves
  * before its turn has taken nothing: the others move up, and within that time their portions may come in a lump.
+ * When a rate changes the bucket keeps the bytes that are in it, at most the new burst and to within a millisecond of the rate; it is full after a time without a limit.
  * A relay has one struct purses; its lock is held when clients come and go only. A share belongs to its client and is used on that one's thread. */
 #ifndef PURSE_H
 #define PURSE_H
@@ -28,7 +29,7 @@ struct purses *purses_new(void);
 void purses_set_shards(struct purses *purses, unsigned shards); /* how many there are; any thread, before the first client joins */
 void purses_free(struct purses **purses);                       /* nobody has a share any more */
 /* What coordinators say for tailnets without a rate of their own. Any thread. */
-void purses_told(struct purses *purses, struct rate rate);
+void purses_told(struct purses *purses, struct rate rate, struct mono now);
 
 /* From now on the client is one of that tailnet's (0: of none), whose own rate is `own` (per_second 0: that of the region). Legal when it has a share already:
  * the latest word counts for all of the tailnet. True: it was another tailnet's, or none's, before. */

@@ -82,7 +82,7 @@ static void all_of_a_tailnet_share_its_bucket(void **state)
 {
 	struct sender s[3];
 	(void)state;
-	purses_told(purses, (struct rate){1000000, 200000});
+	purses_told(purses, (struct rate){1000000, 200000}, at(BEGIN_MS));
 	join(&s[0], 7, 1400, 0, (struct rate){0});
 	join(&s[1], 7, 1400, 1, (struct rate){0});
 	join(&s[2], 8, 1400, 1, (struct rate){0});
@@ -105,7 +105,7 @@ static void shares_are_even(void **state)
 	for (size_t r = 0; r < COUNT_OF(rates); r++) {
 		struct sender s[5];
 		uint64_t before[4], all = 0, even;
-		purses_told(purses, (struct rate){rates[r], 1});
+		purses_told(purses, (struct rate){rates[r], 1}, at(BEGIN_MS));
 		for (size_t i = 0; i < 4; i++)
 			join(&s[i], 9, frames[i], i % SHARDS, (struct rate){0});
 		join(&s[4], 9, 100, 0, (struct rate){0});
@@ -134,7 +134,7 @@ static void turns_of_those_that_left_are_free(void **state)
 	static struct purse_share visitors[VISITORS];
 	struct sender s;
 	(void)state;
-	purses_told(purses, (struct rate){1000000, 1});
+	purses_told(purses, (struct rate){1000000, 1}, at(BEGIN_MS));
 	join(&s, 7, 1400, 0, (struct rate){0});
 	run(&s, 1, BEGIN_MS, 1000);
 	for (unsigned i = 0; i < VISITORS; i++) {
@@ -162,7 +162,7 @@ static void the_own_rate_counts_and_changes_wake(void **state)
 {
 	struct sender s[2];
 	(void)state;
-	purses_told(purses, (struct rate){500, 1});
+	purses_told(purses, (struct rate){500, 1}, at(BEGIN_MS));
 	join(&s[0], 5, 65568, 0, (struct rate){0});
 	join(&s[1], 5, 65568, 0, (struct rate){0});
 	assert_int_equal(purse_rate(&s[0].share).per_second, 500);
@@ -177,7 +177,7 @@ static void the_own_rate_counts_and_changes_wake(void **state)
 	run(s, 2, BEGIN_MS + 5000, 3000);
 	assert_in_range(s[0].passed + s[1].passed, 65568 + 2000000, 65568 + 3000000 + 3 * 65568);
 	/* That of the region is not theirs meanwhile; then it is again, and it is none. */
-	purses_told(purses, (struct rate){0, 0});
+	purses_told(purses, (struct rate){0, 0}, at(BEGIN_MS));
 	assert_int_equal(purse_rate(&s[0].share).per_second, 1000000);
 	purse_join(&s[1].share, purses, 5, (struct rate){0}, 0, at(BEGIN_MS + 8000));
 	assert_int_equal(purse_rate(&s[0].share).per_second, 0);
@@ -191,11 +191,76 @@ static void the_own_rate_counts_and_changes_wake(void **state)
 	leave_all(s, 2, BEGIN_MS + 8000);
 }
 
+/* Bytes that pass at once. */
+static uint64_t drain(struct sender *s, int64_t ms)
+{
+	uint64_t before = s->passed;
+	while (!purse_take(&s->share, s->frame, at(ms)))
+		s->passed += s->frame;
+	return s->passed - before;
+}
+
+static void a_change_keeps_what_is_left(void **state)
+{
+	struct sender s;
+	(void)state;
+	purses_told(purses, (struct rate){1000000, 200000}, at(BEGIN_MS));
+	join(&s, 5, 1000, 0, (struct rate){0});
+	assert_in_range(drain(&s, BEGIN_MS), 199000, 201000);
+	/* However often, by either way: less than a tick ahead counts as now. */
+	for (unsigned i = 1; i <= 100; i++) {
+		purses_told(purses, (struct rate){1000000 + i, 200000}, at(BEGIN_MS));
+		assert_in_range(drain(&s, BEGIN_MS), 0, 1000);
+		purse_join(&s.share, purses, 5, (struct rate){2000000 + i, 300000 + i}, 0, at(BEGIN_MS));
+		assert_in_range(drain(&s, BEGIN_MS), 0, 2000);
+		purse_join(&s.share, purses, 5, (struct rate){0}, 0, at(BEGIN_MS));
+	}
+	/* 100 ms at 1 MB/s are bytes, whatever the rate is then. */
+	purse_join(&s.share, purses, 5, (struct rate){1000000, 200000}, 0, at(BEGIN_MS));
+	purse_join(&s.share, purses, 5, (struct rate){50000, 400000}, 0, at(BEGIN_MS + 100));
+	assert_in_range(drain(&s, BEGIN_MS + 100), 98000, 102000);
+	/* At most the new burst; and it grows no further than that. */
+	purse_join(&s.share, purses, 5, (struct rate){1000000, 400000}, 0, at(BEGIN_MS + 100));
+	purse_join(&s.share, purses, 5, (struct rate){1000000, 100000}, 0, at(BEGIN_MS + 500));
+	assert_in_range(drain(&s, BEGIN_MS + 500), 99000, 101000);
+	purse_join(&s.share, purses, 5, (struct rate){1000000, 70000}, 0, at(BEGIN_MS + 10000));
+	purse_join(&s.share, purses, 5, (struct rate){1000000, 400000}, 0, at(BEGIN_MS + 10000));
+	assert_in_range(drain(&s, BEGIN_MS + 10000), 69000, 71000);
+	/* After a time without a limit it is full. */
+	purse_join(&s.share, purses, 5, (struct rate){0}, 0, at(BEGIN_MS + 10000));
+	purses_told(purses, (struct rate){0, 0}, at(BEGIN_MS + 10000));
+	assert_int_equal(purse_take(&s.share, s.frame, at(BEGIN_MS + 10000)), 0);
+	purses_told(purses, (struct rate){1000000, 200000}, at(BEGIN_MS + 10000));
+	assert_in_range(drain(&s, BEGIN_MS + 10000), 199000, 201000);
+	leave_all(&s, 1, BEGIN_MS + 10000);
+}
+
+/* Under load, over and over: no more than rate and burst, and what waits goes on. */
+static void changes_neither_give_nor_take(void **state)
+{
+	enum { CHANGES = 100, EVERY_MS = 100 };
+	struct sender s[3];
+	(void)state;
+	purses_told(purses, (struct rate){1000000, 200000}, at(BEGIN_MS));
+	for (unsigned i = 0; i < 3; i++)
+		join(&s[i], 5, 1400, i % SHARDS, (struct rate){0});
+	for (unsigned i = 0; i < CHANGES; i++) {
+		purses_told(purses, (struct rate){1000000 + i % 2, 200000}, at(BEGIN_MS + i * EVERY_MS));
+		for (unsigned k = 0; k < 3; k++)
+			s[k].next_ms = 0; /* as they are woken */
+		run(s, 3, BEGIN_MS + i * EVERY_MS, EVERY_MS);
+	}
+	uint64_t all = s[0].passed + s[1].passed + s[2].passed;
+	/* Of each change a portion of each may be lost that was paid for and not yet taken: 20 ms of the rate at most. */
+	assert_in_range(all, 200000 + 10000000 - 3 * CHANGES * 20000, 250000 + 10000000 + 2 * 65568);
+	leave_all(s, 3, 20000);
+}
+
 static void empty_tailnets_are_forgotten_when_full(void **state)
 {
 	struct sender s, other;
 	(void)state;
-	purses_told(purses, (struct rate){65568, 65568});
+	purses_told(purses, (struct rate){65568, 65568}, at(BEGIN_MS));
 	join(&s, 1, 65568, 0, (struct rate){0});
 	assert_int_equal(purse_take(&s.share, 65568, at(BEGIN_MS)), 0);
 	purse_leave(&s.share, at(BEGIN_MS));
@@ -236,7 +301,7 @@ static void threads_spend_no_more_than_there_is(void **state)
 {
 	struct thread t[SHARDS];
 	(void)state;
-	purses_told(purses, (struct rate){10000000, 1000000});
+	purses_told(purses, (struct rate){10000000, 1000000}, clock_mono());
 	struct mono now = clock_mono(), end = {now.ms + 300};
 	for (unsigned i = 0; i < SHARDS; i++) {
 		t[i] = (struct thread){.shard = i, .begun = now, .ended = end};
@@ -257,6 +322,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(all_of_a_tailnet_share_its_bucket, open_purses, close_purses),
 		cmocka_unit_test_setup_teardown(shares_are_even, open_purses, close_purses),
 		cmocka_unit_test_setup_teardown(the_own_rate_counts_and_changes_wake, open_purses, close_purses),
+		cmocka_unit_test_setup_teardown(a_change_keeps_what_is_left, open_purses, close_purses),
+		cmocka_unit_test_setup_teardown(changes_neither_give_nor_take, open_purses, close_purses),
 		cmocka_unit_test_setup_teardown(turns_of_those_that_left_are_free, open_purses, close_purses),
 		cmocka_unit_test_setup_teardown(empty_tailnets_are_forgotten_when_full, open_purses, close_purses),
 		cmocka_unit_test_setup_teardown(threads_spend_no_more_than_there_is, open_purses, close_purses),

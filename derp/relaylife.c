@@ -203,7 +203,7 @@ void relaylife_heard(struct shard *first, const json_t *answer)
 	first->life.heard = loop_now(first->loop);
 	r->said.rechecks_from = told->rechecks_from;
 	rates_told(&r->rates, (struct rate){told->client_rate, told->client_burst});
-	purses_told(r->purses, (struct rate){told->tailnet_rate, told->tailnet_burst});
+	purses_told(r->purses, (struct rate){told->tailnet_rate, told->tailnet_burst}, first->life.heard);
 	for (unsigned i = 0; i < r->count; i++) {
 		struct telling *t = x_alloc(sizeof *t);
 		*t = (struct telling){r->shard[i], told_take(told)};
