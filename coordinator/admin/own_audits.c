@@ -45,20 +45,19 @@ static void on_audits(void *context, enum err e, struct tx *tx, const struct dia
 	struct task *t = context;
 	struct answer answer;
 	struct audit *audits;
-	size_t count, shown;
+	size_t count;
 
 	if (e) {
 		problem_reply_err(t->x, e, detail, why);
 		return;
 	}
 	count = audits_read(tx, t->row, t->x->arena, &audits);
-	shown = page_shown(&t->page, count);
 	answer_start(&answer);
 	jsonw_array(&answer.w, "audits");
-	for (size_t i = 0; i < shown; i++)
+	for (size_t i = 0; page_shows(&t->page, &answer.w, i, count); i++)
 		audit_write(&answer.w, &audits[i]);
 	jsonw_array_end(&answer.w);
-	page_write_next(&answer.w, t->x, &t->page, count, shown ? audits[shown - 1].id : 0);
+	page_write_next(&answer.w, t->x, &t->page, t->page.shown ? audits[t->page.shown - 1].id : 0);
 	answer_send(&answer, t->x, detail);
 }
 
@@ -72,7 +71,7 @@ static void list_of(struct exchange *x, uint64_t tailnet)
 	if (!page_read(x, &t->page, detail))
 		return;
 	tx = tx_begin(c->pg, tailnet, TX_READ);
-	t->row = audits_list(tx, t->page.after, page_want(&t->page));
+	t->row = audits_list(tx, t->page.after, page_want(&t->page), PAGE_BYTES);
 	tx_run(tx, on_audits, t);
 }
 

@@ -71,21 +71,20 @@ static void on_listed(void *context, enum err e, struct tx *tx, const struct dia
 	struct answer answer;
 	struct authkey *keys;
 	struct user *users;
-	size_t count, shown, user_count;
+	size_t count, user_count;
 
 	if (e) {
 		problem_reply_err(t->x, e, t->detail, why);
 		return;
 	}
 	count = authkeys_read(tx, t->row, t->x->arena, &keys);
-	shown = page_shown(&t->page, count);
 	user_count = users_read(tx, t->users, t->x->arena, &users);
 	answer_start(&answer);
 	jsonw_array(&answer.w, "authKeys");
-	for (size_t i = 0; i < shown; i++)
+	for (size_t i = 0; page_shows(&t->page, &answer.w, i, count); i++)
 		authkey_write(&answer.w, NULL, &keys[i], v1_user_find(users, user_count, keys[i].user), NULL);
 	jsonw_array_end(&answer.w);
-	page_write_next(&answer.w, t->x, &t->page, count, shown ? keys[shown - 1].id : 0);
+	page_write_next(&answer.w, t->x, &t->page, t->page.shown ? keys[t->page.shown - 1].id : 0);
 	answer_send(&answer, t->x, t->detail);
 }
 
@@ -212,20 +211,19 @@ static void on_logins(void *context, enum err e, struct tx *tx, const struct dia
 	struct joining_task *t = context;
 	struct answer answer;
 	struct login *logins;
-	size_t count, shown;
+	size_t count;
 
 	if (e) {
 		problem_reply_err(t->x, e, t->detail, why);
 		return;
 	}
 	count = logins_read(tx, t->row, t->x->arena, &logins);
-	shown = page_shown(&t->page, count);
 	answer_start(&answer);
 	jsonw_array(&answer.w, "logins");
-	for (size_t i = 0; i < shown; i++)
+	for (size_t i = 0; page_shows(&t->page, &answer.w, i, count); i++)
 		login_write(&answer.w, &logins[i], t->x->arena);
 	jsonw_array_end(&answer.w);
-	page_write_next(&answer.w, t->x, &t->page, count, shown ? logins[shown - 1].id : 0);
+	page_write_next(&answer.w, t->x, &t->page, t->page.shown ? logins[t->page.shown - 1].id : 0);
 	answer_send(&answer, t->x, t->detail);
 }
 
@@ -264,20 +262,19 @@ static void on_checks(void *context, enum err e, struct tx *tx, const struct dia
 	struct joining_task *t = context;
 	struct answer answer;
 	struct sshchecks_found *checks;
-	size_t count, shown;
+	size_t count;
 
 	if (e) {
 		problem_reply_err(t->x, e, t->detail, why);
 		return;
 	}
 	count = sshchecks_read(tx, t->row, t->x->arena, &checks);
-	shown = page_shown(&t->page, count);
 	answer_start(&answer);
 	jsonw_array(&answer.w, "sshChecks");
-	for (size_t i = 0; i < shown; i++)
+	for (size_t i = 0; page_shows(&t->page, &answer.w, i, count); i++)
 		check_write(&answer.w, &checks[i]);
 	jsonw_array_end(&answer.w);
-	page_write_next(&answer.w, t->x, &t->page, count, shown ? checks[shown - 1].check.id : 0);
+	page_write_next(&answer.w, t->x, &t->page, t->page.shown ? checks[t->page.shown - 1].check.id : 0);
 	answer_send(&answer, t->x, t->detail);
 }
 

@@ -51,20 +51,19 @@ static void on_listed(void *context, enum err e, struct tx *tx, const struct dia
 	struct keys_task *t = context;
 	struct answer answer;
 	struct apikey *keys;
-	size_t count, shown;
+	size_t count;
 
 	if (e) {
 		problem_reply_err(t->x, e, t->detail, why);
 		return;
 	}
 	count = apikeys_read(tx, t->row, t->x->arena, &keys);
-	shown = page_shown(&t->page, count);
 	answer_start(&answer);
 	jsonw_array(&answer.w, "keys");
-	for (size_t i = 0; i < shown; i++)
+	for (size_t i = 0; page_shows(&t->page, &answer.w, i, count); i++)
 		key_write(&answer.w, NULL, &keys[i]);
 	jsonw_array_end(&answer.w);
-	page_write_next(&answer.w, t->x, &t->page, count, shown ? keys[shown - 1].id : 0);
+	page_write_next(&answer.w, t->x, &t->page, t->page.shown ? keys[t->page.shown - 1].id : 0);
 	answer_send(&answer, t->x, t->detail);
 }
 

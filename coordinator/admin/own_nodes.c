@@ -80,15 +80,14 @@ static void node_write(struct jsonw *w, const char *name, const struct nodes_tas
 
 static void answer_page(struct nodes_task *t)
 {
-	size_t shown = page_shown(&t->page, t->roll.node_count);
 	struct answer answer;
 
 	answer_start(&answer);
 	jsonw_array(&answer.w, "nodes");
-	for (size_t i = 0; i < shown; i++)
+	for (size_t i = 0; page_shows(&t->page, &answer.w, i, t->roll.node_count); i++)
 		node_write(&answer.w, NULL, t, &t->roll.nodes[i]);
 	jsonw_array_end(&answer.w);
-	page_write_next(&answer.w, t->x, &t->page, t->roll.node_count, shown ? t->roll.nodes[shown - 1].id : 0);
+	page_write_next(&answer.w, t->x, &t->page, t->page.shown ? t->roll.nodes[t->page.shown - 1].id : 0);
 	answer_send(&answer, t->x, t->detail);
 }
 

@@ -205,20 +205,19 @@ static void on_history(void *context, enum err e, struct tx *tx, const struct di
 	struct policy_task *t = context;
 	struct answer answer;
 	struct policy_row *rows;
-	size_t count, shown;
+	size_t count;
 
 	if (e) {
 		problem_reply_err(t->x, e, t->detail, why);
 		return;
 	}
 	count = policies_read(tx, t->row, t->x->arena, &rows);
-	shown = page_shown(&t->page, count);
 	answer_start(&answer);
 	jsonw_array(&answer.w, "versions");
-	for (size_t i = 0; i < shown; i++)
+	for (size_t i = 0; page_shows(&t->page, &answer.w, i, count); i++)
 		row_write(&answer.w, NULL, &rows[i]);
 	jsonw_array_end(&answer.w);
-	page_write_next(&answer.w, t->x, &t->page, count, shown ? rows[shown - 1].version : 0);
+	page_write_next(&answer.w, t->x, &t->page, t->page.shown ? rows[t->page.shown - 1].version : 0);
 	answer_send(&answer, t->x, t->detail);
 }
 

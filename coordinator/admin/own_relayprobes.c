@@ -79,26 +79,31 @@ static void probe_write(struct jsonw *w, struct arena *arena, const struct relay
 
 static void on_listed(void *context, enum err e, struct tx *tx, const struct diag *why)
 {
+	static const struct relayprobe none;
 	struct probes_task *t = context;
+	const struct relayprobe *last;
 	struct answer answer;
 	struct relay *relays;
 	struct relayprobe *probes;
-	size_t count, shown, probe_count, next = 0;
+	size_t relay_count, count, from = 0;
 
 	if (e) {
 		problem_reply_err(t->x, e, detail, why);
 		return;
 	}
-	count = relays_read(tx, t->relays, t->x->arena, &relays);
-	shown = page_shown(&t->page, count);
-	probe_count = relayprobes_read(tx, t->probes, t->x->arena, &probes);
+	relay_count = relays_read(tx, t->relays, t->x->arena, &relays);
+	count = relayprobes_read(tx, t->probes, t->x->arena, &probes);
 	answer_start(&answer);
 	jsonw_array(&answer.w, "probes");
-	for (size_t i = 0; i < shown; i++)
-		for (; next < probe_count && probes[next].from == relays[i].id; next++)
-			probe_write(&answer.w, t->x->arena, &relays[i], &probes[next]);
+	for (size_t i = 0; page_shows(&t->page, &answer.w, i, count); i++) {
+		while (from < relay_count && relays[from].id != probes[i].from)
+			from++;
+		if (from < relay_count)
+			probe_write(&answer.w, t->x->arena, &relays[from], &probes[i]);
+	}
 	jsonw_array_end(&answer.w);
-	page_write_next(&answer.w, t->x, &t->page, count, shown ? relays[shown - 1].id : 0);
+	last = t->page.shown ? &probes[t->page.shown - 1] : &none;
+	page_write_next_pair(&answer.w, t->x, &t->page, last->from, last->to);
 	answer_send(&answer, t->x, detail);
 }
 
@@ -109,10 +114,10 @@ void own_relay_probes_list(struct exchange *x)
 	struct tx *tx;
 
 	t->x = x;
-	if (!page_read(x, &t->page, detail))
+	if (!page_read_pairs(x, &t->page, detail))
 		return;
 	tx = tx_begin(c->pg, TAILNET_INSTALLATION, TX_READ);
-	t->relays = relays_page(tx, t->page.after, page_want(&t->page));
-	t->probes = relayprobes_page(tx, t->page.after, t->page.limit);
+	t->relays = relays_of_probes(tx, t->page.after, t->page.within, page_want(&t->page));
+	t->probes = relayprobes_page(tx, t->page.after, t->page.within, page_want(&t->page));
 	tx_run(tx, on_listed, t);
 }

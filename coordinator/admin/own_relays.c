@@ -70,10 +70,10 @@ static void on_listed(void *context, enum err e, struct tx *tx, const struct dia
 	region_count = regions_read(tx, t->regions, t->x->arena, &regions);
 	answer_start(&answer);
 	jsonw_array(&answer.w, "relays");
-	for (size_t i = 0; i < page_shown(&t->page, count); i++)
+	for (size_t i = 0; page_shows(&t->page, &answer.w, i, count); i++)
 		relay_write(&answer.w, NULL, &relays[i], regions, region_count);
 	jsonw_array_end(&answer.w);
-	page_write_next(&answer.w, t->x, &t->page, count, count ? relays[page_shown(&t->page, count) - 1].id : 0);
+	page_write_next(&answer.w, t->x, &t->page, t->page.shown ? relays[t->page.shown - 1].id : 0);
 	answer_send(&answer, t->x, t->detail);
 }
 
@@ -266,20 +266,19 @@ static void on_tokens(void *context, enum err e, struct tx *tx, const struct dia
 	struct relay_task *t = context;
 	struct relay_token *tokens;
 	struct answer answer;
-	size_t count, shown;
+	size_t count;
 
 	if (e) {
 		problem_reply_err(t->x, e, t->detail, why);
 		return;
 	}
 	count = relay_tokens_read(tx, t->row, t->x->arena, &tokens);
-	shown = page_shown(&t->page, count);
 	answer_start(&answer);
 	jsonw_array(&answer.w, "tokens");
-	for (size_t i = 0; i < shown; i++)
+	for (size_t i = 0; page_shows(&t->page, &answer.w, i, count); i++)
 		token_write(&answer.w, NULL, &tokens[i]);
 	jsonw_array_end(&answer.w);
-	page_write_next(&answer.w, t->x, &t->page, count, shown ? tokens[shown - 1].id : 0);
+	page_write_next(&answer.w, t->x, &t->page, t->page.shown ? tokens[t->page.shown - 1].id : 0);
 	answer_send(&answer, t->x, t->detail);
 }
 

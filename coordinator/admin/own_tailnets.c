@@ -44,20 +44,19 @@ static void on_listed(void *context, enum err e, struct tx *tx, const struct dia
 	struct tailnet_task *t = context;
 	struct answer answer;
 	struct tailnet *tailnets;
-	size_t count, shown;
+	size_t count;
 
 	if (e) {
 		problem_reply_err(t->x, e, t->detail, why);
 		return;
 	}
 	count = tailnets_read(tx, t->row, t->x->arena, &tailnets);
-	shown = page_shown(&t->page, count);
 	answer_start(&answer);
 	jsonw_array(&answer.w, "tailnets");
-	for (size_t i = 0; i < shown; i++)
+	for (size_t i = 0; page_shows(&t->page, &answer.w, i, count); i++)
 		tailnet_write(&answer.w, NULL, &tailnets[i]);
 	jsonw_array_end(&answer.w);
-	page_write_next(&answer.w, t->x, &t->page, count, shown ? tailnets[shown - 1].id : 0);
+	page_write_next(&answer.w, t->x, &t->page, t->page.shown ? tailnets[t->page.shown - 1].id : 0);
 	answer_send(&answer, t->x, t->detail);
 }
 

@@ -42,20 +42,19 @@ static void on_listed(void *context, enum err e, struct tx *tx, const struct dia
 	struct users_task *t = context;
 	struct answer answer;
 	struct user *users;
-	size_t count, shown;
+	size_t count;
 
 	if (e) {
 		problem_reply_err(t->x, e, t->detail, why);
 		return;
 	}
 	count = users_read(tx, t->row, t->x->arena, &users);
-	shown = page_shown(&t->page, count);
 	answer_start(&answer);
 	jsonw_array(&answer.w, "users");
-	for (size_t i = 0; i < shown; i++)
+	for (size_t i = 0; page_shows(&t->page, &answer.w, i, count); i++)
 		user_write(&answer.w, NULL, &users[i]);
 	jsonw_array_end(&answer.w);
-	page_write_next(&answer.w, t->x, &t->page, count, shown ? users[shown - 1].id : 0);
+	page_write_next(&answer.w, t->x, &t->page, t->page.shown ? users[t->page.shown - 1].id : 0);
 	answer_send(&answer, t->x, t->detail);
 }
 

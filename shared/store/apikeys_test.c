@@ -284,7 +284,7 @@ static struct seen audits_of(uint64_t owner)
 {
 	struct seen seen;
 	struct tx *tx = in(owner);
-	audits_list(tx, 0, 10);
+	audits_list(tx, 0, 10, 1 << 20);
 	assert_int_equal(run(tx, see_audits, &seen), ERR_NONE);
 	return seen;
 }
@@ -363,6 +363,28 @@ static void audits_tell_no_hash(void **state)
 		"t");
 }
 
+/* Lines are told until they have passed so many bytes, and those that follow when they are asked for. */
+static void large_audits_are_told_a_few_at_a_time(void **state)
+{
+	static const size_t expected[] = {3, 3, 1, 0};
+	uint64_t before = 0;
+	(void)state;
+	fixture_sql(fx, "DELETE FROM fleetscale.audits WHERE tailnet_id = 0");
+	fixture_sql(fx, "INSERT INTO fleetscale.audits (tailnet_id, actor, action, after_state) "
+			"SELECT 0, 'socket', 'tailnet.update', jsonb_build_object('notice', repeat('x', 400000)) FROM generate_series(1, 7)");
+	for (size_t i = 0; i < COUNT_OF(expected); i++) {
+		struct seen seen;
+		struct tx *tx = in(0);
+		audits_list(tx, before, 10, 1 << 20);
+		assert_int_equal(run(tx, see_audits, &seen), ERR_NONE);
+		assert_int_equal(seen.count, expected[i]);
+		for (size_t r = 0; r < seen.count; r++) {
+			assert_true(!before || seen.rows[r].id < before);
+			before = seen.rows[r].id;
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -373,6 +395,7 @@ int main(void)
 		cmocka_unit_test(audits_go_with_what_they_tell),
 		cmocka_unit_test(audits_show_what_differs),
 		cmocka_unit_test(audits_tell_no_hash),
+		cmocka_unit_test(large_audits_are_told_a_few_at_a_time),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

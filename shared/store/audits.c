@@ -40,14 +40,18 @@ struct bytes audits_read_session(const struct tx *tx, unsigned statement)
 	return tx_text(tx, statement, 0, 0);
 }
 
-unsigned audits_list(struct tx *tx, uint64_t before, unsigned limit)
+unsigned audits_list(struct tx *tx, uint64_t before, unsigned limit, size_t bytes)
 {
 	tx_arg_u64(tx, before ? before : INT64_MAX);
 	tx_arg_u64(tx, limit);
+	tx_arg_u64(tx, bytes);
 	return tx_add(
 		tx,
 		"SELECT id, tailnet_id, at, split_part(actor, ':', 1), coalesce(NULLIF(credential, ''), split_part(actor, ':', 2)), request, action, subject, "
-		"detail, outcome = 'refused', before_state, after_state FROM fleetscale.audits WHERE id < $1 ORDER BY id DESC LIMIT $2");
+		"detail, outcome = 'refused', before_state, after_state FROM (SELECT a.*, "
+		"sum(octet_length(detail) + coalesce(octet_length(before_state::text), 0) + coalesce(octet_length(after_state::text), 0)) "
+		"OVER (ORDER BY id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS ahead "
+		"FROM (SELECT * FROM fleetscale.audits WHERE id < $1 ORDER BY id DESC LIMIT $2) AS a) AS l WHERE coalesce(ahead, 0) < $3 ORDER BY id DESC");
 }
 
 size_t audits_read(struct tx *tx, unsigned statement, struct arena *arena, struct audit **out)

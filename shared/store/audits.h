@@ -28,8 +28,8 @@ unsigned audits_refuse(struct tx *tx, const struct audit *audit);
 /* Who is at the database, as credential of what is done past the coordinators. */
 unsigned audits_session(struct tx *tx);
 struct bytes audits_read_session(const struct tx *tx, unsigned statement);
-/* Newest first; before: id from which on to go back, 0 = from the newest. */
-unsigned audits_list(struct tx *tx, uint64_t before, unsigned limit);
+/* Newest first; before: id from which on to go back, 0 = from the newest. A line may be large: none behind the one whose texts pass `bytes` in all. */
+unsigned audits_list(struct tx *tx, uint64_t before, unsigned limit, size_t bytes);
 size_t audits_read(struct tx *tx, unsigned statement, struct arena *arena, struct audit **out);
 
 #endif

@@ -52,13 +52,14 @@ unsigned relayprobes_put(struct tx *tx, const struct relay_token *token, struct 
 	return tx_add(tx, "SELECT fleetscale.relay_probed($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)");
 }
 
-unsigned relayprobes_page(struct tx *tx, uint64_t after, unsigned limit)
+unsigned relayprobes_page(struct tx *tx, uint64_t from, uint64_t to, unsigned limit)
 {
-	tx_arg_u64(tx, after);
+	tx_arg_u64(tx, from);
+	tx_arg_u64(tx, to);
 	tx_arg_u64(tx, limit);
 	return tx_add(tx, "SELECT p.from_id, p.to_id, o.name, o.region_id, p.at, p.relay, p.stun, p.mesh, p.connect_us, p.trip_us, p.stun_us, p.mesh_us "
 			  "FROM fleetscale.relay_probes p JOIN fleetscale.relays o ON o.id = p.to_id "
-			  "WHERE p.from_id IN (SELECT r.id FROM fleetscale.relays r WHERE r.id > $1 ORDER BY r.id LIMIT $2) ORDER BY p.from_id, p.to_id");
+			  "WHERE (p.from_id, p.to_id) > ($1, $2) ORDER BY p.from_id, p.to_id LIMIT $3");
 }
 
 static uint64_t read_us(struct tx *tx, unsigned statement, size_t row, unsigned column)

@@ -21,8 +21,8 @@ struct relayprobe {
 /* key: of the announcing relay's prober. Figures about relays that are not there are passed over. */
 unsigned relayprobes_put(struct tx *tx, const struct relay_token *token, struct bytes name, const struct node_key *key, const struct relayprobe *probes,
 			 size_t count);
-/* Of the sources that relays_page(after, limit) gives, by source and target. */
-unsigned relayprobes_page(struct tx *tx, uint64_t after, unsigned limit);
+/* By source and target, those behind the pair of `from` and `to` (0, 0: from the beginning). */
+unsigned relayprobes_page(struct tx *tx, uint64_t from, uint64_t to, unsigned limit);
 size_t relayprobes_read(struct tx *tx, unsigned statement, struct arena *arena, struct relayprobe **out);
 
 #endif

@@ -71,10 +71,10 @@ static void put(const char *name, uint8_t key, const struct relayprobe *probes, 
 	assert_string_equal(e ? why.text : "", "");
 }
 
-static struct seen page(uint64_t after, unsigned limit)
+static struct seen page(uint64_t from, uint64_t to, unsigned limit)
 {
 	struct tx *tx = tx_begin(pg, 0, TX_READ);
-	struct seen s = {.statement = relayprobes_page(tx, after, limit)};
+	struct seen s = {.statement = relayprobes_page(tx, from, to, limit)};
 	assert_int_equal(fixture_run(loop, tx, see_probes, &s, NULL), ERR_NONE);
 	return s;
 }
@@ -92,7 +92,7 @@ static void a_row_for_each_pair(void **state)
 	/* Itself, one that is not there, one twice: of these one row. */
 	put("one", 1, (struct relayprobe[]){good(ids[0], 0), good(ids[1], 60000), good(ids[1], 60000), good(ids[2] + 100, 0)}, 4);
 	put("two", 2, (struct relayprobe[]){good(ids[0], 0), good(ids[2], 0)}, 2);
-	struct seen s = page(0, 100);
+	struct seen s = page(0, 0, 100);
 	assert_int_equal(s.count, 3);
 	assert_int_equal(s.probes[0].from, ids[0]);
 	assert_int_equal(s.probes[0].to, ids[1]);
@@ -107,20 +107,58 @@ static void a_row_for_each_pair(void **state)
 	worse.connect_us = worse.trip_us = 0;
 	put("one", 1, &worse, 1);
 	put("one", 1, NULL, 0);
-	s = page(0, 100);
+	s = page(0, 0, 100);
 	assert_int_equal(s.count, 3);
 	assert_true(bytes_equal_text(s.probes[0].relay, "unreachable") && !s.probes[0].connect_us);
-	/* Pages go by the relay that probed. */
-	assert_int_equal(page(0, 1).count, 1);
-	assert_int_equal(page(ids[0], 1).count, 2);
-	assert_int_equal(page(ids[1], 100).count, 0);
+	assert_int_equal(page(0, 0, 1).count, 1);
+	assert_int_equal(page(ids[0], ids[0], 100).count, 3);
+	assert_int_equal(page(ids[0], ids[1], 100).count, 2);
+	assert_int_equal(page(ids[1], ids[2], 100).count, 0);
 	/* Gone with either. */
 	for (unsigned times = 0; times < 2; times++) {
 		struct tx *tx = tx_begin(pg, 0, TX_WRITE);
 		relays_remove(tx, ids[1]);
 		(void)fixture_run(loop, tx, NULL, NULL, NULL);
 	}
-	assert_int_equal(page(0, 100).count, 0);
+	assert_int_equal(page(0, 0, 100).count, 0);
+}
+
+static struct seen sources(uint64_t from, uint64_t to, unsigned limit)
+{
+	struct tx *tx = tx_begin(pg, 0, TX_READ);
+	struct seen s = {.statement = relays_of_probes(tx, from, to, limit)};
+	assert_int_equal(fixture_run(loop, tx, see_relays, &s, NULL), ERR_NONE);
+	return s;
+}
+
+/* Pages are of pairs: as long as they are asked for however many relays there are, each pair on one, and beside each page whose figures they are. */
+static void pages_of_a_large_fleet(void **state)
+{
+	enum { RELAYS = 300, PAGE = 1000 };
+	unsigned count = 0;
+	(void)state;
+	three_relays();
+	fixture_sql(fx, "INSERT INTO fleetscale.relays (region_id, name) SELECT 900, 'r' || n FROM generate_series(4, 300) n");
+	fixture_sql(fx, "INSERT INTO fleetscale.relay_probes (from_id, to_id, at, relay, stun, mesh) SELECT a.id, b.id, now(), 'ok', '', '' "
+			"FROM fleetscale.relays a JOIN fleetscale.relays b ON a.id <> b.id");
+	for (uint64_t from = 0, to = 0;;) {
+		struct seen s = page(from, to, PAGE), whose = sources(from, to, PAGE);
+		size_t at = 0;
+		if (!s.count)
+			break;
+		assert_true(s.count == PAGE || count + s.count == RELAYS * (RELAYS - 1));
+		assert_true(whose.count <= PAGE / (RELAYS - 1) + 2);
+		for (size_t i = 0; i < s.count; i++) {
+			assert_true(s.probes[i].from > from || (s.probes[i].from == from && s.probes[i].to > to));
+			from = s.probes[i].from;
+			to = s.probes[i].to;
+			at += whose.relays[at].id != from;
+			assert_true(at < whose.count && whose.relays[at].id == from);
+		}
+		assert_int_equal(at + 1, whose.count);
+		count += s.count;
+	}
+	assert_int_equal(count, RELAYS * (RELAYS - 1));
 }
 
 /* One that goes while the figures are written: the announcement that brings them stands. */
@@ -131,10 +169,10 @@ static void a_relay_goes_meanwhile(void **state)
 	fixture_sql(fx, "CREATE FUNCTION fleetscale.gone() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM fleetscale.relays WHERE name = 'two'; "
 			"RETURN NEW; END $$; CREATE TRIGGER gone BEFORE INSERT ON fleetscale.relay_probes FOR EACH ROW EXECUTE FUNCTION fleetscale.gone()");
 	put("one", 1, (struct relayprobe[]){good(ids[1], 0)}, 1);
-	assert_int_equal(page(0, 100).count, 0);
+	assert_int_equal(page(0, 0, 100).count, 0);
 	fixture_sql(fx, "DROP TRIGGER gone ON fleetscale.relay_probes");
 	put("one", 1, (struct relayprobe[]){good(ids[2], 0)}, 1);
-	assert_int_equal(page(0, 100).count, 1);
+	assert_int_equal(page(0, 0, 100).count, 1);
 }
 
 static struct seen peers(uint64_t after)
@@ -221,6 +259,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_row_for_each_pair, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(pages_of_a_large_fleet, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(a_relay_goes_meanwhile, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(peers_are_those_in_life, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(probers_of_relays_in_life_are_allowed, nodes_fixture_open, nodes_fixture_close),

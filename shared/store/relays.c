@@ -231,6 +231,15 @@ unsigned relays_page(struct tx *tx, uint64_t after, unsigned limit)
 	return tx_add(tx, "SELECT " COLUMNS " FROM fleetscale.relays r WHERE r.id > $1 ORDER BY r.id LIMIT $2");
 }
 
+unsigned relays_of_probes(struct tx *tx, uint64_t from, uint64_t to, unsigned limit)
+{
+	tx_arg_u64(tx, from);
+	tx_arg_u64(tx, to);
+	tx_arg_u64(tx, limit);
+	return tx_add(tx, "SELECT " COLUMNS " FROM fleetscale.relays r WHERE r.id IN (SELECT p.from_id FROM fleetscale.relay_probes p "
+			  "WHERE (p.from_id, p.to_id) > ($1, $2) ORDER BY p.from_id, p.to_id LIMIT $3) ORDER BY r.id");
+}
+
 unsigned relays_wish(struct tx *tx, uint64_t id, bool drain)
 {
 	tx_arg_u64(tx, id);

@@ -82,8 +82,10 @@ bool regions_read_keys(struct tx *tx, unsigned statement, struct arena *arena, s
  * ERR_EXISTS: the name is taken. */
 unsigned relays_insert(struct tx *tx, const struct relay *relay, const struct secret *token);
 unsigned relays_page(struct tx *tx, uint64_t after, unsigned limit); /* by id, those behind `after` */
-unsigned relays_wish(struct tx *tx, uint64_t id, bool drain);        /* ERR_NOT_FOUND */
-unsigned relays_remove(struct tx *tx, uint64_t id);                  /* in order, or at once when asked again; ERR_NOT_FOUND */
+/* By id, the sources of the pairs that relayprobes_page() gives by the same numbers. */
+unsigned relays_of_probes(struct tx *tx, uint64_t from, uint64_t to, unsigned limit);
+unsigned relays_wish(struct tx *tx, uint64_t id, bool drain); /* ERR_NOT_FOUND */
+unsigned relays_remove(struct tx *tx, uint64_t id);           /* in order, or at once when asked again; ERR_NOT_FOUND */
 size_t relays_read(struct tx *tx, unsigned statement, struct arena *arena, struct relay **out);
 
 /* --- tokens -------------------------------------------------------------------------------------------------------------------------------------------- */
