@@ -15,11 +15,11 @@ static void check_text(const char *text, size_t most)
 			abort();
 }
 
-static void check_sibling(const struct sibling *s)
+static void check_sibling(const struct derpnode *s)
 {
-	check_text(s->name, TOLD_NAME_MAX);
-	check_text(s->host, TOLD_HOST_MAX);
-	check_text(s->cert_name, TOLD_HOST_MAX);
+	check_text(s->name, DERPNODE_NAME_MAX);
+	check_text(s->host, DERPNODE_HOST_MAX);
+	check_text(s->cert_name, DERPNODE_HOST_MAX);
 	if (!*s->name || !*s->host || !s->port || (s->ip4.family != IP_NONE && s->ip4.family != IP_V4) || (s->ip6.family != IP_NONE && s->ip6.family != IP_V6))
 		abort();
 }

@@ -10,7 +10,6 @@
 #define ONE "1111111111111111111111111111111111111111111111111111111111111111"
 #define TWO "AbCdEf1111111111111111111111111111111111111111111111111111111122"
 #define ZERO "0000000000000000000000000000000000000000000000000000000000000000"
-#define SIBLING(more) "{\"Siblings\":[{\"Name\":\"b\",\"HostName\":\"h.example\"" more "}]}"
 
 static struct told *told_of(const char *text)
 {
@@ -53,102 +52,22 @@ static void wishes(void **state)
 	}
 }
 
-static void siblings_are_read(void **state)
-{
-	static const struct {
-		const char *answer;
-		unsigned count, port;
-		const char *ip4, *ip6, *cert_name;
-		bool insecure;
-	} cases[] = {
-		{SIBLING(""), 1, 443, "", "", "", false},
-		{SIBLING(",\"CertName\":\"c\",\"IPv4\":\"192.0.2.1\",\"IPv6\":\"2001:db8::1\",\"DERPPort\":8443,\"InsecureForTests\":true"), 1, 8443,
-		 "192.0.2.1", "2001:db8::1", "c", true},
-		{SIBLING(",\"IPv4\":\"none\",\"IPv6\":\"\",\"DERPPort\":0"), 1, 443, "", "", "", false},
-		{SIBLING(",\"IPv4\":\"2001:db8::1\",\"IPv6\":\"192.0.2.1\""), 1, 443, "", "", "", false},
-		{SIBLING(",\"IPv4\":7,\"IPv6\":[],\"DERPPort\":\"8443\",\"CertName\":{},\"InsecureForTests\":1"), 1, 443, "", "", "", false},
-		{SIBLING(",\"DERPPort\":65535"), 1, 65535, "", "", "", false},
-		{SIBLING(",\"DERPPort\":65536"), 1, 443, "", "", "", false},
-		{SIBLING(",\"DERPPort\":-1"), 1, 443, "", "", "", false},
-		{SIBLING(",\"DERPPort\":8443.0"), 1, 443, "", "", "", false},
-		{SIBLING(",\"CertName\":\"c\\u0000d\""), 1, 443, "", "", "", false},
-		{"{\"Siblings\":[{\"Name\":\"b\"},{\"HostName\":\"h\"},{\"Name\":7,\"HostName\":\"h\"},{\"Name\":\"\",\"HostName\":\"h\"},7,null,[]]}", 0, 0,
-		 "", "", "", false},
-		{"{\"Siblings\":[{\"Name\":\"b\",\"HostName\":\"h\\u0000i\"}]}", 0, 0, "", "", "", false},
-		/* A name goes into a request's head as it is. */
-		{"{\"Siblings\":[{\"Name\":\"b\",\"HostName\":\"h\\r\\nX: y\"}]}", 0, 0, "", "", "", false},
-		{"{\"Siblings\":[{\"Name\":\"b\",\"HostName\":\"h i\"}]}", 0, 0, "", "", "", false},
-		{"{\"Siblings\":{\"Name\":\"b\",\"HostName\":\"h\"}}", 0, 0, "", "", "", false},
-		{"{\"Siblings\":null}", 0, 0, "", "", "", false},
-	};
-	(void)state;
-	for (size_t i = 0; i < COUNT_OF(cases); i++) {
-		struct told *t = told_of(cases[i].answer);
-		char ip4[IP_TEXT_MAX], ip6[IP_TEXT_MAX];
-		if (t->sibling_count != cases[i].count)
-			fail_msg("%s: %zu siblings", cases[i].answer, t->sibling_count);
-		if (t->sibling_count) {
-			const struct sibling *s = &t->siblings[0];
-			ip_format(ip4, s->ip4);
-			ip_format(ip6, s->ip6);
-			assert_string_equal(s->name, "b");
-			assert_string_equal(s->host, "h.example");
-			assert_string_equal(ip4, cases[i].ip4);
-			assert_string_equal(ip6, cases[i].ip6);
-			assert_string_equal(s->cert_name, cases[i].cert_name);
-			assert_int_equal(s->port, cases[i].port);
-			assert_int_equal(s->insecure_for_tests, cases[i].insecure);
-		}
-		told_drop(&t);
-	}
-}
-
 /* One that cannot be read leaves no trace in the one behind it. */
 static void bad_siblings_are_left_out(void **state)
 {
 	(void)state;
 	struct told *t = told_of(
 		"{\"Siblings\":[{\"Name\":\"long-name\",\"CertName\":\"c\",\"InsecureForTests\":true,\"DERPPort\":7},{\"Name\":\"b\",\"HostName\":\"h\"},"
-		"{\"Name\":\"c\"},{\"Name\":\"d\",\"HostName\":\"i\"}]}");
+		"{\"Name\":\"c\"},7,null,{\"Name\":\"d\",\"HostName\":\"i\"}]}");
+	struct told *none = told_of("{\"Siblings\":{\"Name\":\"b\",\"HostName\":\"h\"}}");
 	struct told *alone = told_of("{\"Siblings\":[{\"Name\":\"b\",\"HostName\":\"h\"}]}");
 	assert_int_equal(t->sibling_count, 2);
 	assert_memory_equal(&t->siblings[0], &alone->siblings[0], sizeof *t->siblings);
 	assert_string_equal(t->siblings[1].name, "d");
+	assert_int_equal(none->sibling_count, 0);
 	told_drop(&t);
+	told_drop(&none);
 	told_drop(&alone);
-}
-
-static json_t *text_of(size_t len)
-{
-	char text[300];
-	memset(text, 'x', len);
-	return json_stringn(text, len);
-}
-
-static void texts_have_caps(void **state)
-{
-	static const struct {
-		const char *name;
-		size_t most;
-		size_t at; /* where it is kept */
-	} cases[] = {{"Name", TOLD_NAME_MAX, offsetof(struct sibling, name)},
-		     {"HostName", TOLD_HOST_MAX, offsetof(struct sibling, host)},
-		     {"CertName", TOLD_HOST_MAX, offsetof(struct sibling, cert_name)}};
-	(void)state;
-	for (size_t i = 0; i < COUNT_OF(cases); i++) {
-		for (size_t more = 0; more < 2; more++) {
-			json_t *answer = json_pack("{s:[{s:s,s:s}]}", "Siblings", "Name", "b", "HostName", "h");
-			json_t *sibling = json_array_get(json_object_get(answer, "Siblings"), 0);
-			json_object_set_new(sibling, cases[i].name, text_of(cases[i].most + more));
-			struct told *t = told_new(answer);
-			/* A sibling without a name or a host is none. */
-			assert_int_equal(t->sibling_count, !more || i == 2);
-			if (t->sibling_count)
-				assert_int_equal(strlen((char *)&t->siblings[0] + cases[i].at), more ? 0 : cases[i].most);
-			told_drop(&t);
-			json_decref(answer);
-		}
-	}
 }
 
 static void lists_have_caps(void **state)
@@ -274,9 +193,13 @@ static void the_last_reference_ends_it(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(wishes),          cmocka_unit_test(siblings_are_read),   cmocka_unit_test(bad_siblings_are_left_out),
-		cmocka_unit_test(texts_have_caps), cmocka_unit_test(lists_have_caps),     cmocka_unit_test(rechecks_are_read),
-		cmocka_unit_test(rates_are_read),  cmocka_unit_test(mesh_keys_are_known), cmocka_unit_test(the_last_reference_ends_it),
+		cmocka_unit_test(wishes),
+		cmocka_unit_test(bad_siblings_are_left_out),
+		cmocka_unit_test(lists_have_caps),
+		cmocka_unit_test(rechecks_are_read),
+		cmocka_unit_test(rates_are_read),
+		cmocka_unit_test(mesh_keys_are_known),
+		cmocka_unit_test(the_last_reference_ends_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,7 +25,7 @@ enum { OPEN_MAX = 64 };
 struct outward {
 	const struct outward_events *events;
 	void *context;
-	char host[TOLD_HOST_MAX + 1];
+	char host[DERPNODE_HOST_MAX + 1];
 	struct buffer in, said;
 	size_t unsent;
 	bool closed;

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 
 #include "log.h"
-#include "meshstream.h"
 #include "metrics_relay.h"
 #include "outward.h"
 #include "relay.h"
+#include "relaystream.h"
 
 enum {
 	GREETING_MS = 10000,
@@ -32,10 +32,10 @@ struct link {
 	struct shard *shard;
 	struct list link;
 	uint32_t number;
-	struct sibling sibling;
+	struct derpnode sibling;
 	enum link_state state;
 	struct outward *outward;
-	struct meshstream stream;
+	struct relaystream stream;
 	struct queue disco, other;
 	unsigned key;            /* which of the mesh keys is tried */
 	uint8_t proven[KEY_LEN]; /* it */
@@ -284,12 +284,28 @@ static void begin(struct link *l)
 	log_info(SUBJECT("mesh"), "link to a sibling", F_TEXT("sibling", l->sibling.name), F_TEXT("host", l->sibling.host));
 }
 
+/* Who is there and who is not. What older relays do not say behind the key is not looked at. */
+static void hear_news(struct link *l, uint8_t type, struct bytes payload)
+{
+	struct node_key key;
+	bool present = type == DERPFRAME_PEER_PRESENT;
+	if ((!present && type != DERPFRAME_PEER_GONE) || payload.len < KEY_LEN)
+		return;
+	memcpy(key.raw, payload.at, KEY_LEN);
+	if (present && l->state == LINK_PROVING)
+		begin(l);
+	if (present)
+		l->learned = l->heard;
+	if (l->state == LINK_UP)
+		mesh_learn(l->shard, l->number, &key, present);
+}
+
 /* False: the link has ended. */
-static bool take(struct link *l, const struct meshstream_event *e)
+static bool take(struct link *l, const struct relaystream_event *e)
 {
 	char reason[64];
 	switch (e->kind) {
-	case MESHSTREAM_KEY:
+	case RELAYSTREAM_KEY:
 		if (!memcmp(e->key.raw, l->shard->relay->public_key.raw, KEY_LEN)) {
 			hang_up(l);
 			l->state = LINK_SELF;
@@ -305,18 +321,10 @@ static bool take(struct link *l, const struct meshstream_event *e)
 			return false;
 		}
 		return true;
-	case MESHSTREAM_PRESENT:
-		if (l->state == LINK_PROVING)
-			begin(l);
-		l->learned = l->heard;
-		if (l->state == LINK_UP)
-			mesh_learn(l->shard, l->number, &e->key, true);
+	case RELAYSTREAM_FRAME:
+		hear_news(l, e->type, e->payload);
 		return true;
-	case MESHSTREAM_GONE:
-		if (l->state == LINK_UP)
-			mesh_learn(l->shard, l->number, &e->key, false);
-		return true;
-	case MESHSTREAM_BAD:
+	case RELAYSTREAM_BAD:
 		snprintf(reason, sizeof reason, e->status > 1 ? "answered %u" : "does not speak as relays do", e->status);
 		stop(l, reason);
 		return false;
@@ -328,11 +336,11 @@ static bool take(struct link *l, const struct meshstream_event *e)
 static void on_data(void *context, struct buffer *in)
 {
 	struct link *l = context;
-	struct meshstream_event event;
+	struct relaystream_event event;
 	l->heard = loop_now(l->shard->loop);
 	do {
-		event = meshstream_next(&l->stream, in);
-		if (event.kind == MESHSTREAM_MORE)
+		event = relaystream_next(&l->stream, in);
+		if (event.kind == RELAYSTREAM_MORE)
 			break;
 	} while (take(l, &event));
 }
@@ -367,7 +375,7 @@ static void dial(struct link *l)
 		stop(l, "no TLS");
 		return;
 	}
-	l->stream = (struct meshstream){0};
+	l->stream = (struct relaystream){0};
 	l->number = ++l->shard->mesh.last_link;
 	table_put_number(l->shard->mesh.link_of, l->number, l);
 	l->state = LINK_DIALING;
@@ -375,7 +383,7 @@ static void dial(struct link *l)
 
 /* ---- which ---- */
 
-static bool is_ours(const struct shard *s, const struct sibling *sibling)
+static bool is_ours(const struct shard *s, const struct derpnode *sibling)
 {
 	uint64_t sum = 14695981039346656037u;
 	for (const char *c = sibling->name; *c; c++)
@@ -383,7 +391,7 @@ static bool is_ours(const struct shard *s, const struct sibling *sibling)
 	return sum % s->relay->count == s->index;
 }
 
-static struct link *find(const struct shard *s, const struct sibling *sibling)
+static struct link *find(const struct shard *s, const struct derpnode *sibling)
 {
 	LIST_EACH(&s->mesh.links, l, struct link, link)
 		if (!l->before && l->state != LINK_LEAVING && !memcmp(&l->sibling, sibling, sizeof *sibling))
@@ -391,7 +399,7 @@ static struct link *find(const struct shard *s, const struct sibling *sibling)
 	return NULL;
 }
 
-static struct link *link_new(struct shard *s, const struct sibling *sibling)
+static struct link *link_new(struct shard *s, const struct derpnode *sibling)
 {
 	struct link *l = x_zalloc(sizeof *l);
 	l->shard = s;
@@ -411,7 +419,7 @@ void siblings_follow(struct shard *s, const struct told *told)
 	LIST_EACH(&s->mesh.links, l, struct link, link)
 		l->wanted = false;
 	for (size_t i = 0; i < told->sibling_count && told->mesh_key_count; i++) {
-		const struct sibling *sibling = &told->siblings[i];
+		const struct derpnode *sibling = &told->siblings[i];
 		struct link *l = find(s, sibling);
 		if (!is_ours(s, sibling))
 			continue;

@@ -11,7 +11,7 @@ static bool read_peer(const json_t *object, struct peer *p)
 	json_int_t id = json_integer_value(json_object_get(object, "ID")), stun = json_integer_value(json_object_get(object, "STUNPort"));
 	*p = (struct peer){.id = id > 0 ? (uint64_t)id : 0, .mesh = json_is_true(json_object_get(object, "Mesh"))};
 	p->stun_port = stun < 0 || stun > UINT16_MAX ? -1 : stun ? (int)stun : STUN_PORT;
-	return told_read_sibling(object, &p->at) && p->id;
+	return derpnode_read(object, &p->at) && p->id;
 }
 
 bool peers_read(const json_t *answer, struct peers *out)

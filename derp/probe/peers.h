@@ -4,12 +4,12 @@
 #ifndef PEERS_H
 #define PEERS_H
 
-#include "told.h"
+#include "derpnode.h"
 
 enum { PEERS_MAX = 128 };
 
 struct peer {
-	struct sibling at;
+	struct derpnode at;
 	uint64_t id;   /* the coordinators' number of it */
 	int stun_port; /* -1: none */
 	bool mesh;     /* packets to its clients go by our mesh */

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "box.h"
-#include "meshstream.h"
+#include "relaystream.h"
 
 enum { OUT_CAP = 1 << 16, INFO_MAX = 4096 };
 
@@ -14,7 +14,7 @@ struct relayclient {
 	const struct relayclient_events *events;
 	void *context;
 	struct outward *outward;
-	struct meshstream stream;
+	struct relaystream stream;
 	struct node_key relay;
 	bool connected, proving, ready, closed;
 	struct defer ending;
@@ -93,7 +93,7 @@ static const char *take_info(struct relayclient *c, struct bytes sealed)
 	return NULL;
 }
 
-static const char *take_frame(struct relayclient *c, const struct meshstream_event *e)
+static const char *take_frame(struct relayclient *c, const struct relaystream_event *e)
 {
 	struct node_key from;
 	if (e->type == DERPFRAME_SERVER_INFO)
@@ -113,14 +113,14 @@ static void on_data(void *context, struct buffer *in)
 	char reason[64];
 	const char *why = NULL;
 	while (!why && !c->closed) {
-		struct meshstream_event e = meshstream_next(&c->stream, in);
-		if (e.kind == MESHSTREAM_MORE)
+		struct relaystream_event e = relaystream_next(&c->stream, in);
+		if (e.kind == RELAYSTREAM_MORE)
 			return;
-		if (e.kind == MESHSTREAM_KEY)
+		if (e.kind == RELAYSTREAM_KEY)
 			why = prove(c, &e.key);
-		else if (e.kind == MESHSTREAM_FRAME)
+		else if (e.kind == RELAYSTREAM_FRAME)
 			why = take_frame(c, &e);
-		else if (e.kind == MESHSTREAM_BAD)
+		else if (e.kind == RELAYSTREAM_BAD)
 			snprintf(reason, sizeof reason, e.status > 1 ? "answered %u" : "does not speak as relays do", e.status), why = reason;
 	}
 	if (why)
@@ -174,7 +174,6 @@ struct relayclient *relayclient_open(struct loop *loop, const struct outward_wis
 	c->key = *key;
 	c->events = e;
 	c->context = context;
-	c->stream.whole = true;
 	defer_init(&c->ending, on_freed, c);
 	c->outward = outward_open(loop, &w, &events, c);
 	if (!c->outward) {

@@ -10,11 +10,11 @@
 #include "pipe.h"
 #include "worker.h"
 
-enum { DIAL_MS = 5000, IN_CAP = 1 << 20, PLAIN_CAP = 4 << 20, REQUEST_MAX = TOLD_HOST_MAX + 192 };
+enum { DIAL_MS = 5000, IN_CAP = 1 << 20, PLAIN_CAP = 4 << 20, REQUEST_MAX = DERPNODE_HOST_MAX + 192 };
 
 struct lookup {
 	struct outward *outward; /* NULL: nobody waits any more */
-	char host[TOLD_HOST_MAX + 1];
+	char host[DERPNODE_HOST_MAX + 1];
 	struct ip found;
 };
 
@@ -92,7 +92,7 @@ bool outward_asked(const struct outward *o)
 
 static bool ask(struct outward *o)
 {
-	const struct sibling *to = &o->wish.to;
+	const struct derpnode *to = &o->wish.to;
 	bool bare = strchr(to->host, ':');
 	uint16_t usual = o->wish.plain ? 80 : 443;
 	char request[REQUEST_MAX], port[8] = "";
@@ -209,7 +209,7 @@ static void on_looked_up(void *context)
 static void on_start(void *context)
 {
 	struct outward *o = context;
-	const struct sibling *to = &o->wish.to;
+	const struct derpnode *to = &o->wish.to;
 	struct ip ip = to->ip4.family != IP_NONE ? to->ip4 : to->ip6;
 	if (ip.family != IP_NONE || !ip_parse(bytes_text(to->host), &ip)) {
 		connect_to(o, ip);

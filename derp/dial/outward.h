@@ -5,8 +5,8 @@
 #define OUTWARD_H
 
 #include "buffer.h"
+#include "derpnode.h"
 #include "loop.h"
-#include "told.h"
 
 struct outward;
 
@@ -22,7 +22,7 @@ struct outward_events {
 };
 
 struct outward_wish {
-	struct sibling to;  /* its name is not looked at */
+	struct derpnode to; /* its name is not looked at */
 	struct bytes first; /* before TLS; copied */
 	bool plain;         /* no TLS */
 	bool probe;         /* GET /derp/probe; otherwise the upgrade to DERP */

@@ -1,4 +1,4 @@
-#include "meshstream.h"
+#include "relaystream.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,23 +16,20 @@
 #define GONE(c) "\x08\0\0\0\x21" KEY(c) "\0"
 #define OLD_GONE(c) "\x08\0\0\0\x20" KEY(c)
 
-/* Events as letters: k, +, -, a, f with the first byte of the key or type behind k, +, -, f; ! at a bad one, with its status. */
-static void hear(struct meshstream *s, struct buffer *in, struct buffer *out)
+/* Events as letters: o; k with the first byte of the key; f with type, length and first byte; ! at a bad one, with its status. */
+static void hear(struct relaystream *s, struct buffer *in, struct buffer *out)
 {
-	for (;;) {
-		struct meshstream_event e = meshstream_next(s, in);
-		static const char letters[] = {[MESHSTREAM_KEY] = 'k',   [MESHSTREAM_PRESENT] = '+', [MESHSTREAM_GONE] = '-',
-					       [MESHSTREAM_ALIVE] = 'a', [MESHSTREAM_FRAME] = 'f',   [MESHSTREAM_BAD] = '!'};
-		if (e.kind == MESHSTREAM_MORE)
-			return;
+	static const char letters[] = {[RELAYSTREAM_OTHER] = 'o', [RELAYSTREAM_KEY] = 'k', [RELAYSTREAM_FRAME] = 'f', [RELAYSTREAM_BAD] = '!'};
+	struct relaystream_event e;
+	while ((e = relaystream_next(s, in)).kind != RELAYSTREAM_MORE) {
 		assert_int_equal(buffer_add_byte(out, (uint8_t)letters[e.kind]), ERR_NONE);
-		if (e.kind == MESHSTREAM_KEY || e.kind == MESHSTREAM_PRESENT || e.kind == MESHSTREAM_GONE) {
+		if (e.kind == RELAYSTREAM_KEY) {
 			assert_int_equal(buffer_add_byte(out, e.key.raw[0]), ERR_NONE);
 			assert_int_equal(e.key.raw[0], e.key.raw[KEY_LEN - 1]);
 		}
-		if (e.kind == MESHSTREAM_FRAME)
-			assert_int_equal(buffer_format(out, "%u:%zu", e.type, e.payload.len), ERR_NONE);
-		if (e.kind == MESHSTREAM_BAD) {
+		if (e.kind == RELAYSTREAM_FRAME)
+			assert_int_equal(buffer_format(out, "%u:%zu%.*s", e.type, e.payload.len, e.payload.len > 0, (const char *)e.payload.at), ERR_NONE);
+		if (e.kind == RELAYSTREAM_BAD) {
 			assert_int_equal(buffer_format(out, "%u", e.status), ERR_NONE);
 			return;
 		}
@@ -44,9 +41,9 @@ static bool ended(const struct buffer *out)
 	return out->len && memchr(out->at, '!', out->len);
 }
 
-static void wants(bool whole, struct bytes said, size_t first, size_t piece, const char *want)
+static void wants(struct bytes said, size_t first, size_t piece, const char *want)
 {
-	struct meshstream s = {.whole = whole};
+	struct relaystream s = {0};
 	struct buffer in, out;
 	size_t at = 0;
 	buffer_init(&in, 1 << 21);
@@ -71,22 +68,19 @@ static void talk_is_understood(void **state)
 	} cases[] = {
 		{BYTES(""), ""},
 		{BYTES("HTTP/1.1 101 x\r\n\r"), ""},
-		{BYTES(HEAD), "a"},
-		{BYTES(HEAD GREETING), "akr"},
-		{BYTES(HEAD GREETING PRESENT("a") GONE("a")), "akr+a-a"},
+		{BYTES(HEAD), "o"},
+		{BYTES(HEAD GREETING), "okr"},
+		{BYTES(HEAD GREETING PRESENT("a") GONE("a")), "okrf9:51af8:33a"},
 		/* Of older relays: no address, no reason. */
-		{BYTES(HEAD GREETING OLD_PRESENT("a") OLD_GONE("a")), "akr+a-a"},
-		/* Other frames, too short ones, and such as say nothing at all. */
-		{BYTES(HEAD GREETING "\x06\0\0\0\0" PRESENT("b") "\x77\0\0\0\3xyz" GONE("c")), "akra+ba-c"},
-		{BYTES(HEAD GREETING "\x09\0\0\0\x1f"
-				     "0123456789abcdef0123456789abcde" PRESENT("b")),
-		 "akra+b"},
+		{BYTES(HEAD GREETING OLD_PRESENT("a") OLD_GONE("a")), "okrf9:32af8:32a"},
+		/* Other frames, and such as say nothing at all. */
+		{BYTES(HEAD GREETING "\x06\0\0\0\0" PRESENT("b") "\x77\0\0\0\3xyz" GONE("c")), "okrf6:0f9:51bf119:3xf8:33c"},
 		/* A longer greeting. */
 		{BYTES(HEAD "\x01\0\0\0\x2a"
 			    "DERP\xf0\x9f\x94\x91" KEY("r") "xy" PRESENT("a")),
-		 "akr+a"},
+		 "okrf9:51a"},
 		/* Behind the head everything is a frame. */
-		{BYTES("HTTP/1.1 101\r\n\r\n" GREETING), "akr"},
+		{BYTES("HTTP/1.1 101\r\n\r\n" GREETING), "okr"},
 		/* None of it. */
 		{BYTES("HTTP/1.1 503 no room\r\n\r\n" GREETING), "!503"},
 		{BYTES("HTTP/1.1 426 x\r\nContent-Length: 1\r\n\r\nx"), "!426"},
@@ -95,60 +89,42 @@ static void talk_is_understood(void **state)
 		{BYTES("\r\n\r\n"), "!1"},
 		{BYTES(HEAD "\x05\0\0\0\x28"
 			    "DERP\xf0\x9f\x94\x91" KEY("r")),
-		 "a!0"},
+		 "o!0"},
 		{BYTES(HEAD "\x01\0\0\0\x28"
 			    "DERP\xf0\x9f\x94\x92" KEY("r")),
-		 "a!0"},
+		 "o!0"},
 		{BYTES(HEAD "\x01\0\0\0\x27"
 			    "DERP\xf0\x9f\x94\x91" KEY("r")),
-		 "a!0"},
+		 "o!0"},
 		{BYTES(HEAD "\x01\0\0\xff\xff"
 			    "DERP\xf0\x9f\x94\x91" KEY("r")),
-		 "a!0"},
+		 "o!0"},
 		{BYTES(HEAD "\x01\0\0\0\x28"
 			    "DERP\xf0\x9f\x94\x91" KEY("\0")),
-		 "a!0"},
-		{BYTES(HEAD GREETING PRESENT("a") "\x05\0\x10\0\1"), "akr+a!0"},
+		 "o!0"},
+		{BYTES(HEAD GREETING PRESENT("a") "\x05\0\x10\0\1"), "okrf9:51a!0"},
 	};
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		for (size_t first = 0; first < cases[i].said.len; first++)
-			wants(false, cases[i].said, first, SIZE_MAX, cases[i].want);
-		wants(false, cases[i].said, 0, 1, cases[i].want);
-		wants(false, cases[i].said, 0, 3, cases[i].want);
+			wants(cases[i].said, first, SIZE_MAX, cases[i].want);
+		wants(cases[i].said, 0, 1, cases[i].want);
+		wants(cases[i].said, 0, 3, cases[i].want);
 	}
 }
 
-static void whole_frames_are_given(void **state)
-{
-	static const struct {
-		struct bytes said;
-		const char *want;
-	} cases[] = {
-		{BYTES(HEAD GREETING "\x13\0\0\0\x08"
-				     "12345678"
-				     "\x06\0\0\0\0" PRESENT("a")),
-		 "akrf19:8f6:0f9:51"},
-		{BYTES(HEAD GREETING "\x13\0\0\0\0" GONE("a")), "akrf19:0f8:33"},
-	};
-	(void)state;
-	for (size_t i = 0; i < COUNT_OF(cases); i++) {
-		for (size_t first = 0; first < cases[i].said.len; first++)
-			wants(true, cases[i].said, first, SIZE_MAX, cases[i].want);
-		wants(true, cases[i].said, 0, 1, cases[i].want);
-	}
-}
-
-/* Frames up to the cap are skipped without being kept, larger ones end it. */
+/* Small frames are given, others up to the cap are skipped without being kept, larger ones end it. */
 static void large_frames(void **state)
 {
 	static const struct {
 		uint32_t len;
-		bool whole;
 		const char *want;
 	} cases[] = {
-		{MESHSTREAM_FRAME_MAX, false, "akra+a"},         {MESHSTREAM_FRAME_MAX + 1, false, "akr!0"},    {UINT32_MAX, false, "akr!0"},
-		{MESHSTREAM_WHOLE_MAX, true, "akrf5:4096f9:32"}, {MESHSTREAM_WHOLE_MAX + 1, true, "akraf9:32"}, {UINT32_MAX, true, "akr!0"},
+		{RELAYSTREAM_GIVEN_MAX, "okrf5:4096xf9:32a"},
+		{RELAYSTREAM_GIVEN_MAX + 1, "okrof9:32a"},
+		{RELAYSTREAM_FRAME_MAX, "okrof9:32a"},
+		{RELAYSTREAM_FRAME_MAX + 1, "okr!0"},
+		{UINT32_MAX, "okr!0"},
 	};
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -158,13 +134,13 @@ static void large_frames(void **state)
 		assert_int_equal(buffer_add(&said, BYTES(HEAD GREETING)), ERR_NONE);
 		derpframe_encode(head, DERPFRAME_RECV_PACKET, cases[i].len);
 		assert_int_equal(buffer_add(&said, bytes_of(head, sizeof head)), ERR_NONE);
-		if (cases[i].len <= MESHSTREAM_FRAME_MAX) {
-			memset(buffer_reserve(&said, cases[i].len), 0x09, cases[i].len);
+		if (cases[i].len <= RELAYSTREAM_FRAME_MAX) {
+			memset(buffer_reserve(&said, cases[i].len), 'x', cases[i].len);
 			buffer_filled(&said, cases[i].len);
 		}
 		assert_int_equal(buffer_add(&said, BYTES(OLD_PRESENT("a"))), ERR_NONE);
-		wants(cases[i].whole, buffer_bytes(&said), 0, SIZE_MAX, cases[i].want);
-		wants(cases[i].whole, buffer_bytes(&said), 0, 1000, cases[i].want);
+		wants(buffer_bytes(&said), 0, SIZE_MAX, cases[i].want);
+		wants(buffer_bytes(&said), 0, 1000, cases[i].want);
 		buffer_clear(&said);
 	}
 }
@@ -172,16 +148,16 @@ static void large_frames(void **state)
 /* A head that never ends. */
 static void heads_have_a_cap(void **state)
 {
-	struct meshstream s = {0};
+	struct relaystream s = {0};
 	struct buffer in;
 	(void)state;
 	buffer_init(&in, 1 << 20);
 	assert_int_equal(buffer_add(&in, BYTES("HTTP/1.1 101 x\r\n")), ERR_NONE);
-	while (in.len <= MESHSTREAM_HEAD_MAX) {
-		assert_int_equal(meshstream_next(&s, &in).kind, MESHSTREAM_MORE);
+	while (in.len <= RELAYSTREAM_HEAD_MAX) {
+		assert_int_equal(relaystream_next(&s, &in).kind, RELAYSTREAM_MORE);
 		assert_int_equal(buffer_add(&in, BYTES("X: y\r\n")), ERR_NONE);
 	}
-	assert_int_equal(meshstream_next(&s, &in).kind, MESHSTREAM_BAD);
+	assert_int_equal(relaystream_next(&s, &in).kind, RELAYSTREAM_BAD);
 	buffer_clear(&in);
 }
 
@@ -189,7 +165,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(talk_is_understood),
-		cmocka_unit_test(whole_frames_are_given),
 		cmocka_unit_test(large_frames),
 		cmocka_unit_test(heads_have_a_cap),
 	};

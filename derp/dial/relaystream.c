@@ -1,4 +1,4 @@
-#include "meshstream.h"
+#include "relaystream.h"
 
 #include "text.h"
 
@@ -6,24 +6,24 @@ enum { MAGIC_LEN = 8, GREETING_MAX = 1024 };
 
 static const uint8_t magic[MAGIC_LEN] = {'D', 'E', 'R', 'P', 0xf0, 0x9f, 0x94, 0x91};
 
-static struct meshstream_event bad(unsigned status)
+static struct relaystream_event bad(unsigned status)
 {
-	return (struct meshstream_event){.kind = MESHSTREAM_BAD, .status = status};
+	return (struct relaystream_event){.kind = RELAYSTREAM_BAD, .status = status};
 }
 
-static struct meshstream_event more(void)
+static struct relaystream_event more(void)
 {
-	return (struct meshstream_event){.kind = MESHSTREAM_MORE};
+	return (struct relaystream_event){.kind = RELAYSTREAM_MORE};
 }
 
 /* The answer's head is skipped; only its status matters. */
-static struct meshstream_event upgrade(struct meshstream *s, struct buffer *in)
+static struct relaystream_event upgrade(struct relaystream *s, struct buffer *in)
 {
 	static const char wanted[] = "HTTP/1.1 ";
 	const uint8_t *end = memmem(in->at ? in->at : (const uint8_t *)"", in->len, "\r\n\r\n", 4);
 	uint64_t status;
 	if (!end)
-		return in->len > MESHSTREAM_HEAD_MAX ? bad(1) : more();
+		return in->len > RELAYSTREAM_HEAD_MAX ? bad(1) : more();
 	struct bytes head = bytes_of(in->at, (size_t)(end - in->at));
 	if (!bytes_starts(head, wanted) || text_parse_u64(bytes_take(bytes_skip(head, sizeof wanted - 1), 3), 999, &status))
 		return bad(1);
@@ -31,12 +31,12 @@ static struct meshstream_event upgrade(struct meshstream *s, struct buffer *in)
 		return bad((unsigned)status);
 	buffer_consume(in, head.len + 4);
 	s->upgraded = true;
-	return (struct meshstream_event){.kind = MESHSTREAM_ALIVE};
+	return (struct relaystream_event){.kind = RELAYSTREAM_OTHER};
 }
 
-static struct meshstream_event greet(struct meshstream *s, struct buffer *in, struct derpframe_header h)
+static struct relaystream_event greet(struct relaystream *s, struct buffer *in, struct derpframe_header h)
 {
-	struct meshstream_event event = {.kind = MESHSTREAM_KEY};
+	struct relaystream_event event = {.kind = RELAYSTREAM_KEY};
 	if (h.type != DERPFRAME_SERVER_KEY || h.len < MAGIC_LEN + KEY_LEN || h.len > GREETING_MAX)
 		return bad(0);
 	if (in->len < DERPFRAME_HEADER_LEN + h.len)
@@ -49,18 +49,17 @@ static struct meshstream_event greet(struct meshstream *s, struct buffer *in, st
 	return key_is_zero(event.key.raw) ? bad(0) : event;
 }
 
-static struct meshstream_event give_whole(struct meshstream *s, const struct buffer *in, struct derpframe_header h)
+static struct relaystream_event give(struct relaystream *s, const struct buffer *in, struct derpframe_header h)
 {
 	if (in->len < DERPFRAME_HEADER_LEN + h.len)
 		return more();
 	s->skip = DERPFRAME_HEADER_LEN + (uint64_t)h.len;
-	return (struct meshstream_event){.kind = MESHSTREAM_FRAME, .type = h.type, .payload = bytes_of(in->at + DERPFRAME_HEADER_LEN, h.len)};
+	return (struct relaystream_event){.kind = RELAYSTREAM_FRAME, .type = h.type, .payload = bytes_of(in->at + DERPFRAME_HEADER_LEN, h.len)};
 }
 
-struct meshstream_event meshstream_next(struct meshstream *s, struct buffer *in)
+struct relaystream_event relaystream_next(struct relaystream *s, struct buffer *in)
 {
 	struct derpframe_header h;
-	struct meshstream_event event = {.kind = MESHSTREAM_ALIVE};
 	if (!s->upgraded)
 		return upgrade(s, in);
 	if (s->skip) {
@@ -74,19 +73,11 @@ struct meshstream_event meshstream_next(struct meshstream *s, struct buffer *in)
 		return more();
 	if (!s->greeted)
 		return greet(s, in, h);
-	if (h.len > MESHSTREAM_FRAME_MAX)
+	if (h.len > RELAYSTREAM_FRAME_MAX)
 		return bad(0);
-	if (s->whole && h.len <= MESHSTREAM_WHOLE_MAX)
-		return give_whole(s, in, h);
-	bool tells = (h.type == DERPFRAME_PEER_PRESENT || h.type == DERPFRAME_PEER_GONE) && h.len >= KEY_LEN;
-	size_t head = DERPFRAME_HEADER_LEN + (tells ? KEY_LEN : 0);
-	if (in->len < head)
-		return more();
-	if (tells) {
-		memcpy(event.key.raw, in->at + DERPFRAME_HEADER_LEN, KEY_LEN);
-		event.kind = h.type == DERPFRAME_PEER_PRESENT ? MESHSTREAM_PRESENT : MESHSTREAM_GONE;
-	}
-	s->skip = DERPFRAME_HEADER_LEN + (uint64_t)h.len - head;
-	buffer_consume(in, head);
-	return event;
+	if (h.len <= RELAYSTREAM_GIVEN_MAX)
+		return give(s, in, h);
+	s->skip = h.len;
+	buffer_consume(in, DERPFRAME_HEADER_LEN);
+	return (struct relaystream_event){.kind = RELAYSTREAM_OTHER};
 }
