@@ -62,6 +62,7 @@ struct front_tls {
 	char *certificate, *key; /* files, by commas: the first pair for whoever names no other's host */
 	struct bytes last;       /* DER, behind each chain; borrowed */
 	uint64_t seen;           /* what stat says of all files, mixed */
+	bool doubtful;           /* what was seen was no good, at the first look */
 	SSL_CTX *context;
 	/* h2o keeps a borrowed context for a connection until its ClientHello has come: replaced ones live on for longer than a handshake may take. */
 	struct front_retired {
@@ -72,7 +73,7 @@ struct front_tls {
 };
 
 MUST_USE enum err front_tls_open(struct front_tls *tls, const char *certificate, const char *key, struct bytes last, struct diag *why);
-/* Looks at the files; a good new pair replaces the old, a bad one is logged once. */
+/* Looks at the files; a good new pair replaces the old, one that is bad at two looks is logged once. */
 void front_tls_refresh(struct front_tls *tls);
 void front_tls_close(struct front_tls *tls);
 

@@ -258,13 +258,18 @@ void front_tls_refresh(struct front_tls *tls)
 	if (tls->retired_count == FRONT_RETIRED_MAX)
 		return; /* changed too often: looked at again when the oldest is gone */
 	uint64_t now = look(tls);
+	bool again = now == tls->seen;
 	SSL_CTX *fresh;
 	struct diag why = {0};
-	if (now == tls->seen)
+	if (again && !tls->doubtful)
 		return;
 	tls->seen = now;
+	/* Of two files one may have been replaced so far: a second look tells. */
+	tls->doubtful = false;
 	if (load(tls, &fresh, &why) != ERR_NONE) {
-		log_warning(SUBJECT("door"), "new certificate refused, the old one stays", F_TEXT("reason", why.text));
+		tls->doubtful = !again;
+		if (again)
+			log_warning(SUBJECT("door"), "new certificate refused, the old one stays", F_TEXT("reason", why.text));
 		return;
 	}
 	tls->retired[tls->retired_count++] = (struct front_retired){tls->context, clock_mono().ms};

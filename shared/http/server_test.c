@@ -306,7 +306,7 @@ static void assert_certificate(SSL_CTX *context, const char *name)
 {
 	char subject[64] = "";
 	int fd;
-	for (unsigned i = 0; i < 80 && strcmp(subject, name) != 0; i++) {
+	for (unsigned i = 0; i < 200 && strcmp(subject, name) != 0; i++) {
 		SSL *ssl = dial_tls(context, &fd);
 		X509_NAME_get_text_by_NID(X509_get_subject_name(SSL_get0_peer_certificate(ssl)), NID_commonName, subject, sizeof(subject));
 		SSL_free(ssl);
