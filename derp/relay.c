@@ -216,6 +216,8 @@ const char *relay_not_ready(const struct relay *r)
 		return "draining";
 	if (atomic_load(&r->uncertified))
 		return "waits for its first certificate";
+	if (atomic_load(&r->shut))
+		return "its doors are shut";
 	if (atomic_load(&r->announced))
 		return NULL;
 	return atomic_load(&r->refused) ? "refused by a coordinator" : "not announced to a coordinator yet";

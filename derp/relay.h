@@ -91,6 +91,7 @@ struct relay {
 	atomic_bool uncertified;                     /* its certificate is to come: the plain port alone is open */
 	atomic_int homes;                            /* clients whose home it is */
 	atomic_bool announced, refused, draining;
+	atomic_uint shut;   /* shards whose doors are not open any more, or not yet again */
 	atomic_llong held;  /* bytes, of all shards (room.h) */
 	atomic_uint opened; /* shards that are there; `count` and `shard` may be read once it says all */
 	unsigned count;

@@ -22,6 +22,15 @@ bool relaylife_is_leaving(const struct shard *s)
 	return s->closing || s->life.leaving;
 }
 
+static void set_leaving(struct shard *s, bool leaving)
+{
+	if (leaving && !s->life.leaving)
+		atomic_fetch_add(&s->relay->shut, 1);
+	if (!leaving && s->life.leaving)
+		atomic_fetch_sub(&s->relay->shut, 1);
+	s->life.leaving = leaving;
+}
+
 /* ---- going ---- */
 
 static void drained(struct shard *s)
@@ -53,7 +62,7 @@ static void finish(struct shard *s)
 		return;
 	}
 	log_info(SUBJECT("relay"), "doors close", F_UINT("shard", s->index), F_UINT("clients", table_count(s->clients)));
-	s->life.leaving = true;
+	set_leaving(s, true);
 	shard_shut(s);
 	handshake_end_all(s);
 	client_part_all(s, SPREAD_MS);
@@ -120,7 +129,7 @@ static bool has_opened(struct shard *s, enum err (*open)(struct shard *s, struct
 {
 	struct diag why = {0};
 	enum err e = open(s, &why);
-	s->life.leaving = e != ERR_NONE;
+	set_leaving(s, e != ERR_NONE);
 	if (!e)
 		return true;
 	log_error(SUBJECT("relay"), "cannot open its doors", F_UINT("shard", s->index), F_TEXT("reason", why.text));

@@ -200,6 +200,7 @@ static bool all_open(void)
 		assert_int_equal(relaylife_is_leaving(&shards[i]), !done[i].open);
 	}
 	assert_true(open == 0 || open == SHARDS);
+	assert_int_equal(atomic_load(&relay.shut), SHARDS - open);
 	return open;
 }
 

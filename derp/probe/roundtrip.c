@@ -55,7 +55,8 @@ static void settle(struct roundtrip *t, bool good)
 static void fail(struct roundtrip *t, const char *why)
 {
 	enum relayclient_stage stage = relayclient_stage(t->client);
-	if (stage == RELAYCLIENT_DIALING && atomic_load(&t->relay->draining))
+	bool shut = stage == RELAYCLIENT_DIALING || atomic_load(&t->relay->shut);
+	if (shut && atomic_load(&t->relay->draining))
 		snprintf(t->text, sizeof t->text, "it drains: its doors are shut");
 	else
 		snprintf(t->text, sizeof t->text, "%s: %s", stages[stage], why);
