@@ -122,3 +122,23 @@ def test_health_while_it_drains(broken):
     for c in cluster.coordinators:
         c.kill()
     wait(lambda: other.get("/healthz")[0] == 200, 10, "healthy without coordinators")
+
+
+def test_matrix_of_a_large_fleet(broken):
+    """Pages are of pairs, however many relays there are: each pair on one of them, in order; the command puts them together."""
+    cluster, _ = broken(1, 1, 0)
+    count = 300
+    sql = cluster.postgres.sql
+    sql("fleetscale", "INSERT INTO fleetscale.regions (id, code, name) VALUES (931, 'many', 'Many')")
+    sql("fleetscale", f"INSERT INTO fleetscale.relays (region_id, name, host_name) SELECT 931, 'm' || n, 'h' FROM generate_series(1, {count}) n")
+    sql("fleetscale", "INSERT INTO fleetscale.relay_probes (from_id, to_id, at, relay, stun, mesh) SELECT a.id, b.id, now(), 'ok', 'ok', '' "
+        "FROM fleetscale.relays a JOIN fleetscale.relays b ON a.id <> b.id")
+    pairs, cursor, pages = [], "", 0
+    while cursor is not None:
+        answer = cluster.api("GET", f"/api/fleetscale/v1/relay-probes?limit=1000{cursor and '&cursor=' + cursor}")
+        assert len(answer["probes"]) == 1000 or answer["nextCursor"] is None
+        pairs += [(int(p["fromId"]), int(p["toId"])) for p in answer["probes"]]
+        cursor, pages = answer["nextCursor"], pages + 1
+        assert pages <= 90
+    assert pages == 90 and len(pairs) == count * (count - 1) and pairs == sorted(set(pairs))
+    assert len(matrix(cluster)) == count * (count - 1)
