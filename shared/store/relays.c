@@ -385,16 +385,15 @@ unsigned relays_told(struct tx *tx, const struct relay_token *token, struct byte
 {
 	tx_arg_u64(tx, token->id);
 	tx_arg_text(tx, name);
-	return tx_add(
-		tx,
-		"WITH r AS (SELECT r.* FROM fleetscale.relay_tokens t JOIN fleetscale.relays r ON r.id = t.relay_id OR (t.relay_id IS NULL AND r.name = $2) "
-		"WHERE t.id = $1), serving AS NOT MATERIALIZED (SELECT o.id, o.region_id FROM fleetscale.relays o, r WHERE o.id <> r.id AND o.shown AND "
-		"fleetscale.relay_is_wanted(o, 30000, 0)) "
-		"SELECT r.id, g.id, g.code, g.name, r.name, r.wish = 'drain', r.shown, g.stage, EXISTS (SELECT FROM serving s WHERE s.region_id = "
-		"r.region_id), "
-		"EXISTS (SELECT FROM serving s WHERE s.region_id <> r.region_id), g.client_rate, g.client_burst, g.tailnet_rate, "
-		"g.tailnet_burst, r.mesh "
-		"FROM r JOIN fleetscale.regions g ON g.id = r.region_id");
+	return tx_add(tx, "WITH r AS (SELECT r.* FROM fleetscale.relays r WHERE r.id = (SELECT coalesce(t.relay_id, n.id) FROM fleetscale.relay_tokens t "
+			  "LEFT JOIN fleetscale.relays n ON t.relay_id IS NULL AND n.name = $2 WHERE t.id = $1)), "
+			  "serving AS NOT MATERIALIZED (SELECT o.id, o.region_id FROM fleetscale.relays o, r WHERE o.id <> r.id AND o.shown AND "
+			  "fleetscale.relay_is_wanted(o, 30000, 0)) "
+			  "SELECT r.id, g.id, g.code, g.name, r.name, r.wish = 'drain', r.shown, g.stage, EXISTS (SELECT FROM serving s WHERE s.region_id = "
+			  "r.region_id), "
+			  "EXISTS (SELECT FROM serving s WHERE s.region_id <> r.region_id), g.client_rate, g.client_burst, g.tailnet_rate, "
+			  "g.tailnet_burst, r.mesh "
+			  "FROM r JOIN fleetscale.regions g ON g.id = r.region_id");
 }
 
 bool relays_read_told(struct tx *tx, unsigned statement, struct arena *arena, struct relay_told *out)
@@ -428,14 +427,16 @@ unsigned relays_siblings(struct tx *tx, unsigned region)
 			  "ORDER BY r.id LIMIT 64");
 }
 
+#define PEERS \
+	"fleetscale.relays r WHERE r.last_seen IS NOT NULL AND r.deleted IS NULL AND r.revoked IS NULL AND NOT " REVOKED \
+	" AND r.wish = 'serve' AND NOT r.draining AND (r.silent_since IS NULL OR r.silent_since > now() - interval '1 day')"
+
 unsigned relays_peers(struct tx *tx, uint64_t after)
 {
 	tx_arg_u64(tx, after);
 	tx_arg_u64(tx, RELAY_PEERS_MAX + 2);
-	return tx_add(tx,
-		      "SELECT " COLUMNS " FROM fleetscale.relays r WHERE r.last_seen IS NOT NULL AND r.deleted IS NULL AND r.revoked IS NULL AND NOT " REVOKED
-		      " AND r.wish = 'serve' AND NOT r.draining AND (r.silent_since IS NULL OR r.silent_since > now() - interval '1 day') "
-		      "ORDER BY r.id <= $1, r.id LIMIT $2");
+	return tx_add(tx, "SELECT p.* FROM ((SELECT " COLUMNS " FROM " PEERS " AND r.id > $1 ORDER BY r.id LIMIT $2) UNION ALL "
+			  "(SELECT " COLUMNS " FROM " PEERS " AND r.id <= $1 ORDER BY r.id LIMIT $2)) p ORDER BY p.id <= $1, p.id LIMIT $2");
 }
 
 unsigned relay_rechecks(struct tx *tx, unsigned region, uint64_t known)
