@@ -27,7 +27,7 @@ struct relayfleet;
 struct relaygauge;
 struct reports;
 struct routers;
-struct signing_key;
+struct signers;
 struct sweep;
 
 struct coordinator_options {
@@ -60,8 +60,7 @@ struct coordinator {
 	struct loop *loop;
 	const struct coordinator_options *options;
 	const struct private_key *noise_key; /* of the process; wiped by main */
-	const struct signing_key *signing;   /* answers to relays, likewise */
-	size_t signing_count;
+	struct signers *signers;             /* of answers to relays */
 	struct server *server;
 	struct pg *pg;
 	struct bus *bus;

@@ -20,6 +20,7 @@
 #include "routes.h"
 #include "serverkeys.h"
 #include "session.h"
+#include "signers.h"
 #include "sweep.h"
 #include "tlsfiles.h"
 #include "turns.h"
@@ -28,7 +29,7 @@ enum { RATE_BUCKETS_MAX = 65536 };
 
 static struct coordinator_options options;
 static struct private_key noise_key;
-static struct signing_key signing[SERVERKEYS_MAX]; /* answers to relays */
+static struct signing_key signing[SERVERKEYS_MAX]; /* answers to relays, as workers begin */
 static size_t signing_count;
 static struct trusted proxies;
 static char process_name[24]; /* random: names this process in Redis */
@@ -122,6 +123,7 @@ static void coordinator_connect(struct coordinator *c)
 	c->reports = reports_new(c);
 	c->asks = asks_new(c);
 	c->charters = charters_new();
+	c->signers = signers_new(c, signing, signing_count);
 	polls_start(c);
 }
 
@@ -135,8 +137,6 @@ static enum err on_worker(struct worker *w, struct diag *why)
 	c->loop = w->loop;
 	c->options = &options;
 	c->noise_key = &noise_key;
-	c->signing = signing;
-	c->signing_count = signing_count;
 	for (unsigned i = 0; i < SESSION_STATES; i++)
 		list_init(&c->sessions[i]);
 	list_init(&c->logins);
@@ -204,6 +204,7 @@ static void on_stop(struct worker *w)
 	roster_free(&c->roster);
 	dial_free(&c->dial);
 	charters_free(&c->charters);
+	signers_free(&c->signers);
 	pg_free(&c->pg);
 	bus_free(&c->bus);
 	rate_free(&c->register_rate);

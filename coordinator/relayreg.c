@@ -14,6 +14,7 @@
 #include "relays.h"
 #include "secret.h"
 #include "serverkeys.h"
+#include "signers.h"
 #include "tailnet.h"
 #include "text.h"
 
@@ -23,7 +24,7 @@ enum { HOST_MAX = 253, PORT_MAX = 65535 };
 static void sign(struct exchange *x, unsigned status, struct bytes answer)
 {
 	const struct coordinator *c = x->program;
-	const struct signing_key *signer = serverkeys_signer(c->signing, c->signing_count, clock_wall());
+	const struct signing_key *signer = signers_now(c->signers);
 	struct bytes nonce = exchange_header(x, "fleetscale-nonce"), bearer = exchange_header(x, "authorization");
 	char signature[RELAYANSWER_TEXT_MAX];
 	struct secret token;
@@ -250,11 +251,14 @@ static void write_keys(struct jsonw *w, const struct announce_task *t, struct tx
 /* Those that sign now, have signed, or will: a relay that believes one of them believes all. */
 static void write_signing(struct jsonw *w, const struct coordinator *c)
 {
+	size_t count;
+	const struct signing_key *keys = signers_all(c->signers, &count);
+
 	jsonw_array(w, "AnswerKeys");
-	for (size_t i = 0; i < c->signing_count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		char text[SIGN_TEXT_MAX];
 
-		sign_format(text, &c->signing[i].key);
+		sign_format(text, &keys[i].key);
 		jsonw_string(w, NULL, text);
 	}
 	jsonw_array_end(w);

@@ -7,6 +7,7 @@
 #include "problem.h"
 #include "relaystate.h"
 #include "serverkeys.h"
+#include "signers.h"
 
 struct relay_task {
 	struct exchange *x;
@@ -94,7 +95,7 @@ void own_relays_list(struct exchange *x)
 /* The one that signs now, and all that a relay may meet. */
 static void write_key(struct jsonw *w, const struct coordinator *c)
 {
-	const struct signing_key *signer = serverkeys_signer(c->signing, c->signing_count, clock_wall());
+	const struct signing_key *signer = signers_now(c->signers);
 	char text[SIGN_TEXT_MAX];
 
 	if (signer) {
@@ -109,18 +110,20 @@ void own_relay_key_get(struct exchange *x)
 {
 	const struct coordinator *c = x->program;
 	struct answer answer;
+	size_t count;
+	const struct signing_key *keys = signers_all(c->signers, &count);
 
 	answer_start(&answer);
 	write_key(&answer.w, c);
 	jsonw_array(&answer.w, "keys");
-	for (size_t i = 0; i < c->signing_count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		char text[SIGN_TEXT_MAX];
 
-		sign_format(text, &c->signing[i].key);
+		sign_format(text, &keys[i].key);
 		jsonw_object(&answer.w, NULL);
 		jsonw_string(&answer.w, "key", text);
-		jsonw_time(&answer.w, "from", c->signing[i].from);
-		jsonw_time_or_null(&answer.w, "until", c->signing[i].until);
+		jsonw_time(&answer.w, "from", keys[i].from);
+		jsonw_time_or_null(&answer.w, "until", keys[i].until);
 		jsonw_object_end(&answer.w);
 	}
 	jsonw_array_end(&answer.w);

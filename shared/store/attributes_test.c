@@ -315,6 +315,58 @@ static void identity_keys_are_read_newest_first(void **state)
 	assert_int_equal(ask().e, ERR_BUG);
 }
 
+struct signing {
+	bool done;
+	enum err e;
+	size_t count;
+	struct signing_key keys[SERVERKEYS_MAX];
+};
+
+static void on_signing(void *context, enum err e, const struct signing_key *keys, size_t count)
+{
+	struct signing *s = context;
+	s->done = true;
+	s->e = e;
+	s->count = count;
+	memcpy(s->keys, keys, count * sizeof *keys);
+}
+
+static struct signing signing(void)
+{
+	struct signing s = {.done = false};
+	serverkeys_signing(pg, on_signing, &s);
+	assert_false(s.done);
+	assert_true(fixture_wait(loop, &s.done, 10000));
+	return s;
+}
+
+/* Through a rotation: one that will sign, then signs; the one before until its end. */
+static void keys_of_answers_are_read_as_they_change(void **state)
+{
+	(void)state;
+	struct signing s = signing();
+	assert_int_equal(s.e, ERR_NONE);
+	assert_int_equal(s.count, 1);
+	struct sign_key first = s.keys[0].key, key;
+	assert_ptr_equal(serverkeys_signer(s.keys, s.count, clock_wall()), &s.keys[0]);
+	fixture_sql(fx, "INSERT INTO fleetscale.serverkeys (kind, private_key, valid_from) "
+			"VALUES ('relays', decode(repeat('11', 32), 'hex'), now() + interval '1h')");
+	s = signing();
+	assert_int_equal(s.count, 2);
+	sign_public(s.keys[0].seed, &key);
+	assert_true(s.keys[0].seed[31] == 0x11 && memcmp(&key, &s.keys[0].key, sizeof key) == 0);
+	assert_ptr_equal(serverkeys_signer(s.keys, s.count, clock_wall()), &s.keys[1]);
+	assert_memory_equal(&s.keys[1].key, &first, sizeof first);
+	fixture_sql(fx, "UPDATE fleetscale.serverkeys SET valid_from = now() WHERE kind = 'relays' AND valid_from > now()");
+	s = signing();
+	assert_ptr_equal(serverkeys_signer(s.keys, s.count, clock_wall()), &s.keys[0]);
+	assert_int_equal(s.keys[0].seed[0], 0x11);
+	fixture_sql(fx, "UPDATE fleetscale.serverkeys SET valid_until = now() WHERE kind = 'relays' AND private_key <> decode(repeat('11', 32), 'hex')");
+	assert_int_equal(signing().count, 1);
+	fixture_sql(fx, "UPDATE fleetscale.serverkeys SET valid_until = now() WHERE kind = 'relays'");
+	assert_int_equal(signing().e, ERR_NOT_FOUND);
+}
+
 static void mappers_read_no_key_and_no_warning(void **state)
 {
 	(void)state;
@@ -337,6 +389,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(attributes_end_in_time, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(warnings_are_the_latest_of_each_subsystem, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(identity_keys_are_read_newest_first, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(keys_of_answers_are_read_as_they_change, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(mappers_read_no_key_and_no_warning, nodes_fixture_open, nodes_fixture_close),
 	};
 	return cmocka_run_group_tests(tests, nodes_fixture_start, nodes_fixture_stop);

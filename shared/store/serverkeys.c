@@ -113,3 +113,38 @@ void serverkeys_identity(struct pg *pg, serverkeys_identity_fn on_keys, void *co
 		   "ORDER BY valid_from DESC, id DESC");
 	tx_run(tx, on_identity, find);
 }
+
+struct signing_find {
+	serverkeys_signing_fn on_keys;
+	void *context;
+};
+
+static void on_signing(void *context, enum err e, struct tx *tx, const struct diag *why)
+{
+	const struct signing_find *find = context;
+	struct signing_key keys[SERVERKEYS_MAX];
+	size_t count = 0;
+	(void)why;
+	for (; !e && count < tx_rows(tx, 0) && count < SERVERKEYS_MAX; count++) {
+		struct signing_key *k = &keys[count];
+		rows_raw(tx, 0, count, 0, k->seed, sizeof k->seed);
+		sign_public(k->seed, &k->key);
+		k->from = tx_time(tx, 0, count, 1);
+		k->until = tx_time(tx, 0, count, 2);
+	}
+	if (!e && !count)
+		e = ERR_NOT_FOUND;
+	find->on_keys(find->context, e, keys, e ? 0 : count);
+	key_wipe(keys, sizeof keys);
+}
+
+void serverkeys_signing(struct pg *pg, serverkeys_signing_fn on_keys, void *context)
+{
+	struct tx *tx = tx_begin(pg, 0, TX_LOOKUP);
+	struct signing_find *find = ARENA_NEW(tx_arena(tx), struct signing_find);
+	*find = (struct signing_find){on_keys, context};
+	tx_add(tx,
+	       "SELECT private_key, valid_from, valid_until FROM fleetscale.serverkeys WHERE kind = 'relays' AND (valid_until IS NULL OR valid_until > now()) "
+	       "ORDER BY valid_from DESC, id DESC");
+	tx_run(tx, on_signing, find);
+}

@@ -28,6 +28,10 @@ struct signing_key {
 };
 /* Newest first. Blocking; before the workers start. ERR_NOT_FOUND: run `fleetscale migrate`. */
 MUST_USE enum err serverkeys_load_signing(const char *url, struct signing_key keys[static SERVERKEYS_MAX], size_t *count, struct diag *why);
+/* The same from a pool, again and again: a row that came or ended meanwhile is seen. Borrowed until the answer returns, wiped afterwards; exactly once, never
+ * before the call returned. ERR_NOT_FOUND: there is none. */
+typedef void (*serverkeys_signing_fn)(void *context, enum err e, const struct signing_key *keys, size_t count);
+void serverkeys_signing(struct pg *pg, serverkeys_signing_fn on_keys, void *context);
 /* The one that signs now; NULL: none may. */
 const struct signing_key *serverkeys_signer(const struct signing_key *keys, size_t count, struct wall now);
 
