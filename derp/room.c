@@ -3,6 +3,7 @@
 #include "clientparts.h"
 #include "log.h"
 #include "metrics_relay.h"
+#include "siblings.h"
 
 enum {
 	STEP = 64 << 10, /* of what the relay is told at once */
@@ -37,7 +38,8 @@ static int64_t sum_of(const struct shard *s)
 	const struct room *r = &s->room;
 	size_t connections = table_count(s->clients) + s->guest_count + (s->server ? server_connections(s->server) : 0);
 	size_t waiting = atomic_load_explicit(&s->crossing.waiting, memory_order_relaxed);
-	return (int64_t)(r->queued + r->held + s->guest_held + s->mesh.waiting + waiting) + (int64_t)connections * cost_of(s);
+	size_t of_siblings = s->mesh.waiting + s->mesh.unsent + (s->mesh.news.log ? newslog_size(s->mesh.news.log) : 0);
+	return (int64_t)(r->queued + r->held + r->bridged + s->guest_held + of_siblings + waiting) + (int64_t)connections * cost_of(s);
 }
 
 static void on_look(void *context)
@@ -206,20 +208,42 @@ static struct client *greedy(struct shard *s, size_t share)
 	return most;
 }
 
+static void empty(struct client *c)
+{
+	while (c->other.count)
+		lose_oldest(c, &c->other, RELAY_DROP_MEMORY);
+	while (c->disco.count)
+		lose_oldest(c, &c->disco, RELAY_DROP_MEMORY);
+	room_leave(c);
+	complain(c->shard, "limits.memory: queues of slow clients are emptied");
+}
+
+/* False: nothing waits for anybody slow. */
+static bool relieve_once(struct shard *s)
+{
+	struct client *c = LIST_FIRST(&s->room.line, struct client, in_line);
+	size_t to_siblings = siblings_waiting(s);
+	if (to_siblings && (!c || to_siblings > s->room.queued)) {
+		siblings_give_way(s, STEP);
+		complain(s, "limits.memory: packets to slow siblings are dropped");
+	} else if (c) {
+		empty(c);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static bool is_to_give_way(const struct shard *s)
+{
+	return is_over(s) && s->room.told > s->options->limit_memory / (int64_t)s->crew;
+}
+
 static void relieve(struct shard *s)
 {
-	struct client *c;
-	int64_t part = s->options->limit_memory / (int64_t)s->crew;
 	tell(s, sum_of(s));
-	while (is_over(s) && s->room.told > part && (c = LIST_FIRST(&s->room.line, struct client, in_line))) {
-		while (c->other.count)
-			lose_oldest(c, &c->other, RELAY_DROP_MEMORY);
-		while (c->disco.count)
-			lose_oldest(c, &c->disco, RELAY_DROP_MEMORY);
-		room_leave(c);
+	while (is_to_give_way(s) && relieve_once(s))
 		tell(s, sum_of(s));
-		complain(s, "limits.memory: queues of slow clients are emptied");
-	}
 }
 
 static bool refuse(struct packet *p, enum relay_drop reason)
@@ -236,7 +260,7 @@ bool room_make(struct client *c, struct packet *p)
 	struct client *other;
 	if (is_over(s))
 		relieve(s);
-	if (pipe_busy(c->pipe) && is_over(s) && s->room.told > s->options->limit_memory / (int64_t)s->crew)
+	if (pipe_busy(c->pipe) && is_to_give_way(s))
 		return refuse(p, RELAY_DROP_MEMORY);
 	if (fits(s, len))
 		return true;
@@ -244,4 +268,12 @@ bool room_make(struct client *c, struct packet *p)
 	if (!fits(s, len) && (other = greedy(s, share)))
 		give_way(other, other->disco.bytes > other->other.bytes, share, len);
 	return fits(s, len) || refuse(p, RELAY_DROP_QUEUE_TAIL);
+}
+
+bool room_make_for_sibling(struct shard *s, bool slow, struct packet *p)
+{
+	room_tell(s);
+	if (is_over(s))
+		relieve(s);
+	return !slow || !is_to_give_way(s) || refuse(p, RELAY_DROP_MEMORY);
 }

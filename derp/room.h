@@ -3,9 +3,11 @@
  * The rules. limits.queued: bytes of packets that wait, on this shard. While they are all taken a client that holds more than its share (all, by the number of those
  * that wait) loses its own oldest packets to its newest; one that holds less gets room from one that holds more, and only when none is found near the head of the
  * line its new packet is dropped.
- * limits.memory: of the relay: packets that wait, for siblings too, what connections have not taken or not said to the end, and 16 KiB for each connection (2 KiB
- * without TLS). From 7/8 of it on new connections are closed at once. Beyond it a shard that holds more than its even part empties the queues of clients that have taken
- * nothing for longest, one after the other; when that is not enough nothing more waits for a client that takes nothing. Other clients notice nothing.
+ * limits.memory: of the relay: packets and news that wait, for siblings too, what connections have not taken or not said to the end, those to siblings and those of
+ * WebSockets included, and 16 KiB for each connection (2 KiB without TLS). From 7/8 of it on new connections are closed at once. Beyond it on a shard that holds more
+ * than its even part those give way for whom more waits: slow clients or slow siblings. Of the clients those that have taken nothing for longest lose all that waits, one
+ * after the other; of the siblings the one for which most waits loses its oldest packets. When that is not enough nothing more waits for who takes nothing. Others notice
+ * nothing.
  * limits.accepts: connections that are accepted per second; beyond it they are closed at once, and the accepting goes on.
  * A room belongs to its shard; the sum of all is the relay's, told in steps of 64 KiB and each quarter of a second. */
 #ifndef ROOM_H
@@ -23,9 +25,10 @@ struct shard;
 struct room {
 	struct list line; /* clients for whom something waits longer than a turn; who has taken nothing for longest comes first */
 	size_t line_count;
-	size_t queued; /* bytes of packets that wait */
-	size_t held;   /* by clients beside that */
-	int64_t told;  /* as the relay knows it */
+	size_t queued;  /* bytes of packets that wait */
+	size_t held;    /* by clients beside that */
+	size_t bridged; /* by WebSockets (wsbridge.h) */
+	int64_t told;   /* as the relay knows it */
 	struct limit accepts, log;
 	struct timer look; /* with limits.memory */
 };
@@ -42,6 +45,8 @@ void room_tell(struct shard *shard);
 
 /* Makes room for the packet; false: there is none, and it was dropped. */
 bool room_make(struct client *client, struct packet *packet);
+/* Likewise for a packet to a sibling. slow: it has not taken what it was given before. */
+bool room_make_for_sibling(struct shard *shard, bool slow, struct packet *packet);
 void room_add(struct client *client, size_t bytes); /* into its queues */
 void room_take(struct client *client, size_t bytes);
 /* What it holds beside its queues may have changed. */

@@ -1,4 +1,4 @@
-/* Limits of the relay of relay_house.h: who gives way, and who notices nothing. */
+/* Limits of the relay of relay_house.h: who gives way, and who notices nothing. A sibling is played: it takes nothing. */
 #include "room.h"
 
 #include <errno.h>
@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "metrics_relay.h"
+#include "outward.h"
 #include "relay_house.h"
 
 enum { LARGE = 60000, SMALL_BUFFER = 4096, PATIENCE = 2000 };
@@ -49,15 +50,23 @@ static void join_stalled(struct peer *p)
 	assert_true(server_info_comes(p));
 }
 
-/* Until so much more waits there; the kernel takes the first of it. */
+/* Until so much more waits there, and does so for a while; the kernel takes the first of it. */
 static void fill(struct peer *from, struct peer *to, size_t bytes)
 {
+	enum { A_WHILE = 20 };
 	size_t before = queued(0);
-	for (unsigned i = 0; i < PATIENCE && queued(0) < before + bytes; i++) {
+	unsigned calm = 0;
+	for (unsigned i = 0; i < PATIENCE && calm < A_WHILE; i++) {
+		if (queued(0) >= before + bytes) {
+			calm++;
+			usleep(1000);
+			continue;
+		}
+		calm = 0;
 		send_packet(from, &to->key, load, sizeof load);
 		expect_quiet(from);
 	}
-	assert_true(queued(0) >= before + bytes);
+	assert_int_equal(calm, A_WHILE);
 }
 
 static int64_t drops(enum relay_drop reason)
@@ -176,6 +185,266 @@ static void memory_is_bounded(void **state)
 	close(from.fd);
 	close(quick.fd);
 }
+
+/* ---- a sibling ---- */
+
+static struct outward {
+	const struct outward_events *events;
+	void *context;
+	struct buffer in;
+} sibling;
+static struct node_key there; /* a key that it has */
+
+struct outward *outward_open(struct loop *loop, const struct outward_wish *wish, const struct outward_events *events, void *context)
+{
+	(void)loop, (void)wish;
+	sibling.events = events;
+	sibling.context = context;
+	return &sibling;
+}
+
+void outward_close(struct outward **outward)
+{
+	*outward = NULL;
+}
+
+bool outward_say(struct outward *outward, struct bytes text)
+{
+	(void)outward, (void)text;
+	return true;
+}
+
+size_t outward_unsent(const struct outward *outward)
+{
+	(void)outward;
+	return 256 << 10;
+}
+
+struct endpoint outward_peer(const struct outward *outward)
+{
+	(void)outward;
+	return (struct endpoint){.port = 0};
+}
+
+bool outward_asked(const struct outward *outward)
+{
+	(void)outward;
+	return true;
+}
+
+static void greet(struct shard *s, void *context)
+{
+	uint8_t key[DERPFRAME_SERVER_KEY_LEN], present[DERPFRAME_PRESENT_LEN];
+	static const struct public_key its_key = {{7}};
+	(void)context;
+	assert_false(list_empty(&s->mesh.links));
+	buffer_init(&sibling.in, 4096);
+	derpframe_encode_server_key(key, &its_key);
+	derpframe_encode_peer_present(present, &there, (struct endpoint){.port = 1}, DERPFRAME_IS_REGULAR);
+	assert_false(buffer_add(&sibling.in, BYTES("HTTP/1.1 101 Switching Protocols\r\n\r\n")) || buffer_add(&sibling.in, bytes_of(key, sizeof key)) ||
+		     buffer_add(&sibling.in, bytes_of(present, sizeof present)));
+	sibling.events->on_connected(sibling.context);
+	sibling.events->on_data(sibling.context, &sibling.in);
+	buffer_clear(&sibling.in);
+}
+
+static void read_waiting(struct shard *s, void *context)
+{
+	*(size_t *)context = s->mesh.waiting;
+}
+
+static size_t to_sibling(void)
+{
+	size_t bytes;
+	house_run(0, read_waiting, &bytes);
+	return bytes;
+}
+
+static void read_dialed(struct shard *s, void *context)
+{
+	(void)s;
+	*(bool *)context = sibling.events;
+}
+
+/* Its link lives on the first shard: that is what the name is for. */
+static void begin_sibling(void)
+{
+	struct private_key secret;
+	bool dialed = false;
+	mint(&there, &secret, 1);
+	house_tell(
+		"\"MeshKey\":\"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\",\"Siblings\":[{\"Name\":\"a\",\"HostName\":\"a.example\"}]");
+	for (unsigned i = 0; i < PATIENCE && !dialed; i++) {
+		house_run(0, read_dialed, &dialed);
+		usleep(1000);
+	}
+	house_run(0, greet, NULL);
+}
+
+static void end_sibling(void)
+{
+	house_tell("");
+	for (unsigned i = 0; i < PATIENCE && to_sibling(); i++)
+		usleep(5000);
+	assert_int_equal(to_sibling(), 0);
+	sibling = (struct outward){0};
+}
+
+/* The shards have told what they hold. */
+static void expect_held(int64_t least, int64_t most)
+{
+	int64_t held = 0;
+	for (unsigned i = 0; i < PATIENCE; i++, usleep(5000)) {
+		held = atomic_load(&relay.held);
+		if (held >= least && held <= most)
+			return;
+	}
+	assert_in_range(held, least, most);
+}
+
+static void for_whom_more_waits_gives_way(void **state)
+{
+	enum { LIMIT = 6 << 20 };
+	struct peer from, quick, slow[4];
+	struct node_key key;
+	(void)state;
+	change();
+	house_reload(&changed);
+	begin_sibling();
+	join(&from, 1);
+	join(&quick, 0);
+	for (unsigned i = 0; i < 4; i++)
+		join_stalled(&slow[i]);
+	/* The sibling's queue alone is more than there may be. The slow client's is as it was. */
+	fill(&from, &slow[0], 20 * LARGE);
+	size_t before = queued(0);
+	int64_t memory = drops(RELAY_DROP_MEMORY);
+	changed.limit_memory = LIMIT;
+	house_reload(&changed);
+	key = slow[0].key;
+	for (unsigned i = 0; i < 250; i++) {
+		send_packet(&from, &there, load, sizeof load);
+		if (i % 10 == 0)
+			expect_flow(&from, &quick);
+	}
+	expect_quiet(&from);
+	for (unsigned i = 0; i < PATIENCE && drops(RELAY_DROP_MEMORY) == memory; i++)
+		usleep(5000);
+	assert_true(drops(RELAY_DROP_MEMORY) > memory);
+	assert_in_range(to_sibling(), 20 * LARGE, LIMIT);
+	assert_true(queued(0) + LARGE >= before); /* the kernel may have taken some */
+	expect_held((int64_t)to_sibling(), LIMIT + (1 << 20));
+	/* So it is when something comes for the client. */
+	send_packet(&from, &key, load, sizeof load);
+	expect_quiet(&from);
+	expect_flow(&from, &quick);
+	assert_true(queued(0) + LARGE >= before);
+	/* More waits for clients: they give way, and the sibling's queue stays. */
+	changed.limit_memory = 0;
+	house_reload(&changed);
+	for (unsigned i = 0; i < 4; i++)
+		fill(&from, &slow[i], (i ? 31 : 8) * LARGE);
+	size_t waits = to_sibling();
+	before = queued(0);
+	assert_true(before > waits + 8 * LARGE);
+	changed.limit_memory = (int64_t)(before + waits);
+	house_reload(&changed);
+	for (unsigned i = 0; i < 20; i++) {
+		send_packet(&from, &slow[3].key, load, sizeof load);
+		expect_flow(&from, &quick);
+	}
+	expect_quiet(&from);
+	assert_true(queued(0) < before);
+	assert_int_equal(to_sibling(), waits);
+	house_reload(&options);
+	end_sibling();
+	for (unsigned i = 0; i < 4; i++)
+		close(slow[i].fd);
+	await_zero();
+	close(from.fd);
+	close(quick.fd);
+}
+
+/* ---- WebSockets ---- */
+
+static void read_bridged(struct shard *s, void *context)
+{
+	*(size_t *)context = s->room.bridged;
+}
+
+static size_t bridged(void)
+{
+	size_t bytes, sum = 0;
+	for (unsigned i = 0; i < HOUSE_SHARDS; i++) {
+		house_run(i, read_bridged, &bytes);
+		sum += bytes;
+	}
+	return sum;
+}
+
+static void read_away(int fd, size_t len)
+{
+	static uint8_t away[4096];
+	assert_true(len <= sizeof away);
+	assert_int_equal(recv(fd, away, len, MSG_WAITALL), len);
+}
+
+/* Masked by zeros: what it says is as it is without. */
+static void join_by_websocket(struct peer *p, unsigned home)
+{
+	static const char request[] = "GET /derp HTTP/1.1\r\nHost: relay\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+				      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: derp\r\n\r\n";
+	static const char info[] = "{\"version\":2}";
+	char head[1024] = "";
+	mint(&p->key, &p->secret, home);
+	p->fd = dial(SMALL_BUFFER);
+	write_all(p->fd, request, strlen(request));
+	for (size_t len = 0; !strstr(head, "\r\n\r\n"); len++) {
+		assert_true(len < sizeof head - 1);
+		assert_int_equal(recv(p->fd, head + len, 1, 0), 1);
+	}
+	assert_memory_equal(head, "HTTP/1.1 101 ", 13);
+	read_away(p->fd, 2);
+	uint32_t len;
+	assert_int_equal(read_frame(p->fd, &len), DERPFRAME_SERVER_KEY);
+	memcpy(p->relay.raw, payload_in + 8, KEY_LEN);
+	const uint8_t message[] = {0x82, 0x80 | (DERPFRAME_HEADER_LEN + KEY_LEN + 40 + sizeof info - 1), 0, 0, 0, 0};
+	write_all(p->fd, message, sizeof message);
+	send_info(p, info);
+	read_away(p->fd, 2);
+	assert_true(server_info_comes(p));
+}
+
+static void what_waits_in_bridges_is_counted(void **state)
+{
+	enum { CLIENTS = 4 };
+	struct peer from, slow[CLIENTS];
+	(void)state;
+	change()->limit_memory = INT64_C(1) << 40;
+	house_reload(&changed);
+	join(&from, 0);
+	for (unsigned i = 0; i < CLIENTS; i++)
+		join_by_websocket(&slow[i], 0);
+	for (unsigned i = 0; i < PATIENCE && bridged(); i++)
+		usleep(5000);
+	assert_int_equal(bridged(), 0);
+	for (unsigned i = 0; i < CLIENTS; i++)
+		fill(&from, &slow[i], 4 * LARGE);
+	size_t of_bridges = bridged(), of_clients = queued(0);
+	assert_true(of_bridges >= CLIENTS * LARGE);
+	expect_held((int64_t)(of_clients + of_bridges - LARGE), INT64_MAX);
+	for (unsigned i = 0; i < CLIENTS; i++)
+		close(slow[i].fd);
+	await_zero();
+	for (unsigned i = 0; i < PATIENCE && bridged(); i++)
+		usleep(5000);
+	assert_int_equal(bridged(), 0);
+	expect_held(0, (int64_t)of_bridges);
+	house_reload(&options);
+	close(from.fd);
+}
+
+/* ---- rates ---- */
 
 static void accepts_are_bounded(void **state)
 {
@@ -391,6 +660,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(slow_ones_share_what_may_wait),
 		cmocka_unit_test(memory_is_bounded),
+		cmocka_unit_test(for_whom_more_waits_gives_way),
+		cmocka_unit_test(what_waits_in_bridges_is_counted),
 		cmocka_unit_test(accepts_are_bounded),
 		cmocka_unit_test(a_tailnet_waits_alone),
 		cmocka_unit_test(other_rates_count_at_once),

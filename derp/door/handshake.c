@@ -186,7 +186,7 @@ static void on_pipe(void *context, struct pipe *pipe)
 	relay_count(RELAY_ACCEPTS, 1);
 	if (g->framed) {
 		relay_count(RELAY_WEBSOCKETS, 1);
-		pipe = wsbridge_open(g->shard->loop, pipe, IN_CAP, g->shard->options->limit_write_ms);
+		pipe = wsbridge_open(g->shard->loop, pipe, IN_CAP, g->shard->options->limit_write_ms, &g->shard->room.bridged);
 	}
 	if (!pipe) {
 		fail(g, RELAY_FAIL_BROKEN);

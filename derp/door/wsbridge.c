@@ -1,7 +1,9 @@
 #include "wsbridge.h"
 
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "metrics_relay.h"
@@ -26,6 +28,8 @@ struct wsbridge {
 	struct mono moved;  /* when that was last less */
 	struct mono alone;  /* since then the relay's side has ended; 0: it has not */
 	int64_t patience_ms;
+	size_t held; /* as counted in *held_by_all */
+	size_t *held_by_all;
 	struct defer ending;
 	bool ended;
 };
@@ -35,11 +39,29 @@ static void free_now(void *context)
 	free(context);
 }
 
+static void set_held(struct wsbridge *b, size_t held)
+{
+	*b->held_by_all += held - b->held;
+	b->held = held;
+}
+
+/* On both sides and between them. */
+static void count(struct wsbridge *b)
+{
+	int to_client = 0, to_relay = 0;
+	if (b->ended)
+		return;
+	if (ioctl(b->near_fd, SIOCINQ, &to_client) < 0 || ioctl(b->near_fd, SIOCOUTQ, &to_relay) < 0)
+		to_client = to_relay = 0;
+	set_held(b, tunnel_held(&b->far) + pipe_kept(b->near) + pipe_unsent(b->near) + (size_t)to_client + (size_t)to_relay);
+}
+
 static void end(struct wsbridge *b)
 {
 	if (b->ended)
 		return;
 	b->ended = true;
+	set_held(b, 0);
 	timer_cancel(&b->stall);
 	tunnel_close(&b->far);
 	pipe_close(&b->near);
@@ -67,13 +89,16 @@ static void on_far_data(void *context, struct buffer *in)
 	}
 	buffer_consume(in, in->len < IN_MAX ? in->len : IN_MAX);
 	pipe_read_pause(b->far.pipe);
+	count(b);
 }
 
 static void on_near_written(void *context)
 {
 	struct wsbridge *b = context;
-	if (!b->ended)
-		pipe_read_resume(b->far.pipe);
+	if (b->ended)
+		return;
+	pipe_read_resume(b->far.pipe);
+	count(b);
 }
 
 static void on_near_data(void *context, struct buffer *in)
@@ -94,6 +119,7 @@ static void on_near_data(void *context, struct buffer *in)
 	b->unsent = pipe_unsent(b->far.pipe);
 	b->moved = clock_mono();
 	timer_set(&b->stall, LOOK_MS);
+	count(b);
 }
 
 /* Nobody reads there meanwhile, hence would not be told. */
@@ -120,6 +146,7 @@ static void on_stall(void *context)
 		return;
 	}
 	timer_set(&b->stall, LOOK_MS);
+	count(b);
 }
 
 static void on_far_written(void *context)
@@ -130,12 +157,13 @@ static void on_far_written(void *context)
 	timer_cancel(&b->stall);
 	pipe_read_resume(b->near);
 	pipe_kick(b->near);
+	count(b);
 }
 
 static const struct pipe_events far_events = {.on_data = on_far_data, .on_written = on_far_written, .on_end = on_end};
 static const struct pipe_events near_events = {.on_data = on_near_data, .on_written = on_near_written, .on_end = on_end};
 
-struct pipe *wsbridge_open(struct loop *loop, struct pipe *framed, size_t in_cap, int64_t patience_ms)
+struct pipe *wsbridge_open(struct loop *loop, struct pipe *framed, size_t in_cap, int64_t patience_ms, size_t *held)
 {
 	int pair[2], size = NEAR_BUFFER;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0) {
@@ -145,7 +173,7 @@ struct pipe *wsbridge_open(struct loop *loop, struct pipe *framed, size_t in_cap
 	for (unsigned i = 0; i < 2; i++)
 		(void)!setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
 	struct wsbridge *b = x_alloc(sizeof(*b));
-	*b = (struct wsbridge){.loop = loop, .patience_ms = patience_ms, .near_fd = pair[0]};
+	*b = (struct wsbridge){.loop = loop, .patience_ms = patience_ms, .near_fd = pair[0], .held_by_all = held};
 	timer_init(&b->stall, loop, on_stall, b);
 	defer_init(&b->ending, free_now, b);
 	pipe_set_dead_after(framed, UNACKED_MS, IDLE_PROBE_MS);

@@ -14,6 +14,7 @@ enum { IN_CAP = 65536, SAID = 1 << 20, MOST_MS = 20000 };
 static struct loop *loop;
 static struct pipe *relay; /* its end of the bridge */
 static int client;
+static size_t held;
 
 static const struct pipe_events none;
 
@@ -24,7 +25,7 @@ static void begin(int64_t patience_ms)
 	loop = loop_new();
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
 	client = pair[1];
-	relay = wsbridge_open(loop, pipe_open(loop, pair[0], IN_CAP, NULL, NULL), IN_CAP, patience_ms);
+	relay = wsbridge_open(loop, pipe_open(loop, pair[0], IN_CAP, NULL, NULL), IN_CAP, patience_ms, &held);
 	pipe_set_events(relay, &none, NULL);
 	buffer_init(&said, SAID);
 	memset(buffer_reserve(&said, SAID), 'x', SAID);
@@ -52,11 +53,14 @@ static void a_client_that_takes_nothing_ends(void **state)
 	begin(50);
 	for (unsigned i = 0; i < 10; i++)
 		loop_turn(loop, 0);
+	/* At least the piece that was not taken, and what the pair holds; less than all that the relay said. */
+	assert_in_range(held, 64 << 10, SAID - 1);
 	pipe_close(&relay);
 	int64_t until = clock_mono().ms + MOST_MS;
 	while (!has_ended() && clock_mono().ms < until)
 		loop_turn(loop, 20);
 	assert_true(has_ended());
+	assert_int_equal(held, 0);
 	finish();
 }
 
@@ -99,6 +103,9 @@ static void a_client_that_reads_gets_all(void **state)
 	}
 	assert_true(got >= SAID);
 	assert_false(has_ended());
+	while (held && clock_mono().ms < until)
+		loop_turn(loop, 1);
+	assert_int_equal(held, 0);
 	finish();
 }
 

@@ -22,6 +22,7 @@ struct mesh {
 	uint32_t last_link;
 	size_t told;    /* routes, as last told to the metrics */
 	size_t waiting; /* bytes of packets that wait for links */
+	size_t unsent;  /* bytes that links' connections have not taken */
 };
 
 void mesh_open(struct shard *shard);

@@ -99,6 +99,19 @@ void mesh_forget_link(struct shard *s, uint32_t link)
 	note("%u! ", link, 0);
 }
 
+/* ---- the room ---- */
+
+static bool is_full;
+
+bool room_make_for_sibling(struct shard *s, bool slow, struct packet *p)
+{
+	(void)s;
+	if (!is_full || !slow)
+		return true;
+	packet_free(&p);
+	return false;
+}
+
 /* ---- a relay ---- */
 
 static struct loop *loop;
@@ -144,7 +157,7 @@ static int open_many(unsigned count)
 		list_init(&shards[i].mesh.links);
 	}
 	open_count = says = say_fails_at = 0;
-	cannot_open = false;
+	cannot_open = is_full = false;
 	*learned = '\0';
 	return 0;
 }
@@ -161,6 +174,7 @@ static int shut(void **state)
 	for (unsigned i = 0; i < relay.count; i++) {
 		siblings_close(&shards[i]);
 		assert_int_equal(table_count(shards[i].mesh.link_of), 0);
+		assert_int_equal(shards[i].mesh.waiting + shards[i].mesh.unsent, 0);
 		told_drop(&shards[i].life.told);
 		table_free(&shards[i].mesh.link_of);
 	}
@@ -504,6 +518,63 @@ static void queues_are_bounded(void **state)
 	}
 }
 
+static void send_marked(uint32_t link, const char *marks)
+{
+	for (; *marks; marks++)
+		siblings_send(shard, packet(link, *marks, *marks >= 'a', 1000));
+}
+
+/* The one for which most waits loses its oldest, disco last. */
+static void slow_ones_give_way(void **state)
+{
+	enum { FRAME = DERPFRAME_RECV_HEADER_LEN + 1000 };
+	struct outward *o[3];
+	(void)state;
+	tell("{" KEYS ",\"Siblings\":[" SIBLING("b") "]}");
+	o[0] = up();
+	tell("{" KEYS ",\"Siblings\":[" SIBLING("b") "," SIBLING("c") "]}");
+	o[1] = up();
+	tell("{" KEYS ",\"Siblings\":[" SIBLING("b") "," SIBLING("c") "," SIBLING("d") "]}");
+	o[2] = up();
+	o[0]->unsent = o[1]->unsent = 1 << 20;
+	o[2]->unsent = 1000;
+	send_marked(1, "x123y4");
+	send_marked(2, "123");
+	send_marked(3, "123456789");
+	/* Who is quick loses nothing. */
+	assert_int_equal(siblings_waiting(shard), 9 * FRAME);
+	siblings_give_way(shard, 1);
+	assert_int_equal(siblings_waiting(shard), 8 * FRAME);
+	pass(0);
+	wants_said(o[2], "123456789");
+	assert_int_equal(shard->mesh.waiting, 8 * FRAME);
+	assert_int_equal(shard->mesh.unsent, (2 << 20) + 1000);
+	siblings_give_way(shard, 2 * FRAME + 1);
+	assert_int_equal(siblings_waiting(shard), 5 * FRAME);
+	/* Now it is the other one. */
+	siblings_give_way(shard, 1);
+	assert_int_equal(siblings_waiting(shard), 4 * FRAME);
+	is_full = true;
+	send_marked(1, "5z");
+	send_marked(3, "1");
+	is_full = false;
+	send_marked(1, "6");
+	o[0]->unsent = o[1]->unsent = 0;
+	for (unsigned i = 0; i < 2; i++)
+		o[i]->events->on_written(o[i]->context);
+	pass(0);
+	wants_said(o[0], "xy6");
+	wants_said(o[1], "23");
+	wants_said(o[2], "1");
+	assert_int_equal(shard->mesh.unsent, 1000);
+	o[0]->unsent = 1 << 20;
+	send_marked(1, "12");
+	pass(0);
+	siblings_give_way(shard, SIZE_MAX);
+	siblings_give_way(shard, SIZE_MAX);
+	assert_int_equal(siblings_waiting(shard) + shard->mesh.waiting, 0);
+}
+
 /* The n-th thing that is said cannot be written, for every n: it ends and is dialed again. */
 static void words_that_cannot_be_written(void **state)
 {
@@ -537,15 +608,11 @@ static void words_that_cannot_be_written(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_ORDER(those_that_are_told),
-		cmocka_unit_test_teardown(one_shard_dials, shut),
-		IN_ORDER(it_proves_itself),
-		IN_ORDER(keys_take_turns),
-		IN_ORDER(silence_ends_it),
-		IN_ORDER(no_way_there),
-		IN_ORDER(packets_go_out),
-		IN_ORDER(queues_are_bounded),
-		cmocka_unit_test_teardown(words_that_cannot_be_written, shut),
+		IN_ORDER(those_that_are_told), cmocka_unit_test_teardown(one_shard_dials, shut),
+		IN_ORDER(it_proves_itself),    IN_ORDER(keys_take_turns),
+		IN_ORDER(silence_ends_it),     IN_ORDER(no_way_there),
+		IN_ORDER(packets_go_out),      IN_ORDER(queues_are_bounded),
+		IN_ORDER(slow_ones_give_way),  cmocka_unit_test_teardown(words_that_cannot_be_written, shut),
 	};
 	log_setup("siblinglinks_test", LOG_ERROR + 1, LOG_TEXT);
 	metric_register(relay_metrics);

@@ -37,6 +37,7 @@ struct link {
 	struct outward *outward;
 	struct relaystream stream;
 	struct queue disco, other;
+	size_t unsent;           /* by its connection, as counted */
 	unsigned key;            /* which of the mesh keys is tried */
 	uint8_t proven[KEY_LEN]; /* it */
 	struct link *before;     /* to the same sibling by the key before: packets go by that one until this one knows as much */
@@ -65,8 +66,15 @@ static void count(struct link *l, bool up)
 	l->counted = up;
 }
 
+static void count_unsent(struct link *l, size_t unsent)
+{
+	l->shard->mesh.unsent += unsent - l->unsent;
+	l->unsent = unsent;
+}
+
 static void hang_up(struct link *l)
 {
+	count_unsent(l, 0);
 	count(l, false);
 	key_wipe(l->proven, sizeof l->proven);
 	timer_cancel(&l->timer);
@@ -224,20 +232,60 @@ static void on_flush(void *context)
 			stop(l, "cannot write");
 	}
 	buffer_clear(&out);
+	if (carries(l))
+		count_unsent(l, outward_unsent(l->outward));
+}
+
+static size_t waits_for(const struct link *l)
+{
+	return l->disco.bytes + l->other.bytes;
+}
+
+/* What waits for it waits longer than a turn. */
+static bool is_slow(const struct link *l)
+{
+	return carries(l) && outward_unsent(l->outward) >= OUT_WINDOW;
+}
+
+/* One that came out of its queue. */
+static void lose(struct link *l, struct packet *p, enum relay_drop reason)
+{
+	l->shard->mesh.waiting -= packet_frame_len(p);
+	relay_count_drop(reason, p->disco, 1, p->len);
+	packet_free(&p);
+}
+
+size_t siblings_waiting(const struct shard *s)
+{
+	size_t bytes = 0;
+	if (s->mesh.waiting)
+		LIST_EACH(&s->mesh.links, l, struct link, link)
+			bytes += is_slow(l) ? waits_for(l) : 0;
+	return bytes;
+}
+
+void siblings_give_way(struct shard *s, size_t bytes)
+{
+	struct link *most = NULL;
+	LIST_EACH(&s->mesh.links, l, struct link, link)
+		if (is_slow(l) && (!most || waits_for(l) > waits_for(most)))
+			most = l;
+	size_t before = s->mesh.waiting;
+	while (most && waits_for(most) && before - s->mesh.waiting < bytes)
+		lose(most, queue_pop(most->other.count ? &most->other : &most->disco), RELAY_DROP_MEMORY);
 }
 
 static void queue(struct link *l, struct packet *p)
 {
 	struct queue *q = p->disco ? &l->disco : &l->other;
+	if (!room_make_for_sibling(l->shard, is_slow(l), p))
+		return;
 	packet_keep(&p);
 	l->shard->mesh.waiting += packet_frame_len(p);
 	queue_add(q, p);
 	struct packet *oldest;
-	while ((oldest = queue_cut_to(q, DEPTH, DEPTH_BYTES))) {
-		l->shard->mesh.waiting -= packet_frame_len(oldest);
-		relay_count_drop(RELAY_DROP_QUEUE_HEAD, oldest->disco, 1, oldest->len);
-		packet_free(&oldest);
-	}
+	while ((oldest = queue_cut_to(q, DEPTH, DEPTH_BYTES)))
+		lose(l, oldest, RELAY_DROP_QUEUE_HEAD);
 	loop_defer(l->shard->loop, &l->flushing);
 }
 
@@ -355,7 +403,7 @@ static void on_connected(void *context)
 static void on_written(void *context)
 {
 	struct link *l = context;
-	if (carries(l) && (l->disco.count || l->other.count))
+	if (carries(l))
 		on_flush(l);
 }
 

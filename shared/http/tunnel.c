@@ -152,6 +152,11 @@ bool tunnel_busy(const struct tunnel *t)
 	return pipe_busy(t->pipe);
 }
 
+size_t tunnel_held(const struct tunnel *t)
+{
+	return pipe_kept(t->pipe) + pipe_unsent(t->pipe) + (t->frames ? t->frames->plain.len : 0);
+}
+
 void tunnel_pause(struct tunnel *t)
 {
 	pipe_read_pause(t->pipe);

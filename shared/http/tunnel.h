@@ -17,6 +17,7 @@ void tunnel_close(struct tunnel *t);
 /* Takes the buffer's memory, like pipe_write. */
 MUST_USE enum err tunnel_write(struct tunnel *t, struct buffer *out);
 bool tunnel_busy(const struct tunnel *t);
-void tunnel_pause(struct tunnel *t); /* reads no more */
+size_t tunnel_held(const struct tunnel *t); /* bytes that came and are not eaten, and those that are not sent */
+void tunnel_pause(struct tunnel *t);        /* reads no more */
 
 #endif
