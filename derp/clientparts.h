@@ -6,7 +6,7 @@
 #ifndef CLIENTPARTS_H
 #define CLIENTPARTS_H
 
-#include "relay.h"
+#include "shard.h"
 
 /* Bytes on the wire, packets and their payload. */
 struct given {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "metrics_relay.h"
-#include "relay.h"
+#include "shard.h"
 
 /* Payload that may wait for one shard: some 20 ms of what a core relays. */
 enum { WAITING_MAX = 16 << 20 };

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "metrics_relay.h"
-#include "relay.h"
+#include "shard.h"
 
 enum { SHARDS = 3, LARGE = 65536 };
 

@@ -2,9 +2,8 @@
  * keys that a coordinator knows. */
 #include "expiry.h"
 #include "metrics_relay.h"
-#include "relay.h"
 #include "roundtrip.h"
-#include "tlsfiles.h"
+#include "shard.h"
 
 static struct relay_options options;
 static struct relay relay;
@@ -15,18 +14,9 @@ static enum err on_start(void *config, struct diag *why)
 	return relay_open(&relay, config, why);
 }
 
-/* Takes no port: the relay may be running. */
 static enum err on_check(void *config, struct diag *why)
 {
-	const struct relay_options *o = config;
-	struct coordinators coordinators = {0};
-	enum err e = relay_options_check(o, why);
-	if (!e)
-		e = coordinators_parse(bytes_text(o->coordinators), &coordinators, why);
-	if (!e && *o->tls_certificate && !firstcert_is_missing(o))
-		e = tlsfiles_check(o->tls_certificate, o->tls_key, why);
-	coordinators_clear(&coordinators);
-	return e;
+	return relay_check(config, why);
 }
 
 static enum err on_worker(struct worker *w, struct diag *why)

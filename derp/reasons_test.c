@@ -1,5 +1,5 @@
 /* Whatever ends or is lost counts, by its reason: the relay of relay_house.h, spoken to over TCP. */
-#include "relay.h"
+#include "shard.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,77 +1,35 @@
-/* One relay process and its shards: a shard is one thread's share of the clients, those whose key hashes to it.
- * Not a client (client.h) and not what crosses between shards (crossing.h).
- * The relay is written before the threads start and read-only afterwards, but for its atomics. A shard belongs to its thread; others may only post to its loop.
- * Shards outlive their threads: what was posted late still finds them, closed. */
+/* One relay process: what all its shards (shard.h) share.
+ * Not a shard and not a client (client.h).
+ * Written before the threads start and read-only afterwards, but for its atomics, what has a lock of its own, and what is the first shard's. It outlives the threads,
+ * and so do the shards: what was posted late still finds them, closed. */
 #ifndef RELAY_H
 #define RELAY_H
 
 #include <stdatomic.h>
 
-#include "announce.h"
-#include "client.h"
+#include "announcement.h"
 #include "coordinators.h"
-#include "crossing.h"
-#include "directory.h"
 #include "firstcert.h"
-#include "heard.h"
-#include "limit.h"
-#include "mesh.h"
+#include "forwarded.h"
+#include "heldport.h"
 #include "options.h"
 #include "owncert.h"
 #include "port80.h"
 #include "probekeys.h"
 #include "purse.h"
 #include "rates.h"
-#include "relaylife.h"
-#include "room.h"
-#include "rttlook.h"
-#include "server.h"
-#include "verify.h"
 
 enum { RELAY_SHARDS_MAX = 256 };
 
 struct bootstrap;
-struct prober;
-struct relay;
-struct stundoor;
-
-struct shard {
-	struct relay *relay;
-	struct loop *loop;
-	struct worker *worker;
-	unsigned index, crew;                /* which of how many */
-	bool closing;                        /* no new clients */
-	const struct relay_options *options; /* in force here; relay.options are those of the start, which is the same but for limits and verify */
-	struct directory *directory;
-	struct heard *heard;
-	struct fetcher *fetcher;
-	struct verify *verify;
-	struct server *server;
-	struct stundoor *stun;
-	struct announce *announce; /* on the first shard only */
-	struct prober *prober;     /* likewise; NULL: off */
-	struct table *clients;     /* connection number -> client */
-	struct list in_state[CLIENT_STATE_COUNT];
-	struct list walks;              /* of clients, that take several turns */
-	struct list guests;             /* handshakes on their way */
-	size_t guest_count, guest_held; /* how many, and what they have sent that is not complete */
-	uint64_t last_number;
-	struct room room;
-	struct directory_count counted; /* as last told to the metrics */
-	struct limit refusal_log;
-	struct crossing crossing;
-	struct relaylife life;
-	struct mesh mesh;
-	struct rttlook rtts;
-	_Atomic double queue_ms; /* what packets waited in queues: a mean of which the last one is a tenth */
-};
+struct shard;
 
 struct relay {
 	const struct relay_options *options;
 	struct coordinators coordinators;
 	struct trusted proxies;
 	struct bootstrap *bootstrap;
-	struct owncert own; /* empty: not asked for */
+	struct owncert own; /* empty: it was given one, or none */
 	struct rates rates;
 	struct purses *purses;
 	struct buffer metacert; /* DER, behind every chain: tells clients our key, so that they need not wait for it */
@@ -80,11 +38,8 @@ struct relay {
 	struct probekeys probes;
 	uint64_t seed; /* of the home of keys, so that nobody can aim at one shard */
 	char instance[17];
-	struct endpoint at, stun_at, plain_at;       /* bound; IP_NONE: off */
-	int reserved, reserved_stun, reserved_plain; /* sockets that hold the ports until the shards listen */
+	struct heldport port, plain_port, stun_port; /* of the doors: where clients come, plain HTTP, STUN */
 	int64_t memory_at_start;                     /* bytes */
-	int certificate_fd, key_fd;                  /* of the self-signed pair, in memory */
-	char certificate[64], certificate_key[64];   /* their paths */
 	struct announcement said;                    /* first shard */
 	struct firstcert first_certificate;          /* first shard */
 	struct port80 port80;                        /* likewise */
@@ -98,8 +53,11 @@ struct relay {
 	struct shard *shard[RELAY_SHARDS_MAX];
 };
 
+/* Ports are taken and certificates made; relay_close also after an error. */
 MUST_USE enum err relay_open(struct relay *relay, const struct relay_options *options, struct diag *why);
 void relay_close(struct relay *relay);
+/* Would relay_open like them? Takes no port and makes no file: the relay may be running. */
+MUST_USE enum err relay_check(const struct relay_options *options, struct diag *why);
 /* May these be in force from now on? */
 MUST_USE enum err relay_may_reload(const struct relay_options *options, struct diag *why);
 /* Why it is not ready, or NULL. */
@@ -109,19 +67,5 @@ unsigned relay_home(const struct relay *relay, const struct node_key *key);
 unsigned relay_told_port(const struct relay *relay);      /* by which clients come */
 const char *relay_certificate(const struct relay *relay); /* PEM paths; NULL: plain */
 const char *relay_certificate_key(const struct relay *relay);
-
-/* All shards are there. */
-bool shard_complete(const struct shard *shard);
-/* On the shard's own thread. */
-MUST_USE enum err shard_open(struct relay *relay, struct worker *worker, unsigned count, struct diag *why);
-/* Its doors: open, and shut. */
-MUST_USE enum err shard_listen(struct shard *shard, struct diag *why);
-MUST_USE enum err shard_welcome(struct shard *shard, struct diag *why); /* the doors that wait for a certificate */
-void shard_shut(struct shard *shard);
-/* From now on these options count, which outlive the next call. */
-void shard_reload(struct shard *shard, const struct relay_options *options);
-/* Lets clients move, then ends them (relaylife.h). */
-void shard_drain(struct shard *shard);
-void shard_close(struct shard *shard);
 
 #endif

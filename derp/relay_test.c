@@ -1,5 +1,5 @@
 /* The relay of relay_house.h, spoken to over TCP. */
-#include "relay.h"
+#include "shard.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -410,7 +410,7 @@ static void stun_is_answered(void **state)
 	static const uint8_t request[] = {0,    1,    0, 0x14, 0x21, 0x12, 0xa4, 0x42, 1,   2,   3,   4,   5,    6,    7, 8, 9,    10,   11,   12,
 					  0x80, 0x22, 0, 8,    't',  'a',  'i',  'l',  'n', 'o', 'd', 'e', 0x80, 0x28, 0, 4, 0xb3, 0x2c, 0x37, 0x0f};
 	struct sockaddr_storage sa;
-	socklen_t len = endpoint_to_sockaddr(relay.stun_at, &sa);
+	socklen_t len = endpoint_to_sockaddr(relay.stun_port.at, &sa);
 	for (unsigned i = 0; i < 16; i++) {
 		int fd = socket(AF_INET, SOCK_DGRAM, 0);
 		struct timeval wait = {.tv_sec = 5};
@@ -428,6 +428,38 @@ static void stun_is_answered(void **state)
 	}
 }
 
+/* While the relay runs: what a start would refuse is told, and no port is in the way. */
+static void options_are_checked(void **state)
+{
+	static const struct {
+		size_t option;
+		const char *value, *why;
+	} cases[] = {
+		{offsetof(struct relay_options, coordinators), "ftp://c.example", "ftp://c.example"},
+		{offsetof(struct relay_options, relay_coordinators_key), "ed25519:00", "relay.coordinators_key"},
+		{offsetof(struct relay_options, proxies_trusted), "nobody", "nobody"},
+		{offsetof(struct relay_options, bootstrap_names), "a/b", "bootstrap.names"},
+		{offsetof(struct relay_options, limit_rate_file), "/nowhere/rates.json", "/nowhere/rates.json"},
+		{offsetof(struct relay_options, relay_hostname), "", "relay.hostname"},
+	};
+	char taken[ENDPOINT_TEXT_MAX];
+	struct relay_options other = options;
+	struct diag why = {0};
+	(void)state;
+	endpoint_format(taken, relay.port.at);
+	other.listen_relay = taken;
+	assert_int_equal(relay_check(&other, &why), ERR_NONE);
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		char text[64];
+		other = options;
+		snprintf(text, sizeof text, "%s", cases[i].value);
+		*(char **)((char *)&other + cases[i].option) = text;
+		assert_int_not_equal(relay_check(&other, &why), ERR_NONE);
+		if (!strstr(why.text, cases[i].why))
+			fail_msg("%s, not of %s", why.text, cases[i].why);
+	}
+}
+
 /* Announced, and alone on its ports. */
 static void it_announces_itself(void **state)
 {
@@ -436,11 +468,11 @@ static void it_announces_itself(void **state)
 	struct relay second;
 	struct relay_options same = options;
 	struct diag why = {0};
-	endpoint_format(taken, relay.at);
+	endpoint_format(taken, relay.port.at);
 	same.listen_relay = taken;
 	assert_int_equal(relay_open(&second, &same, &why), ERR_EXISTS);
 	relay_close(&second);
-	endpoint_format(taken, relay.stun_at);
+	endpoint_format(taken, relay.stun_port.at);
 	same.listen_relay = "127.0.0.1:0";
 	same.listen_stun = taken;
 	assert_int_equal(relay_open(&second, &same, &why), ERR_EXISTS);
@@ -466,6 +498,7 @@ int main(void)
 		cmocka_unit_test(a_slow_reader_loses_the_oldest),
 		cmocka_unit_test(pages),
 		cmocka_unit_test(stun_is_answered),
+		cmocka_unit_test(options_are_checked),
 		cmocka_unit_test(it_announces_itself),
 	};
 	return cmocka_run_group_tests(tests, house_open, house_close);

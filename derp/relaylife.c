@@ -6,7 +6,7 @@
 #include "daemon.h"
 #include "handshake.h"
 #include "log.h"
-#include "relay.h"
+#include "shard.h"
 #include "siblings.h"
 
 enum {

@@ -8,9 +8,10 @@
 
 #include <cmocka.h>
 
+#include "announce.h"
 #include "handshake.h"
 #include "log.h"
-#include "relay.h"
+#include "shard.h"
 #include "siblings.h"
 
 enum { SHARDS = 3, DRAIN_MS = 10000, NUMBERS = 300 };

@@ -134,44 +134,6 @@ static int shut(void **state)
 	return 0;
 }
 
-/* ---- what is said ---- */
-
-static void an_announcement_is_written(void **state)
-{
-	static const struct announcement plain = {.name = "", .host_name = "h", .ipv4 = "", .ipv6 = "", .cert_name = "", .instance = "0011223344556677"};
-	static const struct announcement full = {.name = "900a",
-						 .host_name = "relay.example.net",
-						 .ipv4 = "198.51.100.1",
-						 .ipv6 = "none",
-						 .cert_name = "sha256-raw:00",
-						 .relay_port = 8443,
-						 .stun_port = -1,
-						 .insecure_for_tests = true,
-						 .can_port80 = true,
-						 .instance = "0011223344556677",
-						 .homes = 17,
-						 .rechecks_from = UINT64_C(9223372036854775807),
-						 .draining = true};
-	struct buffer out;
-	(void)state;
-	buffer_init(&out, 4096);
-	assert_int_equal(announcement_encode(&plain, &out), ERR_NONE);
-	assert_true(bytes_equal_text(buffer_bytes(&out), "{\"HostName\":\"h\",\"IPv4\":\"\",\"IPv6\":\"\",\"DERPPort\":0,\"STUNPort\":0,\"CertName\":\"\","
-							 "\"InsecureForTests\":false,\"CanPort80\":false,\"Version\":\"" FLEETSCALE_VERSION
-							 "\",\"Instance\":\"0011223344556677\",\"Homes\":0,\"RechecksFrom\":0}"));
-	buffer_reset(&out);
-	assert_int_equal(announcement_encode(&full, &out), ERR_NONE);
-	assert_true(
-		bytes_equal_text(buffer_bytes(&out),
-				 "{\"Name\":\"900a\",\"HostName\":\"relay.example.net\",\"IPv4\":\"198.51.100.1\",\"IPv6\":\"none\",\"DERPPort\":8443,"
-				 "\"STUNPort\":-1,\"CertName\":\"sha256-raw:00\",\"InsecureForTests\":true,\"CanPort80\":true,\"Version\":\"" FLEETSCALE_VERSION
-				 "\",\"Instance\":\"0011223344556677\",\"Homes\":17,\"RechecksFrom\":9223372036854775807,\"Draining\":true}"));
-	buffer_clear(&out);
-	buffer_init(&out, 40);
-	assert_int_equal(announcement_encode(&full, &out), ERR_TOO_BIG);
-	buffer_clear(&out);
-}
-
 /* ---- when it is said ---- */
 
 static void a_lease_is_renewed_each_third(void **state)
@@ -361,7 +323,6 @@ static void it_ends_at_any_time(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_announcement_is_written),
 		cmocka_unit_test_setup_teardown(a_lease_is_renewed_each_third, open, shut),
 		cmocka_unit_test_setup_teardown(after_a_failure_the_next_one_is_asked, open, shut),
 		cmocka_unit_test_setup_teardown(distances_grow, open, shut),

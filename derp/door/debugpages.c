@@ -5,8 +5,8 @@
 
 #include "dispatch.h"
 #include "metrics_relay.h"
-#include "relay.h"
 #include "selfstat.h"
+#include "shard.h"
 #include "stockvars.h"
 
 enum { PAGE_MAX = 64 << 10, LOOKS = 16, TEXT_MAX = 256 };

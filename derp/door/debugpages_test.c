@@ -11,8 +11,8 @@
 
 #include "dispatch.h"
 #include "metrics_relay.h"
-#include "relay.h"
 #include "routes_relay.h"
+#include "shard.h"
 
 /* ---- a request by hand ---- */
 

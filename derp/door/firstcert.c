@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 
 #include "log.h"
-#include "relay.h"
+#include "shard.h"
 #include "tlsfiles.h"
 
 enum { LOOK_MS = 1000 };

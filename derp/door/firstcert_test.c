@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "log.h"
-#include "relay.h"
+#include "shard.h"
 #include "tlsfiles.h"
 
 enum { SHARDS = 2 };

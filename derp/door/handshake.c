@@ -4,7 +4,7 @@
 
 #include "log.h"
 #include "metrics_relay.h"
-#include "relay.h"
+#include "shard.h"
 #include "text.h"
 #include "websocket.h"
 #include "wsbridge.h"

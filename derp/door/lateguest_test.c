@@ -11,8 +11,8 @@
 #include <cmocka.h>
 
 #include "log.h"
-#include "relay.h"
 #include "room.h"
+#include "shard.h"
 #include "upgrade.h"
 
 enum { PATIENCE_MS = 10000 };

@@ -6,6 +6,7 @@
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -43,9 +44,12 @@ static EVP_PKEY *read_key(const char *path)
 	return key;
 }
 
+typedef enum err (*put_fn)(struct owncert *own, char path[static OWNCERT_PATH_MAX], const struct buffer *text, struct diag *why);
+
 /* Whole or not at all: a start that is cut short leaves the old file. */
-static enum err put(const char *path, const struct buffer *text, struct diag *why)
+static enum err put_in_folder(struct owncert *own, char path[static OWNCERT_PATH_MAX], const struct buffer *text, struct diag *why)
 {
+	(void)own;
 	char fresh[OWNCERT_PATH_MAX + 8];
 	snprintf(fresh, sizeof fresh, "%s.new", path);
 	int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -58,7 +62,19 @@ static enum err put(const char *path, const struct buffer *text, struct diag *wh
 	return ERR_NONE;
 }
 
-static enum err make(const struct owncert *own, const char *host, struct diag *why)
+/* Readable by path while it is open. */
+static enum err put_in_memory(struct owncert *own, char path[static OWNCERT_PATH_MAX], const struct buffer *text, struct diag *why)
+{
+	int fd = memfd_create("certificate", MFD_CLOEXEC);
+	if (fd >= 0)
+		own->fd[own->fd_count++] = fd;
+	if (fd < 0 || write(fd, text->at, text->len) != (ssize_t)text->len)
+		return diag_set(why, ERR_IO, "cannot keep a certificate in memory: %s", strerror(errno));
+	snprintf(path, OWNCERT_PATH_MAX, "/proc/self/fd/%d", fd);
+	return ERR_NONE;
+}
+
+static enum err make(struct owncert *own, put_fn put, const char *host, struct diag *why)
 {
 	struct buffer certificate, key;
 	buffer_init(&certificate, PEM_MAX);
@@ -67,9 +83,9 @@ static enum err make(const struct owncert *own, const char *host, struct diag *w
 	if (e)
 		diag_set(why, e, "cannot make a certificate for \"%s\"", host);
 	if (!e)
-		e = put(own->key, &key, why);
+		e = put(own, own->key, &key, why);
 	if (!e)
-		e = put(own->certificate, &certificate, why);
+		e = put(own, own->certificate, &certificate, why);
 	if (key.len)
 		key_wipe(key.at, key.len);
 	buffer_clear(&certificate);
@@ -104,11 +120,23 @@ enum err owncert_open(struct owncert *own, const char *folder, const char *host,
 	snprintf(own->key, sizeof own->key, "%s/relay.key", folder);
 	if (look(own, host))
 		return ERR_NONE;
-	enum err e = make(own, host, why);
+	enum err e = make(own, put_in_folder, host, why);
 	if (e)
 		return e;
 	if (!look(own, host))
 		return diag_set(why, ERR_CRYPTO, "the certificate just made in %s is no good", folder);
 	log_info(SUBJECT("relay"), "made a certificate of its own", F_TEXT("file", own->certificate), F_TEXT("pin", own->pin));
 	return ERR_NONE;
+}
+
+enum err owncert_open_unsafe(struct owncert *own, const char *host, struct diag *why)
+{
+	*own = (struct owncert){0};
+	return make(own, put_in_memory, host, why);
+}
+
+void owncert_close(struct owncert *own)
+{
+	while (own->fd_count)
+		close(own->fd[--own->fd_count]);
 }

@@ -57,8 +57,33 @@ static void nowhere_to_keep_it(void **state)
 	rmdir(folder);
 }
 
+static void it_is_in_memory(void **state)
+{
+	(void)state;
+	struct owncert a, none = {0};
+	char text[64];
+	const char *const paths[] = {a.certificate, a.key}, *const heads[] = {"-----BEGIN CERTIFICATE-----", "-----BEGIN PRIVATE KEY-----"};
+	assert_int_equal(owncert_open_unsafe(&a, "relay.example.net", NULL), ERR_NONE);
+	assert_string_equal(a.pin, "");
+	for (unsigned i = 0; i < 2; i++) {
+		FILE *f = fopen(paths[i], "re");
+		assert_non_null(f);
+		assert_non_null(fgets(text, sizeof text, f));
+		assert_memory_equal(text, heads[i], strlen(heads[i]));
+		fclose(f);
+	}
+	owncert_close(&a);
+	owncert_close(&a);
+	assert_int_equal(access(a.key, R_OK), -1);
+	owncert_close(&none);
+	struct diag why = {0};
+	assert_int_equal(owncert_open_unsafe(&a, "no,name", &why), ERR_MALFORMED);
+	assert_true(*why.text);
+	owncert_close(&a);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(it_is_kept), cmocka_unit_test(nowhere_to_keep_it)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(it_is_kept), cmocka_unit_test(nowhere_to_keep_it), cmocka_unit_test(it_is_in_memory)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "log.h"
-#include "relay.h"
+#include "shard.h"
 
 enum { ASK_MS = 60000, PATIENCE_MS = 2000 };
 
@@ -13,7 +13,7 @@ static void ask(void *context);
 static bool is_asked(const struct relay *r)
 {
 	struct ip ip;
-	return r->plain_at.port && !ip_parse(bytes_text(r->options->relay_ipv4), &ip) && ip.family == IP_V4;
+	return r->plain_port.at.port && !ip_parse(bytes_text(r->options->relay_ipv4), &ip) && ip.family == IP_V4;
 }
 
 bool port80_judge(struct port80 *p, bool good)

@@ -10,7 +10,7 @@
 
 #include "fetch.h"
 #include "log.h"
-#include "relay.h"
+#include "shard.h"
 
 /* ---- port 80, played by the test ---- */
 
@@ -64,7 +64,7 @@ static int begin(void **state)
 	clock_set_by_hand((struct mono){1000000}, (struct wall){0});
 	loop = loop_new();
 	options = (struct relay_options){.relay_ipv4 = "192.0.2.80"};
-	relay = (struct relay){.options = &options, .plain_at.port = 80};
+	relay = (struct relay){.options = &options, .plain_port.at.port = 80};
 	first = (struct shard){.relay = &relay, .loop = loop, .options = &options};
 	asked = known = 0;
 	return 0;
@@ -111,7 +111,7 @@ static void nobody_asks_an_address_that_nobody_is_told(void **state)
 		assert_int_equal(known, i + 1);
 	}
 	options.relay_ipv4 = (char *)(uintptr_t) "192.0.2.80";
-	relay.plain_at.port = 0;
+	relay.plain_port.at.port = 0;
 	port80_watch(&first, on_known);
 	assert_int_equal(known, 4);
 	assert_int_equal(asked, 0);

@@ -4,7 +4,7 @@
 #include "debugpages.h"
 #include "handshake.h"
 #include "metrics_relay.h"
-#include "relay.h"
+#include "shard.h"
 #include "webroot.h"
 
 static const char home_page[] =

@@ -12,7 +12,7 @@
 #include "debugpages.h"
 #include "handshake.h"
 #include "metrics_relay.h"
-#include "relay.h"
+#include "shard.h"
 #include "webroot.h"
 
 /* ---- the far end ---- */

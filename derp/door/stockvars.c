@@ -5,8 +5,8 @@
 
 #include "jsonw.h"
 #include "metrics_relay.h"
-#include "relay.h"
 #include "selfstat.h"
+#include "shard.h"
 
 enum { ALL = -1, FACES_MAX = 16 };
 

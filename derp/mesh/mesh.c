@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "metrics_relay.h"
-#include "relay.h"
+#include "shard.h"
 #include "siblings.h"
 
 void mesh_open(struct shard *s)

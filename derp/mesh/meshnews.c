@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "relay.h"
+#include "shard.h"
 
 struct watcher {
 	struct list link;

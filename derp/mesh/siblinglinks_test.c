@@ -11,7 +11,7 @@
 #include "log.h"
 #include "metrics_relay.h"
 #include "outward.h"
-#include "relay.h"
+#include "shard.h"
 
 enum { OPEN_MAX = 64 };
 

@@ -6,8 +6,8 @@
 #include "log.h"
 #include "metrics_relay.h"
 #include "outward.h"
-#include "relay.h"
 #include "relaystream.h"
+#include "shard.h"
 
 enum {
 	GREETING_MS = 10000,

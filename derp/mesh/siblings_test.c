@@ -12,7 +12,7 @@
 #include "jsonr.h"
 #include "metrics_relay.h"
 #include "outward.h"
-#include "relay.h"
+#include "shard.h"
 
 enum { DIALED_MAX = 64 };
 

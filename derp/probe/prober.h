@@ -4,7 +4,10 @@
 #ifndef PROBER_H
 #define PROBER_H
 
-#include "announce.h"
+#include <jansson.h>
+
+#include "announcement.h"
+#include "loop.h"
 
 struct prober;
 struct relay;

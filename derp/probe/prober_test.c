@@ -80,7 +80,7 @@ static void name_three(uint16_t idle, uint16_t mute, bool more)
 		 "{\"Peers\":[{\"ID\":7,\"Name\":\"house\",\"HostName\":\"127.0.0.1\",\"DERPPort\":%u,\"STUNPort\":%u},"
 		 "{\"ID\":8,\"Name\":\"no\\\"body\",\"HostName\":\"x.invalid\",\"IPv4\":\"127.0.0.1\",\"DERPPort\":%u,\"STUNPort\":%u,\"Mesh\":true},"
 		 "{\"ID\":9,\"Name\":\"lost\",\"HostName\":\"name.invalid\",\"DERPPort\":%u,\"STUNPort\":0}],\"MorePeers\":%s}",
-		 relay.at.port, relay.stun_at.port, idle, mute, idle, more ? "true" : "false");
+		 relay.port.at.port, relay.stun_port.at.port, idle, mute, idle, more ? "true" : "false");
 }
 
 static void expect_metrics(bool there)

@@ -122,7 +122,7 @@ static int listen_silently(struct relay *r, bool listens)
 	assert_int_equal(bind(fd, (struct sockaddr *)&sa, len), 0);
 	assert_int_equal(listens ? listen(fd, 8) : 0, 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&sa, &len), 0);
-	r->at.port = ntohs(sa.sin_port);
+	r->port.at.port = ntohs(sa.sin_port);
 	return fd;
 }
 

@@ -13,8 +13,8 @@ static struct ip local(struct ip at)
 
 void self_wish(const struct relay *r, struct outward_wish *wish)
 {
-	struct ip ip = local(r->at.ip);
-	*wish = (struct outward_wish){.to = {.port = r->at.port, .insecure_for_tests = true}, .plain = !relay_certificate(r)};
+	struct ip ip = local(r->port.at.ip);
+	*wish = (struct outward_wish){.to = {.port = r->port.at.port, .insecure_for_tests = true}, .plain = !relay_certificate(r)};
 	*(ip.family == IP_V4 ? &wish->to.ip4 : &wish->to.ip6) = ip;
 	snprintf(wish->to.host, sizeof wish->to.host, "%s", r->options->relay_hostname);
 	/* We dial from the address that we dial. */
