@@ -368,7 +368,7 @@ void serve_relay_announce(struct exchange *x)
 	if (t->probes.probing)
 		relayprobes_put(tx, token, t->relay.node.name, &t->probes.key, t->probes.probes, t->probes.count);
 	if (t->probes.wants_peers)
-		t->peers = relays_peers(tx, t->probes.after);
+		t->peers = relays_peers(tx, token->region, t->probes.after);
 	act_commit(c, tx, on_announced, t);
 }
 

@@ -159,9 +159,9 @@ const struct signing_key *signers_all(const struct signers *signers, size_t *cou
 }
 
 /* Only relays that probe each other say so. */
-unsigned relays_peers(struct tx *tx, uint64_t after)
+unsigned relays_peers(struct tx *tx, unsigned region, uint64_t after)
 {
-	(void)tx, (void)after;
+	(void)tx, (void)region, (void)after;
 	fail();
 	return 0;
 }

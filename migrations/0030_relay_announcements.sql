@@ -14,6 +14,9 @@ ALTER TABLE fleetscale.relays
 	ADD instance text NOT NULL DEFAULT '' CHECK (octet_length(instance) <= 64);
 CREATE INDEX relays_probe_key ON fleetscale.relays (probe_key) WHERE probe_key IS NOT NULL;
 
+-- Tokens stay when they are revoked; each announcement asks for those of many relays whether they are.
+CREATE INDEX relay_tokens_revoked ON fleetscale.relay_tokens (id) WHERE revoked IS NOT NULL;
+
 -- The last probe of each by each. Not logged: the next round brings it anew.
 CREATE UNLOGGED TABLE fleetscale.relay_probes (
 	from_id bigint NOT NULL REFERENCES fleetscale.relays ON DELETE CASCADE,
@@ -71,8 +74,9 @@ END $$;
 -- a lease elsewhere. A line only when the map shows something else now. One that comes for the first time is shown at once, but in a region that leaves the map
 -- with the next step (relays_step), which brings the region back.
 -- `instance` tells processes apart, NULL: not said. Two that announce themselves as one relay would change the map with each word, hence the one that is there
--- keeps the name while it lives: last_seen is half a minute old at most, and a little more. One that begins anew where it was, and one that follows on one that
--- said it ends, need not wait; one that ends, when another has followed already, has nothing more to say.
+-- keeps the name while it lives: until its lease has ended (silent_since); or, when nobody can read leases, until last_seen, which is half a minute old at most, is
+-- a little older. One that begins anew where it was, and one that follows on one that said it ends, need not wait; one that ends, when another has followed
+-- already, has nothing more to say.
 -- FS001: the token is no more, or the relay. FS004: the name is none for this token or somebody else's, or the relay is listed by hand: that one's token is for
 -- questions about keys, for it stands in a URL of somebody else's program, and how that is reached an administrator says.
 CREATE FUNCTION fleetscale.relay_announce_as(instance text, token bigint, said text, host_name text, cert_name text, ipv4 text, ipv6 text, stun_port integer,
@@ -95,10 +99,11 @@ BEGIN
 	SELECT * INTO held FROM fleetscale.relays r WHERE r.id = mine FOR NO KEY UPDATE;
 	PERFORM fleetscale.want(held.id IS NOT NULL AND held.revoked IS NULL AND held.deleted IS NULL, 'FS001', 'this relay was removed');
 	PERFORM fleetscale.want(NOT held.by_hand, 'FS004', 'this relay is listed by hand: its token is for questions about keys');
-	IF held.instance <> '' AND held.instance <> instance AND NOT held.draining AND held.last_seen > now() - interval '45 seconds' THEN
+	IF held.instance <> '' AND held.instance <> instance AND NOT held.draining AND held.silent_since IS NULL
+		AND held.last_seen > now() - interval '45 seconds' THEN
 		PERFORM fleetscale.want(NOT draining, 'FS004', 'another process is this relay now');
 		PERFORM fleetscale.want((held.host_name, held.ipv4, held.ipv6, held.relay_port) IS NOT DISTINCT FROM (host_name, ipv4, ipv6, relay_port), 'FS004',
-			format('the relay %s is alive already, at %s: each needs a name of its own, or waits until that one is silent for 45 s', held.name, held.host_name));
+			format('the relay %s is alive already, at %s: each needs a name of its own, or waits until that one is silent', held.name, held.host_name));
 	END IF;
 	differs := (held.host_name, held.cert_name, held.ipv4, held.ipv6, held.stun_port, held.relay_port, held.insecure_for_tests, held.can_port80)
 		IS DISTINCT FROM (host_name, cert_name, ipv4, ipv6, stun_port, relay_port, insecure_for_tests, can_port80);

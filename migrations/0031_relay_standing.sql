@@ -17,7 +17,7 @@ ALTER TABLE fleetscale.relay_rechecks
 	ADD region integer;
 
 GRANT SELECT (node_key, owner) ON fleetscale.relay_rechecks TO fleetscale_lookup;
-GRANT SELECT (id, probe_key, last_seen, deleted, revoked, token_id) ON fleetscale.relays TO fleetscale_lookup;
+GRANT SELECT (id, region_id, probe_key, last_seen, deleted, revoked, token_id) ON fleetscale.relays TO fleetscale_lookup;
 GRANT SELECT (id, revoked) ON fleetscale.relay_tokens TO fleetscale_lookup;
 GRANT CREATE ON SCHEMA fleetscale TO fleetscale_lookup;
 
@@ -57,8 +57,14 @@ CREATE TRIGGER recheck_closed AFTER UPDATE OF tailnets ON fleetscale.regions FOR
 
 -- --- who may ----------------------------------------------------------------------------------------------------------------------------------------------
 
--- A row when the key may use a relay of this region: whose it is, and its tailnet's own rate. Probers of relays in life may too, and are of no tailnet; the key of a
--- node that may not is nobody else's.
+-- Whether relays of two regions probe each other: not when no tailnet has both in its map, for what belongs to one is not told to, nor opened to, another's.
+CREATE FUNCTION fleetscale.regions_meet(a fleetscale.regions, b fleetscale.regions) RETURNS boolean
+LANGUAGE sql IMMUTABLE AS $$
+	SELECT a.id = b.id OR a.tailnets IS NULL OR b.tailnets IS NULL OR a.tailnets && b.tailnets
+$$;
+
+-- A row when the key may use a relay of this region: whose it is, and its tailnet's own rate. Probers of relays in life may too, where the regions meet, and are of
+-- no tailnet; the key of a node that may not is nobody else's.
 CREATE FUNCTION fleetscale.relay_standing(key bytea, region integer)
 RETURNS TABLE (tailnet bigint, rate bigint, burst bigint)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -67,7 +73,8 @@ BEGIN
 		RETURN QUERY SELECT t.id, t.relay_rate, t.relay_burst FROM fleetscale.nodes n JOIN fleetscale.tailnets t ON t.id = n.tailnet_id
 			WHERE n.node_key = relay_standing.key AND fleetscale.may_relay_in(relay_standing.key, relay_standing.region);
 	ELSE
-		RETURN QUERY SELECT 0::bigint, 0::bigint, 0::bigint FROM fleetscale.relays r
+		RETURN QUERY SELECT 0::bigint, 0::bigint, 0::bigint FROM fleetscale.relays r JOIN fleetscale.regions theirs ON theirs.id = r.region_id
+			JOIN fleetscale.regions asked ON asked.id = relay_standing.region AND fleetscale.regions_meet(theirs, asked)
 			WHERE r.probe_key = relay_standing.key AND r.deleted IS NULL AND r.revoked IS NULL AND r.last_seen > now() - interval '2 minutes'
 			AND NOT EXISTS (SELECT FROM fleetscale.relay_tokens t WHERE t.id = r.token_id AND t.revoked IS NOT NULL) LIMIT 1;
 	END IF;

@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -141,6 +142,9 @@ static void pages_of_a_large_fleet(void **state)
 	fixture_sql(fx, "INSERT INTO fleetscale.relays (region_id, name) SELECT 900, 'r' || n FROM generate_series(4, 300) n");
 	fixture_sql(fx, "INSERT INTO fleetscale.relay_probes (from_id, to_id, at, relay, stun, mesh) SELECT a.id, b.id, now(), 'ok', '', '' "
 			"FROM fleetscale.relays a JOIN fleetscale.relays b ON a.id <> b.id");
+	/* Those that have gone do not fill a page. */
+	fixture_sql(fx, "INSERT INTO fleetscale.relay_probes (from_id, to_id, at, relay, stun, mesh) SELECT a.id, b, now(), 'ok', '', '' "
+			"FROM fleetscale.relays a, generate_series(-20, 0) b");
 	for (uint64_t from = 0, to = 0;;) {
 		struct seen s = page(from, to, PAGE), whose = sources(from, to, PAGE);
 		size_t at = 0;
@@ -175,12 +179,17 @@ static void a_relay_goes_meanwhile(void **state)
 	assert_int_equal(page(0, 0, 100).count, 1);
 }
 
-static struct seen peers(uint64_t after)
+static struct seen peers_in(unsigned region, uint64_t after)
 {
 	struct tx *tx = tx_begin(pg, 0, TX_READ);
-	struct seen s = {.statement = relays_peers(tx, after)};
+	struct seen s = {.statement = relays_peers(tx, region, after)};
 	assert_int_equal(fixture_run(loop, tx, see_relays, &s, NULL), ERR_NONE);
 	return s;
+}
+
+static struct seen peers(uint64_t after)
+{
+	return peers_in(900, after);
 }
 
 static void peers_are_those_in_life(void **state)
@@ -226,10 +235,41 @@ static bool may(uint8_t key, unsigned region)
 	return v.allowed;
 }
 
+/* Relays of regions that no tailnet has side by side are not told to each other. */
+static void peers_are_of_regions_that_meet(void **state)
+{
+	static const struct {
+		const char *ours, *theirs; /* whose 900, whose 901 */
+		size_t seen;               /* of all four by one of 900, and by that of 901 */
+		size_t seen_there;
+	} cases[] = {{"NULL", "NULL", 4, 4},       {"NULL", "'{7}'", 4, 4},  {"'{7}'", "NULL", 4, 4}, {"'{7}'", "'{7}'", 4, 4},
+		     {"'{6,7}'", "'{7,8}'", 4, 4}, {"'{7}'", "'{8}'", 3, 1}, {"'{}'", "'{8}'", 3, 1}, {"'{}'", "'{}'", 3, 1}};
+	char sql[300];
+	(void)state;
+	three_relays();
+	fixture_sql(fx, "INSERT INTO fleetscale.regions (id, code, name) VALUES (901, 'y', 'Y')");
+	fixture_sql(
+		fx,
+		"INSERT INTO fleetscale.relays (region_id, name, last_seen, probe_key) VALUES (901, 'far', now(), decode('0901' || repeat('00', 30), 'hex'))");
+	put("one", 1, NULL, 0);
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		snprintf(sql, sizeof sql, "UPDATE fleetscale.regions SET tailnets = CASE id WHEN 900 THEN %s ELSE %s END::bigint[] WHERE id IN (900, 901)",
+			 cases[i].ours, cases[i].theirs);
+		fixture_sql(fx, sql);
+		assert_int_equal(peers_in(900, 0).count, cases[i].seen);
+		assert_int_equal(peers_in(901, 0).count, cases[i].seen_there);
+		/* Nor are they admitted there. */
+		assert_true(may(1, 900) && may(9, 901));
+		assert_int_equal(may(1, 901), cases[i].seen == 4);
+		assert_int_equal(may(9, 900), cases[i].seen == 4);
+	}
+}
+
 static void probers_of_relays_in_life_are_allowed(void **state)
 {
 	(void)state;
 	three_relays();
+	fixture_sql(fx, "INSERT INTO fleetscale.regions (id, code, name) VALUES (977, 'z', 'Z')");
 	assert_false(may(1, 900));
 	put("one", 1, NULL, 0);
 	assert_true(may(1, 900) && may(1, 977));
@@ -262,6 +302,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(pages_of_a_large_fleet, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(a_relay_goes_meanwhile, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(peers_are_those_in_life, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(peers_are_of_regions_that_meet, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(probers_of_relays_in_life_are_allowed, nodes_fixture_open, nodes_fixture_close),
 	};
 	return cmocka_run_group_tests(tests, nodes_fixture_start, nodes_fixture_stop);

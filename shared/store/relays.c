@@ -236,8 +236,9 @@ unsigned relays_of_probes(struct tx *tx, uint64_t from, uint64_t to, unsigned li
 	tx_arg_u64(tx, from);
 	tx_arg_u64(tx, to);
 	tx_arg_u64(tx, limit);
-	return tx_add(tx, "SELECT " COLUMNS " FROM fleetscale.relays r WHERE r.id IN (SELECT p.from_id FROM fleetscale.relay_probes p "
-			  "WHERE (p.from_id, p.to_id) > ($1, $2) ORDER BY p.from_id, p.to_id LIMIT $3) ORDER BY r.id");
+	return tx_add(tx,
+		      "SELECT " COLUMNS " FROM fleetscale.relays r WHERE r.id IN (SELECT p.from_id FROM fleetscale.relay_probes p "
+		      "JOIN fleetscale.relays o ON o.id = p.to_id WHERE (p.from_id, p.to_id) > ($1, $2) ORDER BY p.from_id, p.to_id LIMIT $3) ORDER BY r.id");
 }
 
 unsigned relays_wish(struct tx *tx, uint64_t id, bool drain)
@@ -428,13 +429,15 @@ unsigned relays_siblings(struct tx *tx, unsigned region)
 }
 
 #define PEERS \
-	"fleetscale.relays r WHERE r.last_seen IS NOT NULL AND r.deleted IS NULL AND r.revoked IS NULL AND NOT " REVOKED \
+	"fleetscale.relays r JOIN fleetscale.regions g ON g.id = r.region_id JOIN fleetscale.regions m ON m.id = $3 AND fleetscale.regions_meet(g, m) " \
+	"WHERE r.last_seen IS NOT NULL AND r.deleted IS NULL AND r.revoked IS NULL AND NOT " REVOKED \
 	" AND r.wish = 'serve' AND NOT r.draining AND (r.silent_since IS NULL OR r.silent_since > now() - interval '1 day')"
 
-unsigned relays_peers(struct tx *tx, uint64_t after)
+unsigned relays_peers(struct tx *tx, unsigned region, uint64_t after)
 {
 	tx_arg_u64(tx, after);
 	tx_arg_u64(tx, RELAY_PEERS_MAX + 2);
+	tx_arg_u64(tx, region);
 	return tx_add(tx, "SELECT p.* FROM ((SELECT " COLUMNS " FROM " PEERS " AND r.id > $1 ORDER BY r.id LIMIT $2) UNION ALL "
 			  "(SELECT " COLUMNS " FROM " PEERS " AND r.id <= $1 ORDER BY r.id LIMIT $2)) p ORDER BY p.id <= $1, p.id LIMIT $2");
 }

@@ -120,10 +120,10 @@ unsigned relays_told(struct tx *tx, const struct relay_token *token, struct byte
 bool relays_read_told(struct tx *tx, unsigned statement, struct arena *arena, struct relay_told *out);
 /* Those of its mesh that are in life, itself too; left out: those without a lease for a day. */
 unsigned relays_siblings(struct tx *tx, unsigned region);
-/* Those that relays shall probe, one more than RELAY_PEERS_MAX and the one that asks: behind `after`, then from the beginning. Left out: those that drain or are removed or
- * revoked, and those without a lease for a day. */
+/* Those that relays of this region shall probe, one more than RELAY_PEERS_MAX and the one that asks: behind `after`, then from the beginning. Left out: those of
+ * regions that no tailnet has in its map beside this one, those that drain or are removed or revoked, and those without a lease for a day. */
 enum { RELAY_PEERS_MAX = 128 };
-unsigned relays_peers(struct tx *tx, uint64_t after);
+unsigned relays_peers(struct tx *tx, unsigned region, uint64_t after);
 /* Keys about which relays of a region shall ask again, of tailnets that it admits or is closed to now, from `known` on (0: none, only where it stands). */
 unsigned relay_rechecks(struct tx *tx, unsigned region, uint64_t known);
 enum { RELAY_RECHECKS_MAX = 1000 };

@@ -270,6 +270,12 @@ static void the_one_that_is_there_keeps_its_name(void **state)
 	/* Silent for a while it is not there any more. */
 	fixture_sql(fx, "UPDATE fleetscale.relays SET last_seen = now() - interval '46 seconds' WHERE name = 'one'");
 	assert_int_equal(announce_as("f", "here", false), ERR_NONE);
+	/* At once when it is known to be silent; the one that has followed is held to be there again with the next look at leases. */
+	assert_int_equal(announce_as("g", "there", false), ERR_DENIED);
+	fixture_sql(fx, "UPDATE fleetscale.relays SET silent_since = now() WHERE name = 'one'");
+	assert_int_equal(announce_as("g", "there", false), ERR_NONE);
+	fixture_sql(fx, "UPDATE fleetscale.relays SET silent_since = NULL WHERE name = 'one'");
+	assert_int_equal(announce_as("f", "here", false), ERR_DENIED);
 	/* Relays of a release that says nothing about it. */
 	fixture_sql(fx, "UPDATE fleetscale.relays SET instance = '' WHERE name = 'one'");
 	assert_int_equal(announce_as("", "there", false), ERR_NONE);
