@@ -194,26 +194,8 @@ func TestMeshPair(t *testing.T) {
 	one.launch()
 	two.launch()
 	a, b := one.join(), two.join()
-	// Links that were begun too early come a few seconds later.
-	reaches := func(from, to *peer, text string) {
-		t.Helper()
-		for end := time.Now().Add(patience); ; {
-			from.send(to.key, []byte(text))
-			select {
-			case m := <-to.in:
-				if got, ok := m.(derp.ReceivedPacket); !ok || got.Source != from.key || string(got.Data) != text {
-					t.Fatalf("%T %.100v", m, m)
-				}
-				return
-			case <-time.After(100 * time.Millisecond):
-			}
-			if time.Now().After(end) {
-				t.Fatalf("%s: nothing crosses", text)
-			}
-		}
-	}
-	reaches(a, b, "there")
-	reaches(b, a, "back")
+	a.reaches(b, "there") // links that were begun too early come a few seconds later
+	b.reaches(a, "back")
 	a.sends(b, make([]byte, 65536))
 	a.sends(b, disco(1000))
 	if one.counted("derp_packets_forwarded_out") == 0 || two.counted("derp_packets_forwarded_in") == 0 {
@@ -221,7 +203,7 @@ func TestMeshPair(t *testing.T) {
 	}
 	// A client that comes is known at the other node before long.
 	c := two.join()
-	reaches(a, c, "new")
+	a.reaches(c, "new")
 	c.sends(a, []byte("x"))
 	c.leave()
 	a.gone(c.key, derp.PeerGoneReasonDisconnected)
@@ -231,7 +213,7 @@ func TestMeshPair(t *testing.T) {
 	d := two.join()
 	d.sends(b, []byte("local too"))
 	here.leave()
-	reaches(a, b, "after all")
+	a.reaches(b, "after all")
 	two.kill()
 	for end := time.Now().Add(patience); ; {
 		a.send(b.key, disco(62))
