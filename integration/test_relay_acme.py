@@ -82,8 +82,8 @@ def test_issued_and_renewed_while_it_runs(waiting, traces, authority, monkeypatc
     # Without a certificate: the plain port alone, and in no map.
     relay.launch()
     until(plain_is_open, 20, "the plain port")
-    status, text = relay.get("/readyz")
-    assert status == 503 and "waits for its first certificate" in text
+    until(lambda: "waits for its first certificate" in relay.get("/readyz")[1], 20, "what it waits for")  # not of its start any more
+    assert relay.get("/readyz")[0] == 503
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((RELAY, 443), timeout=5)
     assert not (before.map.get("DERPMap") or {}).get("Regions")
@@ -283,6 +283,7 @@ def test_several_names_and_a_broken_file(alone, traces):
     # A key that fits no more.
     b = dated(traces, "b", -DAY, 60 * DAY, "b.example.net")
     until(lambda: relay.shown("b.example.net") == serial(b), 20, "the new certificate")
+    until(lambda: len(relay.said("certificate read anew")) == 2, 20, "the new certificate on both threads")
     key = b[1].read_bytes()
     put(b[1], a[1].read_bytes())
     until(lambda: relay.said("the old one stays", str(b[1])), 20, "a word about the wrong key")
