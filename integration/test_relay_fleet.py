@@ -4,7 +4,6 @@ import hashlib
 import os
 import re
 import shlex
-import socket
 import ssl
 import time
 
@@ -185,6 +184,7 @@ def test_drain_by_wish(broken):
     wait(goes.ready, 15, "ready again")
     client.at_relay(goes)
     # The last one of all is no use to anybody drained.
+    mark = watcher.mark()
     cluster.cli("relays", "drain", number_of(cluster, goes))
     watcher.frame(lambda m: set(regions(m)) == {"900"}, mark, 30, "the region gone")
     mark = watcher.mark()
@@ -214,7 +214,7 @@ class Stock:
 
     def __init__(self, cluster, ours, folder, pem):
         self.host, self.cluster = cluster.host, cluster
-        self.ports = [self.free(kind) for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)]
+        self.ports = [cluster.ports.get(f"stock.{door}") for door in ("relay", "stun")]
         folder.mkdir()
         cert, key = certificate(folder, self.host, 99)
         cert.rename(folder / f"{self.host}.crt")
@@ -231,11 +231,6 @@ class Stock:
                      "-verify-client-url-fail-open=false"]
         self.env = {**os.environ, "SSL_CERT_FILE": str(pem)}
         self.process.start(self.argv, self.env)
-
-    def free(self, kind):
-        with socket.socket(socket.AF_INET, kind) as s:
-            s.bind((self.host, 0))
-            return s.getsockname()[1]
 
     def at(self, _):
         return f"{self.host}:{self.ports[0]}"
