@@ -43,12 +43,12 @@ def test_matrix(broken, stock, traces):  # noqa: F811
     assert "From \\ to" in table and "Packet ms" in table and table.count("far-a") >= 5, table
 
     far.kill()
-    gone = whole(cluster, [("relay-0", "far-a")], lambda p: p["relay"] == "unreachable")
-    assert gone["relay-0", "far-a"]["error"] == "cannot be dialed" and gone["relay-0", "far-a"]["stun"] == "lost"
+    gone = whole(cluster, [("relay-0", "far-a")], lambda p: p["relay"] == "unreachable" and p["stun"] == "lost")  # the first may be of both its lives
+    assert gone["relay-0", "far-a"]["error"] == "cannot be dialed"
     assert gone["relay-0", "stock"]["error"] is None
     wait(lambda: matrix(cluster)["far-a", "stock"]["fromState"] == "silent", 60, "its own figures are marked")
     assert 'derp_probe_good{target="far-a"} 0' in near.get("/metrics")[1]
-    assert "a relay does not answer as it should" in near.tail(200)
+    assert "a relay does not answer as it should" in near.log.read_text(errors="replace")
 
     far.launch()
     whole(cluster, pairs)
