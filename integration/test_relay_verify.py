@@ -29,7 +29,7 @@ class Judge(http.server.BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def judge(address, port=0):
+def judge(address, port):
     server = http.server.ThreadingHTTPServer((address, port), Judge)
     server.asked, server.answer = [], ALLOW
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -53,12 +53,12 @@ def refused(client, relay):
         client.at_relay(relay)
 
 
-def test_judge(broken, address):
+def test_judge(broken, address, ports):
     cluster, net = broken(1, 1, 1, **{"drain": "1s"})
     relay = cluster.relays[0]
     member, stranger = net.raw("member"), net.machine().raw("stranger", url=net.url())
-    with judge(address) as server:
-        port = server.server_port
+    port = next(ports)
+    with judge(address, port) as server:
         url = f"http://{address}:{port}/may?it=1"
         with_options(relay, **{"verify.url": url, "verify.cache": "0s", "verify.refused": "0s", "verify.grace": "0s"})
         member.at_relay(relay)
