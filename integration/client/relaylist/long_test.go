@@ -5,6 +5,7 @@ package relaylist
 import (
 	"net"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,8 +16,8 @@ import (
 // A keep-alive comes each 60 to 65 seconds, to the idle and to the busy; nobody is sent away meanwhile for saying nothing.
 func TestKeepAlive(t *testing.T) {
 	r := start(t, how{})
-	idle, busy, feeder := r.wire(), r.wire(), r.wire()
 	begun := time.Now()
+	idle, busy, feeder := r.wire(), r.wire(), r.wire()
 	for _, w := range []*wire{idle, busy, feeder} {
 		w.SetDeadline(begun.Add(2 * time.Minute))
 	}
@@ -104,28 +105,28 @@ func TestFlapping(t *testing.T) {
 	r := start(t, how{tls: true})
 	a, b, sender := r.join(), r.join(), r.join()
 	private := key.NewNode()
-	stop, done := make(chan struct{}), make(chan int)
-	for range 4 {
+	const flappers = 4
+	var rounds [flappers]atomic.Int64
+	stop, done := make(chan struct{}), make(chan struct{})
+	for i := range flappers {
 		go func() {
-			rounds := 0
+			defer func() { done <- struct{}{} }()
 			for {
 				select {
 				case <-stop:
-					done <- rounds
 					return
 				default:
 				}
 				p, err := r.tryJoin(false, private)
 				if err != nil {
 					t.Errorf("the key is refused: %v", err)
-					done <- rounds
 					return
 				}
-				p.NotePreferred(rounds%2 == 0)
+				p.NotePreferred(rounds[i].Load()%2 == 0)
 				p.SendPing([8]byte{1})
 				p.Send(a.key, disco(62))
 				p.Close()
-				rounds++
+				rounds[i].Add(1)
 			}
 		}()
 	}
@@ -138,17 +139,27 @@ func TestFlapping(t *testing.T) {
 			}
 		}
 	}()
-	for n := range 200 {
+	someWait := func() bool {
+		for i := range rounds {
+			if rounds[i].Load() < 2 {
+				return true
+			}
+		}
+		return false
+	}
+	for n, end := 0, time.Now().Add(3*patience); n < 200 || someWait(); n++ {
+		if time.Now().After(end) {
+			t.Error("not all of them come and go")
+			break
+		}
 		b.sends(b, []byte(strconv.Itoa(n)))
 		sender.send(private.Public(), []byte("to whichever"))
 		sender.send(private.Public(), disco(62))
 	}
 	<-heard
 	close(stop)
-	for range 4 {
-		if n := <-done; n < 2 {
-			t.Errorf("only %d rounds", n)
-		}
+	for range flappers {
+		<-done
 	}
 	r.awaitCount(3, "derp_current_connections")
 	for _, name := range []string{"derp_current_dup_client_keys", "derp_current_dup_client_conns", "derp_current_home_connections"} {
