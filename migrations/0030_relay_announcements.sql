@@ -1,11 +1,11 @@
 -- Relays announce themselves: which process is a relay, what relays find when they probe each other, the keys that sign what they are answered.
 --
 -- The order in which the statements about relays take their rows; who follows it waits for nobody who waits for him:
---  1. a region, by who changes it, removes it, or makes a relay in it (relay_of_token, relays create);
---  2. a relay. An announcement and what it found of others hold the one that speaks and no other; so does who removes it or says its wish;
---  3. tokens, the keys of meshes, probes. A relay's tokens and probes are touched by who holds the relay, or alone;
+--  1. relays. An announcement and what it found of others hold the one that speaks and no other; so does who removes one or says its wish. relays_step alone
+--     holds many, under the lock of its duty.
+--  2. regions. Who else changes one or removes it holds no relay, and waits for none. (A new relay only keeps its region from being removed.)
+--  3. tokens, the keys of meshes, probes. A relay's own are touched by who holds the relay, a region's by who holds the region, or each alone.
 --  4. the generation, last.
--- relays_step alone holds many relays, and takes regions after them: whoever holds a region waits for no relay that is there.
 
 ALTER TABLE fleetscale.relays
 	-- The key by which it is a client of the others when it probes them. Of the process that announced last.
@@ -58,8 +58,8 @@ BEGIN
 	PERFORM fleetscale.want(said <> '', 'FS004', 'the token is one of a region: the relay must say its name (relay.name)');
 	SELECT * INTO mine FROM fleetscale.relays r WHERE r.name = said;
 	IF mine.id IS NULL THEN
-		-- One after the other, so that none is counted too late.
-		PERFORM 1 FROM fleetscale.regions g WHERE g.id = held.region_id FOR NO KEY UPDATE;
+		-- One after the other, so that each is counted. Not by the region's row: the name may be one of a relay that is about to go, for which this waits.
+		PERFORM pg_advisory_xact_lock(hashtextextended('fleetscale new relay ' || held.region_id, 0));
 		PERFORM fleetscale.want((SELECT count(*) FROM fleetscale.relays r WHERE r.region_id = held.region_id) < 256, 'FS004',
 			'the region has 256 relays already: remove those that are no more');
 		INSERT INTO fleetscale.relays (region_id, name) VALUES (held.region_id, said) ON CONFLICT (name) DO NOTHING;
