@@ -9,15 +9,13 @@ enum {
 	KEEP_ALIVE_MS = 60000,
 	KEEP_ALIVE_JITTER_MS = 5000, /* clients give up after 120 s without a frame */
 	DUPLICATES_MAX = 32,         /* connections of one key; beyond it the one that was silent longest ends */
-	UNACKED_MS = 15000,
-	IDLE_PROBE_MS = 600000, /* rarely: every probe wakes a phone */
 	CONTROL_CAP = (HEARD_MAX + 64) * DERPFRAME_PEER_GONE_LEN,
 };
 
 static void move(struct client *c, enum client_state to)
 {
 	if (c->state == CLIENT_LIVE)
-		client_leave_walks(c);
+		clientwalk_leave(c);
 	list_remove(&c->in_state);
 	c->state = to;
 	list_append(&c->shard->in_state[to], &c->in_state);
@@ -47,22 +45,10 @@ void client_log_refused(struct client *c, const char *reason)
 {
 	char key[KEY_SHORT_MAX], source[IP_TEXT_MAX];
 	/* A refused client dials anew many times a second. */
-	if (!limit_take(&c->shard->refusal_log, 5, 20, loop_now(c->shard->loop)))
+	if (!limit_take(&c->shard->refusal_log, (struct rate){.per_second = 5, .burst = 20}, loop_now(c->shard->loop)))
 		return;
 	ip_format(source, c->peer.ip);
 	log_info(SUBJECT("client"), "client refused", F_TEXT("key", key_short(key, c->key.raw)), F_TEXT("source", source), F_TEXT("reason", reason));
-}
-
-/* Where it belongs, and so what it may send with the others there. */
-static void take_standing(struct client *c)
-{
-	struct shard *s = c->shard;
-	struct standing standing = verify_standing(s->verify, &c->key);
-	if (c->mesh)
-		return;
-	bool moved = purse_join(&c->share, s->relay->purses, standing.tailnet, standing.rate, s->index, loop_now(s->loop));
-	if (moved && c->state == CLIENT_LIVE)
-		client_tell_limits(c);
 }
 
 /* In the directory before ServerInfo is sent: who has read it can be reached. And nothing can be written before it. */
@@ -71,7 +57,7 @@ static void enter(struct client *c)
 	struct shard *s = c->shard;
 	struct buffer info;
 	buffer_init(&info, 256);
-	take_standing(c);
+	client_take_standing(c);
 	struct rate rate = client_rate(c);
 	c->limits_told = client_limits_changes(c);
 	if (derpframe_encode_server_limits(&s->relay->key, &c->key, rate.per_second, rate.burst, &info)) {
@@ -80,7 +66,6 @@ static void enter(struct client *c)
 	}
 	move(c, CLIENT_LIVE);
 	c->begun = loop_now(s->loop);
-	limit_init(&c->not_here, CLIENT_NOT_HERE_BURST, c->begun);
 	unsigned members = directory_add(s->directory, &c->key, &c->member);
 	relay_count(RELAY_DUP_TOTAL, members > 1);
 	struct member *stale = members > DUPLICATES_MAX ? directory_stalest(&c->member) : NULL;
@@ -110,7 +95,7 @@ static void on_verdict(void *context, bool allowed)
 	if (allowed && c->state == CLIENT_LIVE) {
 		/* Who is admitted since nobody could answer stays where it belongs. */
 		if (c->wait.sure)
-			take_standing(c);
+			client_take_standing(c);
 		else
 			client_ask_later(c);
 		return;
@@ -159,10 +144,9 @@ void client_admit(struct shard *s, struct pipe *pipe, struct endpoint peer, bool
 	c->not_ideal = not_ideal;
 	c->prober = info->is_prober;
 	pipe_set_events(pipe, &events, c);
-	pipe_set_dead_after(pipe, UNACKED_MS, IDLE_PROBE_MS);
-	if (relaylife_is_leaving(s) || table_count(s->clients) > (size_t)s->options->limit_connections) {
-		client_log_refused(c, relaylife_is_leaving(s) ? "draining" : "limits.connections");
-		client_end(c, relaylife_is_leaving(s) ? RELAY_END_DRAIN : RELAY_END_LIMIT_CONNECTIONS);
+	if (table_count(s->clients) > (size_t)s->options->limit_connections) {
+		client_log_refused(c, "limits.connections");
+		client_end(c, RELAY_END_LIMIT_CONNECTIONS);
 		return;
 	}
 	if (info->has_mesh_key) {

@@ -4,6 +4,7 @@
 #ifndef CLIENT_H
 #define CLIENT_H
 
+#include "clientwalk.h"
 #include "metrics_relay.h"
 #include "pipe.h"
 #include "queue.h"
@@ -18,26 +19,17 @@ enum client_state {
 	CLIENT_STATE_COUNT
 };
 
-/* Takes the pipe, paused, on the key's own shard. not_ideal: it would rather be at another node. Refused clients are closed without a word, as stock relays do. */
+/* Takes the pipe, paused, on the key's own shard, which does not leave. not_ideal: it would rather be at another node. Refused clients are closed without a word, as stock relays do. */
 void client_admit(struct shard *shard, struct pipe *pipe, struct endpoint peer, bool not_ideal, const struct derpframe_client_info *info);
 /* What came from another shard; takes it. */
 void client_take_letter(struct shard *shard, struct packet *letter);
-
-/* All clients that are live, and those that come meanwhile, each once, over as many turns as it takes. The walk is its user's, who ends it. */
-struct client_walk {
-	struct list link;
-	struct list *next, *end;
-};
-void client_walk_begin(struct shard *shard, struct client_walk *walk);
-struct client *client_walk_next(struct client_walk *walk); /* NULL: no more */
-void client_walk_end(struct client_walk *walk);            /* legal when it was not begun, zeroed */
 
 /* They may not be good any more: coordinators are asked again, and those that are refused end. */
 void client_recheck(struct shard *shard, const struct node_key *key);
 /* And again about those whom nobody could say anything about. */
 void client_recheck_unsure(struct shard *shard);
-/* So for the next `most` clients of the walk; false: there are no more. */
-bool client_recheck_next(struct client_walk *walk, unsigned most);
+/* And again about the next `most` clients of the walk; false: there are no more. */
+bool client_recheck_next(struct clientwalk *walk, unsigned most);
 
 /* For the mesh. Frames that `from` has for a client that has proven the mesh key; mesh_watch_on when they have gone out.
  * One that cannot hear all of it ends, since it must not believe too much. */

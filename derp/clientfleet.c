@@ -47,10 +47,10 @@ void client_recheck_unsure(struct shard *s)
 	}
 }
 
-bool client_recheck_next(struct client_walk *walk, unsigned most)
+bool client_recheck_next(struct clientwalk *walk, unsigned most)
 {
 	while (most--) {
-		struct client *c = client_walk_next(walk);
+		struct client *c = clientwalk_next(walk);
 		if (!c)
 			return false;
 		verify_doubt(c->shard->verify, &c->key);

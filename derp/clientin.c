@@ -4,9 +4,7 @@
 #include "metrics_relay.h"
 
 enum {
-	NOT_HERE_PER_S = 1,
 	HOME_SETTLES_MS = 5000, /* a home noted so early is not a move */
-	THIRST_MOST_MS = 1000,  /* after which it is seen whether the rate has changed */
 };
 
 /* ---- routing ---- */
@@ -19,7 +17,7 @@ static struct client *find(const struct shard *s, const struct node_key *key)
 
 static void tell_not_here(struct client *c, const struct node_key *peer)
 {
-	if (!limit_take(&c->not_here, NOT_HERE_PER_S, CLIENT_NOT_HERE_BURST, loop_now(c->shard->loop)))
+	if (!limit_take(&c->not_here, (struct rate){.per_second = 1, .burst = 3}, loop_now(c->shard->loop)))
 		return;
 	uint8_t frame[DERPFRAME_PEER_GONE_LEN];
 	derpframe_encode_peer_gone(frame, peer, DERPFRAME_GONE_NOT_HERE);
@@ -62,32 +60,26 @@ static void deliver(struct shard *s, struct packet *p)
 		nobody(s, p);
 }
 
-static void route(struct client *c, struct packet *p)
+static void count_received(struct client *c, const struct packet *p)
 {
-	struct shard *s = c->shard;
-	p->disco = derpframe_is_disco(bytes_of(packet_payload(p), p->len));
-	p->kind = LETTER_PACKET;
-	p->sender = c->number;
+	if (p->kind == LETTER_FORWARDED) {
+		relay_count(RELAY_FORWARDED_IN, 1);
+		return;
+	}
 	c->received++;
-	p->from_loop = (uint16_t)s->index;
 	relay_count_at(RELAY_PACKETS_RECEIVED, p->disco ? RELAY_KIND_DISCO : RELAY_KIND_OTHER, 1);
 	relay_count(RELAY_BYTES_RECEIVED, p->len);
-	unsigned home = relay_home(s->relay, &p->to);
-	if (home == s->index)
-		deliver(s, p);
-	else
-		crossing_send(s, home, p);
 }
 
-/* From a sibling: to a client of ours or to nobody, never to another sibling. */
-static void route_forwarded(struct client *c, struct packet *p)
+/* LETTER_PACKET: to whoever has the key. LETTER_FORWARDED: from a sibling, hence to a client of ours or to nobody, never to another sibling. */
+static void route(struct client *c, struct packet *p, enum letter_kind kind)
 {
 	struct shard *s = c->shard;
 	p->disco = derpframe_is_disco(bytes_of(packet_payload(p), p->len));
-	p->kind = LETTER_FORWARDED;
+	p->kind = (uint8_t)kind;
 	p->sender = c->number;
 	p->from_loop = (uint16_t)s->index;
-	relay_count(RELAY_FORWARDED_IN, 1);
+	count_received(c, p);
 	unsigned home = relay_home(s->relay, &p->to);
 	if (home == s->index)
 		deliver(s, p);
@@ -169,41 +161,7 @@ static void pass_on(struct client *c, uint8_t *frame, uint32_t len)
 {
 	struct node_key to;
 	memcpy(to.raw, frame + DERPFRAME_HEADER_LEN, KEY_LEN);
-	route(c, packet_lend(&c->key, &to, frame, len - KEY_LEN));
-}
-
-void client_on_thirst_over(void *context)
-{
-	struct client *c = context;
-	pipe_read_resume(c->pipe);
-	pipe_kick(c->pipe);
-}
-
-/* A frame of `len` bytes begins: true when its client may not send it yet. Then nothing is read, so that the network holds the sender up; nothing is lost. */
-static bool is_early(struct client *c, uint32_t len)
-{
-	struct mono now = loop_now(c->shard->loop);
-	if (c->mesh)
-		return false;
-	if (c->limits_told != client_limits_changes(c))
-		client_tell_limits(c);
-	int64_t wait_ms = 0;
-	if (!c->paid) {
-		wait_ms = allowance_take(&c->allowance, &c->shard->relay->rates, len, now);
-		c->paid = !wait_ms;
-		c->wait_counted &= !c->paid;
-	}
-	if (c->paid && !c->shared) {
-		wait_ms = purse_take(&c->share, len, now);
-		c->shared = !wait_ms;
-	}
-	if (!wait_ms)
-		return false;
-	relay_count(c->paid ? RELAY_TAILNET_WAITS : RELAY_RATE_WAITS, !c->wait_counted);
-	c->wait_counted = true;
-	pipe_read_pause(c->pipe);
-	timer_set(&c->thirst, wait_ms < THIRST_MOST_MS ? wait_ms : THIRST_MOST_MS);
-	return true;
+	route(c, packet_lend(&c->key, &to, frame, len - KEY_LEN), LETTER_PACKET);
 }
 
 /* The head of a frame: header, and as much of its payload as is wanted at once. False: more bytes are needed. */
@@ -214,14 +172,14 @@ static bool begin(struct client *c, struct buffer *in)
 		return false;
 	enum err e = derpframe_check(h);
 	if (e == ERR_DENIED && c->mesh)
-		return client_begin_mesh(c, in, h);
+		return client_begin_mesh_frame(c, in, h);
 	if (e && e != ERR_UNSUPPORTED) {
 		log_info(SUBJECT("client"), "frame refused", F_UINT("number", c->number), F_UINT("type", h.type), F_UINT("len", h.len), F_ERR(e));
 		relay_count_at(RELAY_BAD_FRAMES, e == ERR_DENIED ? RELAY_BAD_FORBIDDEN : RELAY_BAD_LENGTH, 1);
 		client_end(c, RELAY_END_BAD_FRAME);
 		return false;
 	}
-	if (is_early(c, h.len))
+	if (client_must_wait(c, h.len))
 		return false;
 	uint32_t head = e ? 0 : h.type == DERPFRAME_SEND_PACKET ? KEY_LEN : h.type == DERPFRAME_PING ? DERPFRAME_PING_LEN : h.len;
 	if (in->len < DERPFRAME_HEADER_LEN + head)
@@ -263,12 +221,8 @@ static bool fill(struct client *c, struct buffer *in)
 	if (c->incoming_len < p->len)
 		return false;
 	c->incoming = NULL;
-	if (c->forwarded) {
-		c->forwarded = false;
-		route_forwarded(c, p);
-	} else {
-		route(c, p);
-	}
+	route(c, p, c->forwarded ? LETTER_FORWARDED : LETTER_PACKET);
+	c->forwarded = false;
 	return true;
 }
 

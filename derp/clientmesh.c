@@ -7,41 +7,8 @@
 enum {
 	NEWS_WAITING = 65536, /* below it a sibling is given the next portions */
 	/* Every shard's portion on its way, and what else it is told. */
-	CONTROL_CAP = (RELAY_SHARDS_MAX + 2) * 2 * NEWSLOG_PIECE,
+	SIBLING_CONTROL_CAP = (RELAY_SHARDS_MAX + 2) * 2 * NEWSLOG_PIECE,
 };
-
-/* ---- walks ---- */
-
-void client_walk_begin(struct shard *s, struct client_walk *walk)
-{
-	walk->end = &s->in_state[CLIENT_LIVE];
-	walk->next = walk->end->next;
-	list_append(&s->walks, &walk->link);
-}
-
-struct client *client_walk_next(struct client_walk *walk)
-{
-	struct list *at = walk->next;
-	if (at == walk->end)
-		return NULL;
-	walk->next = at->next;
-	return OWNER_OF(at, struct client, in_state);
-}
-
-void client_walk_end(struct client_walk *walk)
-{
-	if (list_linked(&walk->link))
-		list_remove(&walk->link);
-}
-
-void client_leave_walks(const struct client *c)
-{
-	LIST_EACH(&c->shard->walks, walk, struct client_walk, link)
-		if (walk->next == &c->in_state)
-			walk->next = c->in_state.next;
-}
-
-/* ---- those that are siblings ---- */
 
 void client_begin_sibling(struct client *c, const uint8_t key[static KEY_LEN])
 {
@@ -49,7 +16,7 @@ void client_begin_sibling(struct client *c, const uint8_t key[static KEY_LEN])
 	c->mesh->client = c;
 	memcpy(c->mesh->key, key, KEY_LEN);
 	list_append(&c->shard->mesh.accepted, &c->mesh->link);
-	buffer_init(&c->control, CONTROL_CAP);
+	buffer_init(&c->control, SIBLING_CONTROL_CAP);
 }
 
 void client_end_sibling(struct client *c)
@@ -140,8 +107,7 @@ void client_end_key(struct shard *s, const struct node_key *key)
 	}
 }
 
-/* What only siblings may say. */
-bool client_begin_mesh(struct client *c, struct buffer *in, struct derpframe_header h)
+bool client_begin_mesh_frame(struct client *c, struct buffer *in, struct derpframe_header h)
 {
 	uint32_t head = h.type == DERPFRAME_FORWARD_PACKET ? 2 * KEY_LEN : h.len;
 	struct node_key from = {{0}}, to = {{0}};

@@ -31,32 +31,6 @@ void client_add_control(struct client *c, const uint8_t *frame, size_t len)
 		c->control_frames++, client_want_flush(c);
 }
 
-static uint64_t lower(uint64_t a, uint64_t b)
-{
-	return !a || (b && b < a) ? b : a;
-}
-
-struct rate client_rate(const struct client *c)
-{
-	struct rate own = rates_now(&c->shard->relay->rates), shared = purse_rate(&c->share);
-	return (struct rate){lower(own.per_second, shared.per_second), lower(own.burst, shared.burst)};
-}
-
-unsigned client_limits_changes(const struct client *c)
-{
-	return rates_changes(&c->shard->relay->rates) + purse_changes(&c->share);
-}
-
-/* The rate has changed since the client was told last. */
-void client_tell_limits(struct client *c)
-{
-	const struct relay *relay = c->shard->relay;
-	struct rate rate = client_rate(c);
-	c->limits_told = client_limits_changes(c);
-	if (!derpframe_encode_server_limits(&relay->key, &c->key, rate.per_second, rate.burst, &c->control))
-		c->control_frames++, client_want_flush(c);
-}
-
 /* What goes out in one write. */
 struct parting {
 	struct iovec piece[PIECES];

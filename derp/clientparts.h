@@ -1,6 +1,6 @@
 /* A relay client from within: its state, and what the files that make it up share. For client*.c and tests alone.
- * client.c is its life, clientin.c what it says and where packets go, clientout.c what it is sent, clientfleet.c what coordinators want of it, clientmesh.c what makes
- * it a sibling.
+ * client.c is its life, clientin.c what it says and where packets go, clientout.c what it is sent, clientrate.c how fast it may send, clientfleet.c what coordinators
+ * want of it, clientmesh.c what makes it a sibling.
  * Not what others may do with a client (client.h).
  * A client belongs to its shard. */
 #ifndef CLIENTPARTS_H
@@ -40,7 +40,7 @@ struct client {
 	uint64_t skip;                /* bytes of the current frame that nobody wants */
 
 	struct queue disco, other;
-	struct allowance allowance;
+	struct limit allowance;   /* of what it may send itself */
 	struct purse_share share; /* of what its tailnet may send */
 	unsigned limits_told;     /* client_limits_changes of what it knows */
 	struct timer thirst;      /* set: the frame at hand waits until its client may send again */
@@ -57,9 +57,9 @@ struct client {
 	bool forwarded;           /* of the packet that is being read */
 	bool unsure;              /* it is to be asked about again, and nobody could answer */
 	bool parting;             /* ends as soon as nothing waits for it */
-	struct limit not_here;
-	struct list in_line; /* room.line */
-	size_t held;         /* beside the queues, as counted by the room */
+	struct limit not_here;    /* answers that a peer is not here */
+	struct list in_line;      /* room.line */
+	size_t held;              /* beside the queues, as counted by the room */
 	struct timer keep_alive, stall;
 	int64_t keep_alive_ms;
 	uint64_t given, taken;    /* bytes given to the pipe; of those, gone to the kernel when last looked */
@@ -68,8 +68,6 @@ struct client {
 	struct defer flushing, ending;
 };
 
-enum { CLIENT_NOT_HERE_BURST = 3 }; /* answers that a peer is not here */
-
 /* A small frame of our own, before all packets; past the cap it is left out. */
 void client_add_control(struct client *c, const uint8_t *frame, size_t len);
 void client_want_flush(struct client *c); /* at the end of the turn */
@@ -77,10 +75,14 @@ void client_log_refused(struct client *c, const char *reason);
 void client_ask_later(struct client *c); /* client_recheck_unsure */
 /* Queues it, takes it. */
 void client_push(struct client *c, struct packet *packet);
-struct rate client_rate(const struct client *c);        /* how fast it may send: the lower of its own and its tailnet's */
+void client_watch_for_stall(struct client *c);
+/* Its rate (clientrate.c): how fast it may send, the lower of its own and its tailnet's. */
+struct rate client_rate(const struct client *c);
 unsigned client_limits_changes(const struct client *c); /* another number when that has changed */
 void client_tell_limits(struct client *c);
-void client_watch_for_stall(struct client *c);
+void client_take_standing(struct client *c); /* a coordinator may have said anew where it belongs */
+/* A frame of `len` bytes begins: true when its client may not send it yet. Then nothing is read, so that the network holds the sender up; nothing is lost. */
+bool client_must_wait(struct client *c, uint32_t len);
 /* It ends: of the last write, what the kernel did not take. */
 void client_count_lost(const struct client *c);
 /* What timers, the pipe and the turn's end call; the context is the client. */
@@ -90,13 +92,12 @@ void client_on_stall_tick(void *context);
 void client_on_keep_alive(void *context);
 void client_on_data(void *context, struct buffer *in);
 void client_on_thirst_over(void *context); /* it may send again */
-/* What only siblings may say. False: more bytes are needed. */
-bool client_begin_mesh(struct client *c, struct buffer *in, struct derpframe_header h);
+/* The head of a frame that only siblings may say. False: more bytes are needed. */
+bool client_begin_mesh_frame(struct client *c, struct buffer *in, struct derpframe_header h);
 /* It has proven that key, one of the mesh's. */
 void client_begin_sibling(struct client *c, const uint8_t key[static KEY_LEN]);
 void client_end_sibling(struct client *c); /* legal on one that is none */
 void client_hear_on(struct client *c);     /* a sibling; asks for further news when few wait */
-void client_leave_walks(const struct client *c);
 /* As siblings are told. */
 uint8_t client_presence_flags(const struct client *c);
 

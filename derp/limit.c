@@ -1,24 +1,29 @@
 #include "limit.h"
 
-void limit_init(struct limit *l, unsigned burst, struct mono now)
+static void refill(struct limit *l, int64_t per_second, int64_t most, struct mono now)
 {
-	*l = (struct limit){.thousandths = (int64_t)burst * 1000, .at_ms = now.ms};
+	int64_t passed = now.ms - l->at_ms, room = most - l->thousandths;
+	/* Past the time that fills it, more time adds nothing, and must not overflow. A burst may have become smaller. */
+	if (!l->begun || room < 0 || (passed > 0 && per_second && passed > room / per_second))
+		l->thousandths = most;
+	else if (passed > 0)
+		l->thousandths += passed * per_second;
+	if (!l->begun || passed > 0)
+		l->at_ms = now.ms;
+	l->begun = true;
 }
 
-bool limit_take(struct limit *l, unsigned per_second, unsigned burst, struct mono now)
+int64_t limit_take_many(struct limit *l, uint64_t cost, struct rate rate, struct mono now)
 {
-	int64_t most = (int64_t)burst * 1000, passed = now.ms - l->at_ms;
-	if (passed > 0) {
-		/* Past the time that fills it, more time adds nothing, and must not overflow. */
-		int64_t room = most - l->thousandths;
-		if (per_second && passed >= room / per_second + 1)
-			l->thousandths = most;
-		else
-			l->thousandths += passed * per_second;
-		l->at_ms = now.ms;
-	}
-	if (l->thousandths < 1000)
-		return false;
-	l->thousandths -= 1000;
-	return true;
+	int64_t price = (int64_t)cost * 1000, speed = (int64_t)rate.per_second;
+	refill(l, speed, (int64_t)rate.burst * 1000, now);
+	if (l->thousandths < price)
+		return speed && cost <= rate.burst ? (price - l->thousandths + speed - 1) / speed : INT64_MAX;
+	l->thousandths -= price;
+	return 0;
+}
+
+bool limit_take(struct limit *l, struct rate rate, struct mono now)
+{
+	return !limit_take_many(l, 1, rate, now);
 }

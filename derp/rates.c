@@ -154,23 +154,10 @@ void rates_told(struct rates *r, struct rate rate)
 		set(r, rate);
 }
 
-int64_t allowance_take(struct allowance *a, const struct rates *r, uint64_t cost, struct mono now)
+int64_t rates_take(const struct rates *r, struct limit *bucket, uint64_t cost, struct mono now)
 {
 	struct rate rate = rates_now(r);
 	if (!rate.per_second)
 		return 0;
-	int64_t most = (int64_t)rate.burst * 1000, speed = (int64_t)rate.per_second;
-	int64_t passed = now.ms - a->at_ms, room = most - a->thousandths;
-	/* A first look finds the bucket full; a smaller one overflows. Much time fills it, and must not overflow the count. */
-	if (!a->begun || room <= 0 || passed > room / speed)
-		a->thousandths = most;
-	else if (passed > 0)
-		a->thousandths += passed * speed;
-	a->begun = true;
-	a->at_ms = now.ms;
-	int64_t price = (int64_t)(cost < RATES_COST_MAX ? cost : RATES_COST_MAX) * 1000;
-	if (a->thousandths < price)
-		return (price - a->thousandths + speed - 1) / speed;
-	a->thousandths -= price;
-	return 0;
+	return limit_take_many(bucket, cost < RATES_COST_MAX ? cost : RATES_COST_MAX, rate, now);
 }

@@ -1,6 +1,6 @@
-/* How fast one client may send: the rate in force for all of them, from a file that is looked at again or as coordinators tell, and each client's own bucket.
- * Not the waiting (client.h) and not a limit of connections.
- * A relay has one struct rates, read from any thread and changed on one loop. A bucket belongs to its client. Source: docs/protocol/derp.md, rates (derp/derpserver). */
+/* How fast one client may send: the rate in force for all of them, from a file that is looked at again or as coordinators tell, and what a client has left of it.
+ * Not the waiting (client.h), and not what its tailnet may send (purse.h).
+ * A relay has one struct rates, read from any thread and changed on one loop; a bucket (limit.h) belongs to its client. Source: docs/protocol/derp.md, rates (derp/derpserver). */
 #ifndef RATES_H
 #define RATES_H
 
@@ -9,13 +9,10 @@
 
 #include "clock.h"
 #include "err.h"
+#include "limit.h"
 #include "loop.h"
 
 enum { RATES_COST_MAX = 65536 + 32 }; /* of one frame, however long: the largest packet with its key. No burst is smaller */
-
-struct rate {
-	uint64_t per_second, burst; /* bytes; per_second 0: no limit */
-};
 
 /* No burst is less than what one frame costs; nothing is more than 10^12. */
 struct rate rate_bounded(struct rate rate);
@@ -47,13 +44,7 @@ static inline unsigned rates_changes(const struct rates *rates)
 	return atomic_load_explicit(&rates->changes, memory_order_acquire);
 }
 
-struct allowance {
-	int64_t thousandths; /* of bytes that may still come */
-	int64_t at_ms;
-	bool begun; /* starts as false, and the bucket full */
-};
-
-/* A frame of `cost` bytes came: 0 when it may pass, which is then paid; else milliseconds until it is worth asking again. */
-int64_t allowance_take(struct allowance *allowance, const struct rates *rates, uint64_t cost, struct mono now);
+/* A frame of `cost` bytes came: 0 when it may pass, which is then paid from its client's bucket; else milliseconds until it is worth asking again. */
+int64_t rates_take(const struct rates *rates, struct limit *bucket, uint64_t cost, struct mono now);
 
 #endif

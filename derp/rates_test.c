@@ -28,28 +28,28 @@ static void a_bucket(void **state)
 {
 	(void)state;
 	struct rates r;
-	struct allowance a = {0};
+	struct limit bucket = {0};
 	assert_int_equal(rates_open(&r, "", NULL), ERR_NONE);
 	/* Without a rate everything passes. */
 	for (unsigned i = 0; i < 100; i++)
-		assert_int_equal(allowance_take(&a, &r, 65568, at(5)), 0);
+		assert_int_equal(rates_take(&r, &bucket, 65568, at(5)), 0);
 	rates_told(&r, (struct rate){100000, 1});
 	assert_int_equal(rates_now(&r).burst, RATES_COST_MAX);
-	assert_int_equal(allowance_take(&a, &r, 65568, at(10)), 0);
-	assert_int_equal(allowance_take(&a, &r, 1000, at(10)), 10);
-	assert_int_equal(allowance_take(&a, &r, 1000, at(19)), 1);
-	assert_int_equal(allowance_take(&a, &r, 1000, at(20)), 0);
+	assert_int_equal(rates_take(&r, &bucket, 65568, at(10)), 0);
+	assert_int_equal(rates_take(&r, &bucket, 1000, at(10)), 10);
+	assert_int_equal(rates_take(&r, &bucket, 1000, at(19)), 1);
+	assert_int_equal(rates_take(&r, &bucket, 1000, at(20)), 0);
 	/* However large, it can be paid. */
-	assert_int_equal(allowance_take(&a, &r, UINT64_MAX, at(20)), 656);
-	assert_int_equal(allowance_take(&a, &r, UINT64_MAX, at(676)), 0);
+	assert_int_equal(rates_take(&r, &bucket, UINT64_MAX, at(20)), 656);
+	assert_int_equal(rates_take(&r, &bucket, UINT64_MAX, at(676)), 0);
 	/* Clocks that stand, or jump by years. */
-	assert_int_equal(allowance_take(&a, &r, 65568, at(INT64_MAX / 2)), 0);
-	assert_true(allowance_take(&a, &r, 65568, at(INT64_MAX / 2)) > 600);
+	assert_int_equal(rates_take(&r, &bucket, 65568, at(INT64_MAX / 2)), 0);
+	assert_true(rates_take(&r, &bucket, 65568, at(INT64_MAX / 2)) > 600);
 	/* Another rate, at once. */
 	rates_told(&r, (struct rate){1000000000000, 1000000000000});
-	assert_int_equal(allowance_take(&a, &r, 65568, at(INT64_MAX / 2 + 1)), 0);
+	assert_int_equal(rates_take(&r, &bucket, 65568, at(INT64_MAX / 2 + 1)), 0);
 	rates_told(&r, (struct rate){0, 0});
-	assert_int_equal(allowance_take(&a, &r, 65568, at(INT64_MAX / 2 + 1)), 0);
+	assert_int_equal(rates_take(&r, &bucket, 65568, at(INT64_MAX / 2 + 1)), 0);
 	rates_close(&r);
 }
 

@@ -159,13 +159,13 @@ static void on_recheck_tick(void *context)
 	if (client_recheck_next(&s->life.rechecking, RECHECK_BATCH))
 		timer_set(&s->life.recheck, RECHECK_TICK_MS);
 	else
-		client_walk_end(&s->life.rechecking);
+		clientwalk_end(&s->life.rechecking);
 }
 
 void relaylife_recheck_all(struct shard *s)
 {
-	client_walk_end(&s->life.rechecking);
-	client_walk_begin(s, &s->life.rechecking);
+	clientwalk_end(&s->life.rechecking);
+	clientwalk_begin(s, &s->life.rechecking);
 	timer_set(&s->life.recheck, 0);
 }
 
@@ -211,8 +211,8 @@ void relaylife_heard(struct shard *first, const json_t *answer)
 	told->recheck_all |= away;
 	first->life.heard = loop_now(first->loop);
 	r->said.rechecks_from = told->rechecks_from;
-	rates_told(&r->rates, (struct rate){told->client_rate, told->client_burst});
-	purses_told(r->purses, (struct rate){told->tailnet_rate, told->tailnet_burst}, first->life.heard);
+	rates_told(&r->rates, told->client);
+	purses_told(r->purses, told->tailnet, first->life.heard);
 	for (unsigned i = 0; i < r->count; i++) {
 		struct telling *t = x_alloc(sizeof *t);
 		*t = (struct telling){r->shard[i], told_take(told)};
@@ -232,7 +232,7 @@ void relaylife_close(struct shard *s)
 	timer_cancel(&s->life.look);
 	timer_cancel(&s->life.late);
 	timer_cancel(&s->life.recheck);
-	client_walk_end(&s->life.rechecking);
+	clientwalk_end(&s->life.rechecking);
 	told_drop(&s->life.told);
 }
 

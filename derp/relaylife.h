@@ -18,8 +18,8 @@ struct relaylife {
 	bool ending;       /* the process shall end */
 	bool said_drained;
 	struct mono until, heard;
-	bool unsure;                   /* some clients are to be asked about again when somebody answers */
-	struct client_walk rechecking; /* all are asked about again */
+	bool unsure;                  /* some clients are to be asked about again when somebody answers */
+	struct clientwalk rechecking; /* all are asked about again */
 	struct timer look, late, recheck;
 };
 

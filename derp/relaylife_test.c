@@ -102,7 +102,7 @@ void client_recheck(struct shard *s, const struct node_key *key)
 }
 
 /* A walk along NUMBERS clients. */
-void client_walk_begin(struct shard *s, struct client_walk *walk)
+void clientwalk_begin(struct shard *s, struct clientwalk *walk)
 {
 	struct done *d = &done[s->index];
 	assert_ptr_equal(walk, &s->life.rechecking);
@@ -111,7 +111,7 @@ void client_walk_begin(struct shard *s, struct client_walk *walk)
 	d->walked = 0;
 }
 
-bool client_recheck_next(struct client_walk *walk, unsigned most)
+bool client_recheck_next(struct clientwalk *walk, unsigned most)
 {
 	struct shard *s = OWNER_OF(walk, struct shard, life.rechecking);
 	struct done *d = &done[s->index];
@@ -122,7 +122,7 @@ bool client_recheck_next(struct client_walk *walk, unsigned most)
 	return d->walked < NUMBERS;
 }
 
-void client_walk_end(struct client_walk *walk)
+void clientwalk_end(struct clientwalk *walk)
 {
 	done[OWNER_OF(walk, struct shard, life.rechecking)->index].walks = false;
 }

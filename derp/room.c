@@ -62,8 +62,6 @@ void room_open(struct shard *s)
 	if (s->options->limit_memory)
 		timer_set(&s->room.look, TELL_MS);
 	list_init(&s->room.line);
-	limit_init(&s->room.accepts, (unsigned)s->options->limit_accept_burst, loop_now(s->loop));
-	limit_init(&s->room.log, 1, loop_now(s->loop));
 }
 
 void room_tell(struct shard *s)
@@ -96,7 +94,7 @@ static bool is_over(const struct shard *s)
 
 static void complain(struct shard *s, const char *what)
 {
-	if (limit_take(&s->room.log, 1, 1, loop_now(s->loop)))
+	if (limit_take(&s->room.log, (struct rate){.per_second = 1, .burst = 1}, loop_now(s->loop)))
 		log_warning(SUBJECT("relay"), what, F_UINT("shard", s->index), F_INT("held", held_by_all(s)), F_UINT("waiting_clients", s->room.line_count),
 			    F_UINT("waiting_bytes", s->room.queued));
 }
@@ -114,7 +112,8 @@ bool room_may_come(void *shard, enum door door)
 		complain(s, "limits.memory: new connections are closed");
 		return false;
 	}
-	if (o->limit_accepts && !limit_take(&s->room.accepts, (unsigned)o->limit_accepts, (unsigned)o->limit_accept_burst, loop_now(s->loop))) {
+	const struct rate accepts = {(uint64_t)o->limit_accepts, (uint64_t)o->limit_accept_burst};
+	if (accepts.per_second && !limit_take(&s->room.accepts, accepts, loop_now(s->loop))) {
 		relay_count_at(RELAY_REFUSED, RELAY_REFUSED_RATE, 1);
 		complain(s, "limits.accepts: new connections are closed");
 		return false;

@@ -11,27 +11,27 @@ static void begin_round(struct shard *s)
 	size_t count = table_count(s->clients);
 	l->ticks = count < TICKS ? (unsigned)count + !count : TICKS;
 	l->most = (unsigned)((count + l->ticks - 1) / l->ticks);
-	client_walk_begin(s, &l->walk);
+	clientwalk_begin(s, &l->walk);
 }
 
 static void on_tick(void *context)
 {
 	struct shard *s = context;
 	struct rttlook *l = &s->rtts;
-	if (!list_linked(&l->walk.link))
+	if (!clientwalk_goes(&l->walk))
 		begin_round(s);
 	for (unsigned i = 0; i < l->most; i++) {
-		struct client *c = client_walk_next(&l->walk);
+		struct client *c = clientwalk_next(&l->walk);
 		uint32_t us;
 		if (!c) {
-			client_walk_end(&l->walk);
+			clientwalk_end(&l->walk);
 			break;
 		}
 		if (pipe_rtt_us(c->pipe, &us))
 			relay_observe(RELAY_TCP_RTT, us);
 	}
 	if (!l->most)
-		client_walk_end(&l->walk);
+		clientwalk_end(&l->walk);
 	timer_set(&l->tick, ROUND_MS / l->ticks);
 }
 
@@ -44,5 +44,5 @@ void rttlook_open(struct shard *s)
 void rttlook_close(struct shard *s)
 {
 	timer_cancel(&s->rtts.tick);
-	client_walk_end(&s->rtts.walk);
+	clientwalk_end(&s->rtts.walk);
 }

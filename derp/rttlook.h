@@ -8,7 +8,7 @@
 #include "loop.h"
 
 struct rttlook {
-	struct client_walk walk; /* linked: a round is on its way */
+	struct clientwalk walk; /* linked: a round is on its way */
 	struct timer tick;
 	unsigned most, ticks; /* of the round: connections per tick, and how often it comes */
 };

@@ -122,7 +122,6 @@ enum err shard_open(struct relay *r, struct worker *w, unsigned count, struct di
 		list_init(&s->in_state[i]);
 	list_init(&s->guests);
 	room_open(s);
-	limit_init(&s->refusal_log, 20, loop_now(s->loop));
 	crossing_open(s, count);
 	relaylife_open(s);
 	rttlook_open(s);

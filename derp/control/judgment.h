@@ -6,7 +6,7 @@
 
 #include "bytes.h"
 #include "err.h"
-#include "rates.h"
+#include "limit.h"
 
 enum { JUDGMENT_MAX = 4096 }; /* bytes of an answer; a longer one refuses */
 

@@ -61,10 +61,8 @@ struct told *told_new(const json_t *answer)
 	/* A wish is no hurry: the last one of all serves on. */
 	if (!json_is_true(json_object_get(answer, "SiblingsServe")) && !json_is_true(json_object_get(answer, "OthersServe")))
 		t->drain = false;
-	t->client_rate = number_of(answer, "ClientBytesPerSecond");
-	t->client_burst = number_of(answer, "ClientBurstBytes");
-	t->tailnet_rate = number_of(answer, "TailnetBytesPerSecond");
-	t->tailnet_burst = number_of(answer, "TailnetBurstBytes");
+	t->client = (struct rate){number_of(answer, "ClientBytesPerSecond"), number_of(answer, "ClientBurstBytes")};
+	t->tailnet = (struct rate){number_of(answer, "TailnetBytesPerSecond"), number_of(answer, "TailnetBurstBytes")};
 	return t;
 }
 

@@ -8,6 +8,7 @@
 
 #include "derpnode.h"
 #include "key.h"
+#include "limit.h"
 
 enum { TOLD_SIBLINGS_MAX = 64, TOLD_RECHECKS_MAX = 1000 };
 
@@ -23,7 +24,7 @@ struct told {
 	bool recheck_all;
 	struct node_key *rechecks;
 	size_t recheck_count;
-	uint64_t client_rate, client_burst, tailnet_rate, tailnet_burst;
+	struct rate client, tailnet; /* what one client may send, and all of a tailnet together that has no rate of its own */
 };
 
 /* Members of a wrong type or beyond a cap are as absent, and so are siblings without a name or a host; too many keys to ask about again are all of them. The

@@ -139,10 +139,10 @@ static void rates_are_read(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		struct told *t = told_of(cases[i].answer);
-		assert_int_equal(t->client_rate, cases[i].rate);
-		assert_int_equal(t->client_burst, cases[i].burst);
-		assert_int_equal(t->tailnet_rate, cases[i].tailnet_rate);
-		assert_int_equal(t->tailnet_burst, cases[i].tailnet_burst);
+		assert_int_equal(t->client.per_second, cases[i].rate);
+		assert_int_equal(t->client.burst, cases[i].burst);
+		assert_int_equal(t->tailnet.per_second, cases[i].tailnet_rate);
+		assert_int_equal(t->tailnet.burst, cases[i].tailnet_burst);
 		told_drop(&t);
 	}
 }

@@ -11,6 +11,8 @@
 
 enum {
 	HANDSHAKE_MS = 10000,
+	UNACKED_MS = 15000,                   /* then a client is gone, all its life long */
+	IDLE_PROBE_MS = 600000,               /* rarely: every probe wakes a phone */
 	IN_CAP = DERPFRAME_INFO_MAX + 131072, /* the largest ClientInfo, and what a hasty client sends behind it */
 	MODEST = 4096,                        /* no client in life says more about itself */
 	HELD_MAX = 64 << 20,                  /* of all guests of a shard; beyond it only modest ones are heard out */
@@ -184,6 +186,7 @@ static void on_pipe(void *context, struct pipe *pipe)
 		return;
 	}
 	relay_count(RELAY_ACCEPTS, 1);
+	pipe_set_dead_after(pipe, UNACKED_MS, IDLE_PROBE_MS);
 	if (g->framed) {
 		relay_count(RELAY_WEBSOCKETS, 1);
 		pipe = wsbridge_open(g->shard->loop, pipe, IN_CAP, g->shard->options->limit_write_ms, &g->shard->room.bridged);

@@ -28,7 +28,7 @@ struct slot {
 struct stundoor {
 	int fd;
 	struct loop *loop;
-	unsigned per_second, burst; /* of answers; a flood shall not take the loop from the relay's clients */
+	struct rate rate; /* of answers; a flood shall not take the loop from the relay's clients */
 	struct limit limit;
 	struct watch *watch;
 	struct slot slot[BATCH];
@@ -108,7 +108,7 @@ static bool answer(struct stundoor *d, struct slot *s, struct mmsghdr *message, 
 		relay_count_at(RELAY_STUN_REQUESTS, RELAY_STUN_NOT_STUN, 1);
 		return false;
 	}
-	if (!limit_take(&d->limit, d->per_second, d->burst, loop_now(d->loop))) {
+	if (!limit_take(&d->limit, d->rate, loop_now(d->loop))) {
 		relay_count_at(RELAY_STUN_REQUESTS, RELAY_STUN_LIMITED, 1);
 		return false;
 	}
@@ -160,14 +160,17 @@ static void on_ready(void *context, unsigned ready)
 	}
 }
 
+static struct rate rate_of(unsigned per_second)
+{
+	return (struct rate){.per_second = per_second, .burst = per_second / 10 + 1};
+}
+
 struct stundoor *stundoor_open(struct loop *loop, int fd, unsigned per_second)
 {
 	struct stundoor *d = x_zalloc(sizeof(*d));
 	d->fd = fd;
 	d->loop = loop;
-	d->per_second = per_second;
-	d->burst = per_second / 10 + 1;
-	limit_init(&d->limit, d->burst, loop_now(loop));
+	d->rate = rate_of(per_second);
 	d->watch = watch_open(loop, fd, on_ready, d);
 	watch_want(d->watch, WATCH_READ);
 	return d;
@@ -175,10 +178,8 @@ struct stundoor *stundoor_open(struct loop *loop, int fd, unsigned per_second)
 
 void stundoor_set_rate(struct stundoor *d, unsigned per_second)
 {
-	if (!d)
-		return;
-	d->per_second = per_second;
-	d->burst = per_second / 10 + 1;
+	if (d)
+		d->rate = rate_of(per_second);
 }
 
 void stundoor_close(struct stundoor **door)

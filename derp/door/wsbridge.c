@@ -13,9 +13,7 @@ enum {
 	NEAR_BUFFER = 64 << 10, /* of the pair: what it holds, the relay cannot drop any more */
 	IN_MAX = 128 << 10,
 	PIECE = 64 << 10, /* bytes framed at once */
-	UNACKED_MS = 15000,
-	IDLE_PROBE_MS = 600000,
-	LOOK_MS = 100, /* how finely that is watched */
+	LOOK_MS = 100,    /* how finely that is watched */
 };
 
 struct wsbridge {
@@ -176,7 +174,6 @@ struct pipe *wsbridge_open(struct loop *loop, struct pipe *framed, size_t in_cap
 	*b = (struct wsbridge){.loop = loop, .patience_ms = patience_ms, .near_fd = pair[0], .held_by_all = held};
 	timer_init(&b->stall, loop, on_stall, b);
 	defer_init(&b->ending, free_now, b);
-	pipe_set_dead_after(framed, UNACKED_MS, IDLE_PROBE_MS);
 	b->near = pipe_open(loop, pair[0], IN_MAX, &near_events, b);
 	tunnel_open(&b->far, loop, framed, true, &far_events, b);
 	return pipe_open(loop, pair[1], in_cap, NULL, NULL);

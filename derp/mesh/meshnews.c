@@ -10,13 +10,13 @@ struct watcher {
 	uint16_t shard;
 	bool ready;   /* the portion before has gone out */
 	bool walking; /* not all who were here when it came have been told */
-	struct client_walk walk;
+	struct clientwalk walk;
 	uint64_t at; /* in the log */
 };
 
 static void end(struct watcher *w)
 {
-	client_walk_end(&w->walk);
+	clientwalk_end(&w->walk);
 	list_remove(&w->link);
 	free(w);
 }
@@ -47,10 +47,10 @@ static void add_walked(struct watcher *w, struct buffer *out)
 {
 	size_t most = out->len + NEWSLOG_PIECE;
 	while (out->len + DERPFRAME_PRESENT_LEN <= most) {
-		struct client *c = client_walk_next(&w->walk);
+		struct client *c = clientwalk_next(&w->walk);
 		if (!c) {
 			w->walking = false;
-			client_walk_end(&w->walk);
+			clientwalk_end(&w->walk);
 			return;
 		}
 		uint8_t frame[DERPFRAME_PRESENT_LEN];
@@ -164,7 +164,7 @@ static void add_watcher(struct shard *s, const struct packet *letter)
 {
 	struct watcher *w = x_zalloc(sizeof *w);
 	*w = (struct watcher){.client = letter->sender, .shard = letter->from_loop, .ready = true, .walking = true, .at = newslog_end(s->mesh.news.log)};
-	client_walk_begin(s, &w->walk);
+	clientwalk_begin(s, &w->walk);
 	list_append(&s->mesh.news.watchers, &w->link);
 	loop_defer(s->loop, &s->mesh.news.telling);
 }

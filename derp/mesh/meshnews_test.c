@@ -117,12 +117,13 @@ static void a_sibling_closes_all_connections_of_a_key(void **state)
 
 enum { MANY = 150000, PORTIONS = HOUSE_SHARDS * 2 * NEWSLOG_PIECE };
 
-/* Clients as far as a walk sees them. */
+/* Clients as far as this walk sees them; others, which look at connections, rest meanwhile. */
 static struct client *crowd;
 
 static void crowd_in(struct shard *s, void *context)
 {
 	(void)context;
+	rttlook_close(s);
 	for (uint32_t i = 0; i < MANY; i++) {
 		struct client *c = &crowd[i];
 		c->shard = s;
@@ -137,10 +138,10 @@ static void crowd_out(struct shard *s, void *context)
 {
 	(void)context;
 	for (uint32_t i = 0; i < MANY; i++) {
-		client_leave_walks(&crowd[i]);
+		clientwalk_leave(&crowd[i]);
 		list_remove(&crowd[i].in_state);
 	}
-	(void)s;
+	rttlook_open(s);
 }
 
 static void most_waiting(struct shard *s, void *context)
@@ -300,9 +301,11 @@ static void ask_for_nobody(struct shard *s, void *context)
 	p->disco = true;
 	p->from_loop = 0;
 	client_take_letter(s, p);
+	/* Behind what else this turn has to say there. */
 	const struct packet *answer = s->crossing.to[0].first;
+	while (answer && answer->kind != LETTER_NOT_HERE)
+		answer = answer->next;
 	assert_non_null(answer);
-	assert_int_equal(answer->kind, LETTER_NOT_HERE);
 	assert_memory_equal(answer->to.raw, to.raw, KEY_LEN);
 	*(uint32_t *)context = answer->len;
 }
