@@ -85,7 +85,7 @@ static void enter(struct client *c)
 	client_watch_for_stall(c);
 	char key[KEY_SHORT_MAX];
 	log_debug(SUBJECT("client"), "connected", F_UINT("number", c->number), F_TEXT("key", key_short(key, c->key.raw)));
-	mesh_tell_present(s, &c->key, c->peer, client_presence_flags(c));
+	meshnews_present(s, &c->key, c->peer, client_presence_flags(c));
 	pipe_read_resume(c->pipe);
 }
 
@@ -187,11 +187,11 @@ static void leave(struct client *c)
 	}
 	if (c->watching) {
 		relay_count(RELAY_WATCHERS, -1);
-		mesh_unwatch(s, c->number);
+		meshnews_unwatch(s, c->number);
 	}
 	if (!left || s->closing)
 		return;
-	mesh_tell_gone(s, &c->key);
+	meshnews_gone(s, &c->key);
 	if (!mesh_reaches(s, &c->key))
 		client_tell_left(s, &c->key);
 }

@@ -31,7 +31,7 @@ void client_recheck_unsure(struct shard *shard);
 /* And again about the next `most` clients of the walk; false: there are no more. */
 bool client_recheck_next(struct clientwalk *walk, unsigned most);
 
-/* For the mesh. Frames that `from` has for a client that has proven the mesh key; mesh_watch_on when they have gone out.
+/* For the mesh. Frames that `from` has for a client that has proven the mesh key; meshnews_go_on when they have gone out.
  * One that cannot hear all of it ends, since it must not believe too much. */
 void client_tell_sibling(struct shard *shard, uint64_t number, unsigned from, struct bytes frames);
 void client_cut_sibling(struct shard *shard, uint64_t number);

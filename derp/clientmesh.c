@@ -84,7 +84,7 @@ void client_hear_on(struct client *c)
 	if (c->control.len >= NEWS_WAITING)
 		return;
 	for (unsigned i = 0; i < c->mesh->owed_count; i++)
-		mesh_watch_on(c->shard, c->number, c->mesh->owed[i]);
+		meshnews_go_on(c->shard, c->number, c->mesh->owed[i]);
 	c->mesh->owed_count = 0;
 }
 
@@ -127,7 +127,7 @@ bool client_begin_mesh_frame(struct client *c, struct buffer *in, struct derpfra
 	} else if (!c->watching) {
 		c->watching = true;
 		relay_count(RELAY_WATCHERS, 1);
-		mesh_watch(c->shard, c->number);
+		meshnews_watch(c->shard, c->number);
 	}
 	return true;
 }

@@ -1,5 +1,6 @@
 #include "options.h"
 
+#include "fetchurl.h"
 #include "forwarded.h"
 
 #define AT(member) offsetof(struct relay_options, member)
@@ -18,8 +19,7 @@ const struct option relay_option_table[] = {
 	 .offset = AT(listen_plain),
 	 .fallback = "",
 	 .help = "Where plain HTTP answers captive portal checks and acme.webroot, and sends others to https; told to clients once port 80 of relay.ipv4 "
-		 "answers as "
-		 "it should."},
+		 "answers as it should."},
 	{.name = "listen.proxy_protocol",
 	 .type = OPTION_BOOL,
 	 .offset = AT(listen_proxy_protocol),
@@ -46,8 +46,7 @@ const struct option relay_option_table[] = {
 	 .offset = AT(acme_webroot),
 	 .fallback = "",
 	 .help = "Folder in which an ACME client puts .well-known/acme-challenge/: listen.plain answers from it, also while the files of tls.certificate are "
-		 "not "
-		 "there yet."},
+		 "not there yet."},
 	{.name = "coordinators",
 	 .type = OPTION_TEXT,
 	 .offset = AT(coordinators),
@@ -188,8 +187,7 @@ const struct option relay_option_table[] = {
 	 .least = 0,
 	 .most = INT64_C(1) << 50,
 	 .help = "Most bytes that the relay holds for its clients, all threads together; from 7/8 on new connections are closed, beyond it the queues of those "
-		 "that "
-		 "take nothing are emptied; 0: no limit."},
+		 "that take nothing are emptied; 0: no limit."},
 	{.name = "limits.queued",
 	 .type = OPTION_SIZE | OPTION_LIVE,
 	 .offset = AT(limit_queued),
@@ -225,11 +223,7 @@ static enum err check_verify(const struct relay_options *o, struct diag *why)
 	struct bytes url = bytes_text(o->verify_url);
 	if (!url.len)
 		return o->verify_coordinators ? ERR_NONE : diag_set(why, ERR_MALFORMED, "verify.coordinators=false needs verify.url: nobody would be asked");
-	size_t scheme = bytes_starts(url, "https://") ? 8 : bytes_starts(url, "http://") ? 7 : 0;
-	bool good = scheme && url.len > scheme;
-	for (size_t i = 0; i < url.len; i++)
-		good = good && url.at[i] > ' ' && url.at[i] != 0x7f;
-	return good ? ERR_NONE : diag_set(why, ERR_MALFORMED, "verify.url is not an http:// or https:// URL");
+	return fetchurl_is_good(url) ? ERR_NONE : diag_set(why, ERR_MALFORMED, "verify.url is not an http:// or https:// URL");
 }
 
 enum err relay_options_check(const struct relay_options *o, struct diag *why)

@@ -151,7 +151,7 @@ static void no_room_for_news(void *context)
 	c->watching = true;
 	c->control.cap = 1;
 	relay_count(RELAY_WATCHERS, 1);
-	mesh_watch(s, c->number);
+	meshnews_watch(s, c->number);
 }
 
 /* Clients are walked while it is told of them, and it is the next one when it misses the first news. */

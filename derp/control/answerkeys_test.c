@@ -134,44 +134,44 @@ static void a_configured_key_is_the_only_one(void **state)
 	assert_false(believes(HTTP "verify", 0, "{}"));
 }
 
+/* What is heard of an answer that coordinator 1 has signed with another status or text. */
+static enum err hears(const char *url, unsigned signed_status, const char *signed_body, unsigned status, const char *body)
+{
+	ask(url, "{}");
+	sign(1, signed_status, signed_body);
+	answer(ERR_NONE, status, body);
+	return heard;
+}
+
+#define YES "{\"Allow\":true}"
+#define NO "{\"Allow\":false}"
+
 /* What was signed was this answer to this question. */
 static void an_answer_to_another_question_is_none(void **state)
 {
+	char kept[sizeof signature];
 	(void)state;
 	know(names[1]);
-	ask(HTTP "verify", "{\"NodePublic\":\"a\"}");
-	sign(1, 200, "{\"Allow\":true}");
-	char kept[sizeof signature];
+	assert_int_equal(hears(HTTP "verify", 200, YES, 200, YES), ERR_NONE);
 	strcpy(kept, signature);
-	answer(ERR_NONE, 200, "{\"Allow\":true}");
-	assert_int_equal(heard, ERR_NONE);
 	/* Again: another nonce. */
-	ask(HTTP "verify", "{\"NodePublic\":\"a\"}");
+	ask(HTTP "verify", "{}");
 	strcpy(signature, kept);
-	answer(ERR_NONE, 200, "{\"Allow\":true}");
+	answer(ERR_NONE, 200, YES);
 	assert_int_equal(heard, ERR_CRYPTO);
 	/* Asked about another key on the way, another status, another text. */
 	ask(HTTP "verify", "{\"NodePublic\":\"a\"}");
 	strcpy(asked_body, "{\"NodePublic\":\"b\"}");
-	sign(1, 200, "{\"Allow\":true}");
-	answer(ERR_NONE, 200, "{\"Allow\":true}");
+	sign(1, 200, YES);
+	answer(ERR_NONE, 200, YES);
 	assert_int_equal(heard, ERR_CRYPTO);
-	ask(HTTP "verify", "{}");
-	sign(1, 503, "{\"Allow\":true}");
-	answer(ERR_NONE, 200, "{\"Allow\":true}");
-	assert_int_equal(heard, ERR_CRYPTO);
-	ask(HTTP "verify", "{}");
-	sign(1, 200, "{\"Allow\":false}");
-	answer(ERR_NONE, 200, "{\"Allow\":true}");
-	assert_int_equal(heard, ERR_CRYPTO);
+	assert_int_equal(hears(HTTP "verify", 503, YES, 200, YES), ERR_CRYPTO);
+	assert_int_equal(hears(HTTP "verify", 200, NO, 200, YES), ERR_CRYPTO);
 	/* Refusals are signed as well. */
 	ask(HTTP "announce", "{}");
 	answer(ERR_NONE, 403, "{}");
 	assert_int_equal(heard, ERR_CRYPTO);
-	ask(HTTP "announce", "{}");
-	sign(1, 403, "{}");
-	answer(ERR_NONE, 403, "{}");
-	assert_int_equal(heard, ERR_NONE);
+	assert_int_equal(hears(HTTP "announce", 403, "{}", 403, "{}"), ERR_NONE);
 	assert_int_equal(heard_status, 403);
 }
 
@@ -190,10 +190,7 @@ static void a_refusal_of_another_token_is_none(void **state)
 	sign_as(&forged, 1, 401, "{}");
 	answer(ERR_NONE, 401, "{}");
 	assert_int_equal(heard, ERR_CRYPTO);
-	ask(HTTP "announce", "{}");
-	sign(1, 401, "{}");
-	answer(ERR_NONE, 401, "{}");
-	assert_int_equal(heard, ERR_NONE);
+	assert_int_equal(hears(HTTP "announce", 401, "{}", 401, "{}"), ERR_NONE);
 }
 
 static void the_next_key_is_learned_from_one_that_is_known(void **state)

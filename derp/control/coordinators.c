@@ -2,17 +2,7 @@
 
 #include <stdlib.h>
 
-static enum err check(struct bytes url, struct diag *why)
-{
-	size_t scheme = bytes_starts(url, "https://") ? 8 : bytes_starts(url, "http://") ? 7 : 0;
-	if (!scheme || url.len == scheme)
-		return diag_set(why, ERR_MALFORMED, "coordinators: \"%.*s\" is not an http:// or https:// URL", BYTES_ARG(url));
-	for (size_t i = 0; i < url.len; i++) {
-		if (url.at[i] <= ' ' || url.at[i] == 0x7f)
-			return diag_set(why, ERR_MALFORMED, "coordinators: a URL holds a space or a control character");
-	}
-	return ERR_NONE;
-}
+#include "fetchurl.h"
 
 enum err coordinators_parse(struct bytes text, struct coordinators *c, struct diag *why)
 {
@@ -23,9 +13,8 @@ enum err coordinators_parse(struct bytes text, struct coordinators *c, struct di
 			url.len--;
 		if (!url.len)
 			continue;
-		enum err e = check(url, why);
-		if (e)
-			return e;
+		if (!fetchurl_is_good(url))
+			return diag_set(why, ERR_MALFORMED, "coordinators: \"%.*s\" is not an http:// or https:// URL", BYTES_ARG(url));
 		if (c->count == COORDINATORS_MAX)
 			return diag_set(why, ERR_TOO_BIG, "coordinators: more than %d", COORDINATORS_MAX);
 		char *copy = x_alloc(url.len + 1);

@@ -12,20 +12,14 @@ static enum judgment read(struct bytes body)
 	return allow ? JUDGMENT_ALLOWED : JUDGMENT_REFUSED;
 }
 
-static uint64_t number_of(const json_t *answer, const char *name)
-{
-	json_int_t value = json_integer_value(json_object_get(answer, name));
-	return value > 0 ? (uint64_t)value : 0;
-}
-
 struct standing judgment_standing(struct bytes body)
 {
 	json_t *answer;
 	struct standing s = {0};
 	if (jsonr_parse(body, JUDGMENT_MAX, &answer, NULL))
 		return s;
-	s.tailnet = number_of(answer, "Tailnet");
-	s.rate = (struct rate){number_of(answer, "TailnetBytesPerSecond"), number_of(answer, "TailnetBurstBytes")};
+	s.tailnet = jsonr_count(answer, "Tailnet");
+	s.rate = (struct rate){jsonr_count(answer, "TailnetBytesPerSecond"), jsonr_count(answer, "TailnetBurstBytes")};
 	json_decref(answer);
 	return s;
 }

@@ -2,14 +2,15 @@
 
 #include <stdlib.h>
 
+#include "jsonr.h"
 #include "mem.h"
 
 enum { STUN_PORT = 3478 };
 
 static bool read_peer(const json_t *object, struct peer *p)
 {
-	json_int_t id = json_integer_value(json_object_get(object, "ID")), stun = json_integer_value(json_object_get(object, "STUNPort"));
-	*p = (struct peer){.id = id > 0 ? (uint64_t)id : 0, .mesh = json_is_true(json_object_get(object, "Mesh"))};
+	json_int_t stun = json_integer_value(json_object_get(object, "STUNPort"));
+	*p = (struct peer){.id = jsonr_count(object, "ID"), .mesh = json_is_true(json_object_get(object, "Mesh"))};
 	p->stun_port = stun < 0 || stun > UINT16_MAX ? -1 : stun ? (int)stun : STUN_PORT;
 	return derpnode_read(object, &p->at) && p->id;
 }

@@ -37,12 +37,6 @@ static void read_rechecks(struct told *t, const json_t *list)
 	}
 }
 
-static uint64_t number_of(const json_t *answer, const char *name)
-{
-	json_int_t value = json_integer_value(json_object_get(answer, name));
-	return value > 0 ? (uint64_t)value : 0;
-}
-
 struct told *told_new(const json_t *answer)
 {
 	struct told *t = x_zalloc(sizeof *t);
@@ -52,17 +46,17 @@ struct told *told_new(const json_t *answer)
 	read_siblings(t, json_object_get(answer, "Siblings"));
 	read_rechecks(t, json_object_get(answer, "Rechecks"));
 	t->recheck_all |= json_is_true(json_object_get(answer, "RecheckAll"));
-	t->rechecks_from = number_of(answer, "RechecksFrom");
+	t->rechecks_from = jsonr_count(answer, "RechecksFrom");
 	t->drain = json_is_true(json_object_get(answer, "Drain"));
 	/* Beside siblings its clients go on at once; alone in its region it waits until nobody shall be at home there any more. The last one of all has nobody to
 	 * wait for. */
 	t->leave = json_is_true(json_object_get(answer, "SiblingsServe")) || !json_is_true(json_object_get(answer, "Shown")) ||
-		   number_of(answer, "Stage") > 1 || !json_is_true(json_object_get(answer, "OthersServe"));
+		   jsonr_count(answer, "Stage") > 1 || !json_is_true(json_object_get(answer, "OthersServe"));
 	/* A wish is no hurry: the last one of all serves on. */
 	if (!json_is_true(json_object_get(answer, "SiblingsServe")) && !json_is_true(json_object_get(answer, "OthersServe")))
 		t->drain = false;
-	t->client = (struct rate){number_of(answer, "ClientBytesPerSecond"), number_of(answer, "ClientBurstBytes")};
-	t->tailnet = (struct rate){number_of(answer, "TailnetBytesPerSecond"), number_of(answer, "TailnetBurstBytes")};
+	t->client = (struct rate){jsonr_count(answer, "ClientBytesPerSecond"), jsonr_count(answer, "ClientBurstBytes")};
+	t->tailnet = (struct rate){jsonr_count(answer, "TailnetBytesPerSecond"), jsonr_count(answer, "TailnetBurstBytes")};
 	return t;
 }
 

@@ -123,7 +123,7 @@ static void add(struct shard *s, const uint8_t *frame, size_t len)
 	loop_defer(s->loop, &n->telling);
 }
 
-void mesh_tell_present(struct shard *s, const struct node_key *key, struct endpoint peer, uint8_t flags)
+void meshnews_present(struct shard *s, const struct node_key *key, struct endpoint peer, uint8_t flags)
 {
 	uint8_t frame[DERPFRAME_PRESENT_LEN];
 	if (list_empty(&s->mesh.news.watchers))
@@ -132,7 +132,7 @@ void mesh_tell_present(struct shard *s, const struct node_key *key, struct endpo
 	add(s, frame, sizeof frame);
 }
 
-void mesh_tell_gone(struct shard *s, const struct node_key *key)
+void meshnews_gone(struct shard *s, const struct node_key *key)
 {
 	uint8_t frame[DERPFRAME_PEER_GONE_LEN];
 	if (list_empty(&s->mesh.news.watchers))
@@ -143,18 +143,18 @@ void mesh_tell_gone(struct shard *s, const struct node_key *key)
 
 /* ---- watchers ---- */
 
-void mesh_watch(struct shard *s, uint64_t client)
+void meshnews_watch(struct shard *s, uint64_t client)
 {
 	mesh_post_to_all(s, LETTER_WATCH, client);
 }
 
-void mesh_unwatch(struct shard *s, uint64_t client)
+void meshnews_unwatch(struct shard *s, uint64_t client)
 {
 	if (!s->closing)
 		mesh_post_to_all(s, LETTER_UNWATCH, client);
 }
 
-void mesh_watch_on(struct shard *s, uint64_t client, unsigned from)
+void meshnews_go_on(struct shard *s, uint64_t client, unsigned from)
 {
 	static const struct node_key nobody;
 	mesh_post(s, from, mesh_letter(s, LETTER_NEWS_ON, &nobody, client, 0));

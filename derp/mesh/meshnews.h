@@ -24,13 +24,13 @@ void meshnews_open(struct shard *shard);
 void meshnews_close(struct shard *shard);
 
 /* A connection came, or the last one of the key has left; on its shard. */
-void mesh_tell_present(struct shard *shard, const struct node_key *key, struct endpoint peer, uint8_t flags);
-void mesh_tell_gone(struct shard *shard, const struct node_key *key);
+void meshnews_present(struct shard *shard, const struct node_key *key, struct endpoint peer, uint8_t flags);
+void meshnews_gone(struct shard *shard, const struct node_key *key);
 /* The client of that number, which has proven the mesh key, wants to know who is here; on its shard. */
-void mesh_watch(struct shard *shard, uint64_t client);
-void mesh_unwatch(struct shard *shard, uint64_t client);
+void meshnews_watch(struct shard *shard, uint64_t client);
+void meshnews_unwatch(struct shard *shard, uint64_t client);
 /* It has room for the next portion of that shard. */
-void mesh_watch_on(struct shard *shard, uint64_t client, unsigned from);
+void meshnews_go_on(struct shard *shard, uint64_t client, unsigned from);
 
 /* Letters of the kinds LETTER_WATCH to LETTER_NEWS_LOST; does not take them. */
 void meshnews_take_letter(struct shard *shard, struct packet *letter);

@@ -220,7 +220,7 @@ static void say_much(struct shard *s, void *context)
 	random_fill(key.raw, KEY_LEN);
 	for (unsigned i = 0; i < 1000; i++) {
 		put_be32(key.raw, i);
-		mesh_tell_present(s, &key, (struct endpoint){.port = 1}, DERPFRAME_IS_REGULAR);
+		meshnews_present(s, &key, (struct endpoint){.port = 1}, DERPFRAME_IS_REGULAR);
 	}
 	*(size_t *)context = newslog_size(s->mesh.news.log);
 }

@@ -402,6 +402,8 @@ static void no_way_there(void **state)
 	assert_true(opened[0]->closed);
 	pass(60000);
 	assert_int_equal(open_count, 1);
+	/* Of a link that never stood there is nothing to forget. */
+	assert_string_equal(learned, "");
 }
 
 /* ---- packets ---- */

@@ -100,14 +100,33 @@ static void expect_metrics(bool there)
 	buffer_clear(&out);
 }
 
+/* Ports that say nothing. */
+struct silence {
+	int tcp_fd, udp_fd;
+	uint16_t tcp, udp;
+};
+
+static struct silence begin_probing(struct announcement *a)
+{
+	struct silence s;
+	s.tcp_fd = idle_port(SOCK_STREAM, &s.tcp);
+	s.udp_fd = idle_port(SOCK_DGRAM, &s.udp);
+	prober = prober_new(loop, &relay, INTERVAL_MS);
+	turn_until_it_wants(a);
+	return s;
+}
+
+static void end_silence(struct silence s)
+{
+	close(s.tcp_fd);
+	close(s.udp_fd);
+}
+
 static void it_probes_whom_it_was_told(void **state)
 {
 	(void)state;
 	struct announcement a;
-	uint16_t idle, mute;
-	int fd = idle_port(SOCK_STREAM, &idle), udp = idle_port(SOCK_DGRAM, &mute);
-	prober = prober_new(loop, &relay, INTERVAL_MS);
-	turn_until_it_wants(&a);
+	struct silence silence = begin_probing(&a);
 	assert_int_equal(a.peers_from, 0);
 	struct node_key key;
 	assert_int_equal(key_parse_node(bytes_text(a.probe_key), &key), ERR_NONE);
@@ -115,7 +134,7 @@ static void it_probes_whom_it_was_told(void **state)
 	hear("{}");
 	prober_say(prober, &a);
 	assert_true(a.wants_peers);
-	name_three(idle, mute, true);
+	name_three(silence.tcp, silence.udp, true);
 	hear(named);
 	a = await_figures(3);
 	assert_false(a.wants_peers);
@@ -143,27 +162,22 @@ static void it_probes_whom_it_was_told(void **state)
 	assert_int_equal(a.peers_from, 0);
 	prober_free(&prober);
 	expect_metrics(false);
-	close(fd);
-	close(udp);
+	end_silence(silence);
 }
 
 static void its_end_ends_probes(void **state)
 {
 	(void)state;
 	struct announcement a;
-	uint16_t idle, mute;
-	int fd = idle_port(SOCK_STREAM, &idle), udp = idle_port(SOCK_DGRAM, &mute);
-	prober = prober_new(loop, &relay, INTERVAL_MS);
-	turn_until_it_wants(&a);
-	name_three(idle, mute, false);
+	struct silence silence = begin_probing(&a);
+	name_three(silence.tcp, silence.udp, false);
 	hear(named);
 	loop_turn(loop, 0);
 	loop_turn(loop, 0);
 	prober_free(&prober);
 	for (unsigned i = 0; i < 20; i++)
 		loop_turn(loop, 10);
-	close(fd);
-	close(udp);
+	end_silence(silence);
 }
 
 static int open_house(void **state)

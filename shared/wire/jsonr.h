@@ -51,6 +51,7 @@ MUST_USE enum err jsonr_check_member(const json_t *value, const struct jsonr_mem
 struct bytes jsonr_text(const json_t *object, const char *name);
 struct bytes jsonr_text_of(const json_t *text);
 int64_t jsonr_int(const json_t *object, const char *name);
+uint64_t jsonr_count(const json_t *object, const char *name); /* also without a check: what is no number above 0 gives 0 */
 bool jsonr_bool(const json_t *object, const char *name);
 
 #endif

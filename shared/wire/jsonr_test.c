@@ -146,9 +146,33 @@ static void cuts_long_places(void **state)
 	json_decref(value);
 }
 
+static void counts_are_above_nothing(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t want;
+	} cases[] = {{"{\"n\":1}", 1},
+		     {"{\"n\":9223372036854775807}", INT64_MAX},
+		     {"{\"n\":0}", 0},
+		     {"{\"n\":-1}", 0},
+		     {"{\"n\":\"1\"}", 0},
+		     {"{\"n\":1.5}", 0},
+		     {"{\"n\":true}", 0},
+		     {"{}", 0},
+		     {"[1]", 0}};
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		json_t *value;
+		assert_int_equal(jsonr_parse(bytes_text(cases[i].text), 1000, &value, NULL), ERR_NONE);
+		assert_int_equal(jsonr_count(value, "n"), cases[i].want);
+		json_decref(value);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(names_what_is_wrong), cmocka_unit_test(takes_what_clients_send),
-					   cmocka_unit_test(refuses_what_is_no_json), cmocka_unit_test(keeps_to_its_caps), cmocka_unit_test(cuts_long_places)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(names_what_is_wrong),     cmocka_unit_test(takes_what_clients_send),
+					   cmocka_unit_test(refuses_what_is_no_json), cmocka_unit_test(keeps_to_its_caps),
+					   cmocka_unit_test(cuts_long_places),        cmocka_unit_test(counts_are_above_nothing)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
