@@ -125,6 +125,37 @@ static void a_region_leaves_in_order(void **state)
 	wants(900, 1, 1, false);
 }
 
+/* The map shows nobody new in a region that it has scored away: the next step brings both back. */
+static void a_relay_comes_to_a_region_that_leaves(void **state)
+{
+	(void)state;
+	fresh();
+	uint64_t heard[] = {announce(0, "one", false).id, announce(1, "two", false).id, 0}, homes[] = {0, 0, 0};
+	announce(0, "one", true);
+	step(heard, homes, 2, 0, 1000000);
+	wants(900, 1, 1000, false);
+	heard[2] = announce(0, "three", false).id;
+	wants(900, 1, 1000, false);
+	step(heard, homes, 3, 0, 1000000);
+	wants(900, 2, 1, false);
+}
+
+/* Being alive is a lease: what a relay says again and again neither writes its row nor holds it. */
+static void nothing_new_writes_nothing(void **state)
+{
+	(void)state;
+	fresh();
+	announce(0, "one", false);
+	char before[32], after[32];
+	snprintf(before, sizeof before, "%s", fixture_sql(fx, "SELECT xmin::text || ' ' || xmax FROM fleetscale.relays"));
+	announce(0, "one", false);
+	snprintf(after, sizeof after, "%s", fixture_sql(fx, "SELECT xmin::text || ' ' || xmax FROM fleetscale.relays"));
+	assert_string_equal(after, before);
+	fixture_sql(fx, "UPDATE fleetscale.relays SET last_seen = now() - interval '31 seconds'");
+	announce(0, "one", false);
+	assert_string_equal(fixture_sql(fx, "SELECT last_seen > now() - interval '30 seconds' FROM fleetscale.relays"), "t");
+}
+
 static void step_unsure(int64_t patience_ms)
 {
 	struct tx *tx = begin();
@@ -554,6 +585,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_region_leaves_in_order, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(a_relay_comes_to_a_region_that_leaves, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(nothing_new_writes_nothing, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(without_leases_homes_stay, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(patience_ends, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(the_last_region_stays, nodes_fixture_open, nodes_fixture_close),
