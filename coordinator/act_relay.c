@@ -4,7 +4,7 @@
 
 #include "hostname.h"
 
-enum { REGION_NAME_MAX = 255, HOST_MAX = 253, PORT_MAX = 65535, SCORE_MAX = 1000000 };
+enum { REGION_NAME_MAX = 255, SCORE_MAX = 1000000 };
 
 static const uint64_t rate_max = UINT64_C(9007199254740991); /* what JSON numbers hold */
 
@@ -17,29 +17,8 @@ static enum err check_place(double latitude, double longitude, struct diag *why)
 
 static enum err check_id(unsigned id, struct diag *why)
 {
-	if (id == 0 || id > REGION_ID_MAX)
-		return diag_set(why, ERR_MALFORMED, "a region has a number from 1 to %d (900 to 999 by custom)", REGION_ID_MAX);
-	return ERR_NONE;
-}
-
-/* Of a relay listed by hand: clients get it as it is. */
-static enum err check_node(const struct relay_node *n, struct diag *why)
-{
-	struct ip ip;
-
-	if (!n->host_name.len || n->host_name.len > HOST_MAX || n->cert_name.len > HOST_MAX)
-		return diag_set(why, ERR_MALFORMED, "hostName: a name or an address is wanted, of at most %d bytes", HOST_MAX);
-	for (size_t i = 0; i < n->host_name.len + n->cert_name.len; i++) {
-		uint8_t c = i < n->host_name.len ? n->host_name.at[i] : n->cert_name.at[i - n->host_name.len];
-		if (c <= ' ' || c >= 0x7f)
-			return diag_set(why, ERR_MALFORMED, "hostName and certName hold no spaces and no control characters");
-	}
-	if (n->ipv4.len && !bytes_equal_text(n->ipv4, "none") && (ip_parse(n->ipv4, &ip) || ip.family != IP_V4))
-		return diag_set(why, ERR_MALFORMED, "ipv4: an IPv4 address or none is wanted");
-	if (n->ipv6.len && !bytes_equal_text(n->ipv6, "none") && (ip_parse(n->ipv6, &ip) || ip.family != IP_V6))
-		return diag_set(why, ERR_MALFORMED, "ipv6: an IPv6 address or none is wanted");
-	if (n->relay_port > PORT_MAX || n->stun_port < -1 || n->stun_port > PORT_MAX)
-		return diag_set(why, ERR_MALFORMED, "ports go to %d; a stunPort of -1 is none", PORT_MAX);
+	if (id == 0 || id > RELAY_REGION_ID_MAX)
+		return diag_set(why, ERR_MALFORMED, "a region has a number from 1 to %d (900 to 999 by custom)", RELAY_REGION_ID_MAX);
 	return ERR_NONE;
 }
 
@@ -52,7 +31,7 @@ enum err act_relay_create(struct tx *tx, const struct actor *actor, const struct
 	made.region = region->id;
 	if ((e = check_id(region->id, why)) || (e = hostname_check(relay->node.name, why)) || (region->code.len && (e = hostname_check(region->code, why))) ||
 	    (e = act_check_text(region->name, "regionName", REGION_NAME_MAX, why)) || (e = check_place(region->latitude, region->longitude, why)) ||
-	    (relay->by_hand && (e = check_node(&relay->node, why))))
+	    (relay->by_hand && (e = relaynode_check(&relay->node, why))))
 		return e;
 	secret_mint(SECRET_RELAY, secret);
 	act_audit_named(tx, actor, "relay.create", relay->node.name);

@@ -6,8 +6,6 @@
 #include "act.h"
 #include "relays.h"
 
-enum { REGION_ID_MAX = 65535 }; /* 16 bits: peer relays use them so (docs/protocol/derpmap.md) */
-
 /* Makes the region unless it is there (a region without a code must be), and adds a relay to it; the token is shown once by the caller.
  * *row: the statement whose row is the relay. */
 MUST_USE enum err act_relay_create(struct tx *tx, const struct actor *actor, const struct relay_region *region, const struct relay *relay,

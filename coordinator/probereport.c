@@ -89,17 +89,6 @@ void probereport_decode(const json_t *body, struct arena *arena, struct proberep
 		r->count += decode_one(json_array_get(list, i), &r->probes[r->count]);
 }
 
-void probereport_write_way(struct jsonw *w, const struct relay_node *n)
-{
-	jsonw_text(w, "Name", n->name);
-	jsonw_text(w, "HostName", n->host_name);
-	jsonw_text(w, "CertName", n->cert_name);
-	jsonw_text(w, "IPv4", n->ipv4);
-	jsonw_text(w, "IPv6", n->ipv6);
-	jsonw_uint(w, "DERPPort", n->relay_port);
-	jsonw_bool(w, "InsecureForTests", n->insecure_for_tests);
-}
-
 void probereport_write_peers(struct jsonw *w, const struct relay *peers, size_t count, uint64_t self, unsigned region, bool in_mesh)
 {
 	size_t told = 0;
@@ -112,8 +101,7 @@ void probereport_write_peers(struct jsonw *w, const struct relay *peers, size_t 
 			break;
 		jsonw_object(w, NULL);
 		jsonw_uint(w, "ID", peers[i].id);
-		probereport_write_way(w, &peers[i].node);
-		jsonw_int(w, "STUNPort", peers[i].node.stun_port);
+		derpmap_write_node(w, &peers[i].node, 0);
 		jsonw_bool(w, "Mesh", in_mesh && peers[i].mesh && peers[i].region == region);
 		jsonw_object_end(w);
 	}

@@ -22,8 +22,6 @@ struct probereport {
 void probereport_decode(const json_t *body, struct arena *arena, struct probereport *report, struct diag *why);
 /* Members Peers and MorePeers. peers: as relays_peers gave them. */
 void probereport_write_peers(struct jsonw *w, const struct relay *peers, size_t count, uint64_t self, unsigned region, bool in_mesh);
-/* How a relay is reached, as siblings and peers are told; within an object. */
-void probereport_write_way(struct jsonw *w, const struct relay_node *node);
 /* The sentence for people of what failed; of "ok" and "", and of what is not known, the word itself. */
 struct bytes probereport_sentence(struct bytes kind);
 

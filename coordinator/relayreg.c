@@ -18,8 +18,6 @@
 #include "tailnet.h"
 #include "text.h"
 
-enum { HOST_MAX = 253, PORT_MAX = 65535 };
-
 /* Signed for a relay that asks by a nonce: so that it knows who answers, and what. */
 static void sign(struct exchange *x, unsigned status, struct bytes answer)
 {
@@ -166,36 +164,18 @@ static int64_t member_int(const json_t *body, const char *name, int64_t least, i
 	return json_integer_value(value);
 }
 
-static void check_address(const char *name, struct bytes text, enum ip_family family, struct diag *why)
-{
-	struct ip ip;
-
-	if (!text.len || bytes_equal_text(text, "none"))
-		return;
-	if (ip_parse(text, &ip) || ip.family != family)
-		diag_set(why, ERR_MALFORMED, "%s must be an address of that family, \"none\" or empty", name);
-}
-
-/* A name, an address or a certificate's fingerprint: clients get it as it is. */
-static void check_host(const char *name, struct bytes text, struct diag *why)
-{
-	for (size_t i = 0; i < text.len; i++)
-		if (text.at[i] <= ' ' || text.at[i] >= 0x7f)
-			diag_set(why, ERR_MALFORMED, "%s must be a name or an address", name);
-}
-
 static void announce_decode(struct announce_task *t, const json_t *body, struct diag *why)
 {
 	const struct coordinator *c = t->x->program;
 	struct relay_node *node = &t->relay.node;
 
-	node->name = member_text(t->x, body, "Name", HOST_MAX, why);
-	node->host_name = member_text(t->x, body, "HostName", HOST_MAX, why);
-	node->cert_name = member_text(t->x, body, "CertName", HOST_MAX, why);
+	node->name = member_text(t->x, body, "Name", RELAY_HOST_MAX, why);
+	node->host_name = member_text(t->x, body, "HostName", RELAY_HOST_MAX, why);
+	node->cert_name = member_text(t->x, body, "CertName", RELAY_HOST_MAX, why);
 	node->ipv4 = member_text(t->x, body, "IPv4", IP_TEXT_MAX, why);
 	node->ipv6 = member_text(t->x, body, "IPv6", IP_TEXT_MAX, why);
-	node->relay_port = (unsigned)member_int(body, "DERPPort", 0, PORT_MAX, why);
-	node->stun_port = (int)member_int(body, "STUNPort", -1, PORT_MAX, why);
+	node->relay_port = (unsigned)member_int(body, "DERPPort", 0, RELAY_PORT_MAX, why);
+	node->stun_port = (int)member_int(body, "STUNPort", -1, RELAY_PORT_MAX, why);
 	node->insecure_for_tests = c->options->relay_insecure_for_tests && json_is_true(json_object_get(body, "InsecureForTests"));
 	node->can_port80 = json_is_true(json_object_get(body, "CanPort80"));
 	t->relay.version = member_text(t->x, body, "Version", 64, why);
@@ -204,12 +184,8 @@ static void announce_decode(struct announce_task *t, const json_t *body, struct 
 	t->homes = (uint64_t)member_int(body, "Homes", 0, INT32_MAX, why);
 	t->known = (uint64_t)member_int(body, "RechecksFrom", 0, INT64_MAX, why);
 	probereport_decode(body, t->x->arena, &t->probes, why);
-	check_address("IPv4", node->ipv4, IP_V4, why);
-	check_address("IPv6", node->ipv6, IP_V6, why);
-	if (!node->host_name.len)
-		diag_set(why, ERR_MALFORMED, "HostName is missing");
-	check_host("HostName", node->host_name, why);
-	check_host("CertName", node->cert_name, why);
+	if (*why->text || relaynode_check(node, why))
+		return;
 	if (node->name.len && hostname_check(node->name, &(struct diag){0}))
 		diag_set(why, ERR_MALFORMED, "Name must be a label of lower-case letters, digits and hyphens");
 	if (json_is_true(json_object_get(body, "InsecureForTests")) && !c->options->relay_insecure_for_tests)
@@ -229,7 +205,7 @@ static void write_siblings(struct jsonw *w, const struct announce_task *t, struc
 			continue;
 		}
 		jsonw_object(w, NULL);
-		probereport_write_way(w, &siblings[i].node);
+		derpmap_write_node(w, &siblings[i].node, 0);
 		jsonw_object_end(w);
 	}
 	jsonw_array_end(w);

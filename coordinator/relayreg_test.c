@@ -20,7 +20,7 @@
 #include "signers.h"
 #include "tailnet.h"
 
-#define LONG_64 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define LONG_64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 static struct coordinator_options options;
 static struct coordinator c = {.options = &options};
@@ -374,11 +374,11 @@ static void keys_are_judged(void **state)
 static void announcements_are_answered(void **state)
 {
 	(void)state;
-	assert_int_equal(
-		request("/relay/v1/announce",
-			"{\"Name\":\"900a\",\"HostName\":\"a.example\",\"IPv4\":\"198.51.100.1\",\"IPv6\":\"none\",\"DERPPort\":8443,\"STUNPort\":-1,"
-			"\"CertName\":\"sha256-raw:00\",\"CanPort80\":true,\"Version\":\"0.1.0\",\"Homes\":17,\"RechecksFrom\":4711,\"Draining\":true}"),
-		200);
+	assert_int_equal(request("/relay/v1/announce",
+				 "{\"Name\":\"900a\",\"HostName\":\"a.example\",\"IPv4\":\"198.51.100.1\",\"IPv6\":\"none\",\"DERPPort\":8443,\"STUNPort\":-1,"
+				 "\"CertName\":\"sha256-raw:" LONG_64
+				 "\",\"CanPort80\":true,\"Version\":\"0.1.0\",\"Homes\":17,\"RechecksFrom\":4711,\"Draining\":true}"),
+			 200);
 	assert_int_equal(heard, 1);
 	assert_int_equal(heard_homes, 17);
 	assert_int_equal(known_rechecks, 4711);
@@ -386,9 +386,9 @@ static void announcements_are_answered(void **state)
 	assert_int_equal(announced.node.stun_port, -1);
 	assert_true(announced.draining && announced.node.can_port80 && !announced.node.insecure_for_tests);
 	static const char *const has[] = {
-		"{\"RegionID\":900,\"RegionCode\":\"fra\",\"Name\":\"900a\",\"LeaseSeconds\":15,\"Drain\":true,\"Shown\":true,\"Stage\":1,\"SiblingsServe\":"
-		"true,"
-		"\"OthersServe\":false,\"ClientBytesPerSecond\":7,\"ClientBurstBytes\":8,\"TailnetBytesPerSecond\":9,\"TailnetBurstBytes\":10,\"Siblings\":[{",
+		"{\"RegionID\":900,\"RegionCode\":\"fra\",\"Name\":\"900a\",\"LeaseSeconds\":15,\"Drain\":true,\"Shown\":true,\"Stage\":1,",
+		"\"SiblingsServe\":true,\"OthersServe\":false,\"ClientBytesPerSecond\":7,\"ClientBurstBytes\":8,\"TailnetBytesPerSecond\":9,",
+		"\"TailnetBurstBytes\":10,\"Siblings\":[{",
 		"\"HostName\":\"b.example\"",
 		"\"IPv4\":\"192.0.2.1\"",
 		"\"DERPPort\":8443",
@@ -413,6 +413,8 @@ static void announcements_are_answered(void **state)
 
 static void words_that_are_refused(void **state)
 {
+	static const char long_version[] = "{\"HostName\":\"h\",\"Version\":\"" LONG_64 "x\"}";
+	static const char long_host[] = "{\"HostName\":\"" LONG_64 LONG_64 LONG_64 LONG_64 "\"}";
 	static const char *const bad[] = {
 		"",
 		"[]",
@@ -423,7 +425,10 @@ static void words_that_are_refused(void **state)
 		"{\"HostName\":\"h i\"}",
 		"{\"HostName\":\"h\\r\\nX: y\"}",
 		"{\"HostName\":\"h\\u00e4\"}",
+		"{\"HostName\":\"h/i\"}",
+		"{\"HostName\":\"2001:db8::1\"}",
 		"{\"HostName\":\"h\",\"CertName\":\"c\\td\"}",
+		"{\"HostName\":\"h\",\"CertName\":\"sha256-raw:00\"}",
 		"{\"HostName\":\"h\",\"Name\":\"Upper\"}",
 		"{\"HostName\":\"h\",\"Name\":\"a.b\"}",
 		"{\"HostName\":\"h\",\"Name\":\"-a\"}",
@@ -439,8 +444,8 @@ static void words_that_are_refused(void **state)
 		"{\"HostName\":\"h\",\"Homes\":-1}",
 		"{\"HostName\":\"h\",\"Homes\":2147483648}",
 		"{\"HostName\":\"h\",\"RechecksFrom\":-1}",
-		"{\"HostName\":\"h\",\"Version\":\"" LONG_64 "x\"}",
-		"{\"HostName\":\"" LONG_64 LONG_64 LONG_64 LONG_64 "\"}",
+		long_version,
+		long_host,
 		"{\"HostName\":\"h\",\"InsecureForTests\":true}",
 	};
 	(void)state;

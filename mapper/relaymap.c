@@ -63,7 +63,7 @@ static size_t read_regions(struct merge *g, const char *name, struct entry **out
 	for (size_t i = 0; i < count; i++) {
 		const struct json *value = &regions->members[i].value;
 		uint64_t id;
-		if (value->kind == JSON_OBJECT && !text_parse_u64(regions->members[i].name, DERP_REGION_ID_MAX, &id))
+		if (value->kind == JSON_OBJECT && !text_parse_u64(regions->members[i].name, RELAY_REGION_ID_MAX, &id))
 			(*out)[kept++] =
 				(struct entry){.id = (unsigned)id, .no_home = is_true(value, "NoMeasureNoHome"), .text = hujson_compact(g->arena, value)};
 	}
@@ -89,27 +89,13 @@ static void add(struct merge *g, struct entry entry)
 
 static struct bytes region_text(struct merge *g, const struct derp_region *region)
 {
-	struct relay_node *nodes = ARENA_ARRAY(g->arena, struct relay_node, region->node_count + 1);
-	for (size_t i = 0; i < region->node_count; i++) {
-		const struct derp_node *n = &region->nodes[i];
-		nodes[i] = (struct relay_node){.name = n->name,
-					       .host_name = n->host_name,
-					       .cert_name = n->cert_name,
-					       .ipv4 = n->ipv4,
-					       .ipv6 = n->ipv6,
-					       .stun_port = n->stun_port,
-					       .relay_port = n->port,
-					       .stun_only = n->stun_only,
-					       .insecure_for_tests = n->insecure_for_tests,
-					       .can_port80 = n->can_port80};
-	}
 	struct relay_region full = {.id = region->id,
 				    .code = region->code,
 				    .name = region->name,
 				    .latitude = region->latitude,
 				    .longitude = region->longitude,
 				    .no_measure_no_home = region->no_measure_no_home,
-				    .nodes = nodes,
+				    .nodes = region->nodes,
 				    .node_count = region->node_count};
 	struct buffer text;
 	buffer_init(&text, TEXT_MAX);
@@ -174,7 +160,7 @@ static void find_homes(struct merge *g, const struct snapshot *s)
 {
 	for (uint32_t slot = 0; slot < s->seat_count; slot++) {
 		const struct seat *seat = &s->seats[slot];
-		if (seat->node && (seat->online || seat->subscribed) && seat->node->home_relay <= DERP_REGION_ID_MAX)
+		if (seat->node && (seat->online || seat->subscribed) && seat->node->home_relay <= RELAY_REGION_ID_MAX)
 			bitset_add(&g->homes, seat->node->home_relay);
 	}
 }

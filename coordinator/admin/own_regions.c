@@ -33,7 +33,7 @@ static bool take_id(struct region_task *t)
 
 	if (!fields_path_id(t->x, 0, &id, t->detail))
 		return false;
-	t->id = id > REGION_ID_MAX ? 0 : (unsigned)id;
+	t->id = id > RELAY_REGION_ID_MAX ? 0 : (unsigned)id;
 	return true;
 }
 
@@ -123,7 +123,7 @@ static bool change_take(struct region_task *t, struct region_change *change, boo
 	if (!fields_read(t->x, fields, t->detail))
 		return false;
 	if (creates)
-		change->id = t->id = id > REGION_ID_MAX ? 0 : (unsigned)id;
+		change->id = t->id = id > RELAY_REGION_ID_MAX ? 0 : (unsigned)id;
 	change->set_no_measure = no_measure.present;
 	change->no_measure_no_home = no_measure.value;
 	change->set_tailnets = tailnets.present;

@@ -186,7 +186,7 @@ static bool relay_take(struct relay_task *t, struct asked_relay *a)
 		problem_reply(t->x, 400, t->detail, "how it is reached a relay says itself, unless it is foreign", "body.foreign");
 		return false;
 	}
-	a->region.id = a->region_id > REGION_ID_MAX ? 0 : (unsigned)a->region_id;
+	a->region.id = a->region_id > RELAY_REGION_ID_MAX ? 0 : (unsigned)a->region_id;
 	n->relay_port = a->relay_port.value > UINT16_MAX ? UINT16_MAX + 1 : (unsigned)a->relay_port.value;
 	n->stun_port = a->stun_port >= -1 && a->stun_port <= UINT16_MAX ? (int)a->stun_port : -2;
 	a->relay.mesh = a->mesh.present ? a->mesh.value : !a->relay.by_hand;
@@ -331,7 +331,7 @@ void own_relay_tokens_create(struct exchange *x)
 				 {"relayId", FIELD_ID, &token.relay}, {"regionId", FIELD_ID, &region}, {"description", FIELD_TEXT, &token.description}, {0}},
 			 t->detail))
 		return;
-	token.region = region > REGION_ID_MAX ? REGION_ID_MAX + 1 : (unsigned)region;
+	token.region = region > RELAY_REGION_ID_MAX ? RELAY_REGION_ID_MAX + 1 : (unsigned)region;
 	tx = tx_begin(c->pg, TAILNET_INSTALLATION, TX_WRITE);
 	e = act_relay_token_create(tx, &asker_of(x)->actor, &token, &t->secret, &t->row, &why);
 	if (e) {

@@ -171,8 +171,8 @@ static enum err set_regions(struct arena *arena, const struct field_texts *asked
 	*list = ARENA_ARRAY(arena, uint64_t, asked->count + 1);
 	*count = 0;
 	for (size_t i = 0; i < asked->count; i++)
-		if (text_parse_u64(asked->list[i], REGION_ID_MAX, &(*list)[(*count)++]) || !(*list)[*count - 1])
-			return diag_set(why, ERR_MALFORMED, "relays.%s[%zu]: the number of a region is wanted, 1 to %d", name, i, REGION_ID_MAX);
+		if (text_parse_u64(asked->list[i], RELAY_REGION_ID_MAX, &(*list)[(*count)++]) || !(*list)[*count - 1])
+			return diag_set(why, ERR_MALFORMED, "relays.%s[%zu]: the number of a region is wanted, 1 to %d", name, i, RELAY_REGION_ID_MAX);
 	return ERR_NONE;
 }
 

@@ -92,7 +92,10 @@ static void relays_create(struct ctl *c)
 
 static void relays_list(struct ctl *c)
 {
-	ctl_show_list(c, json_object_get(ctl_call(c, "GET", "/api/fleetscale/v1/relays", NULL), "relays"), columns);
+	const json_t *relays = ctl_call_list(c, "/api/fleetscale/v1/relays", "relays", 0);
+
+	if (relays)
+		ctl_show_list(c, relays, columns);
 }
 
 static const struct ctl_flag one_flags[] = {

@@ -6,7 +6,7 @@
 #include "reading.h"
 #include "text.h"
 
-enum { NUMBER_TEXT_MAX = 40, DIGEST_DIGITS = 64 };
+enum { NUMBER_TEXT_MAX = 40 };
 
 /* Members of a region or node are read one after the other; the first fault stays. */
 struct derp_reading {
@@ -68,40 +68,13 @@ static enum err degrees_of(struct derp_reading *d, const struct json *value, con
 	return isfinite(*out) && fabs(*out) <= most ? ERR_NONE : bad(d, value->at, what, wanted);
 }
 
-static bool is_host(struct bytes text)
-{
-	for (struct bytes rest = text, label; rest.at;) {
-		label = bytes_split(rest, '.', &rest);
-		if (!label.len || label.len > 63 || label.at[0] == '-' || label.at[label.len - 1] == '-')
-			return false;
-		for (size_t i = 0; i < label.len; i++) {
-			uint8_t c = label.at[i];
-			if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_'))
-				return false;
-		}
-	}
-	return text.len && text.len <= 253;
-}
-
-static bool is_certificate(struct bytes text)
-{
-	static const char prefix[] = "sha256-raw:";
-	uint8_t digest[DIGEST_DIGITS / 2];
-	if (!bytes_starts(text, prefix))
-		return !text.len || is_host(text);
-	return hex_decode(bytes_skip(text, sizeof prefix - 1), digest, sizeof digest) == ERR_NONE;
-}
-
 static enum err address_of(struct derp_reading *d, const struct json *value, const char *what, const char *wanted, enum ip_family family, struct bytes *out)
 {
-	struct ip ip;
 	enum err e = text_of(d, value, what, out);
-	if (e || !out->len || bytes_equal_text(*out, "none"))
-		return e;
-	return ip_parse(*out, &ip) || ip.family != family ? bad(d, value->at, what, wanted) : ERR_NONE;
+	return !e && !relaynode_is_address(*out, family) ? bad(d, value->at, what, wanted) : e;
 }
 
-static enum err names_of(struct derp_reading *d, const struct json *at, const struct json *const *in, struct derp_node *node)
+static enum err names_of(struct derp_reading *d, const struct json *at, const struct json *const *in, struct relay_node *node)
 {
 	enum err e;
 	if ((e = text_of(d, in[0], "Name", &node->name)) || (e = text_of(d, in[2], "HostName", &node->host_name)) ||
@@ -111,12 +84,12 @@ static enum err names_of(struct derp_reading *d, const struct json *at, const st
 		return bad(d, in[0] ? in[0]->at : at->at, "Name", "a name of the node");
 	if (table_put(d->names, node->name, d))
 		return refuse_at(d->r, in[0]->at, "derpMap: two nodes have the name %s", quoted(d->r, node->name));
-	if (!is_host(node->host_name))
+	if (!relaynode_is_host(node->host_name))
 		return bad(d, in[2] ? in[2]->at : at->at, "HostName", "a host name or address of the relay");
-	return is_certificate(node->cert_name) ? ERR_NONE : bad(d, in[3]->at, "CertName", "a host name, or sha256-raw: and 64 hexadecimal digits");
+	return relaynode_is_certificate(node->cert_name) ? ERR_NONE : bad(d, in[3]->at, "CertName", "a host name, or sha256-raw: and 64 hexadecimal digits");
 }
 
-static enum err node_read(struct derp_reading *d, const struct json *value, unsigned region, struct derp_node *node)
+static enum err node_read(struct derp_reading *d, const struct json *value, unsigned region, struct relay_node *node)
 {
 	static const char *const names[] = {"Name",     "RegionID", "HostName", "CertName",         "IPv4",     "IPv6",
 					    "STUNPort", "STUNOnly", "DERPPort", "InsecureForTests", "CanPort80"};
@@ -124,17 +97,17 @@ static enum err node_read(struct derp_reading *d, const struct json *value, unsi
 	int64_t id, stun, port;
 	enum err e;
 	if ((e = read_fields(d->r, value, names, 11, false, in)) || (e = names_of(d, value, in, node)) ||
-	    (e = number_of(d, in[1], "RegionID", "the number of its region", 0, DERP_REGION_ID_MAX, &id)) ||
+	    (e = number_of(d, in[1], "RegionID", "the number of its region", 0, RELAY_REGION_ID_MAX, &id)) ||
 	    (e = address_of(d, in[4], "IPv4", "an IPv4 address, \"none\" or \"\"", IP_V4, &node->ipv4)) ||
 	    (e = address_of(d, in[5], "IPv6", "an IPv6 address, \"none\" or \"\"", IP_V6, &node->ipv6)) ||
-	    (e = number_of(d, in[6], "STUNPort", "a port, or -1 for none", -1, 65535, &stun)) || (e = flag_of(d, in[7], "STUNOnly", &node->stun_only)) ||
-	    (e = number_of(d, in[8], "DERPPort", "a port", 0, 65535, &port)) || (e = flag_of(d, in[9], "InsecureForTests", &node->insecure_for_tests)) ||
-	    (e = flag_of(d, in[10], "CanPort80", &node->can_port80)))
+	    (e = number_of(d, in[6], "STUNPort", "a port, or -1 for none", -1, RELAY_PORT_MAX, &stun)) ||
+	    (e = flag_of(d, in[7], "STUNOnly", &node->stun_only)) || (e = number_of(d, in[8], "DERPPort", "a port", 0, RELAY_PORT_MAX, &port)) ||
+	    (e = flag_of(d, in[9], "InsecureForTests", &node->insecure_for_tests)) || (e = flag_of(d, in[10], "CanPort80", &node->can_port80)))
 		return e;
 	if (id && id != region)
 		return bad(d, in[1]->at, "RegionID", "the number of its region");
 	node->stun_port = (int)stun;
-	node->port = (unsigned)port;
+	node->relay_port = (unsigned)port;
 	return ERR_NONE;
 }
 
@@ -142,7 +115,7 @@ static enum err nodes_read(struct derp_reading *d, const struct json *region_at,
 {
 	if (!list || list->kind != JSON_LIST || !list->count || list->count > DERP_REGION_NODES_MAX)
 		return bad(d, list ? list->at : region_at->at, "Nodes", "a list of 1 to 32 nodes");
-	region->nodes = ARENA_ARRAY(d->r->arena, struct derp_node, list->count);
+	region->nodes = ARENA_ARRAY(d->r->arena, struct relay_node, list->count);
 	for (size_t i = 0; i < list->count; i++) {
 		enum err e = node_read(d, &list->items[i], region->id, &region->nodes[region->node_count++]);
 		if (e)
@@ -161,7 +134,7 @@ static enum err region_read(struct derp_reading *d, const struct json *value, st
 	region->removed = value->kind == JSON_NULL;
 	if (region->removed)
 		return ERR_NONE;
-	if ((e = read_fields(d->r, value, names, 8, false, in)) || (e = number_of(d, in[0], "RegionID", "its own number", 0, DERP_REGION_ID_MAX, &id)) ||
+	if ((e = read_fields(d->r, value, names, 8, false, in)) || (e = number_of(d, in[0], "RegionID", "its own number", 0, RELAY_REGION_ID_MAX, &id)) ||
 	    (e = text_of(d, in[1], "RegionCode", &region->code)) || (e = text_of(d, in[2], "RegionName", &region->name)) ||
 	    (e = degrees_of(d, in[3], "Latitude", "a number from -90 to 90", 90, &region->latitude)) ||
 	    (e = degrees_of(d, in[4], "Longitude", "a number from -180 to 180", 180, &region->longitude)) || (e = flag_of(d, in[5], "Avoid", &avoid)) ||
@@ -185,7 +158,7 @@ static enum err regions_read(struct derp_reading *d, const struct json *object, 
 		uint64_t id;
 		enum err e;
 		d->region = quoted(d->r, member->name);
-		if (text_parse_u64(member->name, DERP_REGION_ID_MAX, &id) || !id)
+		if (text_parse_u64(member->name, RELAY_REGION_ID_MAX, &id) || !id)
 			return refuse_at(d->r, member->at, "derpMap: region %s: regions are named by numbers from 1 to 65535", d->region);
 		derp->regions[i].id = (unsigned)id;
 		if ((e = region_read(d, &member->value, &derp->regions[i])))

@@ -1,28 +1,13 @@
 /* The derpMap of a policy: relay regions of the tailnet's own, and those of the installation that it does without. Pure.
- * Not the map that clients get (mapper/relaymap.h).
+ * Not the map that clients get (mapper/relaymap.h). Names of nodes are unique over all regions of the file.
  * Lives in the arena of the document and borrows from its source. Source: docs/protocol/derpmap.md (tailscale tailcfg/derpmap.go). */
 #ifndef DOCUMENT_DERP_H
 #define DOCUMENT_DERP_H
 
-#include "bytes.h"
 #include "place.h"
+#include "relaynode.h"
 
-enum {
-	DERP_REGIONS_MAX = 256,
-	DERP_REGION_NODES_MAX = 32,
-	DERP_REGION_ID_MAX = 65535, /* 16 bits: peer relays use them so */
-	DERP_NAME_MAX = 255
-};
-
-struct derp_node {
-	struct bytes name; /* unique over all regions of the file */
-	struct bytes host_name;
-	struct bytes cert_name;  /* "" or a host name, or "sha256-raw:<64 hex digits>" */
-	struct bytes ipv4, ipv6; /* "" = DNS, "none" = disabled */
-	int stun_port;           /* 0 = 3478, -1 = none */
-	unsigned port;           /* 0 = 443 */
-	bool stun_only, insecure_for_tests, can_port80;
-};
+enum { DERP_REGIONS_MAX = 256, DERP_REGION_NODES_MAX = 32, DERP_NAME_MAX = 255 };
 
 struct derp_region {
 	unsigned id;  /* unique; in file order */
@@ -30,7 +15,7 @@ struct derp_region {
 	struct bytes code, name;
 	double latitude, longitude;
 	bool no_measure_no_home;
-	struct derp_node *nodes; /* at least one, unless removed */
+	struct relay_node *nodes; /* at least one, unless removed */
 	size_t node_count;
 };
 

@@ -81,7 +81,7 @@ static void what_is_left_out_has_its_default(void **state)
 	assert_false(derp->omit_default);
 	assert_int_equal(derp->regions[0].id, 7);
 	assert_int_equal(derp->regions[0].node_count, 1);
-	assert_int_equal(derp->regions[0].nodes[0].port, 0);
+	assert_int_equal(derp->regions[0].nodes[0].relay_port, 0);
 	assert_true(derp->regions[1].removed);
 	assert_int_equal(document_read(arena, BYTES("{\"derpMap\":null}"), NULL, &doc, &why), ERR_NONE);
 	assert_null(doc->derp);

@@ -1,14 +1,13 @@
 #include "derpmap.h"
 
-#include "jsonw.h"
 #include "text.h"
 
 /* Zero values are left out: clients reopen their relay connection when a definition's meaning changes, and read absence as zero. */
-static void write_node(struct jsonw *w, const struct relay_node *node, unsigned region)
+void derpmap_write_node(struct jsonw *w, const struct relay_node *node, unsigned region)
 {
-	jsonw_object(w, NULL);
 	jsonw_text(w, "Name", node->name);
-	jsonw_uint(w, "RegionID", region);
+	if (region)
+		jsonw_uint(w, "RegionID", region);
 	jsonw_text(w, "HostName", node->host_name);
 	if (node->cert_name.len)
 		jsonw_text(w, "CertName", node->cert_name);
@@ -26,7 +25,6 @@ static void write_node(struct jsonw *w, const struct relay_node *node, unsigned 
 		jsonw_bool(w, "InsecureForTests", true);
 	if (node->can_port80)
 		jsonw_bool(w, "CanPort80", true);
-	jsonw_object_end(w);
 }
 
 static void write_region(struct jsonw *w, const struct relay_region *region)
@@ -45,8 +43,11 @@ static void write_region(struct jsonw *w, const struct relay_region *region)
 		jsonw_bool(w, "NoMeasureNoHome", true);
 	}
 	jsonw_array(w, "Nodes");
-	for (size_t i = 0; i < region->node_count; i++)
-		write_node(w, &region->nodes[i], region->id);
+	for (size_t i = 0; i < region->node_count; i++) {
+		jsonw_object(w, NULL);
+		derpmap_write_node(w, &region->nodes[i], region->id);
+		jsonw_object_end(w);
+	}
 	jsonw_array_end(w);
 	jsonw_object_end(w);
 }

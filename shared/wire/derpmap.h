@@ -5,16 +5,8 @@
 #define DERPMAP_H
 
 #include "buffer.h"
-
-struct relay_node {
-	struct bytes name; /* unique over all regions, e.g. "900a" */
-	struct bytes host_name;
-	struct bytes cert_name;  /* "" or a name, or "sha256-raw:<hex>" */
-	struct bytes ipv4, ipv6; /* "" = DNS, "none" = disabled */
-	int stun_port;           /* 0 = 3478, -1 = none */
-	unsigned relay_port;     /* 0 = 443 */
-	bool stun_only, insecure_for_tests, can_port80;
-};
+#include "jsonw.h"
+#include "relaynode.h"
 
 struct relay_region {
 	unsigned id;
@@ -28,6 +20,8 @@ struct relay_region {
 	double score; /* measured times count so many times; 0 as 1 */
 };
 
+/* Members of a node (DERPNode), within an object. region: its number; 0: not told. */
+void derpmap_write_node(struct jsonw *w, const struct relay_node *node, unsigned region);
 /* Appends one region's object. */
 MUST_USE enum err derpmap_encode_region(const struct relay_region *region, struct buffer *out);
 /* Appends a DERPMap object. Regions without nodes are left out. */
