@@ -1,8 +1,13 @@
 """What relays and coordinators know each other by, while it changes: keys that sign answers, and the name that belongs to one process."""
 
+import re
+from pathlib import Path
+
 import pytest
 from actors.client import Refused
 from test_relay_fleet import QUICK, metric, wait
+
+PAGE = Path(__file__).parents[1] / "docs/relays.md"
 
 
 def keys_of(cluster, coordinator):
@@ -25,9 +30,8 @@ def test_signing_key_rotates(broken):
     def everywhere(what):
         wait(lambda: all(what(keys_of(cluster, c)) for c in cluster.coordinators), 60, lambda: "\n".join(str(keys_of(cluster, c)) for c in cluster.coordinators))
 
-    # As docs/relays.md says it.
-    sql("fleetscale", "INSERT INTO fleetscale.serverkeys (kind, private_key, valid_from) VALUES ('relays', "
-        "sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), now() + interval '1 day')")
+    begin, end = re.findall(r"```sql\n(.*?)```", PAGE.read_text(), re.S)
+    sql("fleetscale", begin)
     everywhere(lambda k: len(k["keys"]) == 2 and k["coordinatorsKey"] == old)
     new = keys_of(cluster, cluster.coordinators[0])["keys"][0]["key"]
     assert new != old
@@ -36,8 +40,7 @@ def test_signing_key_rotates(broken):
     sql("fleetscale", "UPDATE fleetscale.serverkeys SET valid_from = now() WHERE kind = 'relays' AND valid_from > now()")
     everywhere(lambda k: k["coordinatorsKey"] == new)
     net.raw("during").at_relay(relay)
-    sql("fleetscale", "UPDATE fleetscale.serverkeys SET valid_until = now() WHERE kind = 'relays' AND valid_from < (SELECT max(valid_from) "
-        "FROM fleetscale.serverkeys WHERE kind = 'relays')")
+    sql("fleetscale", end)
     everywhere(lambda k: [key["key"] for key in k["keys"]] == [new])
     assert cluster.cli("relays", "token", "--region", "900")["coordinatorsKey"] == new
     net.raw("after").at_relay(relay)
