@@ -272,6 +272,7 @@ class Raw(Actor):
         super().__init__(machine, name)
         self.frames, self.ends = [], []
         self.packets, self.gone, self.relay_ends = [], [], []
+        self.told = []  # rates, by a trial that waits for another one
         self.keys = {}
 
     def on_event(self, said):
@@ -285,6 +286,8 @@ class Raw(Actor):
             self.gone.append((said["peer"], said["reason"]))
         elif said["event"] == "relay-end":
             self.relay_ends.append((said["t"], said["error"]))
+        elif said["event"] == "relay-told":
+            self.told.append(said["rate"])
 
     def describe(self):
         last = [json.dumps(m)[:600] for _, m, _ in self.frames[-6:]]

@@ -2,9 +2,9 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tailscale.com/derp"
@@ -104,7 +104,7 @@ func rude(t *trial) (object, error) {
 	return object{"each": []int{one, two}, "seconds": time.Since(begun).Seconds()}, nil
 }
 
-// retold says now and then something small until it is told another rate.
+// retold says now and then something small until it is told another rate than the first, which it tells by an event.
 func retold(t *trial) (object, error) {
 	a, b, err := t.pair()
 	if err != nil {
@@ -112,6 +112,7 @@ func retold(t *trial) (object, error) {
 	}
 	defer a.conn.Close()
 	defer b.conn.Close()
+	event("relay-told", t.name, told(a))
 	a.conn.SetDeadline(time.Now().Add(40 * time.Second))
 	ended := make(chan struct{})
 	defer close(ended)
@@ -144,10 +145,18 @@ func flooded(t *trial) (object, error) {
 	}
 	defer a.conn.Close()
 	defer b.conn.Close()
-	var dialed, closed int
-	var mu sync.Mutex
-	var dialers sync.WaitGroup
+	var dialed, closed atomic.Int64
+	var dialers, dials sync.WaitGroup
 	end := time.Now().Add(limitsFor)
+	wait := func(c net.Conn) {
+		defer dials.Done()
+		defer c.Close()
+		c.SetReadDeadline(time.Now().Add(limitsFor)) // who is taken may be silent for longer than that
+		_, err := c.Read(make([]byte, 1))
+		if late, ok := err.(net.Error); !ok || !late.Timeout() {
+			closed.Add(1)
+		}
+	}
 	for range 4 {
 		dialers.Add(1)
 		go func() {
@@ -157,16 +166,10 @@ func flooded(t *trial) (object, error) {
 				if err != nil {
 					continue
 				}
-				c.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
-				_, err = c.Read(make([]byte, 1))
-				late, ok := err.(net.Error)
-				mu.Lock()
-				dialed++
-				if err == io.EOF || !(ok && late.Timeout()) {
-					closed++
-				}
-				mu.Unlock()
-				c.Close()
+				dialed.Add(1)
+				dials.Add(1)
+				go wait(c)
+				time.Sleep(2 * time.Millisecond)
 			}
 		}()
 	}
@@ -184,5 +187,6 @@ func flooded(t *trial) (object, error) {
 		time.Sleep(5 * time.Millisecond)
 	}
 	dialers.Wait()
-	return object{"packets": packets, "worst": worst.Seconds(), "dialed": dialed, "closed": closed}, nil
+	dials.Wait()
+	return object{"packets": packets, "worst": worst.Seconds(), "dialed": dialed.Load(), "closed": closed.Load()}, nil
 }

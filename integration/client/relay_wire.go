@@ -26,6 +26,7 @@ func init() { operations["relay_trial"] = relayTrial }
 
 // trial is one connection-making state: where, and as whom.
 type trial struct {
+	name     string // whose events it tells
 	address  string
 	one, two key.NodePrivate
 }
@@ -69,7 +70,7 @@ func relayTrial(name string, args json.RawMessage) (object, error) {
 	if run == nil {
 		return nil, fmt.Errorf("no trial %q", a.Kind)
 	}
-	t := &trial{address: a.Address}
+	t := &trial{name: name, address: a.Address}
 	for _, of := range []struct {
 		name string
 		key  *key.NodePrivate
