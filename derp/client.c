@@ -9,6 +9,7 @@ enum {
 	KEEP_ALIVE_MS = 60000,
 	KEEP_ALIVE_JITTER_MS = 5000, /* clients give up after 120 s without a frame */
 	DUPLICATES_MAX = 32,         /* connections of one key; beyond it the one that was silent longest ends */
+	RECONNECT_MS = 100,          /* told to clients of a relay that goes */
 	CONTROL_CAP = (HEARD_MAX + 64) * DERPFRAME_PEER_GONE_LEN,
 };
 
@@ -97,7 +98,7 @@ static void on_verdict(void *context, bool allowed)
 		if (c->wait.sure)
 			client_take_standing(c);
 		else
-			client_ask_later(c);
+			recheck_later(c);
 		return;
 	}
 	if (allowed) {
@@ -233,4 +234,25 @@ void client_end(struct client *c, enum relay_end why)
 	pipe_close(&c->pipe);
 	room_tell(s);
 	loop_defer(s->loop, &c->ending);
+}
+
+void client_part_all(struct shard *s, int64_t spread_ms)
+{
+	LIST_EACH(&s->in_state[CLIENT_ASKING], c, struct client, in_state)
+		client_end(c, RELAY_END_DRAIN);
+	LIST_EACH(&s->in_state[CLIENT_LIVE], c, struct client, in_state) {
+		uint8_t frame[DERPFRAME_RESTARTING_LEN];
+		derpframe_encode_restarting(frame, RECONNECT_MS, (uint32_t)spread_ms);
+		client_add_control(c, frame, sizeof frame);
+		c->parting = true;
+		timer_set(&c->keep_alive, 1 + (int64_t)(random_number() % (uint64_t)spread_ms));
+	}
+}
+
+void client_end_all(struct shard *s)
+{
+	for (unsigned state = CLIENT_ASKING; state < CLIENT_ENDED; state++) {
+		LIST_EACH(&s->in_state[state], c, struct client, in_state)
+			client_end(c, s->closing ? RELAY_END_SHUTDOWN : RELAY_END_DRAIN);
+	}
 }

@@ -4,7 +4,6 @@
 #ifndef CLIENT_H
 #define CLIENT_H
 
-#include "clientwalk.h"
 #include "metrics_relay.h"
 #include "pipe.h"
 #include "queue.h"
@@ -23,13 +22,6 @@ enum client_state {
 void client_admit(struct shard *shard, struct pipe *pipe, struct endpoint peer, bool not_ideal, const struct derpframe_client_info *info);
 /* What came from another shard; takes it. */
 void client_take_letter(struct shard *shard, struct packet *letter);
-
-/* They may not be good any more: coordinators are asked again, and those that are refused end. */
-void client_recheck(struct shard *shard, const struct node_key *key);
-/* And again about those whom nobody could say anything about. */
-void client_recheck_unsure(struct shard *shard);
-/* And again about the next `most` clients of the walk; false: there are no more. */
-bool client_recheck_next(struct clientwalk *walk, unsigned most);
 
 /* For the mesh. Frames that `from` has for a client that has proven the mesh key; meshnews_go_on when they have gone out.
  * One that cannot hear all of it ends, since it must not believe too much. */

@@ -1,6 +1,6 @@
-/* A relay client from within: its state, and what the files that make it up share. For client*.c and tests alone.
- * client.c is its life, clientin.c what it says and where packets go, clientout.c what it is sent, clientrate.c how fast it may send, clientfleet.c what coordinators
- * want of it, clientmesh.c what makes it a sibling.
+/* A relay client from within: its state, and what the files that make it up share. For client*.c, recheck.c, room.c, rttlook.c and tests alone.
+ * client.c is its life, clientin.c what it says and where packets go, clientout.c what it is sent, clientrate.c how fast it may send, clientmesh.c what makes it a
+ * sibling; recheck.c asks about it again.
  * Not what others may do with a client (client.h).
  * A client belongs to its shard. */
 #ifndef CLIENTPARTS_H
@@ -55,7 +55,7 @@ struct client {
 	bool watching;            /* it wants to know who is here */
 	bool missed;              /* it could not hear all of the news */
 	bool forwarded;           /* of the packet that is being read */
-	bool unsure;              /* it is to be asked about again, and nobody could answer */
+	bool unsure;              /* recheck_later */
 	bool parting;             /* ends as soon as nothing waits for it */
 	struct limit not_here;    /* answers that a peer is not here */
 	struct list in_line;      /* room.line */
@@ -72,7 +72,6 @@ struct client {
 void client_add_control(struct client *c, const uint8_t *frame, size_t len);
 void client_want_flush(struct client *c); /* at the end of the turn */
 void client_log_refused(struct client *c, const char *reason);
-void client_ask_later(struct client *c); /* client_recheck_unsure */
 /* Queues it, takes it. */
 void client_push(struct client *c, struct packet *packet);
 void client_watch_for_stall(struct client *c);

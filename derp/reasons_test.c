@@ -99,7 +99,7 @@ static void a_silent_guest_is_too_late(void **state)
 
 static void recheck(struct shard *s, void *context)
 {
-	client_recheck(s, context);
+	recheck_key(s, context);
 }
 
 static void end_key(struct shard *s, void *context)

@@ -13,8 +13,6 @@ enum {
 	SPREAD_MS = 1500,   /* clients end at random within */
 	PATIENCE_MS = 3000, /* for those that take nothing, from then on */
 	LOOK_MS = 50,
-	RECHECK_TICK_MS = 50,
-	RECHECK_BATCH = 128,
 };
 
 bool relaylife_is_leaving(const struct shard *s)
@@ -151,34 +149,17 @@ static void resume(struct shard *s)
 	log_info(SUBJECT("relay"), "doors open again", F_UINT("shard", s->index));
 }
 
-/* ---- asking again ---- */
-
-static void on_recheck_tick(void *context)
-{
-	struct shard *s = context;
-	if (client_recheck_next(&s->life.rechecking, RECHECK_BATCH))
-		timer_set(&s->life.recheck, RECHECK_TICK_MS);
-	else
-		clientwalk_end(&s->life.rechecking);
-}
-
-void relaylife_recheck_all(struct shard *s)
-{
-	clientwalk_end(&s->life.rechecking);
-	clientwalk_begin(s, &s->life.rechecking);
-	timer_set(&s->life.recheck, 0);
-}
+/* ---- what was told ---- */
 
 static void recheck(struct shard *s, const struct told *told)
 {
+	recheck_unsure(s);
 	for (size_t i = 0; i < told->recheck_count; i++)
 		if (relay_home(s->relay, &told->rechecks[i]) == s->index)
-			client_recheck(s, &told->rechecks[i]);
+			recheck_key(s, &told->rechecks[i]);
 	if (told->recheck_all)
-		relaylife_recheck_all(s);
+		recheck_all(s);
 }
-
-/* ---- what was told ---- */
 
 struct telling {
 	struct shard *to;
@@ -192,7 +173,6 @@ static void on_told(void *context)
 	if (!s->closing) {
 		told_drop(&s->life.told);
 		s->life.told = told_take(t->told);
-		client_recheck_unsure(s);
 		recheck(s, t->told);
 		client_check_siblings(s);
 		siblings_follow(s, t->told);
@@ -231,8 +211,6 @@ void relaylife_close(struct shard *s)
 {
 	timer_cancel(&s->life.look);
 	timer_cancel(&s->life.late);
-	timer_cancel(&s->life.recheck);
-	clientwalk_end(&s->life.rechecking);
 	told_drop(&s->life.told);
 }
 
@@ -240,5 +218,4 @@ void relaylife_open(struct shard *s)
 {
 	timer_init(&s->life.look, s->loop, on_look, s);
 	timer_init(&s->life.late, s->loop, on_too_late, s);
-	timer_init(&s->life.recheck, s->loop, on_recheck_tick, s);
 }

@@ -1,10 +1,9 @@
-/* How a relay lives in its fleet: what coordinators told is handed to every shard; keys are asked about again; clients are let go before the doors close.
- * Not the announcements (announce.h) and not a client (client.h).
+/* How a relay lives in its fleet: what coordinators told is handed to every shard, and clients are let go before the doors close, which may open again.
+ * Not the announcements (announce.h, registration.h), not the asking about clients again (recheck.h) and not a client (client.h).
  * Each shard holds a reference to what was told last. Functions run on the shard's own thread. Source: docs/protocol/derp.md, drain. */
 #ifndef RELAYLIFE_H
 #define RELAYLIFE_H
 
-#include "client.h"
 #include "loop.h"
 #include "told.h"
 
@@ -18,9 +17,7 @@ struct relaylife {
 	bool ending;       /* the process shall end */
 	bool said_drained;
 	struct mono until, heard;
-	bool unsure;                  /* some clients are to be asked about again when somebody answers */
-	struct clientwalk rechecking; /* all are asked about again */
-	struct timer look, late, recheck;
+	struct timer look, late;
 };
 
 void relaylife_open(struct shard *shard);
@@ -33,7 +30,6 @@ void relaylife_end(struct shard *shard);
 /* Its first certificate is there: opens the doors that waited for it. Like all that cannot be opened they are tried again with each answer of a coordinator. */
 void relaylife_welcome(struct shard *shard);
 void relaylife_close(struct shard *shard);
-void relaylife_recheck_all(struct shard *shard); /* those who admit keys are others now */
 /* No new clients from now on. */
 bool relaylife_is_leaving(const struct shard *shard);
 

@@ -14,7 +14,7 @@
 #include "shard.h"
 #include "siblings.h"
 
-enum { SHARDS = 3, DRAIN_MS = 10000, NUMBERS = 300 };
+enum { SHARDS = 3, DRAIN_MS = 10000 };
 
 #define ALONE "\"Shown\":true,\"SiblingsServe\":false,\"OthersServe\":true"
 #define BESIDE "\"Shown\":true,\"SiblingsServe\":true,\"OthersServe\":true"
@@ -31,8 +31,8 @@ static struct shard shards[SHARDS];
 /* What was done on each shard. */
 static struct done {
 	unsigned shuts, listens, welcomes, parts, handshakes_ended, drained, ended, follows, siblings;
-	unsigned rechecked, walked, batches, checks, unsure;
-	bool open, listen_fails, walks;
+	unsigned rechecked, all, checks, unsure;
+	bool open, listen_fails;
 	char keys[8];
 } done[SHARDS];
 
@@ -96,38 +96,17 @@ void client_end_all(struct shard *s)
 	clients(s->index, 0);
 }
 
-void client_recheck(struct shard *s, const struct node_key *key)
+void recheck_key(struct shard *s, const struct node_key *key)
 {
 	done[s->index].keys[done[s->index].rechecked++] = (char)('0' + key->raw[0] % 16);
 }
 
-/* A walk along NUMBERS clients. */
-void clientwalk_begin(struct shard *s, struct clientwalk *walk)
+void recheck_all(struct shard *s)
 {
-	struct done *d = &done[s->index];
-	assert_ptr_equal(walk, &s->life.rechecking);
-	assert_false(d->walks);
-	d->walks = true;
-	d->walked = 0;
+	done[s->index].all++;
 }
 
-bool client_recheck_next(struct clientwalk *walk, unsigned most)
-{
-	struct shard *s = OWNER_OF(walk, struct shard, life.rechecking);
-	struct done *d = &done[s->index];
-	assert_true(d->walks);
-	assert_in_range(most, 1, 1000); /* others shall be served meanwhile */
-	d->batches++;
-	d->walked = d->walked + most < NUMBERS ? d->walked + most : NUMBERS;
-	return d->walked < NUMBERS;
-}
-
-void clientwalk_end(struct clientwalk *walk)
-{
-	done[OWNER_OF(walk, struct shard, life.rechecking)->index].walks = false;
-}
-
-void client_recheck_unsure(struct shard *s)
+void recheck_unsure(struct shard *s)
 {
 	done[s->index].unsure++;
 }
@@ -243,7 +222,6 @@ static int shut(void **state)
 		shards[i].closing = true;
 		relaylife_close(&shards[i]);
 		assert_null(shards[i].life.told);
-		assert_false(done[i].walks);
 	}
 	loop_free(&loop); /* with what was posted late */
 	purses_free(&relay.purses);
@@ -278,7 +256,7 @@ static void every_shard_hears_it(void **state)
 		assert_int_equal(done[i].checks, 1);
 		assert_int_equal(done[i].unsure, 1);
 		assert_ptr_equal(shards[i].life.told, shards[0].life.told);
-		assert_int_equal(done[i].batches, 0);
+		assert_int_equal(done[i].all, 0);
 	}
 	/* Keys on their own shards alone, in order. */
 	assert_string_equal(done[0].keys, "0");
@@ -296,34 +274,12 @@ static void every_shard_hears_it(void **state)
 		assert_int_equal(strlen(done[i].keys), 1 + (i == 1));
 	}
 	assert_int_equal(relay.said.rechecks_from, 13);
+	hear("{" BESIDE ",\"RecheckAll\":true}");
+	for (unsigned i = 0; i < SHARDS; i++)
+		assert_int_equal(done[i].all, 1);
 	assert_int_equal(rates_now(&relay.rates).per_second, 0);
 	assert_int_equal(of_tailnet().per_second, 0);
 	assert_true(all_open());
-}
-
-static void all_are_asked_about_again(void **state)
-{
-	(void)state;
-	hear("{" BESIDE ",\"RecheckAll\":true}");
-	pass(1000);
-	for (unsigned i = 0; i < SHARDS; i++) {
-		assert_int_equal(done[i].walked, NUMBERS);
-		assert_true(done[i].batches > 1);
-	}
-	/* Anew, while it is on its way: nobody is left out. */
-	hear("{" BESIDE ",\"RecheckAll\":true}");
-	hear("{" BESIDE "}");
-	hear("{" BESIDE ",\"RecheckAll\":true}");
-	for (unsigned i = 0; i < SHARDS; i++)
-		assert_true(done[i].walked < NUMBERS);
-	pass(1000);
-	unsigned batches = done[0].batches;
-	for (unsigned i = 0; i < SHARDS; i++) {
-		assert_int_equal(done[i].walked, NUMBERS);
-		assert_false(done[i].walks);
-	}
-	pass(60000);
-	assert_int_equal(done[0].batches, batches);
 }
 
 /* Coordinators keep the keys for a while only: who was away longer asks about all. */
@@ -337,15 +293,15 @@ static void after_a_long_silence_all_are_asked_about(void **state)
 	pass(2 * (int64_t)RECHECKS_KEPT_MS);
 	hear("{" BESIDE "}"); /* the first one: nobody was admitted before */
 	pass(1000);
-	assert_int_equal(done[0].batches, 0);
+	assert_int_equal(done[0].all, 0);
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
-		unsigned before = done[0].batches;
+		unsigned before = done[0].all;
 		int64_t since = shards[0].life.heard.ms;
 		pass(cases[i].away_ms - (loop_now(loop).ms - since));
 		hear("{" BESIDE "}");
 		pass(1000);
 		for (unsigned k = 0; k < SHARDS; k++)
-			assert_int_equal(done[k].batches > before, cases[i].all);
+			assert_int_equal(done[k].all > before, cases[i].all);
 	}
 }
 
@@ -650,22 +606,9 @@ static void what_is_posted_late_is_nothing(void **state)
 	}
 	pass(10000);
 	for (unsigned i = 0; i < SHARDS; i++) {
-		assert_int_equal(done[i].follows + done[i].shuts + done[i].batches, 0);
+		assert_int_equal(done[i].follows + done[i].shuts + done[i].all, 0);
 		assert_null(shards[i].life.told);
 	}
-}
-
-static void a_walk_ends_with_its_shard(void **state)
-{
-	(void)state;
-	hear("{" BESIDE ",\"RecheckAll\":true}");
-	unsigned batches = done[1].batches;
-	assert_true(done[1].walks);
-	shards[1].closing = true;
-	relaylife_close(&shards[1]);
-	pass(1000);
-	assert_int_equal(done[1].batches, batches);
-	assert_int_equal(done[2].walked, NUMBERS);
 }
 
 #define IN_ORDER(test) cmocka_unit_test_setup_teardown(test, open, shut)
@@ -674,7 +617,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		IN_ORDER(every_shard_hears_it),
-		IN_ORDER(all_are_asked_about_again),
+
 		IN_ORDER(after_a_long_silence_all_are_asked_about),
 		cmocka_unit_test_teardown(it_goes_when_nobody_is_kept_waiting, shut),
 		cmocka_unit_test_teardown(it_goes_before_time_is_up, shut),
@@ -689,7 +632,6 @@ int main(void)
 		IN_ORDER(doors_that_cannot_welcome_are_tried_again),
 		IN_ORDER(one_that_leaves_welcomes_nobody),
 		IN_ORDER(what_is_posted_late_is_nothing),
-		IN_ORDER(a_walk_ends_with_its_shard),
 	};
 	log_setup("relaylife_test", LOG_ERROR + 1, LOG_TEXT);
 	return cmocka_run_group_tests(tests, NULL, NULL);

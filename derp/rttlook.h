@@ -4,11 +4,11 @@
 #ifndef RTTLOOK_H
 #define RTTLOOK_H
 
-#include "client.h"
+#include "clientwalk.h"
 #include "loop.h"
 
 struct rttlook {
-	struct clientwalk walk; /* linked: a round is on its way */
+	struct clientwalk walk; /* goes: a round is on its way */
 	struct timer tick;
 	unsigned most, ticks; /* of the round: connections per tick, and how often it comes */
 };

@@ -97,7 +97,7 @@ void shard_reload(struct shard *s, const struct relay_options *options)
 	if (!s->index)
 		rates_follow(&s->relay->rates, options->limit_rate_file);
 	if (options->verify_coordinators != before->verify_coordinators || strcmp(options->verify_url, before->verify_url) != 0)
-		relaylife_recheck_all(s);
+		recheck_all(s);
 }
 
 enum err shard_open(struct relay *r, struct worker *w, unsigned count, struct diag *why)
@@ -124,6 +124,7 @@ enum err shard_open(struct relay *r, struct worker *w, unsigned count, struct di
 	room_open(s);
 	crossing_open(s, count);
 	relaylife_open(s);
+	recheck_open(s);
 	rttlook_open(s);
 	list_init(&s->walks);
 	mesh_open(s);
@@ -165,6 +166,7 @@ void shard_close(struct shard *s)
 	handshake_end_all(s);
 	client_end_all(s);
 	rttlook_close(s);
+	recheck_close(s);
 	mesh_close(s);
 	server_free(&s->server);
 	handshake_end_all(s);

@@ -10,6 +10,7 @@
 #include "heard.h"
 #include "limit.h"
 #include "mesh.h"
+#include "recheck.h"
 #include "relay.h"
 #include "relaylife.h"
 #include "room.h"
@@ -47,6 +48,7 @@ struct shard {
 	struct limit refusal_log;
 	struct crossing crossing;
 	struct relaylife life;
+	struct recheck rechecks;
 	struct mesh mesh;
 	struct rttlook rtts;
 	_Atomic double queue_ms; /* what packets waited in queues: a mean of which the last one is a tenth */

@@ -8,10 +8,9 @@ struct watcher {
 	struct list link;
 	uint64_t client;
 	uint16_t shard;
-	bool ready;   /* the portion before has gone out */
-	bool walking; /* not all who were here when it came have been told */
-	struct clientwalk walk;
-	uint64_t at; /* in the log */
+	bool ready;             /* the portion before has gone out */
+	struct clientwalk walk; /* goes: not all who were here when it came have been told */
+	uint64_t at;            /* in the log */
 };
 
 static void end(struct watcher *w)
@@ -49,7 +48,6 @@ static void add_walked(struct watcher *w, struct buffer *out)
 	while (out->len + DERPFRAME_PRESENT_LEN <= most) {
 		struct client *c = clientwalk_next(&w->walk);
 		if (!c) {
-			w->walking = false;
 			clientwalk_end(&w->walk);
 			return;
 		}
@@ -65,13 +63,13 @@ static void tell(struct shard *s, struct watcher *w)
 	static const struct node_key nobody;
 	struct bytes news = newslog_from(s->mesh.news.log, w->at);
 	struct buffer out;
-	if (!w->ready || (!w->walking && !news.len))
+	if (!w->ready || (!clientwalk_goes(&w->walk) && !news.len))
 		return;
 	buffer_init(&out, 2 * NEWSLOG_PIECE);
 	if (buffer_add(&out, news))
 		abort();
 	w->at += news.len;
-	if (w->walking)
+	if (clientwalk_goes(&w->walk))
 		add_walked(w, &out);
 	if (out.len) {
 		struct packet *letter = mesh_letter(s, LETTER_NEWS, &nobody, w->client, (uint32_t)out.len);
@@ -163,7 +161,7 @@ void meshnews_go_on(struct shard *s, uint64_t client, unsigned from)
 static void add_watcher(struct shard *s, const struct packet *letter)
 {
 	struct watcher *w = x_zalloc(sizeof *w);
-	*w = (struct watcher){.client = letter->sender, .shard = letter->from_loop, .ready = true, .walking = true, .at = newslog_end(s->mesh.news.log)};
+	*w = (struct watcher){.client = letter->sender, .shard = letter->from_loop, .ready = true, .at = newslog_end(s->mesh.news.log)};
 	clientwalk_begin(s, &w->walk);
 	list_append(&s->mesh.news.watchers, &w->link);
 	loop_defer(s->loop, &s->mesh.news.telling);

@@ -1,4 +1,4 @@
-/* What coordinators want of clients that are connected: by the relay of relay_house.h. */
+/* Clients that are asked about again (recheck.h): by the relay of relay_house.h. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
