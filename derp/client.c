@@ -4,6 +4,7 @@
 
 #include "log.h"
 #include "metrics_relay.h"
+#include "routing.h"
 
 enum {
 	KEEP_ALIVE_MS = 60000,
@@ -194,7 +195,7 @@ static void leave(struct client *c)
 		return;
 	meshnews_gone(s, &c->key);
 	if (!mesh_reaches(s, &c->key))
-		client_tell_left(s, &c->key);
+		routing_tell_left(s, &c->key);
 }
 
 static void drop_waiting(struct queue *q, bool disco)

@@ -20,8 +20,6 @@ enum client_state {
 
 /* Takes the pipe, paused, on the key's own shard, which does not leave. not_ideal: it would rather be at another node. Refused clients are closed without a word, as stock relays do. */
 void client_admit(struct shard *shard, struct pipe *pipe, struct endpoint peer, bool not_ideal, const struct derpframe_client_info *info);
-/* What came from another shard; takes it. */
-void client_take_letter(struct shard *shard, struct packet *letter);
 
 /* For the mesh. Frames that `from` has for a client that has proven the mesh key; meshnews_go_on when they have gone out.
  * One that cannot hear all of it ends, since it must not believe too much. */
@@ -32,8 +30,6 @@ void client_encode_present(const struct client *client, uint8_t frame[static DER
 /* Siblings that have proven a key which counts no more end. */
 void client_check_siblings(struct shard *shard);
 void client_end_key(struct shard *shard, const struct node_key *key);
-/* The key can be reached no more, here or at siblings: those that heard of it are told. */
-void client_tell_left(struct shard *shard, const struct node_key *key);
 /* Tells all that the relay goes, and ends them at random within spread_ms, each when it has taken what waits for it. */
 void client_part_all(struct shard *shard, int64_t spread_ms);
 /* Idempotent. */

@@ -1,5 +1,5 @@
 /* A relay client from within: its state, and what the files that make it up share. For client*.c, recheck.c, room.c, rttlook.c and tests alone.
- * client.c is its life, clientin.c what it says and where packets go, clientout.c what it is sent, clientrate.c how fast it may send, clientmesh.c what makes it a
+ * client.c is its life, clientin.c what it says, clientout.c what it is sent, clientrate.c how fast it may send, clientmesh.c what makes it a
  * sibling; recheck.c asks about it again.
  * Not what others may do with a client (client.h).
  * A client belongs to its shard. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "metrics_relay.h"
+#include "routing.h"
 #include "shard.h"
 
 /* Payload that may wait for one shard: some 20 ms of what a core relays. */
@@ -33,7 +34,7 @@ static void on_arrived(void *context)
 		if (s->closing)
 			lose(letter, RELAY_DROP_GONE);
 		else
-			client_take_letter(s, letter);
+			routing_letter(s, letter);
 	}
 	free(b);
 }

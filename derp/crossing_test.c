@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "metrics_relay.h"
+#include "routing.h"
 #include "shard.h"
 
 enum { SHARDS = 3, LARGE = 65536 };
@@ -19,7 +20,7 @@ static struct shard shards[SHARDS];
 static char arrived[SHARDS][8192]; /* a letter each: p packet, n not here, l left, f forwarded, w forward, g other news, with its mark behind it */
 static size_t arrived_bytes;
 
-void client_take_letter(struct shard *s, struct packet *letter)
+void routing_letter(struct shard *s, struct packet *letter)
 {
 	static const char kinds[] = {
 		[LETTER_PACKET] = 'p', [LETTER_NOT_HERE] = 'n', [LETTER_LEFT] = 'l', [LETTER_FORWARDED] = 'f', [LETTER_FORWARD] = 'w', [LETTER_NEWS] = 'g'};

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "addr.h"
+#include "clock.h"
 #include "key.h"
 #include "log.h"
 #include "selfsigned.h"
@@ -21,7 +22,7 @@ enum { LEAST_LEFT_S = 60 * 24 * 3600, PEM_MAX = 1 << 16, HASH_LEN = 32 };
 static bool is_for(X509 *x, const char *host)
 {
 	struct ip ip;
-	time_t least = time(NULL) + LEAST_LEFT_S;
+	time_t least = (time_t)(clock_wall().ns / 1000000000) + LEAST_LEFT_S;
 	bool named = ip_parse(bytes_text(host), &ip) ? X509_check_host(x, host, 0, 0, NULL) == 1 : X509_check_ip_asc(x, host, 0) == 1;
 	return named && X509_cmp_time(X509_get0_notAfter(x), &least) > 0;
 }

@@ -1,7 +1,6 @@
 #include "stockvars.h"
 
 #include <stdio.h>
-#include <time.h>
 
 #include "jsonw.h"
 #include "metrics_relay.h"
@@ -191,9 +190,7 @@ static const struct variable variables[] = {
 
 static struct now look(const struct relay *relay)
 {
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (struct now){.relay = relay, .self = selfstat_read(), .unix_s = (double)now.tv_sec};
+	return (struct now){.relay = relay, .self = selfstat_read(), .unix_s = (double)(clock_wall().ns / 1000000000)};
 }
 
 static int64_t series(const struct variable *v, int which)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "metrics_relay.h"
+#include "routing.h"
 #include "shard.h"
 #include "siblings.h"
 
@@ -67,7 +68,7 @@ static void on_key_lost(void *context, const struct node_key *key)
 {
 	struct shard *s = context;
 	if (!directory_find(s->directory, key))
-		client_tell_left(s, key);
+		routing_tell_left(s, key);
 }
 
 static void take_route(struct shard *s, const struct packet *letter)

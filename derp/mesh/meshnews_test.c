@@ -12,6 +12,7 @@
 #include "clientparts.h"
 #include "metrics_relay.h"
 #include "relay_house.h"
+#include "routing.h"
 #include "text.h"
 
 static char mesh_key[2][2 * KEY_LEN + 1];
@@ -300,7 +301,7 @@ static void ask_for_nobody(struct shard *s, void *context)
 	p->kind = LETTER_PACKET;
 	p->disco = true;
 	p->from_loop = 0;
-	client_take_letter(s, p);
+	routing_letter(s, p);
 	/* Behind what else this turn has to say there. */
 	const struct packet *answer = s->crossing.to[0].first;
 	while (answer && answer->kind != LETTER_NOT_HERE)
