@@ -15,6 +15,7 @@ sys.path[:0] = [str(ROOT / "deploy/dev"), str(ROOT / "integration")]
 sys.dont_write_bytecode = True
 
 from actors.front import Front  # noqa: E402
+from actors.stockrelay import StockRelay  # noqa: E402
 from actors.tailnet import Tailnet, label  # noqa: E402
 from fleet.cluster import Cluster  # noqa: E402
 
@@ -162,6 +163,17 @@ def broken(request, clusters, traces):
             net.front = front
             stack.callback(net.close)
             return cluster, net
+        yield make
+
+
+@pytest.fixture
+def stock(traces):
+    """Makes the stock relay a sibling of one of ours: stock(cluster, relay, its certificate)."""
+    with contextlib.ExitStack() as stack:
+        def make(cluster, ours, pem):
+            relay = StockRelay(cluster, ours, traces / "stock", pem)
+            stack.callback(relay.end)
+            return relay
         yield make
 
 

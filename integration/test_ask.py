@@ -6,7 +6,7 @@ import time
 import pytest
 from actors.asking import ask
 from actors.client import NEWEST, OLDEST
-from actors.routing import until
+from actors.waiting import until
 
 BOTH = pytest.mark.parametrize("release", [NEWEST, OLDEST])
 OWN = "/api/fleetscale/v1/nodes"

@@ -5,7 +5,7 @@ import json
 import pytest
 from actors.client import NEWEST, OLDEST
 from actors.policies import allow, tagged
-from actors.routing import until
+from actors.waiting import until
 
 PAIRS = 34  # two addresses each, none next to another: 68 texts, past the length from which lists are told in parts
 

@@ -6,7 +6,8 @@ import pytest
 from actors.cli import Cli
 from actors.client import NEWEST, OLDEST
 from actors.policies import allow, knows, of, put, reaches, tagged
-from actors.routing import EXIT, Outside, carried, prefs, reach, router, until
+from actors.routing import EXIT, Outside, carried, prefs, reach, router
+from actors.waiting import until
 
 BOTH = pytest.mark.parametrize("release", [NEWEST, OLDEST])
 SUBNET, INSIDE = "198.18.1.0/24", "198.18.1.7:7000"

@@ -8,7 +8,7 @@ import pytest
 from actors.asking import ask
 from actors.audits import audited
 from actors.cli import Cli, over_socket
-from actors.routing import until
+from actors.waiting import until
 
 OWN = "/api/fleetscale/v1"
 POLICY = OWN + "/policy"

@@ -5,7 +5,8 @@ import json
 import pytest
 from actors.client import NEWEST, OLDEST
 from actors.policies import allow
-from actors.routing import reach, until
+from actors.routing import reach
+from actors.waiting import until
 
 RANDOM, ONE, PER_PEER = "randomize-client-port", "one-cgnat?v=true", "one-cgnat?v=false"
 PORTS, NO_HTTPS = "https://tailscale.com/cap/funnel-ports?ports=443,8443,10000", "https://tailscale.com/cap/warn-funnel-no-https"

@@ -1,9 +1,8 @@
 """The relay: whom it admits, what it carries, how it gets into the map."""
 
-import time
-
 import pytest
 from actors.client import Refused
+from actors.waiting import until
 
 
 def test_carries_between_nodes_of_a_tailnet(tailnet):
@@ -50,10 +49,7 @@ def test_wrong_token(clusters, traces):
     wrong.write_text("nobody-gave-this-out\n")
     relay.extra = {"relay.token_file": wrong}
     relay.launch()
-    end = time.monotonic() + 15
-    while "token" not in relay.tail(50).lower():
-        assert time.monotonic() < end, relay.tail(50)
-        time.sleep(0.2)
+    until(lambda: "token" in relay.tail(50).lower(), 15, lambda: relay.tail(50))
     assert not relay.ready()
 
 

@@ -12,7 +12,6 @@ import socketserver
 import ssl
 import subprocess
 import threading
-import time
 import urllib.request
 
 import pytest
@@ -21,6 +20,7 @@ from actors.certificate import dated, put
 from actors.client import NEWEST, OLDEST, Refused
 from actors.relayconf import relay_by_recipe
 from actors.tailnet import Tailnet
+from actors.waiting import until
 from conftest import BUILD
 from cryptography import x509
 from fleet.process import Process
@@ -55,16 +55,6 @@ def plain(path, method="GET", port=80, **headers):
         return r.status, dict(r.getheaders()), r.read().decode()
     finally:
         c.close()
-
-
-def until(test, seconds, told):
-    end = time.monotonic() + seconds
-    while True:
-        found = test()
-        if found:
-            return found
-        assert time.monotonic() < end, told
-        time.sleep(0.1)
 
 
 def plain_is_open():

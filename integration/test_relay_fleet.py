@@ -1,83 +1,15 @@
 """Relays as a fleet: a mesh inside a region, regions that come and go, drain, revocation, and who is cut off."""
 
-import hashlib
-import os
 import re
 import shlex
-import ssl
 import time
 
 import pytest
-from actors.certificate import certificate
 from actors.client import Refused
+from actors.relays import QUICK, in_region, meshed, number_of, reaches, regions, relays_of
+from actors.stockrelay import pinned
+from actors.waiting import until
 from conftest import ROOT
-from fleet.cluster import secret_file
-from fleet.process import Process
-
-DERPER = os.path.join(os.environ.get("FLEET_CLIENTS", ROOT / "build/clients"), "derper-1.102.5")
-
-QUICK = {"relays.settle": "2s", "relays.patience": "20s", "relays.steady": "1s", "relays.dead": "10s", "drain": "20s"}
-
-
-def relays_of(cluster):
-    return {r["name"]: r for r in cluster.api("GET", "/api/fleetscale/v1/relays")["relays"]}
-
-
-def number_of(cluster, relay):
-    return relays_of(cluster)[relay.extra.get("relay.name", f"relay-{relay.index}")]["id"]
-
-
-def metric(relay, name):
-    """Of one relay; 0 while it is not there."""
-    lines = relay.get("/metrics")[1].splitlines()
-    return sum(float(line.split()[-1]) for line in lines if line.startswith(f"fleetscale_{name}") and line[len("fleetscale_" + name)] in " {")
-
-
-def wait(what, seconds, sentence):
-    end = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < end, sentence() if callable(sentence) else sentence
-        time.sleep(0.1)
-    return found
-
-
-def meshed(*relays):
-    """Each has a link to each other and is watched by all."""
-    def whole():
-        return all(metric(r, "derp_siblings") == len(relays) - 1 and metric(r, "derp_watchers") >= len(relays) - 1 for r in relays)
-    wait(whole, 30, lambda: "\n".join(r.tail(15) for r in relays))
-
-
-def in_region(cluster, relay, region, code, name):
-    """The relay program becomes another one, in a region of its own; by a token of the region."""
-    relay.stop()
-    old = number_of(cluster, relay)
-    for _ in range(2):  # a second time at once, unless it went meanwhile
-        cluster.api("DELETE", f"/api/fleetscale/v1/relays/{old}", expect=None)
-    if region not in [g["id"] for g in cluster.api("GET", "/api/fleetscale/v1/regions")["regions"]]:
-        cluster.api("POST", "/api/fleetscale/v1/regions", {"id": region, "code": code, "name": code.title()})
-    token = cluster.api("POST", "/api/fleetscale/v1/relay-tokens", {"regionId": region})
-    path = cluster.key_path(f"{name}.token")
-    secret_file(path, token["token"])
-    relay.extra = {**relay.extra, "relay.token_file": path, "relay.name": name}
-    relay.launch()
-    relay.await_ready()
-    return token["relayToken"]["id"]
-
-
-def regions(message):
-    return (message.get("DERPMap") or {}).get("Regions", {})
-
-
-def reaches(sender, receiver, text, seconds=20):
-    """Presence spreads: what is sent before is lost."""
-    end = time.monotonic() + seconds
-    while True:
-        sender.send(receiver, text)
-        if [p for p in receiver.packets if p[1] == text]:
-            return
-        assert time.monotonic() < end, f"nothing of {text!r} arrives"
-        time.sleep(0.2)
 
 
 def test_mesh(broken):
@@ -89,7 +21,7 @@ def test_mesh(broken):
     for a, b in ((one, two), (two, one), (one, three), (three, two)):
         reaches(a, b, f"{a.name} to {b.name}")
     reaches(one, two, "x" * 60_000)
-    assert metric(first, "derp_packets_forwarded_out_total") >= 3 and metric(second, "derp_packets_forwarded_in_total") >= 3
+    assert first.metric("derp_packets_forwarded_out_total") >= 3 and second.metric("derp_packets_forwarded_in_total") >= 3
     two.call("relay_close")
     one.await_true(lambda: [g for g in one.gone if g[0] == two.keys["node_key"]], 10, "peer gone")
     two.at_relay(third)
@@ -99,12 +31,12 @@ def test_mesh(broken):
     answer = cluster.cli("regions", "mesh-key", "900", "--rotate", "--overlap", "30s")
     assert answer["meshKey"] != answer["meshKeyBefore"]
     for relay in cluster.relays:
-        wait(lambda r=relay: r.log.read_text().count("link to a sibling by the next key") == 2, 60, lambda r=relay: r.tail(15))
-    wait(lambda: not cluster.cli("regions", "mesh-key", "900").get("meshKeyBefore"), 60, "the end of the overlap")
+        until(lambda r=relay: r.log.read_text().count("link to a sibling by the next key") == 2, 60, lambda r=relay: r.tail(15))
+    until(lambda: not cluster.cli("regions", "mesh-key", "900").get("meshKeyBefore"), 60, "the end of the overlap")
     end = time.monotonic() + 10
     while time.monotonic() < end:
         reaches(one, two, f"overlapped {end - time.monotonic()}")
-        assert all(metric(r, "derp_siblings") == 2 for r in cluster.relays)
+        assert all(r.metric("derp_siblings") == 2 for r in cluster.relays)
     assert len(one.gone) == gone
     second.kill()
     second.launch()
@@ -123,21 +55,17 @@ def test_signed(broken):
     assert [k["key"] for k in key["keys"]] == [key["coordinatorsKey"]]
     assert cluster.cli("relays", "token", "--region", "900")["coordinatorsKey"] == key["coordinatorsKey"]
     known, deleted = net.raw("known"), net.raw("deleted")
-    relay.stop()
-    extra = relay.extra
-    relay.extra = {**extra, "relay.coordinators_key": key["coordinatorsKey"]}
-    relay.launch()
-    relay.await_ready()
+    relay.restart(**{"relay.coordinators_key": key["coordinatorsKey"]})
     known.at_relay(relay)
     net.delete(deleted.number)
     with pytest.raises(Refused):
         deleted.at_relay(relay)
-    assert metric(relay, "derp_answers_unsigned_total") == 0
+    assert relay.metric("derp_answers_unsigned_total") == 0
     relay.stop()
-    relay.extra = {**extra, "relay.coordinators_key": "ed25519:" + "5a" * 32}
+    relay.extra = {**relay.extra, "relay.coordinators_key": "ed25519:" + "5a" * 32}
     relay.launch()
-    wait(lambda: "has signed is not believed" in relay.log.read_text(), 20, lambda: relay.tail(15))
-    wait(lambda: metric(relay, "derp_answers_unsigned_total") > 1, 20, lambda: relay.tail(15))
+    until(lambda: "has signed is not believed" in relay.log.read_text(), 20, lambda: relay.tail(15))
+    until(lambda: relay.metric("derp_answers_unsigned_total") > 1, 20, lambda: relay.tail(15))
     assert not relay.ready()
     with pytest.raises(Refused):
         known.at_relay(relay)
@@ -175,13 +103,13 @@ def test_drain_by_wish(broken):
         (lambda d: set(d["Regions"]) == {"900"}, "the region gone"))]
     assert at == sorted(at)
     client.await_true(lambda: client.relay_ends, 15, "the relay's end")
-    wait(lambda: relays_of(cluster)["far-a"]["state"] == "drained", 10, "drained")
+    until(lambda: relays_of(cluster)["far-a"]["state"] == "drained", 10, "drained")
     with pytest.raises((Refused, OSError)):
         client.at_relay(goes)
     mark = watcher.mark()
     cluster.cli("relays", "resume", number_of(cluster, goes))
     watcher.frame(lambda m: set(regions(m)) == {"900", "901"} and not m["DERPMap"]["HomeParams"]["RegionScore"], mark, 20, "the region again")
-    wait(goes.ready, 15, "ready again")
+    until(goes.ready, 15, "ready again")
     client.at_relay(goes)
     # The last one of all is no use to anybody drained.
     mark = watcher.mark()
@@ -193,68 +121,12 @@ def test_drain_by_wish(broken):
     assert not [m for _, m, _ in watcher.frames[mark:] if "DERPMap" in m and "900" not in regions(m)]
 
 
-def pin(pem):
-    """The certificate's name by which clients know it alone."""
-    return "sha256-raw:" + hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem.read_text())).hexdigest()
-
-
-def pinned(relay, folder):
-    """The relay program with one certificate of its own, which clients and a stock sibling can check."""
-    folder.mkdir()
-    pem, key = certificate(folder, relay.cluster.host, relay.index + 1)
-    relay.stop()
-    relay.extra = {**relay.extra, "tls.certificate": pem, "tls.key": key, "relay.unsafe_self_signed": "false", "relay.cert_name": pin(pem)}
-    relay.launch()
-    relay.await_ready()
-    return pem
-
-
-class Stock:
-    """The stock relay as a sibling of ours, listed by hand."""
-
-    def __init__(self, cluster, ours, folder, pem):
-        self.host, self.cluster = cluster.host, cluster
-        self.ports = [cluster.ports.get(f"stock.{door}") for door in ("relay", "stun")]
-        folder.mkdir()
-        cert, key = certificate(folder, self.host, 99)
-        cert.rename(folder / f"{self.host}.crt")
-        key.rename(folder / f"{self.host}.key")
-        made = cluster.cli("relays", "create", "stock", "--region-id", "900", "--foreign", "--mesh", "--hostname", self.host, "--ipv4", self.host,
-                           "--ipv6", "none", "--port", str(self.ports[0]), "--stun-port", str(self.ports[1]),
-                           "--cert-name", pin(folder / f"{self.host}.crt"))
-        secret_file(folder / "psk", cluster.cli("regions", "mesh-key", "900")["meshKey"])
-        self.id = made["relay"]["id"]
-        self.process = Process("stock", folder / "log")
-        self.argv = [DERPER, "-a", f"{self.host}:{self.ports[0]}", "-http-port", "-1", "-stun-port", self.ports[1], "-certmode", "manual",
-                     "-certdir", folder, "-hostname", self.host, "-mesh-psk-file", folder / "psk", "-mesh-with", f"{self.host}:{ours.port('relay')}",
-                     "-c", folder / "derper.key", "-verify-client-url", f"{cluster.login_servers()[0]}/relay/v1/verify/{made['token']}",
-                     "-verify-client-url-fail-open=false"]
-        self.env = {**os.environ, "SSL_CERT_FILE": str(pem)}
-        self.process.start(self.argv, self.env)
-
-    def at(self, _):
-        return f"{self.host}:{self.ports[0]}"
-
-
-@pytest.fixture
-def stock(traces):
-    started = []
-
-    def make(cluster, ours, pem):
-        started.append(Stock(cluster, ours, traces / "stock", pem))
-        return started[-1]
-    yield make
-    for s in started:
-        s.process.kill()
-        s.process.wait(10)
-
-
 def test_stock_sibling(broken, stock, traces):
     """derper as a sibling: packets and news go both ways, and it asks us whom to admit."""
     cluster, net = broken(1, 1, 1, **QUICK)
     ours = cluster.relays[0]
     derper = stock(cluster, ours, pinned(ours, traces / "ours"))
-    wait(lambda: metric(ours, "derp_siblings") == 1 and metric(ours, "derp_watchers") == 1, 40,
+    until(lambda: ours.metric("derp_siblings") == 1 and ours.metric("derp_watchers") == 1, 40,
          lambda: ours.tail(15) + derper.process.log.read_text()[-3000:])
     one, two = net.raw("one").at_relay(ours), net.raw("two").at_relay(derper)
     reaches(one, two, "to the stock one")
@@ -315,7 +187,7 @@ def test_three_relays_two_regions(broken, stock, traces):
     token = in_region(cluster, far, 901, "far", "far-a")
     later.stop()
     derper = stock(cluster, near, pinned(near, traces / "ours"))
-    wait(lambda: metric(near, "derp_siblings") == 1 and metric(near, "derp_watchers") == 1, 60, lambda: near.tail(15))
+    until(lambda: near.metric("derp_siblings") == 1 and near.metric("derp_watchers") == 1, 60, lambda: near.tail(15))
     clients = [net.join(n, coordinator=i % 2, machine=net.machine(relay_only=True)) for i, n in enumerate(("one", "two", "three"))]
     clients[0].serve()
     clients[1].serve()
@@ -333,16 +205,16 @@ def test_three_relays_two_regions(broken, stock, traces):
     near.kill()
     flows()
     cluster.cli("relays", "drain", number_of(cluster, far))
-    wait(lambda: relays_of(cluster)["far-a"]["state"] == "drained", 60, lambda: str(relays_of(cluster)))
+    until(lambda: relays_of(cluster)["far-a"]["state"] == "drained", 60, lambda: str(relays_of(cluster)))
     flows()
     in_region(cluster, later, 902, "third", "third-a")
     near.launch()
     near.await_ready()
     cluster.cli("relays", "resume", number_of(cluster, far))
-    wait(lambda: relays_of(cluster)["far-a"]["state"] == "serving", 60, lambda: str(relays_of(cluster)))
+    until(lambda: relays_of(cluster)["far-a"]["state"] == "serving", 60, lambda: str(relays_of(cluster)))
     flows()
     cluster.cli("relays", "revoke", token, "--force")
-    wait(lambda: not relays_of(cluster)["far-a"]["shown"], 60, lambda: str(relays_of(cluster)))
+    until(lambda: not relays_of(cluster)["far-a"]["shown"], 60, lambda: str(relays_of(cluster)))
     flows()
     assert derper.process.alive()
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from actors.client import Refused
-from test_relay_fleet import QUICK, metric, wait
+from actors.relays import QUICK
+from actors.waiting import until
 
 PAGE = Path(__file__).parents[1] / "docs/relays.md"
 
@@ -20,15 +21,12 @@ def test_signing_key_rotates(broken):
     relay, later = cluster.relays
     old = cluster.cli("relays", "key")["coordinatorsKey"]
     for r in cluster.relays:
-        r.stop()
-        r.extra = {**r.extra, "relay.coordinators_key": old}
-        r.launch()
-        r.await_ready()
+        r.restart(**{"relay.coordinators_key": old})
     pids = [p.pid for p in (*cluster.coordinators, relay)]
     sql = cluster.postgres.sql
 
     def everywhere(what):
-        wait(lambda: all(what(keys_of(cluster, c)) for c in cluster.coordinators), 60, lambda: "\n".join(str(keys_of(cluster, c)) for c in cluster.coordinators))
+        until(lambda: all(what(keys_of(cluster, c)) for c in cluster.coordinators), 60, lambda: "\n".join(str(keys_of(cluster, c)) for c in cluster.coordinators))
 
     begin, end = re.findall(r"```sql\n(.*?)```", PAGE.read_text(), re.S)
     sql("fleetscale", begin)
@@ -36,7 +34,7 @@ def test_signing_key_rotates(broken):
     new = keys_of(cluster, cluster.coordinators[0])["keys"][0]["key"]
     assert new != old
     for r in cluster.relays:
-        wait(lambda r=r: "learned what coordinators sign their answers by" in r.log.read_text(), 60, lambda r=r: r.tail(15))
+        until(lambda r=r: "learned what coordinators sign their answers by" in r.log.read_text(), 60, lambda r=r: r.tail(15))
     sql("fleetscale", "UPDATE fleetscale.serverkeys SET valid_from = now() WHERE kind = 'relays' AND valid_from > now()")
     everywhere(lambda k: k["coordinatorsKey"] == new)
     net.raw("during").at_relay(relay)
@@ -48,18 +46,15 @@ def test_signing_key_rotates(broken):
     net.delete(gone.number)
     with pytest.raises(Refused):
         gone.at_relay(relay)
-    assert metric(relay, "derp_answers_unsigned_total") == metric(later, "derp_answers_unsigned_total") == 0
+    assert relay.metric("derp_answers_unsigned_total") == later.metric("derp_answers_unsigned_total") == 0
     assert [p.pid for p in (*cluster.coordinators, relay)] == pids
     # Who knows the old one alone believes nobody; with the new one he does.
     later.stop()
     later.launch()
-    wait(lambda: "has signed is not believed" in later.log.read_text(), 30, lambda: later.tail(15))
-    wait(lambda: metric(later, "derp_answers_unsigned_total") > 0, 30, lambda: later.tail(15))
+    until(lambda: "has signed is not believed" in later.log.read_text(), 30, lambda: later.tail(15))
+    until(lambda: later.metric("derp_answers_unsigned_total") > 0, 30, lambda: later.tail(15))
     assert not later.ready()
-    later.stop()
-    later.extra = {**later.extra, "relay.coordinators_key": new}
-    later.launch()
-    later.await_ready()
+    later.restart(**{"relay.coordinators_key": new})
     net.raw("later").at_relay(later)
 
 
@@ -68,12 +63,10 @@ def test_a_relay_moves(broken):
     cluster, _ = broken(2, 1, 1, **{**QUICK, "relays.dead": "60s"})
     relay = cluster.relays[0]
     # As young as can be: it has just said where it is.
-    relay.stop()
-    relay.launch()
-    relay.await_ready()
+    relay.restart()
     relay.kill()
     relay.extra = {**relay.extra, "listen.relay": f"{cluster.host}:{cluster.ports.get('moved.relay')}"}
     relay.launch()
-    wait(lambda: "is alive already" in relay.log.read_text(), 20, lambda: relay.tail(15))
+    until(lambda: "is alive already" in relay.log.read_text(), 20, lambda: relay.tail(15))
     relay.await_ready(60)
     assert cluster.cli("relays", "list")[0]["derpPort"] == cluster.ports.get("moved.relay")

@@ -7,19 +7,11 @@ import threading
 import time
 
 import pytest
+from actors.relays import trial, trier
+from actors.waiting import until
 from conftest import ROOT
-from test_relay_fleet import metric, wait
 
 RATE, BURST = 400_000, 80_000
-
-
-def trial(net, kind, relay=None, patience=90):
-    """Of integration/client/relay_limits.go or relay_wire.go, between two nodes of the tailnet in one client process."""
-    if not hasattr(net, "trier"):
-        net.trier = net.machine()
-        net.raw("one", machine=net.trier)
-        net.raw("two", machine=net.trier)
-    return net.trier.call("relay_trial", "one", patience, address=(relay or net.cluster.relays[0]).at("relay"), kind=kind, other="two")
 
 
 def limit(net, rate, burst=0):
@@ -61,7 +53,7 @@ def test_clients_of_a_tailnet_share_its_rate(tailnets):
     """Two that do not listen, against each other; another tailnet notices nothing."""
     net, other = tailnets("limited"), tailnets("free")
     limit(net, RATE, BURST)
-    waits = metric(net.cluster.relays[0], "derp_tailnet_waits_total")
+    waits = net.cluster.relays[0].metric("derp_tailnet_waits_total")
     trial(other, "ping")
     begun = time.monotonic()
     answer, bulk = together(lambda: trial(net, "rude"), lambda: trial(other, "bulk"))
@@ -70,18 +62,20 @@ def test_clients_of_a_tailnet_share_its_rate(tailnets):
     may = 1.25 * BURST + RATE * (answer["seconds"] + 2)
     assert RATE * 2 < sum(answer["each"]) <= may * 1.1, (answer, time.monotonic() - begun)
     assert min(answer["each"]) > sum(answer["each"]) / 4, answer
-    assert metric(net.cluster.relays[0], "derp_tailnet_waits_total") > waits
+    assert net.cluster.relays[0].metric("derp_tailnet_waits_total") > waits
 
 
 def test_a_changed_rate_is_told(tailnets):
     net = tailnets()
     limit(net, RATE, BURST)
 
+    one = trier(net)
+
     def change():
-        time.sleep(1)  # not awaited: it may come before the client does
+        one.await_true(lambda: one.told, 60, "its first rate")
         limit(net, 2 * RATE, BURST)
     answer, _ = together(lambda: trial(net, "retold"), change)
-    assert answer["before"]["rate"] in (RATE, 2 * RATE)
+    assert answer["before"]["rate"] == RATE
     assert (answer["rate"], answer["burst"]) == (2 * RATE, BURST)
 
 
@@ -116,13 +110,10 @@ def tuned(broken, tmp_path):
         path.chmod(0o644)
         seen = relay.log.read_text(errors="replace").count("options read anew")
         relay.send(signal.SIGHUP)
-        wait(lambda: relay.log.read_text(errors="replace").count("options read anew") > seen, 20, lambda: relay.tail(15))
+        until(lambda: relay.log.read_text(errors="replace").count("options read anew") > seen, 20, lambda: relay.tail(15))
     path.write_text("limits:\n  memory: 0\n")
     path.chmod(0o644)
-    relay.stop()
-    relay.extra["config"] = path
-    relay.launch()
-    relay.await_ready()
+    relay.restart(config=path)
     return cluster, net, relay, change
 
 
@@ -139,25 +130,24 @@ def test_limits_while_it_runs(tuned):
     trial(net, "ping", relay)
     # A flood of connections: those that are there notice nothing of it.
     change("limits:\n  accepts: 20\n  accept_burst: 20\n")
-    refused = metric(relay, "derp_refused_connections_total")
+    refused = relay.metric("derp_refused_connections_total", reason="limit_accepts")
     time.sleep(1)  # the bucket fills
     answer = trial(net, "flooded", relay)
     assert answer["packets"] > 50 and answer["worst"] < 2, answer
     assert answer["dialed"] > 150 and answer["closed"] > answer["dialed"] / 4, answer
-    lines = relay.get("/metrics")[1].splitlines()
-    assert [line for line in lines if line.startswith('fleetscale_derp_refused_connections_total{reason="limit_accepts"}') and not line.endswith(" 0")], refused
+    assert relay.metric("derp_refused_connections_total", reason="limit_accepts") > refused
     # Memory: at its least nobody new comes, and with enough of it all is as before.
     change("limits:\n  memory: 1\n")
-    wait(lambda: is_refused(net, relay), 20, "connections are refused")
+    until(lambda: is_refused(net, relay), 20, "connections are refused")
     change("limits:\n  memory: 1GiB\n")
     trial(net, "bulk", relay)
     # What is no good changes nothing, and says why.
     (relay.extra["config"]).write_text("limits:\n  memory: lots\n")
     relay.send(signal.SIGHUP)
-    wait(lambda: "new options are refused" in relay.tail(50), 20, lambda: relay.tail(15))
+    until(lambda: "new options are refused" in relay.tail(50), 20, lambda: relay.tail(15))
     (relay.extra["config"]).write_text("limits:\n  memory: 1GiB\nrelay:\n  cert_name: other.example\n")
     relay.send(signal.SIGHUP)
-    wait(lambda: "needs a restart" in relay.tail(50), 20, lambda: relay.tail(15))
+    until(lambda: "needs a restart" in relay.tail(50), 20, lambda: relay.tail(15))
     trial(net, "ping", relay)
     assert cluster.relays[0].alive()
 

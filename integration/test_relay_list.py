@@ -6,10 +6,10 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import BUILD, ROOT, TRACES
+from actors.client import CLIENTS
+from actors.stockrelay import DERPER
+from conftest import BUILD, TRACES
 
-CLIENTS = os.environ.get("FLEET_CLIENTS", ROOT / "build/clients")
-DERPER = f"{CLIENTS}/derper-1.102.5"
 SERVERS = {"ours": BUILD / "derp/fleetscale-derp", "derper": DERPER}
 LISTS = {"": "relaylist", "1.80.3": "relaylist-1.80.3", "1.64.2": "relaylist-1.64.2"}  # by release
 AT_ONCE = 8  # items mostly wait
@@ -30,7 +30,7 @@ def run(server, item):
     folder = TRACES / "relay-list" / server / release
     folder.mkdir(parents=True, exist_ok=True)
     words = [f"{CLIENTS}/{LISTS[release]}", "-test.v", "-test.run", f"^{name}$", "-test.timeout", "200s"]
-    about = {"RELAYLIST_SERVER": server, "RELAYLIST_PROGRAM": str(SERVERS[server]), "RELAYLIST_STOCK": DERPER}
+    about = {"RELAYLIST_SERVER": server, "RELAYLIST_PROGRAM": str(SERVERS[server]), "RELAYLIST_STOCK": str(DERPER)}
     done = subprocess.run(words, cwd=folder, env={**os.environ, **about}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
     (folder / f"{name}.log").write_text(done.stdout)

@@ -4,7 +4,9 @@ import socket
 import struct
 
 import pytest
-from test_relay_fleet import QUICK, in_region, metric, pinned, stock, wait  # noqa: F401  (a fixture)
+from actors.relays import QUICK, in_region
+from actors.stockrelay import pinned
+from actors.waiting import until
 
 OFTEN = {**QUICK, "relays.dead": "60s", "probe.interval": "2s"}
 
@@ -17,10 +19,10 @@ def whole(cluster, pairs, good=lambda p: p["error"] is None):
     def complete():
         found = matrix(cluster)
         return found if set(pairs) <= set(found) and all(good(found[p]) for p in pairs) else None
-    return wait(complete, 60, lambda: "\n".join(map(str, matrix(cluster).items())))
+    return until(complete, 60, lambda: "\n".join(map(str, matrix(cluster).items())))
 
 
-def test_matrix(broken, stock, traces):  # noqa: F811
+def test_matrix(broken, stock, traces):
     """Three relays of two regions, one of them a stock one: every pair, and the row and column of one that dies."""
     cluster, _ = broken(2, 1, 2, **OFTEN)
     near, far = cluster.relays
@@ -34,11 +36,10 @@ def test_matrix(broken, stock, traces):  # noqa: F811
         assert p["relay"] == p["stun"] == "ok" and p["mesh"] == ("ok" if siblings else None), p
         assert 0 < p["tripMs"] < 2000 and p["connectMs"] > p["tripMs"] / 10 and 0 < p["stunMs"] < 2000, p
         assert (p["meshMs"] is not None) == siblings
-    assert metric(near, "derp_probe_seconds") > 0
-    lines = near.get("/metrics")[1]
-    assert 'derp_probe_good{target="far-a"} 1' in lines and 'derp_probe_seconds{target="stock",part="mesh"}' in lines
+    assert near.metric("derp_probe_seconds") > 0
+    assert near.metric("derp_probe_good", target="far-a") == 1 and near.metric("derp_probe_seconds", target="stock", part="mesh") > 0
     # Probers are nobody's home, and none of theirs stays.
-    assert metric(near, "derp_current_home_connections") == metric(far, "derp_current_home_connections") == 0
+    assert near.metric("derp_current_home_connections") == far.metric("derp_current_home_connections") == 0
     table = cluster.command("--socket", cluster.admin_socket(0), "relays", "matrix").stdout
     assert "From \\ to" in table and "Packet ms" in table and table.count("far-a") >= 5, table
 
@@ -46,8 +47,8 @@ def test_matrix(broken, stock, traces):  # noqa: F811
     gone = whole(cluster, [("relay-0", "far-a")], lambda p: p["relay"] == "unreachable" and p["stun"] == "lost")  # the first may be of both its lives
     assert gone["relay-0", "far-a"]["error"] == "cannot be dialed"
     assert gone["relay-0", "stock"]["error"] is None
-    wait(lambda: matrix(cluster)["far-a", "stock"]["fromState"] == "silent", 60, "its own figures are marked")
-    assert 'derp_probe_good{target="far-a"} 0' in near.get("/metrics")[1]
+    until(lambda: matrix(cluster)["far-a", "stock"]["fromState"] == "silent", 60, "its own figures are marked")
+    assert [v for labels, v in near.series("derp_probe_good") if labels["target"] == "far-a"] == [0]
     assert "a relay does not answer as it should" in near.log.read_text(errors="replace")
 
     far.launch()
@@ -56,10 +57,10 @@ def test_matrix(broken, stock, traces):  # noqa: F811
     whole(cluster, [("relay-0", "stock"), ("far-a", "stock")], lambda p: p["relay"] == "unreachable")
     cluster.cli("relays", "delete", derper.id, "--force")
     cluster.api("DELETE", f"/api/fleetscale/v1/relays/{derper.id}", expect=None)
-    wait(lambda: not [p for p in matrix(cluster) if "stock" in p], 30, "the relay is gone from the matrix")
+    until(lambda: not [p for p in matrix(cluster) if "stock" in p], 30, "the relay is gone from the matrix")
 
 
-def test_a_relay_that_does_not_admit_probers(broken, stock, traces):  # noqa: F811
+def test_a_relay_that_does_not_admit_probers(broken, stock, traces):
     """Its handshakes and STUN are measured, and it says so; so does one whose certificate is not the one that is listed."""
     cluster, _ = broken(1, 1, 1, **OFTEN)
     ours = cluster.relays[0]
@@ -84,29 +85,26 @@ def test_health(broken, traces, kind):
     """A packet to itself, whatever the listener is like; and a reason when it does not come back."""
     cluster, _ = broken(1, 1, 1, **QUICK)
     relay = cluster.relays[0]
-    relay.stop()
     (traces / "own").mkdir()
-    relay.extra = {**relay.extra, **{
+    relay.restart(**{"limits.connections": "8", "threads": "1"}, **{
         "own certificate": {"relay.unsafe_self_signed": "false", "relay.own_certificate": str(traces / "own")},
         "proxy protocol": {"listen.proxy_protocol": "true", "proxies.trusted": cluster.host},
-        "plain": {"relay.unsafe_self_signed": "false"}}[kind], "limits.connections": "8", "threads": "1"}
-    relay.launch()
-    relay.await_ready()
+        "plain": {"relay.unsafe_self_signed": "false"}}[kind])
     status, text = relay.get("/healthz")
     assert (status, text.split(",")[0]) == (200, "a packet to itself came back"), text
     # Answers are shared for a second: no load on the relay.
-    before = metric(relay, "derp_accepts_total")
+    before = relay.metric("derp_accepts_total")
     for _ in range(50):
         assert relay.get("/healthz")[0] == 200
-    assert metric(relay, "derp_accepts_total") <= before + 10
+    assert relay.metric("derp_accepts_total") <= before + 10
     # All connections that it may have are taken: it would not take a client either.
     taken = [socket.create_connection((cluster.host, relay.port("relay"))) for _ in range(16)]
-    status, text = wait(lambda: (lambda a: a if a[0] == 503 else None)(relay.get("/healthz")), 20, "it says that it takes nobody")
+    status, text = until(lambda: (lambda a: a if a[0] == 503 else None)(relay.get("/healthz")), 20, "it says that it takes nobody")
     assert text.startswith("not healthy: "), text
     for s in taken:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         s.close()
-    wait(lambda: relay.get("/healthz")[0] == 200, 20, "healthy again")
+    until(lambda: relay.get("/healthz")[0] == 200, 20, "healthy again")
 
 
 def test_health_while_it_drains(broken):
@@ -115,13 +113,13 @@ def test_health_while_it_drains(broken):
     relay = cluster.relays[0]
     other = cluster.relays[1]
     cluster.cli("relays", "drain", next(r["id"] for r in cluster.cli("relays", "list") if r["name"] == "relay-0"))
-    text = wait(lambda: (lambda a: a[1] if a[0] == 503 else None)(relay.get("/healthz")), 30, "its doors are shut")
+    text = until(lambda: (lambda a: a[1] if a[0] == 503 else None)(relay.get("/healthz")), 30, "its doors are shut")
     assert text == "not healthy: it drains: its doors are shut\n"
     assert other.get("/healthz")[0] == 200
     # Coordinators do not matter for it, those of readiness alone.
     for c in cluster.coordinators:
         c.kill()
-    wait(lambda: other.get("/healthz")[0] == 200, 10, "healthy without coordinators")
+    until(lambda: other.get("/healthz")[0] == 200, 10, "healthy without coordinators")
 
 
 def test_matrix_of_a_large_fleet(broken):

@@ -12,10 +12,11 @@ import urllib.request
 
 import pytest
 from actors.certificate import certificate
+from actors.stockrelay import DERPER
+from actors.waiting import until
 from conftest import BUILD, ROOT
 from fleet.process import Process
 
-DERPER = os.path.join(os.environ.get("FLEET_CLIENTS", ROOT / "build/clients"), "derper-1.102.5")
 PAGE = ROOT / "docs/protocol/derp.md"
 # No stock relay limits answers.
 OURS_ALONE = {("stun_requests", "disposition", "limited")}
@@ -166,14 +167,11 @@ def test_both_count(sides):
     for side in sides:
         def values(s=side):
             return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in s.get("/debug/varz")[1].splitlines() if not line.startswith("#")}
-        end = time.monotonic() + 30
-        while '"localhost":[' not in side.get("/bootstrap-dns")[1].replace(" ", ""):  # looked up
-            assert time.monotonic() < end
-            time.sleep(0.1)
+        until(lambda s=side: '"localhost":[' in s.get("/bootstrap-dns")[1].replace(" ", ""), 30, "the name is looked up")
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
             s.connect(("127.0.0.1", side.stun))
             await_stun(s)
-            until(lambda v=values: v()['stun_requests{disposition="success"}'] > 0)  # it counts what it has sent
+            until(lambda v=values: v()['stun_requests{disposition="success"}'] > 0, 60, "it counts what it has sent")
             before = values()
             for path in asked:
                 assert side.get(path)[0] == 200
@@ -181,7 +179,7 @@ def test_both_count(sides):
             for datagram in (b"not stun", stun_request()):
                 s.send(datagram)
             assert s.recv(1500)[:2] == b"\x01\x01"
-        until(lambda v=values, b=before: v()['stun_requests{disposition="success"}'] > b['stun_requests{disposition="success"}'])
+        until(lambda v=values, b=before: v()['stun_requests{disposition="success"}'] > b['stun_requests{disposition="success"}'], 60, "one more")
         after = values()
         raised.append({n: after[n] - before[n] for n in after if n.startswith(("bootstrap_dns", "stun")) and after[n] != before[n]})
     for counted in raised:
@@ -221,39 +219,23 @@ def test_access(sides, path):
             assert side.get(path, **{"X-Forwarded-For": header}) == (403, "debug access denied\n"), side.name
 
 
-def lines_of(program, name):
-    return [line for line in program.get("/metrics")[1].splitlines() if line.startswith(f"fleetscale_{name}")]
-
-
-def value_of(program, name, label):
-    return sum(float(line.rpartition(" ")[2]) for line in lines_of(program, name) if label in line)
-
-
-def until(what, seconds=60):
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, what
-        time.sleep(0.2)
-
-
 def test_fleet_is_counted(shared, request):
     """A relay tells its region, each coordinator how many serve there, and why it refused relays."""
     request.node.clusters = [shared]
     relay, coordinator = shared.relays[0], shared.coordinators[0]
-    until(lambda: 'region_id="' in lines_of(relay, "derp_info")[0] and 'region_id=""' not in lines_of(relay, "derp_info")[0])
-    info = dict(re.findall(r'([a-z_]+)="([^"]*)"', lines_of(relay, "derp_info")[0]))
+    info = until(lambda: next((labels for labels, _ in relay.series("derp_info") if labels.get("region_id")), None), 60, "its region")
     listed = {r["name"]: r for r in shared.api("GET", "/api/fleetscale/v1/relays")["relays"]}
     assert info["relay"] in listed and int(info["region_id"]) == listed[info["relay"]]["regionId"] and info["region"] == listed[info["relay"]]["regionCode"]
     for c in shared.coordinators:
-        until(lambda c=c: value_of(c, "relays{", f'region="{info["region"]}",region_id="{info["region_id"]}",state="serving"') >= 1)
-    unknown = value_of(coordinator, "relay_announcements_total", "unknown_token")
-    asked = value_of(coordinator, "relay_verifications_total", "unknown_token")
+        until(lambda c=c: c.metric("relays", region=info["region"], region_id=info["region_id"], state="serving") >= 1, 60, "one serves there")
+    unknown = coordinator.metric("relay_announcements_total", result="unknown_token")
+    asked = coordinator.metric("relay_verifications_total", result="unknown_token")
     token = "hskey-relay-" + "A" * 12 + "-" + "0" * 64
     for path in ("/relay/v1/announce", "/relay/v1/verify", f"/relay/v1/verify/{token}"):
         assert coordinator.get(path, "clients", {"Authorization": f"Bearer {token}"}, "POST", "{}")[0] == 401
-    until(lambda: value_of(coordinator, "relay_announcements_total", "unknown_token") > unknown)
-    until(lambda: value_of(coordinator, "relay_verifications_total", "unknown_token") >= asked + 2)
-    assert value_of(coordinator, "relay_announcements_total", "taken") + value_of(shared.coordinators[1], "relay_announcements_total", "taken") > 0
+    until(lambda: coordinator.metric("relay_announcements_total", result="unknown_token") > unknown, 60, "a refused announcement")
+    until(lambda: coordinator.metric("relay_verifications_total", result="unknown_token") >= asked + 2, 60, "two refused questions")
+    assert sum(c.metric("relay_announcements_total", result="taken") for c in shared.coordinators) > 0
 
 
 @pytest.mark.parametrize("program", ["coordinators", "mappers", "relays"])

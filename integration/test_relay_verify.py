@@ -40,14 +40,6 @@ def judge(address, port):
         server.server_close()
 
 
-def with_options(relay, **options):
-    """What was remembered is gone with the process."""
-    relay.stop()
-    relay.extra = {**relay.extra, **options}
-    relay.launch()
-    relay.await_ready()
-
-
 def refused(client, relay):
     with pytest.raises(Refused):
         client.at_relay(relay)
@@ -60,7 +52,7 @@ def test_judge(broken, address, ports):
     port = next(ports)
     with judge(address, port) as server:
         url = f"http://{address}:{port}/may?it=1"
-        with_options(relay, **{"verify.url": url, "verify.cache": "0s", "verify.refused": "0s", "verify.grace": "0s"})
+        relay.restart(**{"verify.url": url, "verify.cache": "0s", "verify.refused": "0s", "verify.grace": "0s"})
         member.at_relay(relay)
         path, kind, secret, body = server.asked[-1]
         assert (path, kind, secret) == ("/may?it=1", None, None)
@@ -74,15 +66,15 @@ def test_judge(broken, address, ports):
         before = len(server.asked)
         refused(stranger, relay)
         assert len(server.asked) == before, "whom the coordinators refuse the judge need not see"
-        with_options(relay, **{"verify.coordinators": "false", "verify.cache": "1h"})
+        relay.restart(**{"verify.coordinators": "false", "verify.cache": "1h"})
         stranger.at_relay(relay)
         stranger.at_relay(relay)
         assert len(server.asked) == before + 1, "remembered"
-        with_options(relay, **{"verify.cache": "0s", "verify.grace": "1h"})
+        relay.restart(**{"verify.cache": "0s", "verify.grace": "1h"})
         member.at_relay(relay)
     member.at_relay(relay)  # away: known good not long ago
     refused(stranger, relay)
-    with_options(relay, **{"verify.fail_open": "true"})
+    relay.restart(**{"verify.fail_open": "true"})
     stranger.at_relay(relay)
     with judge(address, port) as server:
         server.answer = REFUSALS["trouble"]

@@ -5,7 +5,8 @@ import signal
 
 import pytest
 from actors.client import NEWEST, OLDEST, Machine, about
-from actors.routing import EXIT, Outside, approve, carried, prefs, primaries, reach, router, shows, until
+from actors.routing import EXIT, Outside, approve, carried, prefs, primaries, reach, router, shows
+from actors.waiting import seconds_until, until
 
 BOTH = pytest.mark.parametrize("release", [NEWEST, OLDEST])
 SUBNET, INSIDE = "198.18.1.0/24", "198.18.1.7:7000"
@@ -89,7 +90,7 @@ def test_primary_killed(broken, record_property):
     _, net, first, second, user = two_routers(broken)
     folder, number = first.machine.folder, first.id
     first.machine.kill()
-    took = until(lambda: reach(user, INSIDE), 20, "an answer through the second router")
+    took = seconds_until(lambda: reach(user, INSIDE), 20, "an answer through the second router")
     record_property("seconds without the route", took)
     assert carried(second) > 0 and took < 10
     shows(user, second, SUBNET)
@@ -108,7 +109,7 @@ def test_primary_hangs(broken, record_property):
     _, net, first, second, user = two_routers(broken)
     os.kill(first.machine.process.pid, signal.SIGSTOP)
     try:
-        took = until(lambda: reach(user, INSIDE), 20, "an answer through the second router")
+        took = seconds_until(lambda: reach(user, INSIDE), 20, "an answer through the second router")
         record_property("seconds without the route", took)
         assert carried(second) > 0 and took < 10
         assert net.node(first.id)["online"], "its stream stands: only the question shows that it hangs"

@@ -10,8 +10,8 @@ from actors.cli import over_socket
 from actors.client import NEWEST, OLDEST, Refused
 from actors.logins import approve, auth_id, page, reject
 from actors.policies import allow, of, put, tagged
-from actors.routing import until
 from actors.ssh import PAGE, Login, knows_rules, rule, serve
+from actors.waiting import until
 
 BOTH = pytest.mark.parametrize("release", [NEWEST, OLDEST])
 TAGS = {"tag:server": [], "tag:recorder": []}
@@ -197,7 +197,7 @@ def test_time_runs_out(broken):
     rules(net, server, CHECK)
     login = Login(client, server, seconds=120)
     url = login.asked()
-    fresh = login.asked(other=url)
+    login.asked(other=url)
     assert page(url)[0] == 410
     assert len(login.pages()) == 2, "one page after the other"
     assert approve(net, url, expect=None)[0] == 404

@@ -3,7 +3,8 @@
 import pytest
 from actors.client import NEWEST, OLDEST
 from actors.policies import knows, of, put, tagged
-from actors.routing import EXIT, Outside, carried, prefs, reach, router, shows, until
+from actors.routing import EXIT, Outside, carried, prefs, reach, router, shows
+from actors.waiting import until
 
 SUBNET, INSIDE, FAR = "10.66.1.0/24", "10.66.1.7:7000", "198.19.200.7:7000"
 TAGS = {"tag:client": [], "tag:west": [], "tag:east": []}

@@ -2,9 +2,9 @@
 
 import contextlib
 import json
-import time
 
 from .client import Refused
+from .waiting import until
 
 EXIT = ["0.0.0.0/0", "::/0"]
 
@@ -56,11 +56,3 @@ def reach(node, to, limit=2):
         return True
     return False
 
-
-def until(test, seconds, told):
-    """Seconds until test() was true."""
-    began = time.monotonic()
-    while not test():
-        assert time.monotonic() - began < seconds, f"not within {seconds} s: {told}"
-        time.sleep(0.1)
-    return time.monotonic() - began

@@ -5,7 +5,8 @@ import re
 import threading
 
 from .client import Refused
-from .routing import prefs, until
+from .routing import prefs
+from .waiting import until
 
 PAGE = re.compile(r"https?://\S+/auth/hskey-authreq-[0-9a-f]{24}")
 TAGS = itertools.count(1)

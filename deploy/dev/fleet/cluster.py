@@ -81,6 +81,22 @@ class Program(Process):
         finally:
             c.close()
 
+    def series(self, name):
+        """Of a metric as monitoring sees it: (labels, value) of each; none while it is not there."""
+        lines = [line for line in self.get("/metrics")[1].splitlines() if re.match(rf"fleetscale_{name}[ {{]", line)]
+        return [(dict(re.findall(r'(\w+)="([^"]*)"', line)), float(line.rpartition(" ")[2])) for line in lines]
+
+    def metric(self, name, **labels):
+        """The sum of those with these labels."""
+        return sum(value for found, value in self.series(name) if labels.items() <= found.items())
+
+    def restart(self, **options):
+        """With these options beside its own; those stay."""
+        self.stop()
+        self.extra = {**self.extra, **options}
+        self.launch()
+        self.await_ready()
+
     def ready(self):
         try:
             return self.get("/readyz", timeout=2)[0] == 200
