@@ -140,10 +140,11 @@ static struct client *client_new(struct shard *s, struct pipe *pipe, struct endp
 	return c;
 }
 
-void client_admit(struct shard *s, struct pipe *pipe, struct endpoint peer, bool not_ideal, const struct derpframe_client_info *info)
+void client_admit(struct shard *s, struct pipe *pipe, const struct client_way *way, const struct derpframe_client_info *info)
 {
-	struct client *c = client_new(s, pipe, peer, &info->key);
-	c->not_ideal = not_ideal;
+	struct client *c = client_new(s, pipe, way->peer, &info->key);
+	c->not_ideal = way->not_ideal;
+	c->bridged = way->bridged;
 	c->prober = info->is_prober;
 	pipe_set_events(pipe, &events, c);
 	if (table_count(s->clients) > (size_t)s->options->limit_connections) {

@@ -18,8 +18,15 @@ enum client_state {
 	CLIENT_STATE_COUNT
 };
 
-/* Takes the pipe, paused, on the key's own shard, which does not leave. not_ideal: it would rather be at another node. Refused clients are closed without a word, as stock relays do. */
-void client_admit(struct shard *shard, struct pipe *pipe, struct endpoint peer, bool not_ideal, const struct derpframe_client_info *info);
+/* How a client came. */
+struct client_way {
+	struct endpoint peer;
+	bool not_ideal; /* it would rather be at another node */
+	bool bridged;   /* by a WebSocket: its bridge, which knows what it takes, ends it when that is nothing (wsbridge.h) */
+};
+
+/* Takes the pipe, paused, on the key's own shard, which does not leave. Refused clients are closed without a word, as stock relays do. */
+void client_admit(struct shard *shard, struct pipe *pipe, const struct client_way *way, const struct derpframe_client_info *info);
 
 /* For the mesh. Frames that `from` has for a client that has proven the mesh key; meshnews_go_on when they have gone out.
  * One that cannot hear all of it ends, since it must not believe too much. */

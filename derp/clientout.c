@@ -181,7 +181,8 @@ void client_on_stall_tick(void *context)
 	}
 	room_count(c);
 	c->taken = taken;
-	if (now.ms - c->moved.ms >= (c->mesh ? (int64_t)SIBLING_TAKES_MS : c->shard->options->limit_write_ms)) {
+	/* Between a bridge and us things move in large pieces. */
+	if (!c->bridged && now.ms - c->moved.ms >= (c->mesh ? (int64_t)SIBLING_TAKES_MS : c->shard->options->limit_write_ms)) {
 		relay_count(RELAY_WRITE_TIMEOUTS, 1);
 		client_end(c, RELAY_END_WRITE_TIMEOUT);
 		return;

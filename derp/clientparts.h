@@ -50,7 +50,7 @@ struct client {
 	unsigned control_frames;  /* of them, not given yet */
 	bool pong_waits;
 	uint8_t tls; /* enum relay_tls */
-	bool preferred, not_ideal, prober;
+	bool preferred, not_ideal, bridged, prober;
 	struct client_mesh *mesh; /* a sibling, proven; NULL: it is none */
 	bool watching;            /* it wants to know who is here */
 	bool missed;              /* it could not hear all of the news */

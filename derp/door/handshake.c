@@ -21,24 +21,21 @@ enum {
 struct guest {
 	struct shard *shard;
 	struct pipe *pipe;
-	struct endpoint peer; /* behind proxies that are trusted */
+	struct client_way way; /* the peer is the one behind proxies that are trusted */
 	struct list link;
 	struct timer deadline;
 	struct defer ending;
 	size_t held; /* bytes it has sent that wait for more */
 	bool waits;  /* for its pipe, which comes even when it has ended */
 	bool ended;
-	bool not_ideal; /* at another node than it would like */
-	bool silent;    /* fast start: it was told nothing yet */
-	bool framed;    /* a WebSocket */
+	bool silent; /* fast start: it was told nothing yet */
 };
 
 /* A proven client on its way to its shard. */
 struct passage {
 	struct shard *to;
 	struct pipe_parcel *parcel;
-	struct endpoint peer;
-	bool not_ideal;
+	struct client_way way;
 	struct derpframe_client_info info;
 };
 
@@ -68,7 +65,7 @@ static void fail(struct guest *g, enum relay_fail why)
 	if (g->ended)
 		return;
 	relay_count_at(RELAY_HANDSHAKE_FAILURES, why, 1);
-	ip_format(source, g->peer.ip);
+	ip_format(source, g->way.peer.ip);
 	log_debug(SUBJECT("guest"), "handshake failed", F_TEXT("source", source), F_TEXT("reason", relay_fail_text(why)));
 	retire(g);
 }
@@ -82,7 +79,7 @@ static void on_arrived(void *context)
 		relay_count_at(RELAY_HANDSHAKE_FAILURES, RELAY_FAIL_DRAIN, 1);
 		pipe_close(&pipe);
 	} else {
-		client_admit(p->to, pipe, p->peer, p->not_ideal, &p->info);
+		client_admit(p->to, pipe, &p->way, &p->info);
 	}
 	key_wipe(p->info.mesh_key, sizeof p->info.mesh_key);
 	free(p);
@@ -96,10 +93,10 @@ static void hand_over(struct guest *g, const struct derpframe_client_info *info)
 	if (home == s->index) {
 		struct pipe *pipe = g->pipe;
 		g->pipe = NULL;
-		client_admit(s, pipe, g->peer, g->not_ideal, info);
+		client_admit(s, pipe, &g->way, info);
 	} else {
 		struct passage *p = x_alloc(sizeof(*p));
-		*p = (struct passage){.to = s->relay->shard[home], .parcel = pipe_export(&g->pipe), .peer = g->peer, .not_ideal = g->not_ideal, .info = *info};
+		*p = (struct passage){.to = s->relay->shard[home], .parcel = pipe_export(&g->pipe), .way = g->way, .info = *info};
 		loop_post(p->to->loop, on_arrived, p);
 	}
 	retire(g);
@@ -187,9 +184,9 @@ static void on_pipe(void *context, struct pipe *pipe)
 	}
 	relay_count(RELAY_ACCEPTS, 1);
 	pipe_set_dead_after(pipe, UNACKED_MS, IDLE_PROBE_MS);
-	if (g->framed) {
+	if (g->way.bridged) {
 		relay_count(RELAY_WEBSOCKETS, 1);
-		pipe = wsbridge_open(g->shard->loop, pipe, IN_CAP, g->shard->options->limit_write_ms, &g->shard->room.bridged);
+		pipe = wsbridge_open(g->shard, pipe, IN_CAP);
 	}
 	if (!pipe) {
 		fail(g, RELAY_FAIL_BROKEN);
@@ -205,7 +202,7 @@ static void on_pipe(void *context, struct pipe *pipe)
 static struct guest *guest_new(struct shard *s, struct endpoint peer)
 {
 	struct guest *g = x_alloc(sizeof(*g));
-	*g = (struct guest){.shard = s, .peer = peer, .waits = true};
+	*g = (struct guest){.shard = s, .way.peer = peer, .waits = true};
 	timer_init(&g->deadline, s->loop, on_deadline, g);
 	defer_init(&g->ending, free_guest, g);
 	list_append(&s->guests, &g->link);
@@ -230,7 +227,7 @@ static void take_over(struct exchange *x, struct guest *g)
 		return;
 	}
 	derpframe_encode_server_key(first, &g->shard->relay->public_key);
-	if (g->framed) {
+	if (g->way.bridged) {
 		websocket_take(x, "derp", bytes_of(first, sizeof first), false, IN_CAP, on_pipe, g);
 		return;
 	}
@@ -269,8 +266,8 @@ void handshake_begin(struct exchange *x)
 		return;
 	}
 	struct guest *g = guest_new(s, x->peer);
-	g->framed = framed;
-	g->not_ideal = !framed && exchange_header(x, "ideal-node").len;
+	g->way.bridged = framed;
+	g->way.not_ideal = !framed && exchange_header(x, "ideal-node").len;
 	g->silent = !framed && bytes_equal_text(exchange_header(x, "derp-fast-start"), "1");
 	timer_set(&g->deadline, HANDSHAKE_MS);
 	take_over(x, g);

@@ -68,9 +68,9 @@ unsigned relay_home(const struct relay *r, const struct node_key *key)
 	return 0;
 }
 
-void client_admit(struct shard *s, struct pipe *pipe, struct endpoint peer, bool not_ideal, const struct derpframe_client_info *info)
+void client_admit(struct shard *s, struct pipe *pipe, const struct client_way *way, const struct derpframe_client_info *info)
 {
-	(void)s, (void)pipe, (void)peer, (void)not_ideal, (void)info;
+	(void)s, (void)pipe, (void)way, (void)info;
 	fail_msg("nobody has proven a key");
 }
 

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "metrics_relay.h"
+#include "shard.h"
 #include "tunnel.h"
 
 enum {
@@ -17,7 +18,7 @@ enum {
 };
 
 struct wsbridge {
-	struct loop *loop;
+	struct shard *shard;
 	struct tunnel far;  /* to the client */
 	struct pipe *near;  /* to the relay */
 	int near_fd;        /* of `near` */
@@ -25,9 +26,7 @@ struct wsbridge {
 	size_t unsent;      /* so much of it when last looked */
 	struct mono moved;  /* when that was last less */
 	struct mono alone;  /* since then the relay's side has ended; 0: it has not */
-	int64_t patience_ms;
-	size_t held; /* as counted in *held_by_all */
-	size_t *held_by_all;
+	size_t held;        /* as counted in *held_by_all */
 	struct defer ending;
 	bool ended;
 };
@@ -39,7 +38,7 @@ static void free_now(void *context)
 
 static void set_held(struct wsbridge *b, size_t held)
 {
-	*b->held_by_all += held - b->held;
+	b->shard->room.bridged += held - b->held;
 	b->held = held;
 }
 
@@ -63,7 +62,7 @@ static void end(struct wsbridge *b)
 	timer_cancel(&b->stall);
 	tunnel_close(&b->far);
 	pipe_close(&b->near);
-	loop_defer(b->loop, &b->ending);
+	loop_defer(b->shard->loop, &b->ending);
 }
 
 static void on_end(void *context, enum err why)
@@ -137,8 +136,9 @@ static void on_stall(void *context)
 	b->unsent = unsent;
 	if (!b->alone.ms && relay_has_ended(b))
 		b->alone = now;
-	bool takes_nothing = now.ms - b->moved.ms >= b->patience_ms;
-	if (takes_nothing || (b->alone.ms && now.ms - b->alone.ms >= b->patience_ms)) {
+	int64_t patience_ms = b->shard->options->limit_write_ms;
+	bool takes_nothing = now.ms - b->moved.ms >= patience_ms;
+	if (takes_nothing || (b->alone.ms && now.ms - b->alone.ms >= patience_ms)) {
 		relay_count(RELAY_WRITE_TIMEOUTS, takes_nothing);
 		end(b);
 		return;
@@ -161,7 +161,7 @@ static void on_far_written(void *context)
 static const struct pipe_events far_events = {.on_data = on_far_data, .on_written = on_far_written, .on_end = on_end};
 static const struct pipe_events near_events = {.on_data = on_near_data, .on_written = on_near_written, .on_end = on_end};
 
-struct pipe *wsbridge_open(struct loop *loop, struct pipe *framed, size_t in_cap, int64_t patience_ms, size_t *held)
+struct pipe *wsbridge_open(struct shard *s, struct pipe *framed, size_t in_cap)
 {
 	int pair[2], size = NEAR_BUFFER;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0) {
@@ -171,10 +171,10 @@ struct pipe *wsbridge_open(struct loop *loop, struct pipe *framed, size_t in_cap
 	for (unsigned i = 0; i < 2; i++)
 		(void)!setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
 	struct wsbridge *b = x_alloc(sizeof(*b));
-	*b = (struct wsbridge){.loop = loop, .patience_ms = patience_ms, .near_fd = pair[0], .held_by_all = held};
-	timer_init(&b->stall, loop, on_stall, b);
+	*b = (struct wsbridge){.shard = s, .near_fd = pair[0]};
+	timer_init(&b->stall, s->loop, on_stall, b);
 	defer_init(&b->ending, free_now, b);
-	b->near = pipe_open(loop, pair[0], IN_MAX, &near_events, b);
-	tunnel_open(&b->far, loop, framed, true, &far_events, b);
-	return pipe_open(loop, pair[1], in_cap, NULL, NULL);
+	b->near = pipe_open(s->loop, pair[0], IN_MAX, &near_events, b);
+	tunnel_open(&b->far, s->loop, framed, true, &far_events, b);
+	return pipe_open(s->loop, pair[1], in_cap, NULL, NULL);
 }

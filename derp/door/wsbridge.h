@@ -6,8 +6,11 @@
 
 #include "pipe.h"
 
-/* Takes `framed`. What all of them hold is kept in *held, which outlives them. patience_ms: a client that takes nothing of what waits for it for so long ends; and so does one that
- * has not taken all so long after the relay has ended its side, however busily it takes. NULL: no descriptors are left; `framed` is closed. Source: docs/protocol/derp.md, WebSocket. */
-struct pipe *wsbridge_open(struct loop *loop, struct pipe *framed, size_t in_cap, int64_t patience_ms, size_t *held);
+struct shard;
+
+/* Takes `framed`. What it holds is counted by the shard's room. A client that takes nothing of what waits for it for limits.write_timeout ends; and so does one that has
+ * not taken all so long after the relay has ended its side, however busily it takes. NULL: no descriptors are left; `framed` is closed. Source: docs/protocol/derp.md,
+ * WebSocket. */
+struct pipe *wsbridge_open(struct shard *shard, struct pipe *framed, size_t in_cap);
 
 #endif

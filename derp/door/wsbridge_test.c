@@ -9,12 +9,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "shard.h"
+
 enum { IN_CAP = 65536, SAID = 1 << 20, MOST_MS = 20000 };
 
 static struct loop *loop;
 static struct pipe *relay; /* its end of the bridge */
 static int client;
-static size_t held;
+static struct relay_options options;
+static struct shard shard;
 
 static const struct pipe_events none;
 
@@ -25,7 +28,9 @@ static void begin(int64_t patience_ms)
 	loop = loop_new();
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
 	client = pair[1];
-	relay = wsbridge_open(loop, pipe_open(loop, pair[0], IN_CAP, NULL, NULL), IN_CAP, patience_ms, &held);
+	options.limit_write_ms = patience_ms;
+	shard = (struct shard){.loop = loop, .options = &options};
+	relay = wsbridge_open(&shard, pipe_open(loop, pair[0], IN_CAP, NULL, NULL), IN_CAP);
 	pipe_set_events(relay, &none, NULL);
 	buffer_init(&said, SAID);
 	memset(buffer_reserve(&said, SAID), 'x', SAID);
@@ -54,13 +59,13 @@ static void a_client_that_takes_nothing_ends(void **state)
 	for (unsigned i = 0; i < 10; i++)
 		loop_turn(loop, 0);
 	/* At least the piece that was not taken, and what the pair holds; less than all that the relay said. */
-	assert_in_range(held, 64 << 10, SAID - 1);
+	assert_in_range(shard.room.bridged, 64 << 10, SAID - 1);
 	pipe_close(&relay);
 	int64_t until = clock_mono().ms + MOST_MS;
 	while (!has_ended() && clock_mono().ms < until)
 		loop_turn(loop, 20);
 	assert_true(has_ended());
-	assert_int_equal(held, 0);
+	assert_int_equal(shard.room.bridged, 0);
 	finish();
 }
 
@@ -103,9 +108,9 @@ static void a_client_that_reads_gets_all(void **state)
 	}
 	assert_true(got >= SAID);
 	assert_false(has_ended());
-	while (held && clock_mono().ms < until)
+	while (shard.room.bridged && clock_mono().ms < until)
 		loop_turn(loop, 1);
-	assert_int_equal(held, 0);
+	assert_int_equal(shard.room.bridged, 0);
 	finish();
 }
 
