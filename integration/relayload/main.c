@@ -8,6 +8,7 @@
 
 #include "drive.h"
 #include "idle.h"
+#include "storm.h"
 #include "straight.h"
 #include "text.h"
 
@@ -19,7 +20,8 @@ static const char usage_text[] =
 	"       relayload --url http[s]://ADDRESS:PORT [--pid PID] [--host NAME] [--pairs N] [--size BYTES] [--gather PACKETS PER WRITE]\n"
 	"                 [--in-flight N | --rate PACKETS PER SECOND] [--echo] [--keen] [--warm SECONDS] [--seconds SECONDS]\n"
 	"                 [--second ADDRESS:PORT OF A SIBLING, WHERE THE SECOND OF EACH PAIR IS]\n"
-	"       relayload --url ... --pid PID --idle CONNECTIONS [--settle SECONDS]\n";
+	"       relayload --url ... --pid PID --idle CONNECTIONS [--settle SECONDS]\n"
+	"       relayload --url ... --storm CLIENTS [--seconds SECONDS]\n";
 
 static int wrong_use(void)
 {
@@ -30,7 +32,7 @@ static int wrong_use(void)
 struct words {
 	struct drive drive;
 	bool straight, url;
-	unsigned idle;
+	unsigned idle, storm;
 	double settle_s;
 };
 
@@ -96,6 +98,8 @@ static bool take(struct words *w, int option, const char *text)
 		return read_count(text, 100000, &w->idle);
 	case 'l':
 		return read_real(text, 600, &w->settle_s);
+	case 'c':
+		return read_count(text, STORM_CLIENTS_MOST, &w->storm);
 	case 'b':
 		return !endpoint_parse(bytes_text(text), &d->second_at) && d->second_at.port;
 	case 'k':
@@ -124,6 +128,7 @@ static bool parse(struct words *w, int argc, char **argv)
 						{"seconds", required_argument, NULL, 't'},
 						{"idle", required_argument, NULL, 'i'},
 						{"settle", required_argument, NULL, 'l'},
+						{"storm", required_argument, NULL, 'c'},
 						{"straight", no_argument, NULL, 'S'},
 						{"direct", no_argument, NULL, 'd'},
 						{"keen", no_argument, NULL, 'k'},
@@ -132,9 +137,9 @@ static bool parse(struct words *w, int argc, char **argv)
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
-		if (!take(w, option, optarg))
+		if (!take(w, option, optarg ? optarg : ""))
 			return false;
-	return optind == argc && (w->straight || w->drive.direct || w->url) && (!w->idle || w->drive.pid);
+	return optind == argc && (w->straight || w->drive.direct || w->url) && (!w->idle || w->drive.pid) && (!w->storm || w->url);
 }
 
 static int run_idle(const struct words *w)
@@ -146,6 +151,16 @@ static int run_idle(const struct words *w)
 	printf("{\"connections\": %u, \"connected_bytes\": %.0f, \"used_bytes\": %.0f, \"connect_s\": %.2f, \"server_s\": %.2f}\n", w->idle, found.connected,
 	       found.used, found.connect_s, found.server_s);
 	return 0;
+}
+
+static int run_storm(const struct words *w)
+{
+	struct storm r;
+
+	storm_run(w->drive.at, w->drive.host, w->drive.tls, w->storm, w->drive.seconds, &r);
+	printf("{\"seconds\": %.3f, \"admitted\": %lu, \"refused\": %lu, \"admitted_per_s\": %.0f, \"own_s\": %.3f}\n", r.seconds, r.admitted, r.refused,
+	       (double)r.admitted / r.seconds, r.own_s);
+	return r.refused ? 1 : 0;
 }
 
 static int run_drive(const struct drive *d)
@@ -178,5 +193,5 @@ int main(int argc, char **argv)
 		printf("{\"size\": %u, \"batch\": %u, \"us\": %.3f}\n", w.drive.size, w.drive.per_write, straight_us(w.drive.size, w.drive.per_write));
 		return 0;
 	}
-	return w.idle ? run_idle(&w) : run_drive(&w.drive);
+	return w.idle ? run_idle(&w) : w.storm ? run_storm(&w) : run_drive(&w.drive);
 }
