@@ -1,5 +1,7 @@
 #include "serve_register.h"
 
+#include <assert.h>
+
 #include "act_node.h"
 #include "capver.h"
 #include "charter.h"
@@ -303,12 +305,14 @@ static void on_known(void *context, enum err e, const struct nodes_known *known)
 		t->facts.told_tag_count = hostinfo_request_tags(node->hostinfo, t->x->arena, &told);
 		t->facts.told_tags = told;
 	}
-	if (!admission_asks_rights(&t->join, &t->facts))
+	if (!admission_asks_rights(&t->join, &t->facts)) {
 		task_decide(t, NULL);
-	else if (key)
+	} else if (key) {
 		charter_ask(t->c, key->tailnet, key->tag_count ? 0 : key->user, on_rights, t);
-	else
+	} else {
+		assert(node);
 		charter_ask(t->c, node->tailnet, node->user, on_rights, t);
+	}
 }
 
 static void on_acted(void *context, enum err e, const struct node *node, const struct diag *why)

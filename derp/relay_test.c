@@ -145,8 +145,8 @@ static void no_room_for_news(void *context)
 {
 	struct shard *s = context;
 	struct member *m = directory_find(s->directory, &hard_of_hearing);
-	struct client *c = m ? OWNER_OF(m, struct client, member) : NULL;
-	assert_non_null(c);
+	assert_non_null(m);
+	struct client *c = OWNER_OF(m, struct client, member);
 	client_begin_sibling(c, hard_of_hearing.raw);
 	c->watching = true;
 	c->control.cap = 1;

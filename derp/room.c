@@ -203,7 +203,7 @@ static struct client *greedy(struct shard *s, size_t share)
 			most = c;
 	}
 	for (unsigned i = 0; !most && i + 1 < looks; i++)
-		room_moved(LIST_FIRST(&s->room.line, struct client, in_line));
+		room_moved(LIST_HEAD(&s->room.line, struct client, in_line));
 	return most;
 }
 

@@ -153,6 +153,7 @@ static void take_votes(struct views *v, const struct snapshot *s, struct claims 
 		c->of[slot] = sight ? claim_for(c, sight, bitset_has(&v->rules->no_ip4, slot)) : 0;
 		if (!c->of[slot])
 			continue;
+		assert(c->list);
 		struct view *had = slot < v->of_count ? v->of[slot] : NULL;
 		struct claim *claim = &c->list[c->of[slot] - 1];
 		if (!had || had->ip6_only == claim->ip6_only)

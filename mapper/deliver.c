@@ -1,5 +1,6 @@
 #include "deliver.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "log.h"
@@ -81,6 +82,7 @@ static size_t hash_of(const struct view *told, uint64_t version, struct class cl
 /* The place of a group with these marks, or the empty one where it belongs. */
 static uint32_t *index_at(struct deliver *d, const struct view *told, uint64_t version, struct class class)
 {
+	assert(d->index);
 	size_t mask = d->index_room - 1;
 	for (size_t i = hash_of(told, version, class) & mask;; i = (i + 1) & mask) {
 		const struct delivery *group = d->index[i] ? &d->groups[d->index[i] - 1] : NULL;

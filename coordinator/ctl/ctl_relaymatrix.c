@@ -16,7 +16,7 @@ static const char *text_from(struct arena *arena, const json_t *probe)
 {
 	const char *name = json_string_value(json_object_get(probe, "fromName")), *state = json_string_value(json_object_get(probe, "fromState"));
 
-	return state && strcmp(state, "serving") ? arena_format(arena, "%s (%s)", name ? name : "", state) : name ? name : "";
+	return state && strcmp(state, "serving") != 0 ? arena_format(arena, "%s (%s)", name ? name : "", state) : name ? name : "";
 }
 
 static const char *text_age(struct arena *arena, const json_t *value)

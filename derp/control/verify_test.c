@@ -225,7 +225,7 @@ static void a_question_is_settled(void **state)
 			assert_int_equal(heard[0], ' ');
 			answer(*r);
 		}
-		if (strcmp(whom, cases[i].whom) || heard[0] != cases[i].verdict || waiting_count)
+		if (strcmp(whom, cases[i].whom) != 0 || heard[0] != cases[i].verdict || waiting_count)
 			fail_msg("case %zu: asked %s, heard %c", i, whom, heard[0]);
 		/* Who was let in although nobody could say so is to be asked about again. */
 		if (heard[0] == '+')

@@ -34,3 +34,9 @@ bool derpnode_read(const json_t *object, struct derpnode *n)
 	n->insecure_for_tests = json_is_true(json_object_get(object, "InsecureForTests"));
 	return *n->name && *n->host;
 }
+
+bool derpnode_equal(const struct derpnode *a, const struct derpnode *b)
+{
+	return !strcmp(a->name, b->name) && !strcmp(a->host, b->host) && !strcmp(a->cert_name, b->cert_name) && ip_equal(a->ip4, b->ip4) &&
+	       ip_equal(a->ip6, b->ip6) && a->port == b->port && a->insecure_for_tests == b->insecure_for_tests;
+}

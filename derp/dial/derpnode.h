@@ -1,6 +1,6 @@
 /* How a relay is reached, as coordinators tell other relays: members of its node in the relay map.
  * Not the connection (outward.h), and not what that relay is to us: a sibling (told.h), or one to be probed (peers.h).
- * A plain value; equal ones are equal byte by byte. Source of the members: docs/protocol/derpmap.md (tailscale tailcfg/derpmap.go, DERPNode). */
+ * A plain value. Source of the members: docs/protocol/derpmap.md (tailscale tailcfg/derpmap.go, DERPNode). */
 #ifndef DERPNODE_H
 #define DERPNODE_H
 
@@ -21,5 +21,6 @@ struct derpnode {
 
 /* Members of a wrong type or beyond a cap are as absent. False: without a name or a host, or with one that no request can hold. */
 MUST_USE bool derpnode_read(const json_t *object, struct derpnode *node);
+bool derpnode_equal(const struct derpnode *a, const struct derpnode *b);
 
 #endif

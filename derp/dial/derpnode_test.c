@@ -103,12 +103,36 @@ static void texts_have_caps(void **state)
 	}
 }
 
+static void equal_in_all_members(void **state)
+{
+	static const char text[] = NODE(",\"CertName\":\"c\",\"IPv4\":\"192.0.2.1\",\"IPv6\":\"2001:db8::1\",\"DERPPort\":8443");
+	static const char *const others[] = {
+		"{\"Name\":\"d\"}",           "{\"HostName\":\"d\"}", "{\"CertName\":\"d\"}",        "{\"IPv4\":\"192.0.2.2\"}",
+		"{\"IPv6\":\"2001:db8::2\"}", "{\"DERPPort\":8444}",  "{\"InsecureForTests\":true}",
+	};
+	struct derpnode n, same, other;
+	(void)state;
+	assert_true(read(text, &n));
+	same = n;
+	memset(same.name + 2, 'x', sizeof same.name - 2);
+	assert_true(derpnode_equal(&n, &same));
+	for (size_t i = 0; i < COUNT_OF(others); i++) {
+		json_t *object = json_loads(text, 0, NULL), *change = json_loads(others[i], 0, NULL);
+		assert_int_equal(json_object_update(object, change), 0);
+		assert_true(derpnode_read(object, &other));
+		assert_false(derpnode_equal(&n, &other));
+		json_decref(object);
+		json_decref(change);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(members_are_read),
 		cmocka_unit_test(no_node_without_name_and_host),
 		cmocka_unit_test(texts_have_caps),
+		cmocka_unit_test(equal_in_all_members),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

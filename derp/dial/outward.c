@@ -147,12 +147,11 @@ static void on_connected(struct outward *o)
 	o->events->on_connected(o->context);
 	if (o->closed)
 		return;
-	if (o->first.len && pipe_write(o->pipe, &o->first)) {
-		end(o, "cannot write");
-	} else if (o->tls) {
+	bool good = !o->first.len || !pipe_write(o->pipe, &o->first);
+	if (good && o->tls) {
 		buffer_init(&none, 1);
 		turn(o, &none);
-	} else if (!ask(o)) {
+	} else if (!good || !ask(o)) {
 		end(o, "cannot write");
 	}
 }

@@ -41,7 +41,7 @@ static struct relaystream_event greet(struct relaystream *s, struct buffer *in, 
 		return bad(0);
 	if (in->len < DERPFRAME_HEADER_LEN + h.len)
 		return more();
-	if (memcmp(in->at + DERPFRAME_HEADER_LEN, magic, MAGIC_LEN))
+	if (memcmp(in->at + DERPFRAME_HEADER_LEN, magic, MAGIC_LEN) != 0)
 		return bad(0);
 	memcpy(event.key.raw, in->at + DERPFRAME_HEADER_LEN + MAGIC_LEN, KEY_LEN);
 	buffer_consume(in, DERPFRAME_HEADER_LEN + h.len);

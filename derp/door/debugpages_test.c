@@ -158,7 +158,7 @@ static long long value_of(const char *series)
 	const char *at = strstr(page, mark);
 	if (!at)
 		fail_msg("no %s in\n%s", series, page);
-	long long value = strtoll(at + strlen(mark), NULL, 10);
+	long long value = at ? strtoll(at + strlen(mark), NULL, 10) : 0;
 	free(mark);
 	return value;
 }

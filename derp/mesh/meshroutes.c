@@ -127,7 +127,7 @@ bool meshroutes_find(const struct meshroutes *r, const struct node_key *key, str
 	struct seat *seat = table_find(r->seats, bytes_of(key->raw, KEY_LEN));
 	if (!seat)
 		return false;
-	*at = LIST_FIRST(&seat->vias, struct via, link)->at;
+	*at = LIST_HEAD(&seat->vias, struct via, link)->at;
 	return true;
 }
 

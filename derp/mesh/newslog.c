@@ -42,23 +42,27 @@ size_t newslog_size(const struct newslog *log)
 	return (size_t)(log->end - log->begin);
 }
 
+static void add_piece(struct newslog *log)
+{
+	struct piece *p = x_alloc(sizeof *p);
+	p->begin = log->end;
+	p->len = 0;
+	list_append(&log->pieces, &p->link);
+}
+
 static struct piece *last(const struct newslog *log)
 {
-	return list_empty(&log->pieces) ? NULL : OWNER_OF(log->pieces.prev, struct piece, link);
+	return OWNER_OF(log->pieces.prev, struct piece, link);
 }
 
 void newslog_add(struct newslog *log, struct bytes frame)
 {
 	assert(frame.len <= NEWSLOG_PIECE);
-	struct piece *p = last(log);
 	if (!frame.len)
 		return;
-	if (!p || p->len + frame.len > sizeof p->at) {
-		p = x_alloc(sizeof *p);
-		p->begin = log->end;
-		p->len = 0;
-		list_append(&log->pieces, &p->link);
-	}
+	if (list_empty(&log->pieces) || last(log)->len + frame.len > NEWSLOG_PIECE)
+		add_piece(log);
+	struct piece *p = last(log);
 	memcpy(p->at + p->len, frame.at, frame.len);
 	p->len += frame.len;
 	log->end += frame.len;

@@ -15,7 +15,7 @@ static bool is_ours(const struct shard *s, const struct derpnode *sibling)
 static struct siblinglink *find(const struct shard *s, const struct derpnode *sibling)
 {
 	LIST_EACH(&s->mesh.links, l, struct siblinglink, link)
-		if (!l->before && l->state != LINK_LEAVING && !memcmp(&l->sibling, sibling, sizeof *sibling))
+		if (!l->before && l->state != LINK_LEAVING && derpnode_equal(&l->sibling, sibling))
 			return l;
 	return NULL;
 }

@@ -66,7 +66,7 @@ static void fail(struct roundtrip *t, const char *why)
 static void on_ready(void *context)
 {
 	struct roundtrip *t = context;
-	if (memcmp(relayclient_relay(t->client)->raw, t->relay->public_key.raw, KEY_LEN)) {
+	if (memcmp(relayclient_relay(t->client)->raw, t->relay->public_key.raw, KEY_LEN) != 0) {
 		fail(t, "another relay answers there");
 		return;
 	}
@@ -76,7 +76,7 @@ static void on_ready(void *context)
 static void on_packet(void *context, const struct node_key *from, struct bytes packet)
 {
 	struct roundtrip *t = context;
-	if (memcmp(from->raw, t->key->node.raw, KEY_LEN) || packet.len != sizeof t->packet || memcmp(packet.at, t->packet, sizeof t->packet))
+	if (memcmp(from->raw, t->key->node.raw, KEY_LEN) != 0 || !bytes_equal(packet, bytes_of(t->packet, sizeof t->packet)))
 		return;
 	snprintf(t->text, sizeof t->text, "a packet to itself came back, %.1f ms after dialing%s", (double)(clock_mono_us() - t->begun_us) / 1000,
 		 atomic_load(&t->relay->draining) ? "; it drains" : "");

@@ -34,7 +34,7 @@ static bool is_comparable(const struct comparing *c)
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const char *word = json_string_value(json_array_get(list, i));
 		size_t k = 0;
-		while (word && k < sizeof words / sizeof *words && strcmp(word, words[k]))
+		while (word && k < sizeof words / sizeof *words && strcmp(word, words[k]) != 0)
 			k++;
 		nodes |= k >= of_nodes;
 		if (!word || k == sizeof words / sizeof *words)
@@ -44,7 +44,7 @@ static bool is_comparable(const struct comparing *c)
 		fault = "asserts is a list with something in it";
 	else if (!json_is_integer(json_object_get(c->recorded, "status")))
 		fault = "status is a number";
-	else if (asserts(c, "packet_filter") && (!how || (strcmp(how, "exact") && strcmp(how, "sets"))))
+	else if (asserts(c, "packet_filter") && (!how || (strcmp(how, "exact") != 0 && strcmp(how, "sets") != 0)))
 		fault = "packet_filter_compare is exact or sets";
 	else if (nodes && json_integer_value(json_object_get(c->recorded, "status")) == 200 && (!json_is_object(expect) || !json_object_size(expect)))
 		fault = "expect is an object with nodes when the policy is accepted";

@@ -1,5 +1,6 @@
 #include "edits.h"
 
+#include <assert.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -47,6 +48,7 @@ static void write_policy(struct run *r, struct buffer *text, unsigned rules, uin
 	unsigned tags = (unsigned)r->options->target.auth_key_count;
 	char rule[128], port[16];
 
+	assert(tags);
 	buffer_reset(text);
 	say(text, "{\"tagOwners\":{");
 	for (unsigned i = 0; i < tags; i++) {

@@ -104,7 +104,7 @@ static bool take(struct arguments *a, int option, const char *text)
 		return *(o->set_policy = text);
 	case 'o':
 		o->other_auth_key = text;
-		return text && *text;
+		return *text;
 	case 'f':
 		return procs_load(&o->procs, a->state = text);
 	case 'n':
@@ -142,7 +142,7 @@ static bool parse(struct arguments *a, int argc, char **argv)
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
-		if (!take(a, option, optarg))
+		if (!take(a, option, optarg ? optarg : ""))
 			return false;
 	for (; optind < argc; optind++) {
 		unsigned what = scenario_named(argv[optind]);

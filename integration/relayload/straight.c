@@ -11,7 +11,7 @@
 
 #include "derpframe.h"
 
-enum { ROUNDS = 40000, BYTES_MOST = 65536 };
+enum { WARM_ROUNDS = 4000, ROUNDS = 36000, BYTES_MOST = 65536 };
 
 bool straight_connect(int pair[2])
 {
@@ -46,13 +46,12 @@ double straight_us(unsigned size, unsigned batch)
 	int pair[2];
 	bool good = len <= sizeof bytes && straight_connect(pair);
 
-	for (unsigned i = 0; good && i < ROUNDS; i++) {
-		/* The first tenth warms up. */
-		if (i == ROUNDS / 10)
+	for (unsigned i = 0; good && i < WARM_ROUNDS + ROUNDS; i++) {
+		if (i == WARM_ROUNDS)
 			begun = thread_us();
 		good = send(pair[0], bytes, len, MSG_NOSIGNAL) == (ssize_t)len && recv(pair[1], bytes, len, MSG_WAITALL) == (ssize_t)len;
 	}
-	double us = (thread_us() - begun) / (ROUNDS - ROUNDS / 10) / batch;
+	double us = (thread_us() - begun) / ROUNDS / batch;
 	if (len <= sizeof bytes) {
 		close(pair[0]);
 		close(pair[1]);

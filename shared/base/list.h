@@ -4,6 +4,7 @@
 #ifndef LIST_H
 #define LIST_H
 
+#include <assert.h>
 #include <stdbool.h>
 
 #include "mem.h"
@@ -45,6 +46,15 @@ static inline void list_remove(struct list *member)
 	list_init(member);
 }
 
+static inline struct list *list_head(const struct list *l)
+{
+	assert(!list_empty(l));
+	return l->next;
+}
+
+/* Of a list that has members. */
+#define LIST_HEAD(l, type, member) OWNER_OF(list_head(l), type, member)
+/* NULL: it has none. */
 #define LIST_FIRST(l, type, member) (list_empty(l) ? NULL : OWNER_OF((l)->next, type, member))
 /* The current element may be removed inside the loop, others may not. */
 #define LIST_EACH(l, item, type, member) \

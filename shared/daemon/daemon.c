@@ -50,7 +50,7 @@ static struct {
 	struct daemon_door *door;
 	int exit_code;
 	bool running, draining;
-	const struct option *const *tables;
+	const struct option *tables[3]; /* what all programs have, and its own */
 	const char *file;
 	/* Configs read after the start; NULL: the one that it started with. `before` lives while workers may look at it. */
 	struct {
@@ -482,18 +482,18 @@ static void complain(const struct daemon_spec *spec, const char *file, const str
 
 int daemon_main(int argc, char **argv, const struct daemon_spec *spec)
 {
-	const struct option *tables[] = {OPTIONS, spec->options, NULL};
 	struct arguments a = {0};
 	struct diag why = {0};
 	d.spec = spec;
-	d.tables = tables;
+	d.tables[0] = OPTIONS;
+	d.tables[1] = spec->options;
 	d.options = spec->config;
 	if (spec->metrics)
 		metric_register(spec->metrics);
-	int code = read_arguments(argc, argv, spec, tables, &a);
+	int code = read_arguments(argc, argv, spec, d.tables, &a);
 	if (code >= 0)
 		return code;
-	if (options_read(tables, spec->config, a.file, environ, &why) == ERR_NONE) {
+	if (options_read(d.tables, spec->config, a.file, environ, &why) == ERR_NONE) {
 		log_setup(spec->name, (enum log_level)d.options->log_level, (enum log_format)d.options->log_format);
 		d.file = a.file;
 		code = a.check ? check(spec) : run(spec, &why);
@@ -501,6 +501,6 @@ int daemon_main(int argc, char **argv, const struct daemon_spec *spec)
 		complain(spec, a.file, &why);
 		code = EXIT_WRONG_USE;
 	}
-	options_clear(tables, spec->config);
+	options_clear(d.tables, spec->config);
 	return code;
 }

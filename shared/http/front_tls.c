@@ -142,7 +142,7 @@ static enum err load_next(const struct front_tls *tls, struct bytes *certificate
 static enum err load(const struct front_tls *tls, SSL_CTX **loaded, struct diag *why)
 {
 	struct bytes certificates = bytes_text(tls->certificate), keys = bytes_text(tls->key);
-	SSL_CTX *first;
+	SSL_CTX *first = NULL;
 	enum err e = load_next(tls, &certificates, &keys, &first, why);
 	if (e)
 		return e;

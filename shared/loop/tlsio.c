@@ -159,7 +159,7 @@ void tlsio_warm(struct tlsio *t, struct warmth *warmth)
 	if (list_linked(&t->warm))
 		return;
 	if (warmth->count == WARM_MOST)
-		cool(LIST_FIRST(&warmth->list, struct tlsio, warm));
+		cool(LIST_HEAD(&warmth->list, struct tlsio, warm));
 	t->warmth = warmth;
 	list_append(&warmth->list, &t->warm);
 	warmth->count++;

@@ -1,6 +1,8 @@
 /* ssh: who may log in as whom. */
 #include "reading.h"
 
+#include <inttypes.h>
+
 enum { NS_PER_MS = 1000000 };
 #define NS_PER_S (1000 * (uint64_t)NS_PER_MS)
 #define NS_MAX ((uint64_t)1 << 63)
@@ -64,7 +66,7 @@ static bool parse_duration(struct bytes text, uint64_t *ns, bool *negative)
 /* "1.5" of 1500 in units of 1000. */
 static const char *decimal(struct reading *r, uint64_t value, uint64_t unit)
 {
-	char *text = arena_format(r->arena, "%llu.%09llu", (unsigned long long)(value / unit), (unsigned long long)(value % unit * (NS_PER_S / unit)));
+	char *text = arena_format(r->arena, "%" PRIu64 ".%09" PRIu64, value / unit, value % unit * (NS_PER_S / unit));
 	size_t len = strlen(text);
 	while (text[len - 1] == '0')
 		len--;

@@ -1,5 +1,6 @@
 #include "explain.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "reach.h"
@@ -172,6 +173,7 @@ static void add_group(struct openers *o, struct sight_groups *groups, struct tab
 		return;
 	if (groups->count == o->group_room)
 		groups->list = x_realloc(groups->list, (o->group_room = o->group_room * 2 + 64) * sizeof *groups->list);
+	assert(groups->list);
 	struct sight_group *group = ARENA_NEW(o->scratch, struct sight_group);
 	group->members = members;
 	groups->list[groups->count++] = group;

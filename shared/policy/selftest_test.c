@@ -108,7 +108,7 @@ static void ssh_tests_pass_or_fail(void **state)
 		struct diag why;
 		smallnet_init(&net);
 		enum err e = outcome(&net, with_test(&net, "sshTests", ssh_cases[i].test), &result, &why);
-		if ((e == ERR_NONE) != !ssh_cases[i].why || (e && strcmp(why.text, ssh_cases[i].why)))
+		if ((e == ERR_NONE) != !ssh_cases[i].why || (e && strcmp(why.text, ssh_cases[i].why) != 0))
 			fail_msg("%s: %s", ssh_cases[i].test, why.text);
 		smallnet_clear(&net);
 	}
@@ -207,14 +207,15 @@ static void every_source_of_an_ssh_test_is_asked(void **state)
 			   "{\"src\": \"autogroup:member\", \"dst\": [\"tag:server\"], \"accept\": [\"root\"]},"
 			   "{\"src\": \"odin@example.com\", \"dst\": [\"tag:server\"], \"accept\": [\"root\"]},"
 			   "{\"src\": \"autogroup:member\", \"dst\": [\"tag:server\"], \"deny\": [\"root\", \"web\"]}]}";
+	static const char *const wanted[] = {"accept \"root\": is refused", "deny \"root\": is let in"};
 	assert_int_equal(outcome(&net, text, &result, &why), ERR_MALFORMED);
 	assert_int_equal(result.ran, 3);
-	assert_int_equal(result.failure_count, 2);
-	assert_int_equal(result.failures[0].error_count, 1);
-	assert_true(bytes_equal_text(result.failures[0].errors[0], "accept \"root\": is refused"));
-	assert_int_equal(result.failures[1].error_count, 1);
-	assert_true(bytes_equal_text(result.failures[1].errors[0], "deny \"root\": is let in"));
-	assert_true(bytes_equal_text(result.failures[1].user, "autogroup:member"));
+	assert_int_equal(result.failure_count, COUNT_OF(wanted));
+	for (size_t i = 0; i < COUNT_OF(wanted) && i < result.failure_count; i++) {
+		assert_int_equal(result.failures[i].error_count, 1);
+		assert_true(bytes_equal_text(result.failures[i].user, "autogroup:member"));
+		assert_true(bytes_equal_text(result.failures[i].errors[0], wanted[i]));
+	}
 	smallnet_clear(&net);
 }
 

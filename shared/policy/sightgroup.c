@@ -173,11 +173,12 @@ static void add_unit(struct builder *b, const struct unit *unit)
 	}
 	struct sight_group *from = bitset_any(&source->nodes) ? source_group(b, b->by_source, source, &source->nodes) : NULL;
 	struct sight_group *to = bitset_any(targets) ? group_of(b, targets, targets == &reached) : NULL;
-	if (from && targets == &reached && b->only) {
+	if (from && to && targets == &reached && !b->only)
+		add_sees(from, to->members);
+	else if (from && targets == &reached)
 		bitset_or(&from->own_sees, &reached);
-	} else if (from && bitset_any(targets)) {
-		add_sees(from, targets == &reached ? to->members : targets);
-	}
+	else if (from && bitset_any(targets))
+		add_sees(from, targets);
 	if (to && bitset_any(&source->nodes))
 		add_sees(to, &source->nodes);
 	if (!unit->via)

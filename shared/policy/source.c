@@ -566,7 +566,7 @@ bool source_equal(const struct source *a, const struct source *b)
 			same = bytes_equal(a->texts[i], b->texts[i]);
 		return same;
 	}
-	return a->spans.count == b->spans.count && !(a->spans.count && memcmp(a->spans.list, b->spans.list, a->spans.count * sizeof *a->spans.list));
+	return a->spans.count == b->spans.count && (!a->spans.count || !memcmp(a->spans.list, b->spans.list, a->spans.count * sizeof *a->spans.list));
 }
 
 void sources_clear(struct policy *policy)

@@ -283,7 +283,9 @@ void ssh_plan_touch(struct policy *policy, uint32_t slot, struct bitset *touched
 	struct ssh_plan *plan = policy->ssh_plan;
 	struct bitset entries = {0};
 	bool own;
-	for (size_t i = 0; plan && i < plan->count; i++) {
+	if (!plan)
+		return;
+	for (size_t i = 0; i < plan->count; i++) {
 		struct ssh_entry *entry = &plan->entries[i];
 		if (names(policy, &entry->rule->src, slot)) {
 			forget_sources(plan, entry);

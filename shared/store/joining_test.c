@@ -128,7 +128,7 @@ static void addresses_come_from_pools(void **state)
 	struct prefix pools[] = {pool_of("100.81.0.4/31"), pool_of("100.81.1.0/32")}, outside = pool_of("100.120.0.0/16"), wide = pool_of("100.64.0.0/10");
 	static const char *const wanted[] = {"100.81.0.4", "100.81.0.5", "100.81.1.0"};
 	char text[IP_TEXT_MAX];
-	for (uint8_t i = 0; i < COUNT_OF(wanted); i++) {
+	for (size_t i = 0; i < COUNT_OF(wanted); i++) {
 		struct joined in = enroll_in((uint8_t)(i + 1), pools, 2);
 		assert_int_equal(in.e, ERR_NONE);
 		ip_format(text, in.node.ip4);

@@ -83,8 +83,8 @@ bool stun_is_answer(struct bytes datagram, const uint8_t id[static STUN_ID_LEN])
 {
 	uint16_t type = 0;
 	struct bytes rest = bytes_skip(datagram, HEADER_LEN), value = BYTES_NONE;
-	if (datagram.len < HEADER_LEN || get_be16(datagram.at) != BINDING_SUCCESS || memcmp(datagram.at + 4, cookie, sizeof cookie) ||
-	    memcmp(datagram.at + 8, id, STUN_ID_LEN))
+	if (datagram.len < HEADER_LEN || get_be16(datagram.at) != BINDING_SUCCESS || memcmp(datagram.at + 4, cookie, sizeof cookie) != 0 ||
+	    memcmp(datagram.at + 8, id, STUN_ID_LEN) != 0)
 		return false;
 	while (rest.len && next_attribute(&rest, &type, &value))
 		if (type == ATTR_XOR_MAPPED_ADDRESS || type == ATTR_MAPPED_ADDRESS)
