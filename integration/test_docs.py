@@ -54,6 +54,19 @@ def test_every_row_has_a_state_and_what_works_has_a_test():
 @pytest.mark.parametrize("page", sorted([*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", ROOT / "integration/README.md"]),
                          ids=lambda p: str(p.relative_to(ROOT)))
 def test_links_lead_somewhere(page):
-    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.S)
-    lost = [link for link in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text) if "://" not in link and not (page.parent / link).exists()]
+    lost = []
+    for link, part in re.findall(r"\]\(([^)#\s]*)(?:#([^)]*))?\)", prose(page)):
+        if "://" not in link:
+            to = (page.parent / link) if link else page
+            if not to.exists() or (part and part not in parts(to)):
+                lost.append((link, part))
     assert not lost, lost
+
+
+def prose(page):
+    return re.sub(r"```.*?```", "", page.read_text(), flags=re.S)
+
+
+def parts(page):
+    """What headings are called in links."""
+    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in re.findall(r"^#+ (.*)$", prose(page), re.M)}

@@ -1,5 +1,7 @@
 #include "ctl_docs.h"
 
+#include <ctype.h>
+
 #include "ctl_command.h"
 
 /* Text inside a Markdown table. */
@@ -76,6 +78,15 @@ static void print_variables(FILE *out)
 	      out);
 }
 
+/* Links to headings are in lower case. */
+static void print_row(FILE *out, const struct ctl_noun *noun)
+{
+	fprintf(out, "| [%s](#", noun->name);
+	for (const char *c = noun->name; *c; c++)
+		putc(tolower((unsigned char)*c), out);
+	fprintf(out, ") | %s |\n", noun->help);
+}
+
 void ctl_docs(FILE *out, struct arena *arena)
 {
 	fputs("<!-- Written by ./dev docs from the tables of the command. -->\n\n# fleetscale\n\n```\nfleetscale [FLAGS] NOUN VERB [WORDS] [FLAGS]\n```\n\n"
@@ -83,7 +94,7 @@ void ctl_docs(FILE *out, struct arena *arena)
 	      "\"The command\".\n\n| noun | about |\n| --- | --- |\n",
 	      out);
 	for (const struct ctl_noun *const *noun = ctl_nouns; *noun; noun++)
-		fprintf(out, "| [%s](#%s) | %s |\n", (*noun)->name, (*noun)->name, (*noun)->help);
+		print_row(out, *noun);
 	fputs("\n## Flags of all commands\n\n", out);
 	print_flags(out, arena, ctl_global_flags);
 	for (const struct ctl_noun *const *noun = ctl_nouns; *noun; noun++) {
