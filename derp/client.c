@@ -60,9 +60,7 @@ static void enter(struct client *c)
 	struct buffer info;
 	buffer_init(&info, 256);
 	client_take_standing(c);
-	struct rate rate = client_rate(c);
-	c->limits_told = client_limits_changes(c);
-	if (derpframe_encode_server_limits(&s->relay->key, &c->key, rate.per_second, rate.burst, &info)) {
+	if (client_encode_info(c, &info)) {
 		client_end(c, RELAY_END_INTERNAL);
 		return;
 	}

@@ -42,7 +42,7 @@ struct client {
 	struct queue disco, other;
 	struct limit allowance;   /* of what it may send itself */
 	struct purse_share share; /* of what its tailnet may send */
-	unsigned limits_told;     /* client_limits_changes of what it knows */
+	unsigned limits_told;     /* which of the changes of its rate it knows */
 	struct timer thirst;      /* set: the frame at hand waits until its client may send again */
 	bool paid, shared;        /* for that frame, by itself and by its tailnet */
 	bool wait_counted;        /* of that frame, for the one that is not paid */
@@ -76,10 +76,8 @@ void client_log_refused(struct client *c, const char *reason);
 void client_push(struct client *c, struct packet *packet);
 void client_watch_for_stall(struct client *c);
 /* Its rate (clientrate.c): how fast it may send, the lower of its own and its tailnet's. */
-struct rate client_rate(const struct client *c);
-unsigned client_limits_changes(const struct client *c); /* another number when that has changed */
-void client_tell_limits(struct client *c);
-void client_take_standing(struct client *c); /* a coordinator may have said anew where it belongs */
+MUST_USE enum err client_encode_info(struct client *c, struct buffer *out); /* ServerInfo, which tells it; appended */
+void client_take_standing(struct client *c);                                /* a coordinator may have said anew where it belongs */
 /* A frame of `len` bytes begins: true when its client may not send it yet. Then nothing is read, so that the network holds the sender up; nothing is lost. */
 bool client_must_wait(struct client *c, uint32_t len);
 /* It ends: of the last write, what the kernel did not take. */

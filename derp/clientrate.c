@@ -5,6 +5,36 @@ enum { THIRST_MOST_MS = 1000 /* after which it is seen whether the rate has chan
 
 /* ---- which rate ---- */
 
+static uint64_t lower(uint64_t a, uint64_t b)
+{
+	return !a || (b && b < a) ? b : a;
+}
+
+static struct rate rate_of(const struct client *c)
+{
+	struct rate own = rates_now(&c->shard->relay->rates), shared = purse_rate(&c->share);
+	return (struct rate){lower(own.per_second, shared.per_second), lower(own.burst, shared.burst)};
+}
+
+/* Another number when that has changed. */
+static unsigned changes_of(const struct client *c)
+{
+	return rates_changes(&c->shard->relay->rates) + purse_changes(&c->share);
+}
+
+enum err client_encode_info(struct client *c, struct buffer *out)
+{
+	struct rate rate = rate_of(c);
+	c->limits_told = changes_of(c);
+	return derpframe_encode_server_limits(&c->shard->relay->key, &c->key, rate.per_second, rate.burst, out);
+}
+
+static void tell_limits(struct client *c)
+{
+	if (!client_encode_info(c, &c->control))
+		c->control_frames++, client_want_flush(c);
+}
+
 void client_take_standing(struct client *c)
 {
 	struct shard *s = c->shard;
@@ -13,32 +43,7 @@ void client_take_standing(struct client *c)
 	struct standing standing = verify_standing(s->verify, &c->key);
 	bool moved = purse_join(&c->share, s->relay->purses, standing.tailnet, standing.rate, s->index, loop_now(s->loop));
 	if (moved && c->state == CLIENT_LIVE)
-		client_tell_limits(c);
-}
-
-static uint64_t lower(uint64_t a, uint64_t b)
-{
-	return !a || (b && b < a) ? b : a;
-}
-
-struct rate client_rate(const struct client *c)
-{
-	struct rate own = rates_now(&c->shard->relay->rates), shared = purse_rate(&c->share);
-	return (struct rate){lower(own.per_second, shared.per_second), lower(own.burst, shared.burst)};
-}
-
-unsigned client_limits_changes(const struct client *c)
-{
-	return rates_changes(&c->shard->relay->rates) + purse_changes(&c->share);
-}
-
-void client_tell_limits(struct client *c)
-{
-	const struct relay *relay = c->shard->relay;
-	struct rate rate = client_rate(c);
-	c->limits_told = client_limits_changes(c);
-	if (!derpframe_encode_server_limits(&relay->key, &c->key, rate.per_second, rate.burst, &c->control))
-		c->control_frames++, client_want_flush(c);
+		tell_limits(c);
 }
 
 /* ---- waiting ---- */
@@ -55,8 +60,8 @@ bool client_must_wait(struct client *c, uint32_t len)
 	struct mono now = loop_now(c->shard->loop);
 	if (c->mesh)
 		return false;
-	if (c->limits_told != client_limits_changes(c))
-		client_tell_limits(c);
+	if (c->limits_told != changes_of(c))
+		tell_limits(c);
 	int64_t wait_ms = 0;
 	if (!c->paid) {
 		wait_ms = rates_take(&c->shard->relay->rates, &c->allowance, len, now);

@@ -15,9 +15,15 @@ struct batch {
 	size_t bytes;
 };
 
+/* What may be dropped on the way; news may not. */
+static bool is_packet(uint8_t kind)
+{
+	return kind == LETTER_PACKET || kind == LETTER_FORWARDED || kind == LETTER_FORWARD;
+}
+
 static void lose(struct packet *letter, enum relay_drop reason)
 {
-	if (letter_is_packet(letter->kind))
+	if (is_packet(letter->kind))
 		relay_count_drop(reason, letter->disco, 1, letter->len);
 	packet_free(&letter);
 }
@@ -54,7 +60,7 @@ static void drop_packets(struct outbox *o)
 		struct packet *letter = rest;
 		rest = letter->next;
 		letter->next = NULL;
-		if (!letter_is_packet(letter->kind)) {
+		if (!is_packet(letter->kind)) {
 			*o->end = letter;
 			o->end = &letter->next;
 			continue;
@@ -116,7 +122,7 @@ void crossing_send(struct shard *from, unsigned to, struct packet *letter)
 	letter->next = NULL;
 	*o->end = letter;
 	o->end = &letter->next;
-	if (letter_is_packet(letter->kind)) {
+	if (is_packet(letter->kind)) {
 		o->bytes += letter->len;
 		o->count++;
 	}

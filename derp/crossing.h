@@ -29,12 +29,6 @@ enum letter_kind {
 	LETTER_CLOSE_PEER   /* to the shard where `to` lives: its connections shall end */
 };
 
-/* What may be dropped on the way; news may not. */
-static inline bool letter_is_packet(uint8_t kind)
-{
-	return kind == LETTER_PACKET || kind == LETTER_FORWARDED || kind == LETTER_FORWARD;
-}
-
 struct outbox {
 	struct packet *first, **end;
 	unsigned count;

@@ -12,10 +12,23 @@ static const char *const fails[] = {"no_upgrade", "not_websocket", "starting",  
 static const char *const ends[] = {"closed",     "broken",      "silent",     "write_timeout", "bad_frame", "not_admitted", "revoked", "limit_connections",
 				   "duplicates", "missed_news", "close_peer", "drain",         "shutdown",  "internal",     NULL};
 
-static const char *const batch_bounds[] = {"0", "1", "2", "5", "10", "20", "50", "100", "200", "500", "1000", NULL};
-static const char *const loop_bounds[] = {"0", "1", "2", "5", "10", "20", "50", "100", NULL};
-static const char *const frame_bounds[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "15", "20", "25", "50", "100", NULL};
-static const char *const rtt_bounds[] = {"0.01", "0.02", "0.05", "0.1", "0.15", "0.25", "0.5", NULL};
+/* Bounds of the histograms: as numbers (microseconds of round trips), and as they are told (seconds). */
+#define BATCH_BOUNDS(X) X(0) X(1) X(2) X(5) X(10) X(20) X(50) X(100) X(200) X(500) X(1000)
+#define LOOP_BOUNDS(X) X(0) X(1) X(2) X(5) X(10) X(20) X(50) X(100)
+#define FRAME_BOUNDS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(15) X(20) X(25) X(50) X(100)
+#define RTT_BOUNDS(X) X(0.01) X(0.02) X(0.05) X(0.1) X(0.15) X(0.25) X(0.5)
+#define AS_TEXT(bound) #bound,
+#define AS_NUMBER(bound) bound,
+#define AS_MICROSECONDS(bound) (unsigned)((bound)*1e6 + 0.5),
+
+static const char *const batch_bounds[] = {BATCH_BOUNDS(AS_TEXT) NULL};
+static const char *const loop_bounds[] = {LOOP_BOUNDS(AS_TEXT) NULL};
+static const char *const frame_bounds[] = {FRAME_BOUNDS(AS_TEXT) NULL};
+static const char *const rtt_bounds[] = {RTT_BOUNDS(AS_TEXT) NULL};
+static const unsigned batch_numbers[] = {BATCH_BOUNDS(AS_NUMBER)};
+static const unsigned loop_numbers[] = {LOOP_BOUNDS(AS_NUMBER)};
+static const unsigned frame_numbers[] = {FRAME_BOUNDS(AS_NUMBER)};
+static const unsigned rtt_numbers[] = {RTT_BOUNDS(AS_MICROSECONDS)};
 static const char *const tls_versions[] = {"1.2", "1.3", NULL};
 
 struct metric relay_metrics[RELAY_METRIC_COUNT + 1] = {
@@ -122,14 +135,14 @@ enum relay_tls relay_tls_version(const char *text)
 	return !text ? RELAY_TLS_NONE : !strcmp(text, "TLSv1.3") ? RELAY_TLS_13 : !strcmp(text, "TLSv1.2") ? RELAY_TLS_12 : RELAY_TLS_NONE;
 }
 
-/* As numbers, the bounds above. */
 static const struct {
-	unsigned count, at[16];
+	const unsigned *at;
+	unsigned count;
 } bounds[RELAY_METRIC_COUNT] = {
-	[RELAY_MESH_BATCH] = {11, {0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000}},
-	[RELAY_MESH_LOOPS] = {8, {0, 1, 2, 5, 10, 20, 50, 100}},
-	[RELAY_WRITE_FRAMES] = {16, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 20, 25, 50, 100}},
-	[RELAY_TCP_RTT] = {7, {10000, 20000, 50000, 100000, 150000, 250000, 500000}},
+	[RELAY_MESH_BATCH] = {batch_numbers, COUNT_OF(batch_numbers)},
+	[RELAY_MESH_LOOPS] = {loop_numbers, COUNT_OF(loop_numbers)},
+	[RELAY_WRITE_FRAMES] = {frame_numbers, COUNT_OF(frame_numbers)},
+	[RELAY_TCP_RTT] = {rtt_numbers, COUNT_OF(rtt_numbers)},
 };
 
 void relay_observe(enum relay_metric metric, unsigned value)
