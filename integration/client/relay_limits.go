@@ -22,8 +22,9 @@ func init() {
 }
 
 const (
-	limitsFor   = 4 * time.Second
-	limitsBytes = 1000 // of a packet
+	limitsFor    = 4 * time.Second
+	limitsBytes  = 1000      // of a packet
+	limitsWanted = 5_000_000 // per second, however seldom it comes to send
 )
 
 // count reads packets until nothing came for two seconds, and tells how many bytes
@@ -60,7 +61,7 @@ func polite(t *trial) (object, error) {
 	sum, packet, begun, sent := make(chan int, 1), make([]byte, limitsBytes), time.Now(), 0
 	go b.count(sum)
 	for time.Since(begun) < limitsFor {
-		for range 10 {
+		for wanted := time.Since(begun).Seconds() * limitsWanted; float64(sent) < wanted; {
 			if err := a.Send(t.two.Public(), packet); err != nil {
 				return nil, err
 			}
