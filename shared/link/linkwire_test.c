@@ -219,7 +219,7 @@ static void test_unproven(void **state)
 	int fd = open_by_hand(&e), other = open_by_hand(&silent);
 	greet(fd, &noise);
 	int64_t start = clock_mono().ms;
-	while (!(e.ends && silent.ends) && clock_mono().ms - start < LINK_HANDSHAKE_MS + 500)
+	while (!(e.ends && silent.ends) && clock_mono().ms - start < LINK_HANDSHAKE_MS + 30000)
 		loop_turn(loop, 20);
 	assert_int_equal(e.ready, 0);
 	assert_int_equal(e.why, ERR_TIMEOUT);
@@ -236,6 +236,7 @@ static void test_cap(void **state)
 	(void)state;
 	struct end e;
 	struct noise noise;
+	clock_set_by_hand(clock_mono(), clock_wall()); /* nothing times out, however long this takes */
 	int fd = open_by_hand(&e);
 	greet(fd, &noise);
 	send_sealed(fd, &noise, BYTES_NONE);
