@@ -209,9 +209,11 @@ static void streams_are_chunked(void **state)
 static void upgrade_over(int fd, ssize_t (*put)(void *, const char *, size_t), const char *(*get)(void *, const char *), void *handle)
 {
 	static const char REQUEST[] = "POST /up HTTP/1.1\r\nHost: x\r\nUpgrade: SHOUT\r\nConnection: upgrade\r\nContent-Length: 0\r\n\r\nearly;";
+	unsigned before = pipes_of_somebody;
 	(void)fd;
 	assert_true(put(handle, REQUEST, sizeof(REQUEST) - 1) > 0);
 	get(handle, "EARLY;");
+	assert_int_equal(pipes_of_somebody, before + 1);
 	assert_says(answer, "HTTP/1.1 101 Switching Protocols\r\n");
 	assert_says(answer, "Upgrade: Shout\r\n");
 	assert_says(answer, "Connection: upgrade\r\n");
