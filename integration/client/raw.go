@@ -310,6 +310,12 @@ func (r *raw) keys() (key.NodePublic, key.NodePublic, key.DiscoPublic) {
 	return r.node.Public(), r.old, r.disco
 }
 
+func (r *raw) private() key.NodePrivate {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.node
+}
+
 // rawRegister registers with an auth key; `fields` overlays the request.
 func rawRegister(name string, args json.RawMessage) (object, error) {
 	r, a, err := rawArgs[struct {

@@ -2,10 +2,11 @@ package main
 
 import (
 	"bufio"
-	"crypto/tls"
+	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
+	"io"
+	"net"
 	"time"
 
 	"tailscale.com/derp"
@@ -17,6 +18,7 @@ import (
 
 func init() {
 	operations["relay_open"] = relayOpen
+	operations["relay_websocket"] = relayWebsocket
 	operations["relay_send"] = relaySend
 	operations["relay_close"] = relayClose
 }
@@ -28,45 +30,48 @@ func relayOpen(name string, args json.RawMessage) (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.mu.Lock()
-	private := r.node
-	r.mu.Unlock()
-	c, err := tls.Dial("tcp", a.Address, &tls.Config{InsecureSkipVerify: true})
+	c, in, err := upgrade(a.Address, 0)
 	if err != nil {
 		return nil, err
 	}
+	return nil, r.goTo(c, in)
+}
+
+// relayWebsocket connects as a browser does.
+func relayWebsocket(name string, args json.RawMessage) (object, error) {
+	r, a, err := rawArgs[struct {
+		URL     string `json:"url"`
+		Address string `json:"address"`
+	}](name, args)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	c, err := dialWebsocket(ctx, a.URL, "derp", a.Address)
+	if err != nil {
+		return nil, err
+	}
+	return nil, r.goTo(c, bufio.NewReader(c))
+}
+
+// goTo takes the node to a relay by a connection that is upgraded; from then on it tells what it hears.
+func (r *raw) goTo(c net.Conn, in *bufio.Reader) error {
 	c.SetDeadline(time.Now().Add(10 * time.Second))
-	fmt.Fprintf(c, "GET /derp HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: DERP\r\n\r\n", a.Address)
-	in := bufio.NewReader(c)
-	res, err := http.ReadResponse(in, nil)
+	l, err := greet(r.private(), c, in)
 	if err != nil {
-		c.Close()
-		return nil, err
-	}
-	if res.StatusCode != http.StatusSwitchingProtocols {
-		c.Close()
-		return nil, fmt.Errorf("relay: %s", res.Status)
-	}
-	client, err := derp.NewClient(private, c, bufio.NewReadWriter(in, bufio.NewWriter(c)), func(string, ...any) {})
-	if err != nil {
-		c.Close()
-		return nil, err
-	}
-	first, err := client.Recv()
-	if err != nil {
-		c.Close()
-		return nil, fmt.Errorf("relay ended the connection: %w", err)
-	}
-	if _, ok := first.(derp.ServerInfoMessage); !ok {
-		c.Close()
-		return nil, fmt.Errorf("the relay's first message is %T", first)
+		return err
 	}
 	c.SetDeadline(time.Time{})
+	r.standAt(l, c)
+	go r.hear(l)
+	return nil
+}
+
+func (r *raw) standAt(client relayClient, conn io.Closer) {
 	r.mu.Lock()
-	r.relay, r.relayConn = client, c
-	r.mu.Unlock()
-	go r.hear(client)
-	return nil, nil
+	defer r.mu.Unlock()
+	r.relay, r.relayConn = client, conn
 }
 
 // relayClient is what a bare connection and the official client's whole one have in common.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -9,7 +8,6 @@ import (
 	"fmt"
 	"time"
 
-	"tailscale.com/derp"
 	"tailscale.com/derp/derphttp"
 	"tailscale.com/tailcfg"
 )
@@ -19,7 +17,6 @@ import (
 
 func init() {
 	operations["relay_official"] = relayOfficial
-	operations["relay_websocket"] = relayWebsocket
 	operations["relay_ping"] = relayPing
 }
 
@@ -30,10 +27,7 @@ func relayOfficial(name string, args json.RawMessage) (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.mu.Lock()
-	private := r.node
-	r.mu.Unlock()
-	c := regionClient(private, func(string, ...any) {}, func() *tailcfg.DERPRegion { return a.Region })
+	c := regionClient(r.private(), func(string, ...any) {}, func() *tailcfg.DERPRegion { return a.Region })
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	if err := c.Connect(ctx); err != nil {
@@ -49,9 +43,7 @@ func relayOfficial(name string, args json.RawMessage) (object, error) {
 		c.Close()
 		return nil, fmt.Errorf("the relay answers no ping: %w", err)
 	}
-	r.mu.Lock()
-	r.relay, r.relayConn = c, c
-	r.mu.Unlock()
+	r.standAt(c, c)
 	return shownTo(c)
 }
 
@@ -86,37 +78,4 @@ func relayPing(name string, _ json.RawMessage) (object, error) {
 		return nil, err
 	}
 	return shownTo(c)
-}
-
-// relayWebsocket connects as a browser does.
-func relayWebsocket(name string, args json.RawMessage) (object, error) {
-	r, a, err := rawArgs[struct {
-		URL     string `json:"url"`
-		Address string `json:"address"`
-	}](name, args)
-	if err != nil {
-		return nil, err
-	}
-	r.mu.Lock()
-	private := r.node
-	r.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	c, err := dialWebsocket(ctx, a.URL, "derp", a.Address)
-	if err != nil {
-		return nil, err
-	}
-	client, err := derp.NewClient(private, c, bufio.NewReadWriter(bufio.NewReader(c), bufio.NewWriter(c)), func(string, ...any) {})
-	if err == nil {
-		_, err = client.Recv()
-	}
-	if err != nil {
-		c.Close()
-		return nil, err
-	}
-	r.mu.Lock()
-	r.relay, r.relayConn = client, c
-	r.mu.Unlock()
-	go r.hear(client)
-	return nil, nil
 }

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/sha256"
-	"crypto/tls"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -12,7 +10,6 @@ import (
 	"io"
 	"math/rand"
 	"net"
-	"net/http"
 	"time"
 
 	"tailscale.com/derp"
@@ -29,13 +26,6 @@ type trial struct {
 	name     string // whose events it tells
 	address  string
 	one, two key.NodePrivate
-}
-
-// link is one connection of a key, past ServerInfo.
-type link struct {
-	*derp.Client
-	conn net.Conn
-	info derp.ServerInfoMessage
 }
 
 var trials = map[string]func(*trial) (object, error){
@@ -79,61 +69,17 @@ func relayTrial(name string, args json.RawMessage) (object, error) {
 		if err != nil {
 			return nil, err
 		}
-		r.mu.Lock()
-		*of.key = r.node
-		r.mu.Unlock()
+		*of.key = r.private()
 	}
 	return run(t)
 }
 
-// upgrade leaves the connection where the relay's first frame has not been read.
-func (t *trial) upgrade(receiveBuffer int) (net.Conn, *bufio.Reader, error) {
-	plain, err := net.DialTimeout("tcp", t.address, 5*time.Second)
-	if err != nil {
-		return nil, nil, err
-	}
-	if receiveBuffer > 0 {
-		plain.(*net.TCPConn).SetReadBuffer(receiveBuffer)
-	}
-	c := tls.Client(plain, &tls.Config{InsecureSkipVerify: true})
-	c.SetDeadline(time.Now().Add(20 * time.Second))
-	fmt.Fprintf(c, "GET /derp HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: DERP\r\n\r\n", t.address)
-	in := bufio.NewReader(c)
-	res, err := http.ReadResponse(in, nil)
-	if err != nil {
-		c.Close()
-		return nil, nil, err
-	}
-	if res.StatusCode != http.StatusSwitchingProtocols {
-		c.Close()
-		return nil, nil, fmt.Errorf("relay: %s", res.Status)
-	}
-	return c, in, nil
-}
-
 func (t *trial) open(private key.NodePrivate, receiveBuffer int) (*link, error) {
-	c, in, err := t.upgrade(receiveBuffer)
+	c, in, err := upgrade(t.address, receiveBuffer)
 	if err != nil {
 		return nil, err
 	}
-	client, err := derp.NewClient(private, c, bufio.NewReadWriter(in, bufio.NewWriter(c)), func(string, ...any) {})
-	if err != nil {
-		c.Close()
-		return nil, err
-	}
-	l := &link{Client: client, conn: c}
-	first, err := l.Recv()
-	if err != nil {
-		c.Close()
-		return nil, err
-	}
-	info, ok := first.(derp.ServerInfoMessage)
-	if !ok {
-		c.Close()
-		return nil, fmt.Errorf("the relay's first message is %T", first)
-	}
-	l.info = info
-	return l, nil
+	return greet(private, c, in)
 }
 
 func (t *trial) pair() (a, b *link, err error) {
@@ -203,7 +149,7 @@ func (t *trial) ended(breach []byte) (object, error) {
 
 // strange writes something else than the ClientInfo that is due.
 func (t *trial) strange(first []byte) (object, error) {
-	c, in, err := t.upgrade(0)
+	c, in, err := upgrade(t.address, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -15,8 +15,6 @@ import (
 
 	"golang.org/x/net/http2"
 	"tailscale.com/control/controlbase"
-	"tailscale.com/tailcfg"
-	"tailscale.com/types/key"
 )
 
 func init() {
@@ -99,11 +97,10 @@ func rawWebsocketAbuse(name string, args json.RawMessage) (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	u, err := url.Parse(a.URL)
+	r, err := newRaw(name, a.URL, 0)
 	if err != nil {
 		return nil, err
 	}
-	r := &raw{name: name, url: u, version: uint16(tailcfg.CurrentCapabilityVersion), machine: key.NewMachine()}
 	server, err := r.serverKey()
 	if err != nil {
 		return nil, err
@@ -112,7 +109,7 @@ func rawWebsocketAbuse(name string, args json.RawMessage) (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := net.DialTimeout("tcp", u.Host, 5*time.Second)
+	c, err := net.DialTimeout("tcp", r.url.Host, 5*time.Second)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +118,7 @@ func rawWebsocketAbuse(name string, args json.RawMessage) (object, error) {
 	fmt.Fprintf(c, "GET /ts2021?X-Tailscale-Handshake=%s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"+
 		"Sec-WebSocket-Protocol: tailscale-control-protocol\r\n\r\n",
-		url.QueryEscape(base64.StdEncoding.EncodeToString(first)), u.Host)
+		url.QueryEscape(base64.StdEncoding.EncodeToString(first)), r.url.Host)
 	in := bufio.NewReader(c)
 	if res, err := http.ReadResponse(in, nil); err != nil || res.StatusCode != http.StatusSwitchingProtocols {
 		return nil, fmt.Errorf("no WebSocket: %v, %v", res, err)
