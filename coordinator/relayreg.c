@@ -6,6 +6,7 @@
 #include "dispatch.h"
 #include "doorstep.h"
 #include "hostname.h"
+#include "jsonr.h"
 #include "jsonw.h"
 #include "log.h"
 #include "probereport.h"
@@ -305,13 +306,17 @@ static void on_announced(void *context, enum err e, struct tx *tx, const struct 
 	answer_announce(t, tx, &told);
 }
 
-static json_t *body_object(struct exchange *x)
+/* NULL: why tells. */
+static json_t *body_object(const struct exchange *x, struct diag *why)
 {
-	json_t *body = json_loadb((const char *)x->body.at, x->body.len, 0, NULL);
+	json_t *body = NULL;
 
+	if (jsonr_parse(x->body, x->body.len, &body, why))
+		return NULL;
 	if (json_is_object(body))
 		return body;
 	json_decref(body);
+	diag_set(why, ERR_MALFORMED, "the body is not a JSON object");
 	return NULL;
 }
 
@@ -320,16 +325,13 @@ void serve_relay_announce(struct exchange *x)
 	struct coordinator *c = x->program;
 	struct announce_task *t = ARENA_NEW(x->arena, struct announce_task);
 	const struct relay_token *token = x->guard;
-	json_t *body = body_object(x);
 	struct diag why = {0};
+	json_t *body = body_object(x, &why);
 	struct tx *tx;
 
-	if (!body) {
-		refuse(x, RELAYREG_MALFORMED, "the body is not a JSON object");
-		return;
-	}
 	t->x = x;
-	announce_decode(t, body, &why);
+	if (body)
+		announce_decode(t, body, &why);
 	json_decref(body);
 	if (*why.text) {
 		refuse(x, RELAYREG_MALFORMED, why.text);
@@ -385,7 +387,7 @@ void serve_relay_verify(struct exchange *x)
 	struct coordinator *c = x->program;
 	struct verify_task *t = ARENA_NEW(x->arena, struct verify_task);
 	const struct relay_token *token = x->guard;
-	json_t *body = body_object(x);
+	json_t *body = body_object(x, NULL);
 	const json_t *text = json_object_get(body, "NodePublic");
 	struct node_key key;
 	enum err e = key_parse_node(bytes_of(json_string_value(text), json_string_length(text)), &key);

@@ -140,3 +140,4 @@ def test_matrix_of_a_large_fleet(broken):
         assert pages <= 90
     assert pages == 90 and len(pairs) == count * (count - 1) and pairs == sorted(set(pairs))
     assert len(matrix(cluster)) == count * (count - 1)
+    assert len(cluster.cli("relays", "list")) == count
