@@ -43,15 +43,15 @@ static uint64_t some_relay(void)
 	return newest > back ? newest - back : 1;
 }
 
-static struct bytes text(struct tx *tx, const char *format, unsigned a, unsigned b)
+static struct bytes some_name(struct tx *tx, unsigned region)
 {
-	return bytes_text(arena_format(tx_arena(tx), format, a, b)); // NOLINT(clang-diagnostic-format-nonliteral)
+	return bytes_text(arena_format(tx_arena(tx), "r%u-%u", region, dice(NAMES)));
 }
 
 static void announces(struct tx *tx, struct worker *w)
 {
-	struct relay said = {.version = BYTES("1"), .draining = !dice(8), .node = {.name = text(tx, "r%u-%u", w->region, dice(NAMES))}};
-	said.node.host_name = text(tx, "h%u-%u", dice(2), 0);
+	struct relay said = {.version = BYTES("1"), .draining = !dice(8), .node = {.name = some_name(tx, w->region)}};
+	said.node.host_name = dice(2) ? BYTES("here") : BYTES("there");
 	w->statement = relays_announce(tx, &tokens[w->region], &said);
 	relays_told(tx, &tokens[w->region], said.node.name);
 	relays_siblings(tx, w->region + 900);
@@ -98,7 +98,7 @@ static void administers(struct tx *tx, struct worker *w)
 	struct secret secret;
 	uint64_t relay = some_relay();
 	unsigned id = 900 + w->region;
-	struct relay foreign = {.by_hand = true, .region = id, .node = {.name = text(tx, "r%u-%u", w->region, dice(NAMES)), .host_name = BYTES("h")}};
+	struct relay foreign = {.by_hand = true, .region = id, .node = {.name = some_name(tx, w->region), .host_name = BYTES("h")}};
 	audits_open(tx, &(struct audit){.actor = BYTES("t"),
 					.action = w->deed == CHANGE ? BYTES("region.update") : BYTES("relay.delete"),
 					.subject = w->deed == CHANGE ? id : relay});
