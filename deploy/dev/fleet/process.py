@@ -60,14 +60,14 @@ class Process:
         self.send(signal.SIGKILL)
         self.wait(10)
 
-    def stop(self, seconds=20, number=signal.SIGTERM):
+    def stop(self, seconds=40, number=signal.SIGTERM):
         """Ask, wait, insist; returns as `ended`."""
         self.send(signal.SIGCONT)
         self.send(number)
         return self.ended(seconds)
 
-    def ended(self, seconds=20):
-        """What was asked to end has so long; returns the exit status if it was our child, else None."""
+    def ended(self, seconds=40):
+        """What was asked to end has so long, more than any drain of a journey; returns the exit status if it was our child, else None."""
         if not self.wait(seconds):
             self.kill()
         return self.child.returncode if self.child else None
