@@ -52,7 +52,7 @@ static void attack_records(struct bytes in)
 	struct bytes all = buffer_bytes(&sealed);
 	while (noise_open(&rx, bytes_skip(all, at), &plain, &used) == ERR_NONE)
 		at += used;
-	if (plain.len > sizeof(sent) || (plain.len && memcmp(plain.at, sent, plain.len)))
+	if (plain.len > sizeof(sent) || (plain.len && memcmp(plain.at, sent, plain.len) != 0))
 		abort();
 	rx.counter = 0;
 	if (noise_open(&rx, in, &plain, &used) != ERR_NONE && used)
