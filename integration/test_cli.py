@@ -256,6 +256,7 @@ def test_relays_and_regions(operator):
     assert deeds(operator, made["relay"]["id"]) == ["relay.create"] and deeds(operator, "955") == ["region.create"]
     second = operator.say("relays", "create", "cli-second", "--region-id", "955", "--region-code", "other")
     assert deeds(operator, second["relay"]["id"]) == ["relay.create"] and deeds(operator, "955") == ["region.create"], "no region was made"
+    assert "whole number" in operator.say("relays", "create", "cli-third", "--region-id", "955", "--foreign", "--hostname", "h", "--stun-port", "x", expect=2)["error"]
     operator.say("relays", "delete", second["relay"]["id"], "--force")
     listed, table = operator.in_all_forms("relays", "list")
     assert made["relay"]["id"] in [r["id"] for r in listed] and "cli-relay" in table

@@ -1,5 +1,4 @@
-#include <stdlib.h>
-
+#include "ctl_body.h"
 #include "ctl_call.h"
 #include "ctl_nouns.h"
 #include "ctl_show.h"
@@ -39,55 +38,30 @@ static const struct ctl_flag set_flags[] = {
 	{0},
 };
 
-static void put_number(struct ctl *c, json_t *body, const char *flag, const char *member)
-{
-	const char *text = ctl_flags_text(&c->flags, flag);
-	char *end = NULL;
-	double value = text ? strtod(text, &end) : 0;
-
-	if (!text)
-		return;
-	if (end == text || *end)
-		ctl_misuse(c, "--%s: a number is wanted, not \"%s\"", flag, text);
-	else
-		json_object_set_new(body, member, json_real(value));
-}
-
-static json_t *change_of(struct ctl *c)
-{
-	static const struct {
-		const char *flag, *member;
-	} rates[] = {{"client-rate", "clientBytesPerSecond"},
-		     {"client-burst", "clientBurstBytes"},
-		     {"tailnet-rate", "tailnetBytesPerSecond"},
-		     {"tailnet-burst", "tailnetBurstBytes"}};
-	const struct ctl_flags *f = &c->flags;
-	json_t *body = json_object();
-
-	if (ctl_flags_given(f, "code"))
-		json_object_set_new(body, "code", json_string(ctl_flags_text(f, "code")));
-	if (ctl_flags_given(f, "name"))
-		json_object_set_new(body, "name", json_string(ctl_flags_text(f, "name")));
-	put_number(c, body, "latitude", "latitude");
-	put_number(c, body, "longitude", "longitude");
-	put_number(c, body, "score", "score");
-	if (ctl_flags_given(f, "no-home"))
-		json_object_set_new(body, "noMeasureNoHome", json_boolean(ctl_flags_on(f, "no-home")));
-	if (ctl_flags_given(f, "tailnets"))
-		json_object_set_new(body, "tailnets", ctl_flags_list(f, "tailnets"));
-	for (size_t i = 0; i < COUNT_OF(rates); i++)
-		if (ctl_flags_given(f, rates[i].flag))
-			json_object_set_new(body, rates[i].member, json_integer(atoll(ctl_flags_text(f, rates[i].flag))));
-	return body;
-}
+static const struct ctl_member members[] = {
+	{"code", "code", CTL_BODY_TEXT},
+	{"name", "name", CTL_BODY_TEXT},
+	{"latitude", "latitude", CTL_BODY_REAL},
+	{"longitude", "longitude", CTL_BODY_REAL},
+	{"score", "score", CTL_BODY_REAL},
+	{"no-home", "noMeasureNoHome", CTL_BODY_BOOL},
+	{"tailnets", "tailnets", CTL_BODY_LIST},
+	{"client-rate", "clientBytesPerSecond", CTL_BODY_INT},
+	{"client-burst", "clientBurstBytes", CTL_BODY_INT},
+	{"tailnet-rate", "tailnetBytesPerSecond", CTL_BODY_INT},
+	{"tailnet-burst", "tailnetBurstBytes", CTL_BODY_INT},
+	{0},
+};
 
 static void change(struct ctl *c, bool creates)
 {
 	const char *id = ctl_subject_id(c, "id");
-	json_t *body = id ? change_of(c) : NULL;
+	json_t *body;
 
-	if (!body)
+	if (!id)
 		return;
+	body = json_object();
+	ctl_body_put(c, body, members);
 	if (creates)
 		json_object_set_new(body, "id", json_string(id));
 	if (c->status)

@@ -1,5 +1,4 @@
-#include <stdlib.h>
-
+#include "ctl_body.h"
 #include "ctl_call.h"
 #include "ctl_nouns.h"
 #include "ctl_show.h"
@@ -49,31 +48,11 @@ static const struct ctl_flag create_flags[] = {
 	{0},
 };
 
-static void put_text(const struct ctl *c, json_t *body, const char *flag, const char *member)
-{
-	if (ctl_flags_given(&c->flags, flag))
-		json_object_set_new(body, member, json_string(ctl_flags_text(&c->flags, flag)));
-}
-
-static void put_int(const struct ctl *c, json_t *body, const char *flag, const char *member)
-{
-	if (ctl_flags_given(&c->flags, flag))
-		json_object_set_new(body, member, json_integer(atoll(ctl_flags_text(&c->flags, flag))));
-}
-
-static void put_foreign(const struct ctl *c, json_t *body)
-{
-	if (ctl_flags_on(&c->flags, "foreign"))
-		json_object_set_new(body, "foreign", json_true());
-	put_text(c, body, "hostname", "hostName");
-	put_text(c, body, "ipv4", "ipv4");
-	put_text(c, body, "ipv6", "ipv6");
-	put_int(c, body, "port", "derpPort");
-	put_int(c, body, "stun-port", "stunPort");
-	put_text(c, body, "cert-name", "certName");
-	if (ctl_flags_given(&c->flags, "mesh"))
-		json_object_set_new(body, "mesh", json_boolean(ctl_flags_on(&c->flags, "mesh")));
-}
+static const struct ctl_member foreign_members[] = {
+	{"foreign", "foreign", CTL_BODY_BOOL},    {"hostname", "hostName", CTL_BODY_TEXT}, {"ipv4", "ipv4", CTL_BODY_TEXT},
+	{"ipv6", "ipv6", CTL_BODY_TEXT},          {"port", "derpPort", CTL_BODY_INT},      {"stun-port", "stunPort", CTL_BODY_INT},
+	{"cert-name", "certName", CTL_BODY_TEXT}, {"mesh", "mesh", CTL_BODY_BOOL},         {0},
+};
 
 static void relays_create(struct ctl *c)
 {
@@ -85,7 +64,11 @@ static void relays_create(struct ctl *c)
 		return;
 	body = json_pack("{s:s, s:s, s:s, s:s}", "name", name, "regionId", ctl_flags_text(&c->flags, "region-id"), "regionCode",
 			 ctl_flags_text(&c->flags, "region-code"), "regionName", ctl_flags_text(&c->flags, "region-name"));
-	put_foreign(c, body);
+	ctl_body_put(c, body, foreign_members);
+	if (c->status) {
+		json_decref(body);
+		return;
+	}
 	answer = ctl_call(c, "POST", "/api/fleetscale/v1/relays", body);
 	ctl_show_text(c, json_object_get(answer, "token"), answer);
 }
@@ -156,14 +139,15 @@ static const struct ctl_flag token_flags[] = {
 	{0},
 };
 
+static const struct ctl_member token_members[] = {
+	{"relay", "relayId", CTL_BODY_TEXT}, {"region", "regionId", CTL_BODY_TEXT}, {"description", "description", CTL_BODY_TEXT}, {0}};
+
 static void relays_token(struct ctl *c)
 {
 	json_t *body = json_object();
 	const json_t *answer;
 
-	put_text(c, body, "relay", "relayId");
-	put_text(c, body, "region", "regionId");
-	put_text(c, body, "description", "description");
+	ctl_body_put(c, body, token_members);
 	answer = ctl_call(c, "POST", "/api/fleetscale/v1/relay-tokens", body);
 	ctl_show_text(c, json_object_get(answer, "token"), answer);
 }

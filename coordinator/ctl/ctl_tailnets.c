@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "ctl_body.h"
 #include "ctl_call.h"
 #include "ctl_nouns.h"
 #include "ctl_show.h"
@@ -67,33 +68,25 @@ static const struct ctl_flag create_flags[] = {
 static const struct ctl_flag set_flags[] = {CHANGES, {0}};
 
 /* What flags say, into a body. */
-static void put_changes(struct ctl *c, json_t *body)
-{
-	static const struct {
-		const char *member, *flag;
-		bool number;
-	} members[] = {{"displayName", "display-name", false}, {"loginHost", "login-host", false},          {"nodeLimit", "node-limit", true},
-		       {"userLimit", "user-limit", true},      {"relayBytesPerSecond", "relay-rate", true}, {"relayBurstBytes", "relay-burst", true}};
+static const struct ctl_member change_members[] = {
+	{"display-name", "displayName", CTL_BODY_TEXT},
+	{"login-host", "loginHost", CTL_BODY_TEXT},
+	{"node-limit", "nodeLimit", CTL_BODY_INT},
+	{"user-limit", "userLimit", CTL_BODY_INT},
+	{"relay-rate", "relayBytesPerSecond", CTL_BODY_INT},
+	{"relay-burst", "relayBurstBytes", CTL_BODY_INT},
+	{0},
+};
 
-	for (size_t i = 0; i < COUNT_OF(members); i++) {
-		const char *text = ctl_flags_text(&c->flags, members[i].flag);
-
-		if (text)
-			json_object_set_new(body, members[i].member, members[i].number ? json_integer(strtoll(text, NULL, 10)) : json_string(text));
-	}
-}
+static const struct ctl_member create_members[] = {
+	{"domain", "domain", CTL_BODY_TEXT}, {"ipv4-range", "ipv4Range", CTL_BODY_TEXT}, {"ipv6-range", "ipv6Range", CTL_BODY_TEXT}, {0}};
 
 static void tailnets_create(struct ctl *c)
 {
-	static const struct {
-		const char *member, *flag;
-	} texts[] = {{"domain", "domain"}, {"ipv4Range", "ipv4-range"}, {"ipv6Range", "ipv6-range"}};
 	json_t *body = json_pack("{s:s}", "name", c->args[0]);
 
-	for (size_t i = 0; i < COUNT_OF(texts); i++)
-		if (ctl_flags_given(&c->flags, texts[i].flag))
-			json_object_set_new(body, texts[i].member, json_string(ctl_flags_text(&c->flags, texts[i].flag)));
-	put_changes(c, body);
+	ctl_body_put(c, body, create_members);
+	ctl_body_put(c, body, change_members);
 	ctl_show_one(c, json_object_get(ctl_call(c, "POST", PATH, body), "tailnet"), columns);
 }
 
@@ -121,7 +114,7 @@ static void tailnets_set(struct ctl *c)
 {
 	json_t *body = json_object();
 
-	put_changes(c, body);
+	ctl_body_put(c, body, change_members);
 	if (json_object_size(body)) {
 		change(c, body);
 		return;

@@ -1,5 +1,6 @@
 #include "ctl_users.h"
 
+#include "ctl_body.h"
 #include "ctl_call.h"
 #include "ctl_nouns.h"
 #include "ctl_show.h"
@@ -44,14 +45,6 @@ const char *ctl_user_name(const json_t *user)
 	return name ? name : "";
 }
 
-static void put_text(struct ctl *c, json_t *body, const char *member, const char *flag)
-{
-	const char *text = ctl_flags_text(&c->flags, flag);
-
-	if (text)
-		json_object_set_new(body, member, json_string(text));
-}
-
 static const struct ctl_flag create_flags[] = {
 	{"display-name", 'd', false, CTL_TEXT, "TEXT", NULL, "the name that people read"},
 	{"email", 'e', false, CTL_TEXT, "ADDRESS", NULL, "mail address"},
@@ -59,13 +52,14 @@ static const struct ctl_flag create_flags[] = {
 	{0},
 };
 
+static const struct ctl_member create_members[] = {
+	{"display-name", "displayName", CTL_BODY_TEXT}, {"email", "email", CTL_BODY_TEXT}, {"picture-url", "pictureUrl", CTL_BODY_TEXT}, {0}};
+
 static void users_create(struct ctl *c)
 {
 	json_t *body = json_pack("{s:s}", "name", c->args[0]);
 
-	put_text(c, body, "displayName", "display-name");
-	put_text(c, body, "email", "email");
-	put_text(c, body, "pictureUrl", "picture-url");
+	ctl_body_put(c, body, create_members);
 	ctl_show_one(c, json_object_get(ctl_call(c, "POST", "/api/v1/user", body), "user"), columns);
 }
 
