@@ -93,7 +93,7 @@ static const char *plain(struct arena *arena, const char *text)
 static const char *uptime(struct arena *arena)
 {
 	struct selfstat self = selfstat_read();
-	int64_t s = (int64_t)((double)(clock_wall().ns / 1000000000) - self.started_unix_s);
+	int64_t s = (int64_t)((double)clock_wall().ns / 1e9 - self.started_unix_s);
 	return arena_format(arena, "%lldh%lldm%llds", (long long)(s / 3600), (long long)(s / 60 % 60), (long long)(s % 60));
 }
 

@@ -190,7 +190,8 @@ static const struct variable variables[] = {
 
 static struct now look(const struct relay *relay)
 {
-	return (struct now){.relay = relay, .self = selfstat_read(), .unix_s = (double)(clock_wall().ns / 1000000000)};
+	int64_t unix_s = clock_wall().ns / 1000000000;
+	return (struct now){.relay = relay, .self = selfstat_read(), .unix_s = (double)unix_s};
 }
 
 static int64_t series(const struct variable *v, int which)
