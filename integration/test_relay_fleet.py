@@ -1,15 +1,14 @@
 """Relays as a fleet: a mesh inside a region, regions that come and go, drain, revocation, and who is cut off."""
 
-import re
 import shlex
 import time
 
 import pytest
 from actors.client import Refused
+from actors.recipes import RELAYS, blocks
 from actors.relays import QUICK, in_region, meshed, number_of, reaches, regions, relays_of
 from actors.stockrelay import pinned
 from actors.waiting import until
-from conftest import ROOT
 
 
 def test_mesh(broken):
@@ -222,8 +221,7 @@ def test_three_relays_two_regions(broken, stock, traces):
 def test_the_operators_guide(clusters):
     """Every command of docs/relays.md, as it stands there."""
     cluster = clusters(1, 1, 0, **QUICK)
-    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "docs/relays.md").read_text(), re.S)
-    commands = [shlex.split(line)[1:] for block in blocks for line in block.splitlines() if line.startswith("fleetscale ")]
+    commands = [shlex.split(line)[1:] for block in blocks(RELAYS, "sh") for line in block.splitlines() if line.startswith("fleetscale ")]
     assert len(commands) > 15 and all(c[0] in ("relays", "regions", "settings", "tailnets") for c in commands)
     for words in commands:
         assert cluster.cli(*words) is not None, words

@@ -1,14 +1,10 @@
 """What relays and coordinators know each other by, while it changes: keys that sign answers, and the name that belongs to one process."""
 
-import re
-from pathlib import Path
-
 import pytest
 from actors.client import Refused
+from actors.recipes import RELAYS, blocks
 from actors.relays import QUICK
 from actors.waiting import until
-
-PAGE = Path(__file__).parents[1] / "docs/relays.md"
 
 
 def keys_of(cluster, coordinator):
@@ -28,7 +24,7 @@ def test_signing_key_rotates(broken):
     def everywhere(what):
         until(lambda: all(what(keys_of(cluster, c)) for c in cluster.coordinators), 60, lambda: "\n".join(str(keys_of(cluster, c)) for c in cluster.coordinators))
 
-    begin, end = re.findall(r"```sql\n(.*?)```", PAGE.read_text(), re.S)
+    begin, end = blocks(RELAYS, "sql")
     sql("fleetscale", begin)
     everywhere(lambda k: len(k["keys"]) == 2 and k["coordinatorsKey"] == old)
     new = keys_of(cluster, cluster.coordinators[0])["keys"][0]["key"]

@@ -1,15 +1,14 @@
 """Limits of a relay: rates of tailnets, told and kept; connections per second; memory; all of them changed while it runs."""
 
 import json
-import re
 import signal
 import threading
 import time
 
 import pytest
+from actors.recipes import RELAYS, recipes
 from actors.relays import trial, trier
 from actors.waiting import until
-from conftest import ROOT
 
 RATE, BURST = 400_000, 80_000
 
@@ -117,16 +116,9 @@ def tuned(broken, tmp_path):
     return cluster, net, relay, change
 
 
-def recipe():
-    """The file that docs/relays.md shows."""
-    found = re.search(r"<!-- recipe: relay-limits -->\n```yaml\n(.*?)```", (ROOT / "docs/relays.md").read_text(), re.S)
-    assert found
-    return found.group(1)
-
-
 def test_limits_while_it_runs(tuned):
     cluster, net, relay, change = tuned
-    change(recipe())
+    change(recipes(RELAYS)["relay-limits"])
     trial(net, "ping", relay)
     # A flood of connections: those that are there notice nothing of it.
     change("limits:\n  accepts: 20\n  accept_burst: 20\n")

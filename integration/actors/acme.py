@@ -14,9 +14,8 @@ from fleet.process import Process
 from fleet.servers import Failure
 
 from .certificate import certificate
-from .proxies import recipes, replace
+from .recipes import RELAYS, recipes, replace
 
-PAGE = Path(__file__).parents[2] / "docs/relays.md"
 NAME = "relay1.example.net"
 
 
@@ -80,7 +79,7 @@ class Certbot:
         self.places = {"/etc/fleetscale": str(self.folder), "/var/lib/fleetscale": str(self.folder)}
         (self.folder / "acme").mkdir(parents=True, exist_ok=True)
         hook = self.folder / "renewed"
-        hook.write_text(replace(recipes(PAGE)["renewed"], {"/etc/fleetscale": str(self.folder), "-o fleetscale": f"-o {os.geteuid()}"}))
+        hook.write_text(replace(recipes(RELAYS)["renewed"], {"/etc/fleetscale": str(self.folder), "-o fleetscale": f"-o {os.geteuid()}"}))
         hook.chmod(0o755)
 
     def run(self, *words):
@@ -95,7 +94,7 @@ class Certbot:
         return done
 
     def issue(self, changes=None):
-        said = replace(recipes(PAGE)["certbot"], {"/var/lib/fleetscale": str(self.folder), "/etc/fleetscale": str(self.folder), **(changes or {})})
+        said = replace(recipes(RELAYS)["certbot"], {"/var/lib/fleetscale": str(self.folder), "/etc/fleetscale": str(self.folder), **(changes or {})})
         return self.run(*said.split())
 
     def renew(self):

@@ -2,7 +2,6 @@
 
 import contextlib
 import ipaddress
-import socket
 import socketserver
 import struct
 import threading

@@ -4,7 +4,6 @@ Each runs in the foreground from a private folder and is ended by its pid.
 """
 
 import os
-import re
 import shutil
 import socket
 import time
@@ -13,27 +12,13 @@ from pathlib import Path
 from fleet.process import Process
 from fleet.servers import Failure
 
-PAGE = Path(__file__).parents[2] / "docs/proxies.md"
-RECIPE = re.compile(r"<!-- recipe: (\S+) -->\n```\w+\n(.*?)```", re.DOTALL)
-
-
-def recipes(page=PAGE):
-    return dict(RECIPE.findall(page.read_text()))
-
-
-def replace(text, changes):
-    """Each change must find its place: a recipe that says something else would not be what is tested."""
-    for old, new in changes.items():
-        if old not in text:
-            raise Failure(f"the recipe does not say {old!r}:\n{text}")
-        text = text.replace(old, new)
-    return text
+from .recipes import PROXIES, RELAYS, recipes, replace
 
 
 class Proxy:
     """`backends`: host:port of two coordinators. `changes`: further replacements in the recipe."""
 
-    PAGE, FILES, NAME = PAGE, "/etc/fleetscale/control", "control.example.com"
+    PAGE, FILES, NAME = PROXIES, "/etc/fleetscale/control", "control.example.com"
 
     def __init__(self, recipe, folder, address, port, backends, certificate, changes=None):
         self.program = recipe.partition("-")[0]
@@ -110,7 +95,7 @@ class Proxy:
 class RelayFront(Proxy):
     """Before one relay, as docs/relays.md says. `backends`: host:port of the relay."""
 
-    PAGE, FILES, NAME = Path(__file__).parents[2] / "docs/relays.md", "/etc/fleetscale/relay", "relay1.example.net"
+    PAGE, FILES, NAME = RELAYS, "/etc/fleetscale/relay", "relay1.example.net"
 
     @property
     def site(self):

@@ -1,12 +1,8 @@
 """Relays that are configured by the texts of docs/relays.md."""
 
-from pathlib import Path
-
 from fleet.cluster import Program
 
-from .proxies import recipes, replace
-
-PAGE = Path(__file__).parents[2] / "docs/relays.md"
+from .recipes import RELAYS, recipes, replace
 
 
 def relay_by_recipe(cluster, recipe, folder, changes, **more):
@@ -16,7 +12,7 @@ def relay_by_recipe(cluster, recipe, folder, changes, **more):
     cluster.mint_relays()
     folder.mkdir(parents=True, exist_ok=True)
     p.config = folder / "derp.yaml"
-    p.config.write_text(replace(recipes(PAGE)[recipe], changes(p)))
+    p.config.write_text(replace(recipes(RELAYS)[recipe], changes(p)))
     usual = cluster.options
 
     def options(q):
