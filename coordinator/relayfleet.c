@@ -10,7 +10,7 @@
 #include "tailnet.h"
 #include "text.h"
 
-enum { RELAYS_MAX = 4096, SLOW_MS = RELAYFLEET_LEASE_SECONDS * 1000 / 3 };
+enum { SLOW_MS = RELAYFLEET_LEASE_SECONDS * 1000 / 3 };
 
 #define CHANNEL "fs:relays.changed"
 
@@ -37,7 +37,7 @@ static void on_listed(void *context, enum err e, const struct redisReply *reply)
 
 	free(context);
 	leases = x_zalloc((most + 1) * sizeof *leases);
-	for (size_t i = 0; i < most && count < RELAYS_MAX; i++) {
+	for (size_t i = 0; i < most && count < RELAYFLEET_MAX; i++) {
 		struct bytes name, value;
 
 		if (lease_at(reply, i, &name, &value) && !text_parse_u64(name, INT64_MAX, &leases[count].relay) &&
@@ -45,7 +45,7 @@ static void on_listed(void *context, enum err e, const struct redisReply *reply)
 			count++;
 	}
 	/* Who is behind the cap is not silent. */
-	if (count == RELAYS_MAX && most > RELAYS_MAX) {
+	if (count == RELAYFLEET_MAX && most > RELAYFLEET_MAX) {
 		e = ERR_TOO_BIG;
 		log_warning(SUBJECT("relays"), "more relays have leases than are looked at: none is held to be silent", F_UINT("leases", most));
 	}

@@ -6,7 +6,10 @@
 
 #include "coordinator.h"
 
-enum { RELAYFLEET_LEASE_SECONDS = 15 };
+enum {
+	RELAYFLEET_LEASE_SECONDS = 15,
+	RELAYFLEET_MAX = 4096 /* relays that are looked at: 16 whole regions; of more nothing is said */
+};
 
 struct relayfleet;
 

@@ -3,11 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "relayfleet.h"
 #include "relays.h"
 #include "relaystate.h"
 #include "tailnet.h"
-
-enum { RELAYS_MAX = 4096 };
 
 /* Outlives its owner while an answer is out: `c` is NULL then. */
 struct relaygauge {
@@ -53,14 +52,17 @@ static void on_read(void *context, enum err e, struct tx *tx, const struct diag 
 		free(g);
 		return;
 	}
-	/* No number is better than one of yesterday. */
+	/* No number is better than one of yesterday, or of some. */
 	if (e) {
 		metric_tell(metric_relays, NULL, 0);
 		return;
 	}
 	size_t region_count = regions_read(tx, g->regions, tx_arena(tx), &regions);
 	size_t relay_count = relays_read(tx, g->relays, tx_arena(tx), &relays);
-	count(tx_arena(tx), regions, region_count, relays, relay_count);
+	if (relay_count > RELAYFLEET_MAX)
+		metric_tell(metric_relays, NULL, 0);
+	else
+		count(tx_arena(tx), regions, region_count, relays, relay_count);
 }
 
 static void on_look(void *context)
@@ -71,7 +73,7 @@ static void on_look(void *context)
 		struct tx *tx = tx_begin(g->c->pg, TAILNET_INSTALLATION, TX_READ);
 
 		g->out = true;
-		g->relays = relays_page(tx, 0, RELAYS_MAX);
+		g->relays = relays_page(tx, 0, RELAYFLEET_MAX + 1);
 		g->regions = regions_list(tx);
 		tx_run(tx, on_read, g);
 	}

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "metric.h"
+#include "relayfleet.h"
 #include "relays.h"
 #include "tailnet.h"
 
@@ -20,7 +21,7 @@ static struct tx transaction;
 static tx_fn reading;
 static void *reading_context;
 static unsigned begun;
-static struct relay relays[8];
+static struct relay relays[RELAYFLEET_MAX + 1];
 static struct region regions[3];
 static size_t relay_count, region_count;
 
@@ -50,7 +51,7 @@ unsigned relays_page(struct tx *tx, uint64_t after, unsigned limit)
 {
 	(void)tx;
 	assert_int_equal(after, 0);
-	assert_true(limit > 100);
+	assert_int_equal(limit, RELAYFLEET_MAX + 1);
 	return 1;
 }
 
@@ -196,6 +197,15 @@ static void what_is_not_known_is_not_told(void **state)
 	pass(RELAYGAUGE_LOOK_MS);
 	answer(ERR_NONE);
 	assert_true(says("fleetscale_relays{"));
+	for (relay_count = 0; relay_count < RELAYFLEET_MAX; relay_count++)
+		relays[relay_count] = relay_in(900);
+	pass(RELAYGAUGE_LOOK_MS);
+	answer(ERR_NONE);
+	assert_true(says("state=\"serving\"} 4096\n"));
+	relays[relay_count++] = relay_in(900);
+	pass(RELAYGAUGE_LOOK_MS);
+	answer(ERR_NONE);
+	assert_false(says("fleetscale_relays{"));
 }
 
 int main(void)
