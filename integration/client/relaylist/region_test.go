@@ -496,7 +496,7 @@ func (r *relay) fails() {
 		if r.process.ProcessState.ExitCode() == 0 {
 			r.t.Error("status 0")
 		}
-	case <-time.After(patience):
+	case <-time.After(ending):
 		r.process.Process.Kill()
 		r.t.Errorf("the relay starts:\n%s", r.log())
 	}
@@ -512,7 +512,7 @@ func (r *relay) endsWell() {
 			r.t.Errorf("status %d\n%s", code, r.log())
 		}
 		r.process = nil
-	case <-time.After(patience):
+	case <-time.After(ending):
 		r.t.Fatal("it does not end")
 	}
 }

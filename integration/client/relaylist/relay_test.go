@@ -33,7 +33,10 @@ import (
 	"time"
 )
 
-const patience = 20 * time.Second // on a loaded machine; nobody waits so long otherwise
+const (
+	patience = 20 * time.Second // on a loaded machine; nobody waits so long otherwise
+	ending   = 3 * patience     // behind a program's last word its sanitizer looks for leaks
+)
 
 // The relay that is looked at, and the stock one, which may be beside it in a mesh.
 var kind, program, stock = os.Getenv("RELAYLIST_SERVER"), os.Getenv("RELAYLIST_PROGRAM"), os.Getenv("RELAYLIST_STOCK")
@@ -299,7 +302,7 @@ func (r *relay) stop() {
 		r.process.Process.Signal(signal)
 		select {
 		case <-r.ended:
-		case <-time.After(patience):
+		case <-time.After(ending):
 			r.process.Process.Kill()
 			r.t.Errorf("the relay does not end:\n%s", r.log())
 		}
