@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "deploy/dev"), str(ROOT / "integration")]
 sys.dont_write_bytecode = True
 
+from actors.asking import ask  # noqa: E402
 from actors.front import Front  # noqa: E402
 from actors.stockrelay import StockRelay  # noqa: E402
 from actors.tailnet import Tailnet, label  # noqa: E402
@@ -117,6 +118,14 @@ def tailnets(request, shared, traces):
 @pytest.fixture
 def tailnet(tailnets):
     return tailnets()
+
+
+@pytest.fixture
+def go(tailnet):
+    """One request at an admin door in the tailnet, with all that comes back: go(method, path, body)."""
+    def go(method, path, body=None, **more):
+        return ask(tailnet.cluster, method, path, body, tailnet=tailnet.name, **more)
+    return go
 
 
 @pytest.fixture

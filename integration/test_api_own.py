@@ -11,13 +11,6 @@ OWN = "/api/fleetscale/v1"
 
 
 @pytest.fixture
-def go(tailnet):
-    def go(method, path, body=None, **more):
-        return ask(tailnet.cluster, method, path, body, tailnet=tailnet.name, **more)
-    return go
-
-
-@pytest.fixture
 def key(go):
     """Makes a key of the tailnet with the given scopes; its text, and what is shown of it."""
     def make(*scopes, **more):

@@ -25,13 +25,6 @@ UNKNOWN_TAG = '{\n  "acls": [\n    {"action": "accept", "src": ["tag:none"], "ds
 
 
 @pytest.fixture
-def go(tailnet):
-    def go(method, path, body=None, **more):
-        return ask(tailnet.cluster, method, path, body, tailnet=tailnet.name, **more)
-    return go
-
-
-@pytest.fixture
 def put(go):
     def put(text, query="", expect=200, **more):
         answer = go("PUT", POLICY + query, raw=text.encode(), **more)

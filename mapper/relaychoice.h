@@ -1,6 +1,7 @@
-/* The part of the installation's relay map that one tailnet may see: its own regions and everybody's, within its fence, without what its settings omit; nothing of other tailnets' own. Pure.
- * Not the policy's derpMap and not who must be waited for (relaymap.h): what is left out goes into the member Leaving, and so does, without the mark, what is marked
- * as nobody's home.
+/* The part of the installation's relay map that one tailnet may see: its own regions and everybody's, within its fence, without what its settings omit;
+ * nothing of other tailnets' own. Pure.
+ * Not the policy's derpMap and not who must be waited for (relaymap.h): what is left out goes into the member Leaving, and so does, without the mark, what
+ * is marked as nobody's home.
  * The choice is a copy of the settings and its keeper's; relaychoice_clear frees. */
 #ifndef RELAYCHOICE_H
 #define RELAYCHOICE_H

@@ -76,6 +76,19 @@ func (r *raw) connectWebsocket() (json.RawMessage, error) {
 	return early, err
 }
 
+// dialWebsocket gives the bytes of binary messages as a connection; `at` is the address dialled, if it is not the URL's.
+func dialWebsocket(ctx context.Context, url, protocol, at string) (net.Conn, error) {
+	c, _, err := websocketDial(ctx, url, &websocketOptions{Subprotocols: []string{protocol}, HTTPClient: dialing(at)})
+	if err != nil {
+		return nil, err
+	}
+	if c.Subprotocol() != protocol {
+		c.Close(websocketRefusal, "")
+		return nil, fmt.Errorf("the server chose the protocol %q", c.Subprotocol())
+	}
+	return websocketConn(context.Background(), c, websocketBinary), nil
+}
+
 // dialing is a client that goes to one address whatever the URL says.
 func dialing(at string) *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()

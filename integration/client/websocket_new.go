@@ -2,23 +2,14 @@
 
 package main
 
-import (
-	"context"
-	"fmt"
-	"net"
+import "github.com/coder/websocket"
 
-	"github.com/coder/websocket"
+// The WebSocket library of this release.
+type websocketOptions = websocket.DialOptions
+
+const (
+	websocketRefusal = websocket.StatusPolicyViolation
+	websocketBinary  = websocket.MessageBinary
 )
 
-// dialWebsocket gives the bytes of binary messages as a connection; `at` is the address dialled, if it is not the URL's.
-func dialWebsocket(ctx context.Context, url, protocol, at string) (net.Conn, error) {
-	c, _, err := websocket.Dial(ctx, url, &websocket.DialOptions{Subprotocols: []string{protocol}, HTTPClient: dialing(at)})
-	if err != nil {
-		return nil, err
-	}
-	if c.Subprotocol() != protocol {
-		c.Close(websocket.StatusPolicyViolation, "")
-		return nil, fmt.Errorf("the server chose the protocol %q", c.Subprotocol())
-	}
-	return websocket.NetConn(context.Background(), c, websocket.MessageBinary), nil
-}
+var websocketDial, websocketConn = websocket.Dial, websocket.NetConn
