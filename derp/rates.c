@@ -88,7 +88,7 @@ enum err rates_open(struct rates *r, const char *path, struct diag *why)
 	*r = (struct rates){.path = *path ? x_strdup(path) : NULL};
 	if (!r->path)
 		return ERR_NONE;
-	struct rate rate;
+	struct rate rate = {0};
 	(void)is_changed(r);
 	enum err e = read_file(path, &rate, why);
 	if (!e)
@@ -105,7 +105,7 @@ void rates_close(struct rates *r)
 static void on_look(void *context)
 {
 	struct rates *r = context;
-	struct rate rate;
+	struct rate rate = {0};
 	struct diag why = {0};
 	timer_set(&r->look, LOOK_MS);
 	if (!is_changed(r))
@@ -127,7 +127,7 @@ void rates_start(struct rates *r, struct loop *loop)
 
 enum err rates_check(const char *path, struct diag *why)
 {
-	struct rate rate;
+	struct rate rate = {0};
 	return *path ? read_file(path, &rate, why) : ERR_NONE;
 }
 
