@@ -271,6 +271,7 @@ static void answer_announce(const struct announce_task *t, struct tx *tx, const 
 	jsonw_uint(&w, "LeaseSeconds", RELAYFLEET_LEASE_SECONDS);
 	jsonw_bool(&w, "Drain", told->drain);
 	jsonw_bool(&w, "Shown", told->shown);
+	jsonw_bool(&w, "HeldBack", told->held_back);
 	jsonw_uint(&w, "Stage", told->stage);
 	jsonw_bool(&w, "SiblingsServe", told->siblings_serve);
 	jsonw_bool(&w, "OthersServe", told->others_serve);
@@ -302,6 +303,9 @@ static void on_announced(void *context, enum err e, struct tx *tx, const struct 
 	if (tx_generation(tx))
 		log_info(((struct subject){.kind = "relay", .id = told.id}), "relay map changed", F_BYTES("name", told.name),
 			 F_BYTES("host", t->relay.node.host_name));
+	if (told.held_back)
+		log_warning(((struct subject){.kind = "relay", .id = told.id}), "it changes how it is reached too often: the map stays",
+			    F_BYTES("name", told.name), F_BYTES("host", t->relay.node.host_name));
 	count(t->x, RELAYREG_DONE);
 	answer_announce(t, tx, &told);
 }

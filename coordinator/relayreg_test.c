@@ -179,6 +179,7 @@ static struct relay_told told = {.id = 5,
 				 .name = BYTES("900a"),
 				 .drain = true,
 				 .shown = true,
+				 .held_back = true,
 				 .stage = 1,
 				 .siblings_serve = true,
 				 .mesh = true,
@@ -386,7 +387,7 @@ static void announcements_are_answered(void **state)
 	assert_int_equal(announced.node.stun_port, -1);
 	assert_true(announced.draining && announced.node.can_port80 && !announced.node.insecure_for_tests);
 	static const char *const has[] = {
-		"{\"RegionID\":900,\"RegionCode\":\"fra\",\"Name\":\"900a\",\"LeaseSeconds\":15,\"Drain\":true,\"Shown\":true,\"Stage\":1,",
+		"{\"RegionID\":900,\"RegionCode\":\"fra\",\"Name\":\"900a\",\"LeaseSeconds\":15,\"Drain\":true,\"Shown\":true,\"HeldBack\":true,\"Stage\":1,",
 		"\"SiblingsServe\":true,\"OthersServe\":false,\"ClientBytesPerSecond\":7,\"ClientBurstBytes\":8,\"TailnetBytesPerSecond\":9,",
 		"\"TailnetBurstBytes\":10,\"Siblings\":[{",
 		"\"HostName\":\"b.example\"",

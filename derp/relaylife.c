@@ -189,6 +189,8 @@ void relaylife_heard(struct shard *first, const json_t *answer)
 	struct told *told = told_new(answer);
 	bool away = first->life.heard.ms && loop_now(first->loop).ms - first->life.heard.ms > RECHECKS_KEPT_MS;
 	told->recheck_all |= away;
+	if (told->held_back && !(first->life.told && first->life.told->held_back))
+		log_warning(SUBJECT("relay"), "it changes too often how it is reached: clients are told what it said before");
 	first->life.heard = loop_now(first->loop);
 	r->said.rechecks_from = told->rechecks_from;
 	rates_told(&r->rates, told->client);

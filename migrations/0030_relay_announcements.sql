@@ -11,7 +11,11 @@ ALTER TABLE fleetscale.relays
 	-- The key by which it is a client of the others when it probes them. Of the process that announced last.
 	ADD probe_key bytea,
 	-- Of the process that announced last; random, made at its start.
-	ADD instance text NOT NULL DEFAULT '' CHECK (octet_length(instance) <= 64);
+	ADD instance text NOT NULL DEFAULT '' CHECK (octet_length(instance) <= 64),
+	-- How far what it said of itself has been followed: each change that the map shows moves it on by the time that one may take.
+	ADD changes_until timestamptz NOT NULL DEFAULT '-infinity',
+	-- What it said last is not followed.
+	ADD held_back boolean NOT NULL DEFAULT false;
 CREATE INDEX relays_probe_key ON fleetscale.relays (probe_key) WHERE probe_key IS NOT NULL;
 
 -- Tokens stay when they are revoked; each announcement asks for those of many relays whether they are.
@@ -77,6 +81,8 @@ END $$;
 -- keeps the name while it lives: until its lease has ended (silent_since); or, when nobody can read leases, until last_seen, which is half a minute old at most, is
 -- a little older. One that begins anew where it was, and one that follows on one that said it ends, need not wait; one that ends, when another has followed
 -- already, has nothing more to say.
+-- Each change goes to every client, hence a relay has ten of them at once and one each 20 s; what it says of itself beyond that is held back, and the map shows
+-- what it said before.
 -- FS001: the token is no more, or the relay. FS004: the name is none for this token or somebody else's, or the relay is listed by hand: that one's token is for
 -- questions about keys, for it stands in a URL of somebody else's program, and how that is reached an administrator says.
 CREATE FUNCTION fleetscale.relay_announce_as(instance text, token bigint, said text, host_name text, cert_name text, ipv4 text, ipv6 text, stun_port integer,
@@ -88,9 +94,13 @@ DECLARE
 	mine bigint := fleetscale.relay_of_token(token, said);
 	held fleetscale.relays;
 	differs boolean;
+	restless boolean := false;
+	changes CONSTANT integer := 10;
+	pace CONSTANT interval := '20 seconds';
+	later timestamptz;
 BEGIN
 	SELECT * INTO held FROM fleetscale.relays r WHERE r.id = mine;
-	IF held.last_seen >= now() - interval '30 seconds' AND NOT held.by_hand AND held.revoked IS NULL AND held.deleted IS NULL
+	IF held.last_seen >= now() - interval '30 seconds' AND NOT held.held_back AND NOT held.by_hand AND held.revoked IS NULL AND held.deleted IS NULL
 		AND (held.host_name, held.cert_name, held.ipv4, held.ipv6, held.stun_port, held.relay_port, held.insecure_for_tests, held.can_port80, held.version,
 			held.draining, held.token_id, held.instance) IS NOT DISTINCT FROM (host_name, cert_name, ipv4, ipv6, stun_port, relay_port, insecure_for_tests,
 			can_port80, version, draining, token, coalesce(instance, held.instance)) THEN
@@ -107,9 +117,25 @@ BEGIN
 	END IF;
 	differs := (held.host_name, held.cert_name, held.ipv4, held.ipv6, held.stun_port, held.relay_port, held.insecure_for_tests, held.can_port80)
 		IS DISTINCT FROM (host_name, cert_name, ipv4, ipv6, stun_port, relay_port, insecure_for_tests, can_port80);
+	IF differs AND held.shown THEN
+		later := greatest(held.changes_until, now()) + pace;
+		restless := later > now() + changes * pace;
+	END IF;
+	IF restless THEN
+		later := NULL;
+		differs := false;
+		host_name := held.host_name;
+		cert_name := held.cert_name;
+		ipv4 := held.ipv4;
+		ipv6 := held.ipv6;
+		stun_port := held.stun_port;
+		relay_port := held.relay_port;
+		insecure_for_tests := held.insecure_for_tests;
+		can_port80 := held.can_port80;
+	END IF;
 	UPDATE fleetscale.relays r SET host_name = host_name, cert_name = cert_name, ipv4 = ipv4, ipv6 = ipv6, stun_port = stun_port, relay_port = relay_port,
 		insecure_for_tests = insecure_for_tests, can_port80 = can_port80, version = version, draining = draining, token_id = token,
-		instance = coalesce(instance, r.instance), last_seen = now(),
+		instance = coalesce(instance, r.instance), last_seen = now(), changes_until = coalesce(later, r.changes_until), held_back = restless,
 		shown = r.shown OR (r.last_seen IS NULL AND r.wish = 'serve' AND EXISTS (SELECT FROM fleetscale.regions g WHERE g.id = r.region_id AND g.stage = 0))
 	WHERE r.id = mine;
 	IF held.last_seen IS NULL OR (differs AND held.shown) THEN

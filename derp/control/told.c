@@ -48,6 +48,7 @@ struct told *told_new(const json_t *answer)
 	t->recheck_all |= json_is_true(json_object_get(answer, "RecheckAll"));
 	t->rechecks_from = jsonr_count(answer, "RechecksFrom");
 	t->drain = json_is_true(json_object_get(answer, "Drain"));
+	t->held_back = json_is_true(json_object_get(answer, "HeldBack"));
 	/* Beside siblings its clients go on at once; alone in its region it waits until nobody shall be at home there any more. The last one of all has nobody to
 	 * wait for. */
 	t->leave = json_is_true(json_object_get(answer, "SiblingsServe")) || !json_is_true(json_object_get(answer, "Shown")) ||

@@ -10,7 +10,7 @@
 #include "key.h"
 #include "limit.h"
 
-enum { TOLD_SIBLINGS_MAX = 64, TOLD_RECHECKS_MAX = 1000 };
+enum { TOLD_SIBLINGS_MAX = 256, TOLD_RECHECKS_MAX = 1000 };
 
 struct told {
 	atomic_uint references;
@@ -18,8 +18,9 @@ struct told {
 	unsigned mesh_key_count;
 	struct derpnode *siblings;
 	size_t sibling_count;
-	bool drain; /* the wish */
-	bool leave; /* nobody is kept waiting by its going: others take its clients, or there are none */
+	bool drain;     /* the wish */
+	bool held_back; /* it said too often that it is reached in another way: the map shows what it said before */
+	bool leave;     /* nobody is kept waiting by its going: others take its clients, or there are none */
 	uint64_t rechecks_from;
 	bool recheck_all;
 	struct node_key *rechecks;

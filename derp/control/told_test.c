@@ -52,6 +52,17 @@ static void wishes(void **state)
 	}
 }
 
+static void only_true_is_held_back(void **state)
+{
+	static const char *const answers[] = {"{\"HeldBack\":true}", "{\"HeldBack\":false}", "{\"HeldBack\":1}", "{}"};
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(answers); i++) {
+		struct told *t = told_of(answers[i]);
+		assert_int_equal(t->held_back, !i);
+		told_drop(&t);
+	}
+}
+
 /* One that cannot be read leaves no trace in the one behind it. */
 static void bad_siblings_are_left_out(void **state)
 {
@@ -194,6 +205,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(wishes),
+		cmocka_unit_test(only_true_is_held_back),
 		cmocka_unit_test(bad_siblings_are_left_out),
 		cmocka_unit_test(lists_have_caps),
 		cmocka_unit_test(rechecks_are_read),

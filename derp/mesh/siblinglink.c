@@ -281,14 +281,12 @@ static void begin(struct siblinglink *l)
 	log_info(SUBJECT("mesh"), "link to a sibling", F_TEXT("sibling", l->sibling.name), F_TEXT("host", l->sibling.host));
 }
 
-/* Who is there and who is not. What older relays do not say behind the key is not looked at. */
 static void hear_news(struct siblinglink *l, uint8_t type, struct bytes payload)
 {
 	struct node_key key;
-	bool present = type == DERPFRAME_PEER_PRESENT;
-	if ((!present && type != DERPFRAME_PEER_GONE) || payload.len < KEY_LEN)
+	bool present;
+	if (!derpframe_decode_news(type, payload, &key, &present))
 		return;
-	memcpy(key.raw, payload.at, KEY_LEN);
 	if (present && l->state == LINK_PROVING)
 		begin(l);
 	if (present)

@@ -393,7 +393,7 @@ unsigned relays_told(struct tx *tx, const struct relay_token *token, struct byte
 			  "SELECT r.id, g.id, g.code, g.name, r.name, r.wish = 'drain', r.shown, g.stage, EXISTS (SELECT FROM serving s WHERE s.region_id = "
 			  "r.region_id), "
 			  "EXISTS (SELECT FROM serving s WHERE s.region_id <> r.region_id), g.client_rate, g.client_burst, g.tailnet_rate, "
-			  "g.tailnet_burst, r.mesh "
+			  "g.tailnet_burst, r.mesh, r.held_back "
 			  "FROM r JOIN fleetscale.regions g ON g.id = r.region_id");
 }
 
@@ -417,15 +417,17 @@ bool relays_read_told(struct tx *tx, unsigned statement, struct arena *arena, st
 	out->tailnet_rate = tx_u64(tx, statement, 0, c++);
 	out->tailnet_burst = tx_u64(tx, statement, 0, c++);
 	out->mesh = tx_bool(tx, statement, 0, c++);
+	out->held_back = tx_bool(tx, statement, 0, c++);
 	return true;
 }
 
 unsigned relays_siblings(struct tx *tx, unsigned region)
 {
 	tx_arg_u64(tx, region);
+	tx_arg_u64(tx, RELAYS_OF_REGION_MAX);
 	return tx_add(tx, "SELECT " COLUMNS " FROM fleetscale.relays r WHERE r.region_id = $1 AND r.mesh AND r.last_seen IS NOT NULL AND r.deleted IS NULL "
 			  "AND r.revoked IS NULL AND NOT " REVOKED " AND (r.silent_since IS NULL OR r.silent_since > now() - interval '1 day') "
-			  "ORDER BY r.id LIMIT 64");
+			  "ORDER BY r.id LIMIT $2");
 }
 
 #define PEERS \

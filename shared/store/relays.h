@@ -111,14 +111,16 @@ struct relay_told {
 	struct relay_region region; /* id, code, name */
 	struct bytes name;
 	bool drain, shown;
-	bool mesh; /* a member: the mesh key and who else is one are for it alone */
+	bool mesh;      /* a member: the mesh key and who else is one are for it alone */
+	bool held_back; /* it changes too often: the map shows what it said of itself before */
 	unsigned stage;
 	bool siblings_serve, others_serve; /* somebody else would take its clients: in its region, in another one */
 	uint64_t client_rate, client_burst, tailnet_rate, tailnet_burst;
 };
 unsigned relays_told(struct tx *tx, const struct relay_token *token, struct bytes name);
 bool relays_read_told(struct tx *tx, unsigned statement, struct arena *arena, struct relay_told *out);
-/* Those of its mesh that are in life, itself too; left out: those without a lease for a day. */
+/* Those of its mesh that are in life, itself too; left out: those without a lease for a day. A region holds no more announced relays than RELAYS_OF_REGION_MAX. */
+enum { RELAYS_OF_REGION_MAX = 256 };
 unsigned relays_siblings(struct tx *tx, unsigned region);
 /* Those that relays of this region shall probe, one more than RELAY_PEERS_MAX and the one that asks: behind `after`, then from the beginning. Left out: those of
  * regions that no tailnet has in its map beside this one, those that drain or are removed or revoked, and those without a lease for a day. */

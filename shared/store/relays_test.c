@@ -331,6 +331,38 @@ static struct seen told(const char *name)
 	return s;
 }
 
+/* Each change goes to all clients: one that changes without end is followed at a pace. */
+static void the_map_follows_at_a_pace(void **state)
+{
+	static const char *const hosts[] = {"here", "there"};
+	(void)state;
+	fresh();
+	assert_int_equal(announce_as("a", hosts[1], false), ERR_NONE);
+	uint64_t generation = strtoull(fixture_sql(fx, "SELECT generation FROM fleetscale.generations WHERE tailnet_id = 0"), NULL, 10);
+	for (unsigned i = 0; i < 10; i++) {
+		assert_int_equal(announce_as("a", hosts[i % 2], false), ERR_NONE);
+		assert_string_equal(fixture_sql(fx, "SELECT host_name FROM fleetscale.relays WHERE name = 'one'"), hosts[i % 2]);
+		assert_false(told("one").told.held_back);
+	}
+	assert_int_equal(strtoull(fixture_sql(fx, "SELECT generation FROM fleetscale.generations WHERE tailnet_id = 0"), NULL, 10), generation + 10);
+	/* All else is heard. */
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(announce_as("a", "here", true), ERR_NONE);
+		assert_true(told("one").told.held_back);
+	}
+	assert_string_equal(fixture_sql(fx, "SELECT host_name || draining FROM fleetscale.relays WHERE name = 'one'"), "theretrue");
+	assert_int_equal(strtoull(fixture_sql(fx, "SELECT generation FROM fleetscale.generations WHERE tailnet_id = 0"), NULL, 10), generation + 10);
+	/* It says again what the map shows; or time has passed. */
+	assert_int_equal(announce_as("a", "there", false), ERR_NONE);
+	assert_false(told("one").told.held_back);
+	fixture_sql(fx, "UPDATE fleetscale.relays SET changes_until = changes_until - interval '21 seconds' WHERE name = 'one'");
+	assert_int_equal(announce_as("a", "here", false), ERR_NONE);
+	assert_false(told("one").told.held_back);
+	assert_int_equal(announce_as("a", "there", false), ERR_NONE);
+	assert_true(told("one").told.held_back);
+	assert_string_equal(fixture_sql(fx, "SELECT host_name FROM fleetscale.relays WHERE name = 'one'"), "here");
+}
+
 /* Who is none of the mesh is told so, and one that was silent for long is no sibling. */
 static void the_mesh_has_members(void **state)
 {
@@ -560,6 +592,9 @@ static void a_region_holds_relays_to_a_cap(void **state)
 	assert_int_equal(fixture_run(loop, tx, NULL, NULL, NULL), ERR_DENIED);
 	announce(0, "r1", false);
 	announce(1, "three", false);
+	/* And each is told of all. */
+	fixture_sql(fx, "UPDATE fleetscale.relays SET last_seen = now() WHERE region_id = 900");
+	assert_int_equal(told("one").id, RELAYS_OF_REGION_MAX);
 }
 
 /* More than can be named: all are asked about. */
@@ -594,6 +629,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_silent_leave, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(a_revoked_token_takes_its_relays_along, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(the_one_that_is_there_keeps_its_name, nodes_fixture_open, nodes_fixture_close),
+		cmocka_unit_test_setup_teardown(the_map_follows_at_a_pace, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(the_mesh_has_members, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(one_listed_by_hand_says_nothing, nodes_fixture_open, nodes_fixture_close),
 		cmocka_unit_test_setup_teardown(tokens_speak_for_their_own, nodes_fixture_open, nodes_fixture_close),

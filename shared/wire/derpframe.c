@@ -109,6 +109,15 @@ void derpframe_encode_peer_present(uint8_t out[static DERPFRAME_PRESENT_LEN], co
 	at[18] = flags;
 }
 
+bool derpframe_decode_news(uint8_t type, struct bytes payload, struct node_key *key, bool *present)
+{
+	if ((type != DERPFRAME_PEER_PRESENT && type != DERPFRAME_PEER_GONE) || payload.len < KEY_LEN)
+		return false;
+	memcpy(key->raw, payload.at, KEY_LEN);
+	*present = type == DERPFRAME_PEER_PRESENT;
+	return true;
+}
+
 void derpframe_encode_forward(uint8_t out[static DERPFRAME_FORWARD_HEADER_LEN], const struct node_key *source, const struct node_key *to, uint32_t len)
 {
 	derpframe_encode(out, DERPFRAME_FORWARD_PACKET, 2 * KEY_LEN + len);

@@ -70,6 +70,8 @@ void derpframe_encode_restarting(uint8_t out[static DERPFRAME_RESTARTING_LEN], u
 enum { DERPFRAME_IS_REGULAR = 1, DERPFRAME_IS_MESH_PEER = 2, DERPFRAME_IS_PROBER = 4, DERPFRAME_IS_NOT_IDEAL = 8 };
 /* peer: zeroes when its family is IP_NONE. */
 void derpframe_encode_peer_present(uint8_t out[static DERPFRAME_PRESENT_LEN], const struct node_key *key, struct endpoint peer, uint8_t flags);
+/* What a watcher is told: who is there (`present`) and who is not. False: another frame, or too short. What older relays do not say behind the key is not looked at. */
+bool derpframe_decode_news(uint8_t type, struct bytes payload, struct node_key *key, bool *present);
 /* The head of a ForwardPacket; `len` bytes of packet follow it. */
 void derpframe_encode_forward(uint8_t out[static DERPFRAME_FORWARD_HEADER_LEN], const struct node_key *source, const struct node_key *to, uint32_t len);
 /* Appends a whole ClientInfo frame of a relay that dials a sibling. */
