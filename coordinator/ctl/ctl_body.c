@@ -1,5 +1,6 @@
 #include "ctl_body.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "text.h"
@@ -10,7 +11,7 @@ static json_t *number_of(struct ctl *c, const char *flag, const char *text, bool
 	char *end = NULL;
 	double value = strtod(text, &end);
 
-	if (is_int ? text_parse_i64(bytes_text(text), &whole) != ERR_NONE : end == text || *end) {
+	if (is_int ? text_parse_i64(bytes_text(text), &whole) != ERR_NONE : end == text || *end || !isfinite(value)) {
 		ctl_misuse(c, "--%s: a%s number is wanted, not \"%s\"", flag, is_int ? " whole" : "", text);
 		return NULL;
 	}

@@ -55,6 +55,9 @@ static void what_was_given_is_in_it(void **state)
 		{{"--port=1.5"}, NULL, "--port: a whole number is wanted"},
 		{{"--score=far"}, NULL, "--score: a number is wanted, not \"far\""},
 		{{"--score="}, NULL, "--score: a number is wanted"},
+		{{"--score=nan"}, NULL, "--score: a number is wanted"},
+		{{"--score=-inf"}, NULL, "--score: a number is wanted"},
+		{{"--score=1e999"}, NULL, "--score: a number is wanted"},
 	};
 
 	(void)state;
