@@ -2,6 +2,19 @@
 
 #include "text.h"
 
+/* Clients compare a digest as text, in lower case. */
+static void write_certificate(struct jsonw *w, struct bytes name)
+{
+	char text[RELAY_HOST_MAX + 1];
+	if (!bytes_starts(name, "sha256-raw:") || name.len >= sizeof text) {
+		jsonw_text(w, "CertName", name);
+		return;
+	}
+	for (size_t i = 0; i < name.len; i++)
+		text[i] = (char)(name.at[i] >= 'A' && name.at[i] <= 'Z' ? name.at[i] - 'A' + 'a' : name.at[i]);
+	jsonw_text(w, "CertName", bytes_of(text, name.len));
+}
+
 /* Zero values are left out: clients reopen their relay connection when a definition's meaning changes, and read absence as zero. */
 void derpmap_write_node(struct jsonw *w, const struct relay_node *node, unsigned region)
 {
@@ -10,7 +23,7 @@ void derpmap_write_node(struct jsonw *w, const struct relay_node *node, unsigned
 		jsonw_uint(w, "RegionID", region);
 	jsonw_text(w, "HostName", node->host_name);
 	if (node->cert_name.len)
-		jsonw_text(w, "CertName", node->cert_name);
+		write_certificate(w, node->cert_name);
 	if (node->ipv4.len)
 		jsonw_text(w, "IPv4", node->ipv4);
 	if (node->ipv6.len)

@@ -2,6 +2,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -59,6 +60,27 @@ static void encodes(void **state)
 	      "\"omitDefaultRegions\":true}");
 }
 
+/* Clients compare the digest as text. */
+static void digests_are_in_lower_case(void **state)
+{
+	static const char *const trials[][2] = {
+		{"sha256-raw:ABcd0123456789ABcd0123456789ABcd0123456789ABcd0123456789ABcd0123",
+		 "sha256-raw:abcd0123456789abcd0123456789abcd0123456789abcd0123456789abcd0123"},
+		{"Relay.Example.net", "Relay.Example.net"},
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(trials); i++) {
+		struct relay_node node = {.name = BYTES("a"), .host_name = BYTES("h"), .cert_name = bytes_text(trials[i][0])};
+		struct relay_region region = {.id = 1, .nodes = &node, .node_count = 1};
+		char wanted[300];
+		snprintf(wanted, sizeof wanted,
+			 "{\"HomeParams\":{\"RegionScore\":{}},\"Regions\":{\"1\":{\"RegionID\":1,\"RegionCode\":\"\",\"RegionName\":\"\",\"Nodes\":[{"
+			 "\"Name\":\"a\",\"RegionID\":1,\"HostName\":\"h\",\"CertName\":\"%s\"}]}},\"omitDefaultRegions\":true}",
+			 trials[i][1]);
+		wants(&region, 1, wanted);
+	}
+}
+
 static void leaves_the_buffer_on_error(void **state)
 {
 	(void)state;
@@ -73,6 +95,7 @@ static void leaves_the_buffer_on_error(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(encodes), cmocka_unit_test(leaves_the_buffer_on_error)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(encodes), cmocka_unit_test(digests_are_in_lower_case),
+					   cmocka_unit_test(leaves_the_buffer_on_error)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
