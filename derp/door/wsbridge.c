@@ -26,7 +26,8 @@ struct wsbridge {
 	size_t unsent;      /* so much of it when last looked */
 	struct mono moved;  /* when that was last less */
 	struct mono alone;  /* since then the relay's side has ended; 0: it has not */
-	size_t held;        /* as counted in *held_by_all */
+	size_t held;        /* as counted in room.bridged */
+	struct timer look;  /* set: the relay had not taken all between them when that was counted; it takes it without a word */
 	struct defer ending;
 	bool ended;
 };
@@ -51,6 +52,13 @@ static void count(struct wsbridge *b)
 	if (ioctl(b->near_fd, SIOCINQ, &to_client) < 0 || ioctl(b->near_fd, SIOCOUTQ, &to_relay) < 0)
 		to_client = to_relay = 0;
 	set_held(b, tunnel_held(&b->far) + pipe_kept(b->near) + pipe_unsent(b->near) + (size_t)to_client + (size_t)to_relay);
+	if (to_relay && !timer_is_set(&b->look))
+		timer_set(&b->look, LOOK_MS);
+}
+
+static void on_look(void *context)
+{
+	count(context);
 }
 
 static void end(struct wsbridge *b)
@@ -60,6 +68,7 @@ static void end(struct wsbridge *b)
 	b->ended = true;
 	set_held(b, 0);
 	timer_cancel(&b->stall);
+	timer_cancel(&b->look);
 	tunnel_close(&b->far);
 	pipe_close(&b->near);
 	loop_defer(b->shard->loop, &b->ending);
@@ -173,6 +182,7 @@ struct pipe *wsbridge_open(struct shard *s, struct pipe *framed, size_t in_cap)
 	struct wsbridge *b = x_alloc(sizeof(*b));
 	*b = (struct wsbridge){.shard = s, .near_fd = pair[0]};
 	timer_init(&b->stall, s->loop, on_stall, b);
+	timer_init(&b->look, s->loop, on_look, b);
 	defer_init(&b->ending, free_now, b);
 	b->near = pipe_open(s->loop, pair[0], IN_MAX, &near_events, b);
 	tunnel_open(&b->far, s->loop, framed, true, &far_events, b);

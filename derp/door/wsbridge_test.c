@@ -114,10 +114,43 @@ static void a_client_that_reads_gets_all(void **state)
 	finish();
 }
 
+static void on_said(void *context, struct buffer *in)
+{
+	*(size_t *)context += in->len;
+	buffer_consume(in, in->len);
+}
+
+/* What the relay has taken waits nowhere. */
+static void what_the_relay_has_taken_is_not_counted(void **state)
+{
+	enum { FRAME = 1200, FRAMES = 20 };
+	(void)state;
+	static const struct pipe_events heard_by = {.on_data = on_said};
+	static const uint8_t head[8] = {0x82, 0x80 | 126, FRAME >> 8, FRAME & 0xff};
+	static uint8_t read_in[65536], frame[sizeof head + FRAME];
+	size_t heard = 0;
+	memcpy(frame, head, sizeof head);
+	begin(MOST_MS);
+	int64_t until = clock_mono().ms + MOST_MS;
+	for (size_t got = 0; got < SAID && clock_mono().ms < until;) {
+		loop_turn(loop, 1);
+		ssize_t count = read(client, read_in, sizeof read_in);
+		got += count > 0 ? (size_t)count : 0;
+	}
+	pipe_set_events(relay, &heard_by, &heard);
+	for (unsigned i = 0; i < FRAMES; i++)
+		assert_int_equal(write(client, frame, sizeof frame), sizeof frame);
+	while ((heard < FRAME * FRAMES || shard.room.bridged) && clock_mono().ms < until)
+		loop_turn(loop, 1);
+	assert_int_equal(heard, FRAME * FRAMES);
+	assert_int_equal(shard.room.bridged, 0);
+	finish();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(a_client_that_takes_nothing_ends),
 					   cmocka_unit_test(a_client_that_takes_little_ends_soon_after_the_relay),
-					   cmocka_unit_test(a_client_that_reads_gets_all)};
+					   cmocka_unit_test(a_client_that_reads_gets_all), cmocka_unit_test(what_the_relay_has_taken_is_not_counted)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
