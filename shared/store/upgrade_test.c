@@ -92,28 +92,42 @@ static void fleet(void)
 	    " fleetscale.relay_announce_by(t.id, 'two', 'two.example', '', '', '', 3478, 443, false, false, '1', false)"
 	    " FROM fleetscale.relay_tokens t WHERE t.prefix = 'region'");
 	ask("SELECT fleetscale.relay_remove(id) FROM fleetscale.relays WHERE name = 'two'");
+	ask("INSERT INTO fleetscale.authkeys (tailnet_id, user_id, prefix, hash) SELECT tailnet_id, id, tailnet_id, sha256('x') FROM fleetscale.users;"
+	    "INSERT INTO fleetscale.apikeys (tailnet_id, prefix, hash) SELECT id, id, sha256('x') FROM fleetscale.tailnets;"
+	    "INSERT INTO fleetscale.logins (tailnet_id, hash, machine_key, node_key, ends) SELECT tailnet_id, node_key, machine_key, node_key, now() FROM "
+	    "fleetscale.nodes;"
+	    "INSERT INTO fleetscale.ssh_checks (tailnet_id, hash, source_id, destination_id, local_user, ends) SELECT tailnet_id, node_key, id, id, 'root', "
+	    "now()"
+	    " FROM fleetscale.nodes;"
+	    "INSERT INTO fleetscale.user_groups (tailnet_id, user_id, name) SELECT tailnet_id, id, 'group:g' FROM fleetscale.users;");
 	ask("UPDATE fleetscale.tailnets SET suspended = true WHERE name = 'other'");
 }
 
 #define ROWS \
 	"SELECT string_agg(r.name || ' ' || r.shown || ' ' || (r.deleted IS NULL), ', ' ORDER BY r.name) || '; ' || (SELECT count(*) FROM " \
 	"fleetscale.relay_tokens) || ' ' || (SELECT count(*) FROM fleetscale.relay_rechecks) FROM fleetscale.relays r"
+/* How many kinds have one, and a digest of all: by their numbers, and by their names. */
 #define STATES \
-	"SELECT set_config('fleetscale.tailnet', max(id)::text, false) FROM fleetscale.tailnets; SELECT md5(string_agg((fleetscale.audit_state(k, i, NULL) - " \
+	"SELECT set_config('fleetscale.tailnet', max(id)::text, false) FROM fleetscale.tailnets; SELECT count(DISTINCT k) || ' ' || count(DISTINCT k) FILTER " \
+	"(WHERE i IS NULL) || ' ' || md5(string_agg(s::text, ' ' ORDER BY k, i, n)) FROM (SELECT k, i, n, fleetscale.audit_state(k, i, n) - " \
 	"'{relayBytesPerSecond,relayBurstBytes,tailnetBytesPerSecond,tailnetBurstBytes,relays.fence," \
-	"relays.omit,relays.noHome,relays.omitShared}'::text[])::text, ' ' ORDER BY k, i)) FROM " \
-	"unnest('{node,user,tailnet,policy,region,relay,relaytoken}'::text[]) k, generate_series(1, 1000) i"
+	"relays.omit,relays.noHome,relays.omitShared}'::text[] AS s FROM " \
+	"unnest('{node,user,authkey,apikey,tailnet,policy,login,sshcheck,region,relay,relaytoken}'::text[]) k, (SELECT i, NULL FROM generate_series(1, 1000) " \
+	"i " \
+	"UNION ALL SELECT NULL, n FROM unnest(ARRAY['ann', 'other', 'one', 'region', (SELECT max(id)::text FROM fleetscale.tailnets), " \
+	"encode(sha256('other'), 'hex')]) n) AS w (i, n)) AS f WHERE s IS NOT NULL"
 
 static void the_last_release_becomes_this_one(void **state)
 {
 	struct diag why = {.text = ""};
-	char rows[200], states[40];
+	char rows[200], states[60];
 	(void)state;
 	release_before();
 	fleet();
 	snprintf(rows, sizeof rows, "%s", ask(ROWS));
 	assert_string_equal(rows, "hand false true, one true true, own false true, two true false; 3 1");
 	snprintf(states, sizeof states, "%s", ask(STATES));
+	assert_int_equal(strncmp(states, "11 9 ", 5), 0);
 	assert_int_equal(schema_migrate(&(struct schema_plan){.url = url}, &why), ERR_NONE);
 	assert_int_equal(pg_check_schema(url, &why), ERR_NONE);
 	assert_string_equal(ask(ROWS), rows);
