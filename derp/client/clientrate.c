@@ -24,8 +24,9 @@ static unsigned changes_of(const struct client *c)
 
 enum err client_encode_info(struct client *c, struct buffer *out)
 {
-	struct rate rate = rate_of(c);
+	/* In this order: a change in between is told again. */
 	c->limits_told = changes_of(c);
+	struct rate rate = rate_of(c);
 	return derpframe_encode_server_limits(&c->shard->relay->key, &c->key, rate.per_second, rate.burst, out);
 }
 

@@ -38,7 +38,8 @@ static void set(struct rates *r, struct rate rate)
 
 struct rate rates_now(const struct rates *r)
 {
-	return (struct rate){atomic_load(&r->per_second), atomic_load(&r->burst)};
+	/* The two may be of different rates, when they change just now. */
+	return rate_bounded((struct rate){atomic_load(&r->per_second), atomic_load(&r->burst)});
 }
 
 static enum err parse(struct bytes text, struct rate *rate, struct diag *why)

@@ -53,6 +53,20 @@ static void a_bucket(void **state)
 	rates_close(&r);
 }
 
+/* Another thread may read one that is half told. */
+static void a_rate_that_is_half_told(void **state)
+{
+	(void)state;
+	struct rates r;
+	struct limit bucket = {0};
+	assert_int_equal(rates_open(&r, "", NULL), ERR_NONE);
+	atomic_store(&r.per_second, 100000);
+	assert_int_equal(rates_now(&r).burst, RATES_COST_MAX);
+	assert_int_equal(rates_take(&r, &bucket, RATES_COST_MAX, at(10)), 0);
+	assert_int_equal(rates_take(&r, &bucket, 1000, at(10)), 10);
+	rates_close(&r);
+}
+
 static void changes_are_counted(void **state)
 {
 	(void)state;
@@ -129,7 +143,7 @@ static void a_changed_file(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(a_bucket), cmocka_unit_test(changes_are_counted), cmocka_unit_test(a_file),
-					   cmocka_unit_test(a_changed_file)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(a_bucket), cmocka_unit_test(a_rate_that_is_half_told), cmocka_unit_test(changes_are_counted),
+					   cmocka_unit_test(a_file), cmocka_unit_test(a_changed_file)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
