@@ -86,6 +86,25 @@ static void all_are_asked_about(void **state)
 	leave_all();
 }
 
+/* What is remembered of who is not here just now is doubtful, too: nobody will name the key again. */
+static void who_is_away_is_asked_about_when_back(void **state)
+{
+	struct peer back;
+	(void)state;
+	join_all();
+	close(peer[4].fd);
+	house_refuse(&peer[4].key);
+	house_tell("\"RecheckAll\":true");
+	house_tell("");
+	begin(&back, &peer[4].key, &peer[4].secret, 0);
+	send_info(&back, "{\"version\":2}");
+	expect_end(back.fd);
+	nobody();
+	for (unsigned i = 0; i < CLIENTS; i++)
+		if (i != 4)
+			close(peer[i].fd);
+}
+
 static void all_connections_of_a_key(void **state)
 {
 	struct peer twin;
@@ -150,10 +169,8 @@ static int open(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(named_keys_are_asked_about),
-		cmocka_unit_test(all_are_asked_about),
-		cmocka_unit_test(all_connections_of_a_key),
-		cmocka_unit_test(doubt_is_not_forgotten),
+		cmocka_unit_test(named_keys_are_asked_about), cmocka_unit_test(all_are_asked_about),    cmocka_unit_test(who_is_away_is_asked_about_when_back),
+		cmocka_unit_test(all_connections_of_a_key),   cmocka_unit_test(doubt_is_not_forgotten),
 	};
 	return cmocka_run_group_tests(tests, open, house_close);
 }

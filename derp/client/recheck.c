@@ -55,7 +55,6 @@ static void on_tick(void *context)
 			clientwalk_end(&s->rechecks.walk);
 			return;
 		}
-		verify_doubt(s->verify, &c->key);
 		ask(c);
 	}
 	timer_set(&s->rechecks.tick, TICK_MS);
@@ -63,6 +62,7 @@ static void on_tick(void *context)
 
 void recheck_all(struct shard *s)
 {
+	verify_doubt_all(s->verify);
 	clientwalk_end(&s->rechecks.walk);
 	clientwalk_begin(s, &s->rechecks.walk);
 	timer_set(&s->rechecks.tick, 0);

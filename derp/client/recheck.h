@@ -21,7 +21,7 @@ void recheck_open(struct shard *shard);
 void recheck_close(struct shard *shard);
 
 void recheck_key(struct shard *shard, const struct node_key *key);
-/* A few at a time, so that others are served meanwhile; anew when it is called again. */
+/* A few at a time, so that others are served meanwhile; anew when it is called again. Of who is not here what is remembered counts no more. */
 void recheck_all(struct shard *shard);
 /* Nobody could say anything about it: it stays, until recheck_unsure. */
 void recheck_later(struct client *client);

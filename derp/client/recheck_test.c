@@ -36,6 +36,13 @@ void verify_doubt(struct verify *v, const struct node_key *key)
 	done[number_of(key)].doubted++;
 }
 
+void verify_doubt_all(struct verify *v)
+{
+	(void)v;
+	for (unsigned i = 0; i < CLIENTS; i++)
+		done[i].doubted++;
+}
+
 bool verify_has_room(const struct verify *v, const struct node_key *key)
 {
 	(void)v, (void)key;

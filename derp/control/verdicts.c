@@ -10,6 +10,7 @@ struct answer {
 	struct node_key key;
 	bool allowed, doubted;
 	int64_t at_ms;
+	uint64_t doubts; /* of all, when it was said */
 	struct standing standing;
 };
 
@@ -18,6 +19,7 @@ struct verdicts {
 	struct table *answers;
 	struct list by_age[2]; /* [allowed], oldest first */
 	size_t count[2];
+	uint64_t doubts; /* how often all were */
 };
 
 struct verdicts *verdicts_new(const struct verdicts_limits *limits)
@@ -59,6 +61,11 @@ void verdicts_free(struct verdicts **verdicts)
 	free(v);
 }
 
+static bool is_doubted(const struct verdicts *v, const struct answer *a)
+{
+	return a->doubted || a->doubts != v->doubts;
+}
+
 enum verdict verdicts_find(const struct verdicts *v, const struct node_key *key, struct mono now)
 {
 	const struct answer *a = table_find(v->answers, bytes_of(key->raw, KEY_LEN));
@@ -66,8 +73,8 @@ enum verdict verdicts_find(const struct verdicts *v, const struct node_key *key,
 		return VERDICT_UNKNOWN;
 	int64_t age = now.ms - a->at_ms;
 	if (!a->allowed)
-		return age < v->limits.refused_ms ? VERDICT_REFUSED : VERDICT_UNKNOWN;
-	if (age < v->limits.allowed_ms && !a->doubted)
+		return age < v->limits.refused_ms && !is_doubted(v, a) ? VERDICT_REFUSED : VERDICT_UNKNOWN;
+	if (age < v->limits.allowed_ms && !is_doubted(v, a))
 		return VERDICT_ALLOWED;
 	return age < v->limits.grace_ms ? VERDICT_STALE : VERDICT_UNKNOWN;
 }
@@ -81,7 +88,7 @@ void verdicts_put(struct verdicts *v, const struct node_key *key, bool allowed, 
 	if (oldest && v->count[allowed] >= (allowed ? v->limits.allowed_max : v->limits.refused_max))
 		end(v, oldest);
 	a = x_alloc(sizeof(*a));
-	*a = (struct answer){.key = *key, .allowed = allowed, .at_ms = now.ms};
+	*a = (struct answer){.key = *key, .allowed = allowed, .at_ms = now.ms, .doubts = v->doubts};
 	list_append(&v->by_age[allowed], &a->by_age);
 	v->count[allowed]++;
 	table_put(v->answers, bytes_of(a->key.raw, KEY_LEN), a);
@@ -109,6 +116,11 @@ void verdicts_doubt(struct verdicts *v, const struct node_key *key, struct mono 
 		end(v, a);
 	else if (now.ms - a->at_ms < v->limits.allowed_ms)
 		a->doubted = true;
+}
+
+void verdicts_doubt_all(struct verdicts *v)
+{
+	v->doubts++;
 }
 
 size_t verdicts_count(const struct verdicts *v)

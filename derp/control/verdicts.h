@@ -33,6 +33,7 @@ void verdicts_set_standing(struct verdicts *verdicts, const struct node_key *key
 struct standing verdicts_standing(const struct verdicts *verdicts, const struct node_key *key);
 /* An admission becomes VERDICT_STALE, for its grace; a refusal is forgotten. */
 void verdicts_doubt(struct verdicts *verdicts, const struct node_key *key, struct mono now);
+void verdicts_doubt_all(struct verdicts *verdicts); /* so of all keys */
 size_t verdicts_count(const struct verdicts *verdicts);
 
 #endif

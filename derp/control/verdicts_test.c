@@ -86,10 +86,28 @@ static void where_a_key_belongs_is_kept_with_its_admission(void **state)
 	verdicts_free(&v);
 }
 
+static void doubt_of_all(void **state)
+{
+	(void)state;
+	struct verdicts *v = verdicts_new(&limits);
+	struct node_key good = numbered(1), bad = numbered(2);
+	verdicts_put(v, &good, true, (struct mono){0});
+	verdicts_put(v, &bad, false, (struct mono){0});
+	verdicts_doubt_all(v);
+	assert_int_equal(verdicts_find(v, &good, (struct mono){0}), VERDICT_STALE);
+	assert_int_equal(verdicts_find(v, &bad, (struct mono){0}), VERDICT_UNKNOWN);
+	/* What is said from then on counts. */
+	verdicts_put(v, &good, true, (struct mono){0});
+	verdicts_put(v, &bad, false, (struct mono){0});
+	assert_int_equal(verdicts_find(v, &good, (struct mono){0}), VERDICT_ALLOWED);
+	assert_int_equal(verdicts_find(v, &bad, (struct mono){0}), VERDICT_REFUSED);
+	verdicts_free(&v);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(answers_age), cmocka_unit_test(the_last_word_counts),
 					   cmocka_unit_test(strangers_push_out_only_strangers),
-					   cmocka_unit_test(where_a_key_belongs_is_kept_with_its_admission)};
+					   cmocka_unit_test(where_a_key_belongs_is_kept_with_its_admission), cmocka_unit_test(doubt_of_all)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

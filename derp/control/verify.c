@@ -84,6 +84,15 @@ void verify_doubt(struct verify *v, const struct node_key *key)
 		q->doubted = true;
 }
 
+void verify_doubt_all(struct verify *v)
+{
+	struct bytes key;
+	struct question *q;
+	verdicts_doubt_all(v->verdicts);
+	TABLE_EACH(v->questions, key, q)
+		q->doubted = true;
+}
+
 struct standing verify_standing(const struct verify *v, const struct node_key *key)
 {
 	return verdicts_standing(v->verdicts, key);

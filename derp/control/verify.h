@@ -44,6 +44,7 @@ bool verify_has_room(const struct verify *verify, const struct node_key *key);
 /* What is remembered about the key may not be so any more: the next question is asked, one on its way once more, and what was known serves only while nobody
  * answers. */
 void verify_doubt(struct verify *verify, const struct node_key *key);
+void verify_doubt_all(struct verify *verify); /* so of all keys */
 /* Where a key that is allowed belongs, as a coordinator said last; all zero when that is not known. */
 struct standing verify_standing(const struct verify *verify, const struct node_key *key);
 void verify_wait_init(struct verify_wait *wait, void (*on_verdict)(void *context, bool allowed), void *context);
