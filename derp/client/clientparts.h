@@ -1,4 +1,4 @@
-/* A relay client from within: its state, and what the files that make it up share. For client*.c, recheck.c, room.c, rttlook.c and tests alone.
+/* A relay client from within: its state, and what the files that make it up share. For client*.c, recheck.c, room.c, rttlook.c, routing.c and tests alone.
  * client.c is its life, clientin.c what it says, clientout.c what it is sent, clientrate.c how fast it may send, clientmesh.c what makes it a
  * sibling; recheck.c asks about it again.
  * Not what others may do with a client (client.h).

@@ -1,4 +1,4 @@
-/* A walk along all clients of a shard that are live, and those that come meanwhile, each once, over as many turns as it takes.
+/* A walk along all clients of a shard that are live when it begins, each once, over as many turns as it takes; of those that come meanwhile along some.
  * Not what is done with them. A client that ends leaves the walks that stand at it.
  * Its user owns it and ends it. */
 #ifndef CLIENTWALK_H

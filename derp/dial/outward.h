@@ -1,5 +1,5 @@
 /* A connection that the relay dials to another relay, or to itself: its address, TCP, TLS as clients check it, the request. What comes back is given out as it lies.
- * Not what is said on it (siblings.h, relayclient.h) and no time limit but that of connecting: its user has one for what it waits for.
+ * Not what is said on it (siblinglink.h, relayclient.h) and no time limit but that of connecting: its user has one for what it waits for.
  * The user owns it. No event comes from within a call of its user; outward_close from within an event is legal. */
 #ifndef OUTWARD_H
 #define OUTWARD_H

@@ -1,5 +1,5 @@
 /* What another relay says on a connection that we dialed: answer to the upgrade, its key, then frames. Pure: bytes in, one event at a time out.
- * Not the connection (outward.h) and not what is done about it (siblings.h, relayclient.h).
+ * Not the connection (outward.h) and not what is done about it (siblinglink.h, relayclient.h).
  * Events borrow from the input. Source: docs/protocol/derp.md, upgrade, framing and handshake. */
 #ifndef RELAYSTREAM_H
 #define RELAYSTREAM_H

@@ -169,6 +169,7 @@ int64_t jsonr_int(const json_t *object, const char *name)
 {
 	return json_integer_value(json_object_get(object, name));
 }
+
 uint64_t jsonr_count(const json_t *object, const char *name)
 {
 	json_int_t value = json_integer_value(json_object_get(object, name));
