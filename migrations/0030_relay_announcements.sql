@@ -81,8 +81,8 @@ END $$;
 -- keeps the name while it lives: until its lease has ended (silent_since); or, when nobody can read leases, until last_seen, which is half a minute old at most, is
 -- a little older. One that begins anew where it was, and one that follows on one that said it ends, need not wait; one that ends, when another has followed
 -- already, has nothing more to say.
--- Each change goes to every client, hence a relay has ten of them at once and one each 20 s; what it says of itself beyond that is held back, and the map shows
--- what it said before.
+-- Each change goes to every client, hence a relay has ten of them at once and one each 20 s, and so has its word that it ends, by which its region may leave the
+-- map; what it says of itself beyond that is held back, and the map shows what it said before. That it does not end after all is heard at once.
 -- FS001: the token is no more, or the relay. FS004: the name is none for this token or somebody else's, or the relay is listed by hand: that one's token is for
 -- questions about keys, for it stands in a URL of somebody else's program, and how that is reached an administrator says.
 CREATE FUNCTION fleetscale.relay_announce_as(instance text, token bigint, said text, host_name text, cert_name text, ipv4 text, ipv6 text, stun_port integer,
@@ -117,7 +117,7 @@ BEGIN
 	END IF;
 	differs := (held.host_name, held.cert_name, held.ipv4, held.ipv6, held.stun_port, held.relay_port, held.insecure_for_tests, held.can_port80)
 		IS DISTINCT FROM (host_name, cert_name, ipv4, ipv6, stun_port, relay_port, insecure_for_tests, can_port80);
-	IF differs AND held.shown THEN
+	IF (differs OR (draining AND NOT held.draining)) AND held.shown THEN
 		later := greatest(held.changes_until, now()) + pace;
 		restless := later > now() + changes * pace;
 	END IF;
@@ -132,6 +132,7 @@ BEGIN
 		relay_port := held.relay_port;
 		insecure_for_tests := held.insecure_for_tests;
 		can_port80 := held.can_port80;
+		draining := held.draining;
 	END IF;
 	UPDATE fleetscale.relays r SET host_name = host_name, cert_name = cert_name, ipv4 = ipv4, ipv6 = ipv6, stun_port = stun_port, relay_port = relay_port,
 		insecure_for_tests = insecure_for_tests, can_port80 = can_port80, version = version, draining = draining, token_id = token,
