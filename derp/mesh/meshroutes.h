@@ -18,7 +18,7 @@ enum { MESHROUTES_MOST = 4000000 }; /* of a shard: some 600 MB, more clients tha
 
 /* Keeps `most` pairs of key and link; what is beyond is left out and counted, until others go. */
 struct meshroutes *meshroutes_new(size_t most);
-void meshroutes_free(struct meshroutes **routes); /* accepts NULL */
+void meshroutes_free(struct meshroutes **routes);         /* accepts NULL */
 size_t meshroutes_count(const struct meshroutes *routes); /* keys */
 /* False: it was known, or there is no room. */
 bool meshroutes_add(struct meshroutes *routes, const struct node_key *key, struct meshlink_at link);
